@@ -1,3 +1,4 @@
+/* LAYERS: allow _Atomic for the reference count, see buf.h. */
 #include "base/buf.h"
 
 #include <stdlib.h>

@@ -70,6 +70,7 @@ __attribute__((target("sse4.2"))) static uint32_t crc_hardware(uint32_t crc, con
 static uint32_t (*crc_best)(uint32_t crc, const uint8_t *p, size_t n);
 
 /* Every thread that comes first computes the same tables, and the pointer is set last. */
+/* LAYERS: allow _Atomic for this pointer alone. */
 static uint32_t (*crc_choose(void))(uint32_t, const uint8_t *, size_t)
 {
     uint32_t (*best)(uint32_t, const uint8_t *, size_t) = __atomic_load_n(&crc_best, __ATOMIC_ACQUIRE);

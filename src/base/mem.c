@@ -15,6 +15,7 @@ enum {
 /* ---- process ------------------------------------------------------------------------------------------------- */
 
 /* Counters are shared by all roles and only approximate: relaxed builtins, no ordering is wanted. */
+/* LAYERS: allow _Atomic for these counters; run/, which has the others, stands on this file. */
 static size_t in_use;
 static uint64_t calls, fail_at;
 
