@@ -1,18 +1,53 @@
 # Thin: each target is a CMake preset or a script. `./dev TARGET` installs what TARGET needs on Debian 12 and then
-# calls it here.
+# calls it here; `./dev` alone prints the lines that have a ## in them.
 JOBS ?= $(shell nproc)
+SEEDS ?= 20000
+FUZZ_SECONDS ?= 60
+export SEEDS FUZZ_SECONDS
 
-.PHONY: debug release tsan clang check clean
-debug:
-	cmake --preset debug >/dev/null
-	cmake --build --preset debug -j $(JOBS)
+# preset NAME [TARGET]: configures and builds, saying only what a builder says.
+preset = cmake --preset $(1) >/dev/null && cmake --build --preset $(1) -j $(JOBS) $(if $(2),--target $(2))
 
-release:
-	cmake --preset release >/dev/null
-	cmake --build --preset release -j $(JOBS)
+.PHONY: debug release demo check check-peers sim bench fuzz lint compat tsan clean
 
-check: debug
+debug: ## the program with sanitizers and costly assertions, and all tests: build/debug (what plain make does)
+	$(call preset,debug)
+
+release: ## the program that is shipped: build/release/sluice
+	$(call preset,release)
+
+demo: release ## the users example, with its rows
+	build/release/sluice demo
+
+check: debug ## what a change has to pass: both compilers, the order of the modules, all tests
+	@if command -v clang-14 >/dev/null; then set -x; $(call preset,clang-objects); \
+	else echo 'clang-14 is not here: thread-safety annotations were NOT checked'; fi
 	ctest --preset debug -j $(JOBS)
 
-clean:
+check-peers: release ## real servers and clients of other projects against the released program
+	ctest --preset peers
+
+tsan: ## all tests under ThreadSanitizer
+	$(call preset,tsan)
+	ctest --preset tsan -j $(JOBS)
+
+sim: ## the whole program in the simulator, SEEDS=20000 lives of it
+	$(call preset,sim,tests_sim)
+	ctest --preset sim -j $(JOBS)
+
+compat: release ## how much of other projects' published test data we agree with
+	ctest --preset compat
+
+bench: ## the benchmarks, as ratios
+	$(call preset,release,all benches)
+	bench/run.sh
+
+fuzz: ## every fuzzer for FUZZ_SECONDS=60
+	$(call preset,fuzz)
+	tests/fuzz/run.sh
+
+lint: ## clang-format and clang-tidy
+	tools/lint
+
+clean: ## removes build/
 	rm -rf build
