@@ -1,9 +1,6 @@
 # Thin: each target is a CMake preset or a script. `./dev TARGET` installs what TARGET needs on Debian 12 and then
 # calls it here; `./dev` alone prints the lines that have a ## in them.
 JOBS ?= $(shell nproc)
-SEEDS ?= 20000
-FUZZ_SECONDS ?= 60
-export SEEDS FUZZ_SECONDS
 
 # preset NAME [TARGET]: configures and builds, saying only what a builder says.
 preset = cmake --preset $(1) >/dev/null && cmake --build --preset $(1) -j $(JOBS) $(if $(2),--target $(2))
@@ -31,6 +28,7 @@ tsan: ## all tests under ThreadSanitizer
 	$(call preset,tsan)
 	ctest --preset tsan -j $(JOBS)
 
+sim: export SEEDS ?= 20000
 sim: ## the whole program in the simulator, SEEDS=20000 lives of it
 	$(call preset,sim,tests_sim)
 	ctest --preset sim -j $(JOBS)
@@ -42,6 +40,7 @@ bench: ## the benchmarks, as ratios
 	$(call preset,release,all benches)
 	bench/run.sh
 
+fuzz: export FUZZ_SECONDS ?= 60
 fuzz: ## every fuzzer for FUZZ_SECONDS=60
 	$(call preset,fuzz)
 	tests/fuzz/run.sh
