@@ -1,0 +1,57 @@
+/* The simulator: a second implementation of os.h. One process, one thread, one seed.
+ *
+ * A life of the simulated program runs in a forked child, so that a crash is simply its end: no half-destroyed
+ * state can leak into the next life. The simulated disk lies in shared memory, and outlives it.
+ *
+ *     sim_open(seed, options)
+ *     while (…) {
+ *         status = sim_life(body, arg)   forks; body runs with os = simulator until it returns, crashes by plan, or fails
+ *         sim_power_cut()                or sim_kill(): what the crash does to the disk
+ *     }
+ *     sim_close()
+ *
+ * The disk: every file has a durable image and a list of unsynced writes; every folder a durable set of entries and unsynced
+ * changes. sim_kill (kill -9) keeps all that was written. sim_power_cut keeps what was synced, and of the rest a random subset: each unsynced write
+ * whole, lost, or torn at sector boundaries (512 bytes; prewritten direct writes tear too), each unsynced folder change kept or lost (in order
+ * within a folder), sizes likewise. OS_DSYNC writes and os_sync make durable. A full disk (bytes budget), an I/O error on the n-th call, a failed
+ * sync (after which the pages are marked clean and may be lost: as Linux does), slow calls (virtual time passes). */
+#ifndef OS_SIM_H
+#define OS_SIM_H
+
+#include "os/os.h"
+
+struct sim_options {
+    uint64_t disk_bytes;       /* size of the disk; 0 = 1 GiB */
+    uint64_t crash_after;      /* the n-th os call of the next life ends it (power cut or kill is up to the caller); 0 = never */
+    uint64_t fail_after;       /* the n-th os call that can fail, fails with fail_errno */
+    int fail_errno;
+    bool fail_sync_loses;      /* a failed sync drops the data it did not write */
+    bool no_direct;            /* OS_DIRECT gives EINVAL: the buffered fallback */
+};
+
+enum sim_end { SIM_RETURNED, SIM_CRASHED, SIM_FAILED /* a CHECK, a signal, exit ≠ 0 */ };
+
+void sim_open(uint64_t seed);
+void sim_close(void);
+/* Runs body in a child until its end; *status = what body returned. options may be NULL. */
+enum sim_end sim_life(int (*body)(void *arg), void *arg, const struct sim_options *options, int *status);
+void sim_power_cut(void);
+void sim_kill(void);
+/* Number of os calls of the last life: to choose crash points. */
+uint64_t sim_calls(void);
+/* Inside a life: the process dies here as by kill -9. */
+_Noreturn void sim_crash(void);
+/* Random numbers of the scenario, independent of the program's own; the same before, in, and between lives. */
+uint64_t sim_random(void);
+static inline uint64_t sim_below(uint64_t n) { return sim_random() % n; }
+bool sim_is_on(void);
+/* Memory shared between the lives and the test (its book-keeping of what was acknowledged), zeroed at sim_open. */
+void *sim_shared(size_t size);
+/* Damages a file as a decaying disk would: flips bits in [offset, offset + n). Between lives. */
+bool sim_damage(const char *path, uint64_t offset, uint64_t n);
+/* Whole simulated tree as text, for failures. */
+void sim_dump(void);
+/* Virtual time passes inside a life. */
+void sim_advance(int64_t ns);
+
+#endif
