@@ -44,18 +44,19 @@ static bool test_is_bad;
 #define EXPECT(condition) test_expect((condition), __FILE__, __LINE__, #condition)
 
 /* Any integers up to 64 bits; the values are compared as mathematical numbers are, -1 and UINT64_MAX differ. */
-#define EXPECT_EQ_INT(actual, expected)                                                                                \
+#define EXPECT_EQ_INT(actual, expected)                                                                      \
     test_eq_int(TEST_INT(actual), TEST_INT(expected), __FILE__, __LINE__, #actual " == " #expected)
 
 /* Texts that end in a zero byte. NULL equals NULL only. */
-#define EXPECT_STR(actual, expected) test_str((actual), (expected), __FILE__, __LINE__, #actual " == " #expected)
+#define EXPECT_STR(actual, expected)                                                                         \
+    test_str((actual), (expected), __FILE__, __LINE__, #actual " == " #expected)
 
 /* Bytes: `size` of them at both places. */
-#define EXPECT_MEM(actual, expected, size)                                                                             \
+#define EXPECT_MEM(actual, expected, size)                                                                   \
     test_mem((actual), (expected), (size), __FILE__, __LINE__, #actual " == " #expected)
 
 /* Doubles, bit for bit, except that any NaN equals any other. */
-#define EXPECT_EQ_DOUBLE(actual, expected)                                                                             \
+#define EXPECT_EQ_DOUBLE(actual, expected)                                                                   \
     test_eq_double((actual), (expected), __FILE__, __LINE__, #actual " == " #expected)
 
 struct test_int {
@@ -63,12 +64,14 @@ struct test_int {
     uint64_t bits;
 };
 
-#define TEST_INT(x)                                                                                                    \
-    _Generic((x),                                                                                                      \
-        unsigned: test_int_unsigned,                                                                                   \
-        unsigned long: test_int_unsigned,                                                                              \
-        unsigned long long: test_int_unsigned,                                                                         \
+/* clang-format off */
+#define TEST_INT(x)                                                                                          \
+    _Generic((x),                                                                                            \
+        unsigned: test_int_unsigned,                                                                         \
+        unsigned long: test_int_unsigned,                                                                    \
+        unsigned long long: test_int_unsigned,                                                               \
         default: test_int_signed)(x)
+/* clang-format on */
 
 static inline struct test_int test_int_unsigned(uint64_t x)
 {
@@ -134,7 +137,8 @@ static inline bool test_eq_int(struct test_int actual, struct test_int expected,
     return same;
 }
 
-static inline bool test_str(const char *actual, const char *expected, const char *file, int line, const char *text)
+static inline bool test_str(const char *actual, const char *expected, const char *file, int line,
+                            const char *text)
 {
     bool same = actual && expected ? strcmp(actual, expected) == 0 : actual == expected;
     if (!test_expect(same, file, line, text))
@@ -166,7 +170,8 @@ static inline bool test_mem(const void *actual, const void *expected, size_t siz
     return at == size;
 }
 
-static inline bool test_eq_double(double actual, double expected, const char *file, int line, const char *text)
+static inline bool test_eq_double(double actual, double expected, const char *file, int line,
+                                  const char *text)
 {
     bool both_nan = actual != actual && expected != expected;
     bool same = both_nan || memcmp(&actual, &expected, sizeof(actual)) == 0;

@@ -53,7 +53,8 @@ static void crash_save(void)
 {
     int fd = open(crash_path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     if (fd >= 0 && write(fd, running.bytes, running.size) == (ssize_t)running.size)
-        dprintf(STDERR_FILENO, "the input that failed: %s\n", crash_path);
+        dprintf(STDERR_FILENO, /* NOLINT(bugprone-signal-handler): the program ends here */
+                "the input that failed: %s\n", crash_path);
 }
 
 static void crash_signal(int number)
@@ -115,8 +116,20 @@ static void corpus_read(const char *path)
 
 static void number_put(struct input *m)
 {
-    static const uint64_t odd_numbers[] = {0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000,
-                                           0xffffffff, 0x7fffffffffffffff, 0x8000000000000000, UINT64_MAX};
+    static const uint64_t odd_numbers[] = {0,
+                                           1,
+                                           0x7f,
+                                           0x80,
+                                           0xff,
+                                           0x7fff,
+                                           0x8000,
+                                           0xffff,
+                                           0x7fffffff,
+                                           0x80000000,
+                                           0xffffffff,
+                                           0x7fffffffffffffff,
+                                           0x8000000000000000,
+                                           UINT64_MAX};
     uint64_t number = odd_numbers[random_below(sizeof(odd_numbers) / sizeof(odd_numbers[0]))];
     size_t width = (size_t)1 << random_below(4);
     bool big_endian = random_below(2);
