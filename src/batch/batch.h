@@ -81,7 +81,7 @@ int view_cmp(const struct view *a, const struct view *b);
 
 enum column_encoding {
     COLUMN_FLAT,
-    COLUMN_CONSTANT,   /* data, offsets, children and validity describe one row, which stands for all */
+    COLUMN_CONSTANT, /* data, offsets, children and validity describe one row, which stands for all */
     COLUMN_DICTIONARY, /* row i is row indices[i] of `dictionary` (flat); validity is per row, the dictionary's own counts too */
 };
 
@@ -89,12 +89,13 @@ struct column {
     const struct type *type;
     enum column_encoding encoding;
     uint32_t rows;
-    uint8_t *validity;          /* bit i = row i is not null, LSB first, validity[(rows + 7) / 8]; NULL = no row is null */
-    void *data;                 /* data[rows × type_width] */
-    uint32_t *offsets;          /* ARRAY, MAP: offsets[rows + 1], offsets[0] = 0 in new columns, not in slices */
-    struct column *children;    /* see above */
-    uint32_t *indices;          /* DICTIONARY: indices[rows] */
-    struct column *dictionary;  /* DICTIONARY */
+    uint8_t
+        *validity; /* bit i = row i is not null, LSB first, validity[(rows + 7) / 8]; NULL = no row is null */
+    void *data;    /* data[rows × type_width] */
+    uint32_t *offsets;       /* ARRAY, MAP: offsets[rows + 1], offsets[0] = 0 in new columns, not in slices */
+    struct column *children; /* see above */
+    uint32_t *indices;       /* DICTIONARY: indices[rows] */
+    struct column *dictionary; /* DICTIONARY */
 };
 
 /* Change kinds of a row, for streams that update what they put out. */
@@ -106,10 +107,10 @@ struct batch {
     struct column *columns; /* columns[schema->field_count], each of `rows` rows */
 
     /* hidden columns */
-    uint8_t *change;          /* enum change [rows]; NULL = all inserts */
-    int32_t partition;        /* provenance: the input partition of all rows; -1 = mixed or none */
-    int64_t *offset;          /* provenance: the input offset of each row [rows]; NULL = none */
-    int64_t *event_time;      /* µs [rows]; NULL = none */
+    uint8_t *change;     /* enum change [rows]; NULL = all inserts */
+    int32_t partition;   /* provenance: the input partition of all rows; -1 = mixed or none */
+    int64_t *offset;     /* provenance: the input offset of each row [rows]; NULL = none */
+    int64_t *event_time; /* µs [rows]; NULL = none */
 
     struct arena arena;
     struct buf **bufs; /* bufs[buf_count], one reference each */
@@ -130,6 +131,9 @@ void batch_hold_all(struct batch *batch, const struct batch *from);
 void batch_layout(struct batch *batch, const struct type *schema, uint32_t rows);
 /* One flat column of that shape in arena. */
 void column_layout(struct column *column, const struct type *type, uint32_t rows, struct arena *arena);
+/* How many children a column of that type has (VARIANT: 2), and the type of child i. */
+uint32_t column_child_count(const struct type *type);
+const struct type *column_child_type(const struct type *type, uint32_t i);
 
 static inline bool bit_get(const uint8_t *bits, uint32_t i)
 {
@@ -141,7 +145,7 @@ static inline void bit_set(uint8_t *bits, uint32_t i)
 }
 static inline void bit_clear(uint8_t *bits, uint32_t i)
 {
-    bits[i >> 3] &= (uint8_t)~(1 << (i & 7));
+    bits[i >> 3] &= (uint8_t) ~(1 << (i & 7));
 }
 
 /* Row `row` of a column in any encoding, as an index into the arrays of *values (the column itself or its dictionary). */
@@ -161,19 +165,22 @@ struct value column_value(const struct column *column, uint32_t row, struct aren
 uint32_t column_null_count(const struct column *column);
 /* Makes validity exist (all valid), in arena, so that bits can be cleared. */
 uint8_t *column_need_validity(struct column *column, struct arena *arena);
-/* The same column flat; itself where it is flat already. New arrays are in arena. */
+/* The same column flat, its children too; itself where all is flat already. New arrays are in arena. */
 struct column column_flatten(const struct column *column, struct arena *arena);
 /* Rows rows[count] in that order, as a flat column in arena (children too); views are copied as views: hold the buffers. */
-struct column column_take(const struct column *column, const uint32_t *rows, uint32_t count, struct arena *arena);
+struct column column_take(const struct column *column, const uint32_t *rows, uint32_t count,
+                          struct arena *arena);
 
-/* out becomes rows[count] of from, hidden columns included; out holds from's buffers, and borrows from's arena unless deep:
+/* Copies the far bytes of a flat column's views (children's too) into arena. */
+void column_own_bytes(struct column *column, struct arena *arena);
+
+/* out, reset before, becomes rows[count] of from, hidden columns included; out holds from's buffers, and borrows from's arena unless deep:
  * then every byte is copied into out's own arena and nothing of from is needed. */
 void batch_take(struct batch *out, const struct batch *from, const uint32_t *rows, uint32_t count, bool deep);
-/* Appends all of `from` (same schema by type_same) to out by copying, as batch_append would with deep bytes. */
-struct batch_builder;
 
-/* Every invariant above: lengths, offsets ascending, indices in range, views in bounds of no NULL, UTF-8 of strings (DCHECK builds),
- * dates and timestamps free. */
+/* Every invariant above: lengths, offsets ascending, indices in range (of null rows too), no view at NULL, booleans 0 or 1, null
+ * lists empty, a null struct's children null, no null where the schema says so, UTF-8 of strings, decimals within their precision.
+ * Not checked: that a view's bytes are in the arena or a buffer held. */
 bool batch_check(const struct batch *batch, struct err *err);
 
 /* ---- building row by row (files, tests, the oracle; decoders write columns directly) --------------------------- */
@@ -195,14 +202,21 @@ void column_builder_null(struct column_builder *b);
 /* v->type is type_same as the column's; bytes are copied into the arena. */
 void column_builder_value(struct column_builder *b, const struct value *v);
 void column_builder_bool(struct column_builder *b, bool v);
-void column_builder_i64(struct column_builder *b, int64_t v); /* BYTE..LONG, DATE, TIMESTAMP*, INTERVAL_*; must fit */
-void column_builder_f64(struct column_builder *b, double v);  /* FLOAT, DOUBLE */
+void column_builder_i64(struct column_builder *b,
+                        int64_t v); /* BYTE..LONG, DATE, TIMESTAMP*, INTERVAL_*; must fit */
+void column_builder_f64(struct column_builder *b, double v); /* FLOAT, DOUBLE */
 void column_builder_decimal(struct column_builder *b, i128 v);
 /* copy = false: s is borrowed, see view_of. */
 void column_builder_str(struct column_builder *b, struct str s, bool copy);
 /* ARRAY and MAP: append the elements to children[] first, then close the row; STRUCT: append to each child, then this. */
 void column_builder_nested(struct column_builder *b);
-/* Drops the last row (children cut too): a record that turned out bad. */
+/* Room for `count` more rows, so that decoders may write data, validity (then all of it) and offsets themselves. */
+void column_builder_reserve(struct column_builder *b, uint32_t count);
+/* Appends rows[count] of column, any encoding, of the same type; rows NULL = its first count. copy: far bytes into the arena. */
+void column_builder_append(struct column_builder *b, const struct column *column, const uint32_t *rows,
+                           uint32_t count, bool copy);
+/* Cuts the column to its first `rows` rows, and children to what those have, a row begun but not closed included: a record that
+ * turned out bad. */
 void column_builder_truncate(struct column_builder *b, uint32_t rows);
 /* The finished column, sharing the builder's memory. */
 struct column column_builder_finish(struct column_builder *b);
@@ -210,10 +224,26 @@ struct column column_builder_finish(struct column_builder *b);
 struct batch_builder {
     struct batch *batch;
     struct column_builder *columns; /* [schema->field_count] */
+
+    /* hidden columns, grown by batch_builder_append only; NULL until a batch that has one was appended */
+    uint32_t hidden_rows, hidden_capacity;
+    uint8_t *change;
+    int64_t *offset, *event_time;
+    int32_t partition;
 };
+/* batch is reset before; its arena takes everything. schema is borrowed as batch->schema is. */
 void batch_builder_init(struct batch_builder *b, struct batch *batch, const struct type *schema);
-/* Appends row `row` of `from` (same schema by type_same), bytes copied. */
+/* Appends row `row` of `from` (same schema by type_same), bytes copied, hidden columns too. */
 void batch_builder_row(struct batch_builder *b, const struct batch *from, uint32_t row);
+/* Appends rows[count] of `from` (NULL = its first count), hidden columns included: where only some have one, the rest are
+ * inserts, of offset -1, at EVENT_TIME_NONE; partitions that differ become -1. deep: bytes are copied; else the batch holds from's
+ * buffers, and borrows from's arena. Rows appended this way and by hand do not mix in one batch. */
+void batch_builder_append(struct batch_builder *b, const struct batch *from, const uint32_t *rows,
+                          uint32_t count, bool deep);
+/* Rows so far: those of the first column. */
+uint32_t batch_builder_rows(const struct batch_builder *b);
+/* Cuts every column to `rows` rows; see column_builder_truncate. */
+void batch_builder_truncate(struct batch_builder *b, uint32_t rows);
 /* After all columns have the same number of rows. */
 void batch_builder_finish(struct batch_builder *b);
 

@@ -18,8 +18,8 @@ enum type_kind {
     TYPE_LONG,
     TYPE_FLOAT,
     TYPE_DOUBLE,
-    TYPE_DECIMAL,       /* precision 1..38, scale 0..precision */
-    TYPE_STRING,        /* UTF-8; collation NULL = UTF8_BINARY */
+    TYPE_DECIMAL, /* precision 1..38, scale 0..precision */
+    TYPE_STRING,  /* UTF-8; collation NULL = UTF8_BINARY */
     TYPE_BINARY,
     TYPE_DATE,          /* days since 1970-01-01, proleptic Gregorian */
     TYPE_TIMESTAMP,     /* µs since 1970-01-01T00:00:00Z */
@@ -34,12 +34,19 @@ enum type_kind {
 };
 
 enum {
-    TYPE_DEPTH_MAX = 64,      /* nesting; deeper is refused by every parser */
-    TYPE_FIELDS_MAX = 10000,  /* fields of one struct */
+    TYPE_DEPTH_MAX = 64,     /* nesting; deeper is refused by every parser */
+    TYPE_FIELDS_MAX = 10000, /* fields of one struct */
     DECIMAL_PRECISION_MAX = 38,
 };
 
-enum interval_unit { INTERVAL_YEAR, INTERVAL_MONTH, INTERVAL_DAY, INTERVAL_HOUR, INTERVAL_MINUTE, INTERVAL_SECOND };
+enum interval_unit {
+    INTERVAL_YEAR,
+    INTERVAL_MONTH,
+    INTERVAL_DAY,
+    INTERVAL_HOUR,
+    INTERVAL_MINUTE,
+    INTERVAL_SECOND
+};
 
 struct field {
     const char *name;
@@ -50,18 +57,19 @@ struct field {
 
 struct type {
     enum type_kind kind;
-    uint8_t precision, scale;              /* DECIMAL */
-    uint8_t interval_from, interval_to;    /* INTERVAL_*: enum interval_unit, the range shown */
-    const char *collation;                 /* STRING; NULL = UTF8_BINARY */
-    uint32_t field_count;                  /* STRUCT; ARRAY 1 ("element"); MAP 2 ("key", "value") */
-    const struct field *fields;            /* fields[field_count] */
+    uint8_t precision, scale;           /* DECIMAL */
+    uint8_t interval_from, interval_to; /* INTERVAL_*: enum interval_unit, the range shown */
+    const char *collation;              /* STRING; NULL = UTF8_BINARY */
+    uint32_t field_count;               /* STRUCT; ARRAY 1 ("element"); MAP 2 ("key", "value") */
+    const struct field *fields;         /* fields[field_count] */
 };
 
 /* The types without parameters, by kind; DECIMAL gives (10,0), the intervals their full range. Not ARRAY, MAP, STRUCT. */
 const struct type *type_simple(enum type_kind kind);
 const struct type *type_decimal(struct arena *arena, unsigned precision, unsigned scale);
 const struct type *type_array(struct arena *arena, const struct type *element, bool element_nullable);
-const struct type *type_map(struct arena *arena, const struct type *key, const struct type *value, bool value_nullable);
+const struct type *type_map(struct arena *arena, const struct type *key, const struct type *value,
+                            bool value_nullable);
 /* fields[count] is copied, names too; the fields' types are borrowed for as long as the arena lives. */
 const struct type *type_struct(struct arena *arena, const struct field *fields, uint32_t count);
 /* Deep copy. */
@@ -119,13 +127,13 @@ struct value {
     bool is_null;
     union {
         bool boolean;
-        int64_t i64; /* BYTE..LONG, DATE, TIMESTAMP*, INTERVAL_* */
-        double f64;  /* FLOAT (exact in a double), DOUBLE */
-        i128 decimal; /* unscaled */
+        int64_t i64;    /* BYTE..LONG, DATE, TIMESTAMP*, INTERVAL_* */
+        double f64;     /* FLOAT (exact in a double), DOUBLE */
+        i128 decimal;   /* unscaled */
         struct str str; /* STRING, BINARY; VARIANT: value bytes */
         struct {
-            uint32_t count;             /* ARRAY: elements; MAP: pairs; STRUCT: fields */
-            const struct value *items;  /* [count]; MAP: [2 × count], key, value, key, value … */
+            uint32_t count;            /* ARRAY: elements; MAP: pairs; STRUCT: fields */
+            const struct value *items; /* [count]; MAP: [2 × count], key, value, key, value … */
         } nested;
     };
     struct str metadata; /* VARIANT */
