@@ -1,0 +1,251 @@
+#include "format/records.h"
+
+#include "format/compress.h"
+
+bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct records_batch *batch, struct err *err)
+{
+    *batch = (struct records_batch){0};
+    if (n < RECORDS_HEADER) {
+        err_set(err, ERR_DATA, "record batch cut: %zu of at least %d bytes", n, RECORDS_HEADER);
+        if (err)
+            err->code = RECORDS_CUT;
+        return false;
+    }
+    int32_t length = (int32_t)get_be32(p + 8);
+    if (p[16] != RECORDS_MAGIC)
+        return err_set(err, ERR_DATA, "record batch of magic %d, only %d is supported", (int8_t)p[16], RECORDS_MAGIC);
+    if (length < RECORDS_HEADER - 12 || length > RECORDS_BATCH_BYTES_MAX)
+        return err_set(err, ERR_DATA, "record batch of impossible length %d", length);
+    batch->base_offset = (int64_t)get_be64(p);
+    batch->size = (uint32_t)length + 12;
+    batch->leader_epoch = (int32_t)get_be32(p + 12);
+    batch->attributes = get_be16(p + 21);
+    batch->last_offset_delta = (int32_t)get_be32(p + 23);
+    batch->base_timestamp_ms = (int64_t)get_be64(p + 27);
+    batch->max_timestamp_ms = (int64_t)get_be64(p + 35);
+    batch->producer_id = (int64_t)get_be64(p + 43);
+    batch->producer_epoch = (int16_t)get_be16(p + 51);
+    batch->base_sequence = (int32_t)get_be32(p + 53);
+    batch->count = (int32_t)get_be32(p + 57);
+    if (n < batch->size) {
+        err_set(err, ERR_DATA, "record batch cut: %zu of %u bytes", n, batch->size);
+        if (err)
+            err->code = RECORDS_CUT;
+        return false;
+    }
+    if (batch->last_offset_delta < 0 || batch->count < 0 || batch->count > batch->last_offset_delta + INT64_C(1))
+        return err_set(err, ERR_DATA, "record batch says %d records in %d offsets", batch->count, batch->last_offset_delta + 1);
+    if (check_crc && crc32c(0, p + 21, batch->size - 21) != get_be32(p + 17))
+        return err_set(err, ERR_DATA, "record batch at offset %lld has a wrong checksum", (long long)batch->base_offset);
+    return true;
+}
+
+void records_batch_place(uint8_t *p, int64_t base_offset, int32_t leader_epoch)
+{
+    put_be64(p, (uint64_t)base_offset);
+    put_be32(p + 12, (uint32_t)leader_epoch);
+}
+
+bool records_open(const uint8_t *p, size_t n, struct compress_ctx *ctx, struct buf **scratch, struct records_reader *reader,
+                  struct err *err)
+{
+    *scratch = NULL;
+    *reader = (struct records_reader){0};
+    TRY(records_batch_read(p, n, false, &reader->batch, err));
+    size_t body = reader->batch.size - RECORDS_HEADER;
+    int codec = reader->batch.attributes & RECORDS_CODEC_MASK;
+    if (codec == CODEC_NONE) {
+        reader->rd = rd_of(p + RECORDS_HEADER, body);
+        return true;
+    }
+    if (codec >= CODEC_COUNT || ctx == NULL)
+        return err_set(err, ERR_DATA, "record batch with compression codec %d cannot be read here", codec);
+    if (!codec_decompress_buf(ctx, (enum codec)codec, FORM_KAFKA, p + RECORDS_HEADER, body, RECORDS_BATCH_BYTES_MAX,
+                              scratch, err))
+        return err_context(err, "record batch at offset %lld", (long long)reader->batch.base_offset);
+    reader->rd = rd_of((*scratch)->p, (*scratch)->n);
+    return true;
+}
+
+/* A varint length and that many bytes; −1 gives p NULL. */
+static struct str take_text(struct rd *rd)
+{
+    int64_t n = rd_varint(rd);
+    if (n == -1)
+        return (struct str){0};
+    if (n < 0)
+        rd->bad = true;
+    const uint8_t *p = rd_take(rd, n < 0 ? 0 : (size_t)n);
+    return p ? str_n(p, (size_t)n) : (struct str){0};
+}
+
+static bool bad_record(const struct records_reader *reader, struct err *err)
+{
+    return err_set(err, ERR_DATA, "record %d of the batch at offset %lld is malformed", reader->index,
+                   (long long)reader->batch.base_offset);
+}
+
+bool records_next(struct records_reader *reader, struct record *record, bool *more, struct err *err)
+{
+    *more = reader->index < reader->batch.count;
+    if (!*more)
+        return rd_left(&reader->rd) == 0 ||
+               err_set(err, ERR_DATA, "record batch at offset %lld has %zu bytes after its last record",
+                       (long long)reader->batch.base_offset, rd_left(&reader->rd));
+    int64_t length = rd_varint(&reader->rd);
+    const uint8_t *p = length < 0 ? NULL : rd_take(&reader->rd, (size_t)length);
+    if (p == NULL)
+        return bad_record(reader, err);
+    struct rd rd = rd_of(p, (size_t)length);
+    rd_u8(&rd);
+    int64_t time_delta = rd_varint(&rd);
+    int64_t offset_delta = rd_varint(&rd);
+    bool log_time = reader->batch.attributes & RECORDS_LOG_APPEND_TIME;
+    record->timestamp_ms = log_time ? reader->batch.max_timestamp_ms
+                                    : (int64_t)((uint64_t)reader->batch.base_timestamp_ms + (uint64_t)time_delta);
+    record->offset = reader->batch.base_offset + offset_delta;
+    record->key = take_text(&rd);
+    record->value = take_text(&rd);
+    int64_t header_count = rd_varint(&rd);
+    if (rd.bad || offset_delta < 0 || offset_delta > reader->batch.last_offset_delta || header_count < 0 ||
+        (uint64_t)header_count > rd_left(&rd) / 2)
+        return bad_record(reader, err);
+    record->header_count = (uint32_t)header_count;
+    record->headers = str_n(rd.p, rd_left(&rd));
+    for (int64_t i = 0; i < header_count; i++) {
+        if (take_text(&rd).p == NULL)
+            rd.bad = true;
+        take_text(&rd);
+    }
+    if (rd.bad || rd_left(&rd) != 0)
+        return bad_record(reader, err);
+    reader->index++;
+    return true;
+}
+
+bool records_header_next(struct str *raw, struct records_header *header)
+{
+    if (raw->n == 0)
+        return false;
+    struct rd rd = rd_of(raw->p, raw->n);
+    header->key = take_text(&rd);
+    header->value = take_text(&rd);
+    *raw = str_n(rd.p, rd_left(&rd));
+    return !rd.bad;
+}
+
+void records_begin(struct records_builder *b)
+{
+    sbuf_clear(&b->raw);
+    sbuf_reserve(&b->raw, RECORDS_HEADER);
+    sbuf_added(&b->raw, RECORDS_HEADER);
+    b->count = 0;
+}
+
+static uint8_t *put_text(uint8_t *at, struct str s)
+{
+    at += put_varint(at, s.p ? (int64_t)s.n : -1);
+    if (s.n)
+        memcpy(at, s.p, s.n);
+    return at + s.n;
+}
+
+static size_t text_size(struct str s)
+{
+    return s.p ? varint_size((int64_t)s.n) + s.n : 1;
+}
+
+void records_add(struct records_builder *b, int64_t timestamp_ms, struct str key, struct str value,
+                 const struct records_header *headers, uint32_t header_count)
+{
+    if (b->count == 0)
+        b->base_timestamp_ms = b->max_timestamp_ms = timestamp_ms;
+    if (timestamp_ms > b->max_timestamp_ms)
+        b->max_timestamp_ms = timestamp_ms;
+    int64_t time_delta = (int64_t)((uint64_t)timestamp_ms - (uint64_t)b->base_timestamp_ms);
+    size_t size = 1 + varint_size(time_delta) + varint_size(b->count) + text_size(key) + text_size(value) +
+                  varint_size(header_count);
+    for (uint32_t i = 0; i < header_count; i++)
+        size += text_size(headers[i].key) + text_size(headers[i].value);
+    uint8_t *start = (uint8_t *)sbuf_reserve(&b->raw, size + VARINT_MAX), *at = start;
+    at += put_varint(at, (int64_t)size);
+    *at++ = 0;
+    at += put_varint(at, time_delta);
+    at += put_varint(at, b->count);
+    at = put_text(at, key);
+    at = put_text(at, value);
+    at += put_varint(at, header_count);
+    for (uint32_t i = 0; i < header_count; i++)
+        at = put_text(put_text(at, headers[i].key), headers[i].value);
+    sbuf_added(&b->raw, (size_t)(at - start));
+    b->count++;
+}
+
+static void put_batch_header(const struct records_builder *b, uint8_t *p, size_t n, int codec)
+{
+    put_be64(p, 0);
+    put_be32(p + 8, (uint32_t)(n - 12));
+    put_be32(p + 12, 0);
+    p[16] = RECORDS_MAGIC;
+    put_be16(p + 21, (uint16_t)codec);
+    put_be32(p + 23, (uint32_t)(b->count - 1));
+    put_be64(p + 27, (uint64_t)b->base_timestamp_ms);
+    put_be64(p + 35, (uint64_t)b->max_timestamp_ms);
+    put_be64(p + 43, UINT64_MAX);
+    put_be16(p + 51, UINT16_MAX);
+    put_be32(p + 53, UINT32_MAX);
+    put_be32(p + 57, (uint32_t)b->count);
+    put_be32(p + 17, crc32c(0, p + 21, n - 21));
+}
+
+bool records_end(struct records_builder *b, int codec, int level, struct compress_ctx *ctx, struct str *batch, struct err *err)
+{
+    CHECK(b->count > 0);
+    struct sbuf *out = &b->raw;
+    if (codec != CODEC_NONE) {
+        CHECK(ctx != NULL);
+        size_t body = b->raw.n - RECORDS_HEADER, size;
+        size_t bound = codec_bound((enum codec)codec, FORM_KAFKA, body);
+        sbuf_clear(&b->packed);
+        uint8_t *p = (uint8_t *)sbuf_reserve(&b->packed, RECORDS_HEADER + bound);
+        TRY(codec_compress(ctx, (enum codec)codec, FORM_KAFKA, level ? level : COMPRESS_LEVEL_DEFAULT,
+                           b->raw.p + RECORDS_HEADER, body, p + RECORDS_HEADER, bound, &size, err));
+        sbuf_added(&b->packed, RECORDS_HEADER + size);
+        out = &b->packed;
+    }
+    if (out->n - 12 > RECORDS_BATCH_BYTES_MAX)
+        return err_set(err, ERR_DATA, "record batch of %zu bytes is over the limit of %d", out->n, RECORDS_BATCH_BYTES_MAX);
+    put_batch_header(b, (uint8_t *)out->p, out->n, codec);
+    *batch = sbuf_view(out);
+    return true;
+}
+
+void records_builder_fini(struct records_builder *b)
+{
+    sbuf_fini(&b->raw);
+    sbuf_fini(&b->packed);
+    *b = (struct records_builder){0};
+}
+
+uint32_t records_murmur2(const void *data, size_t n)
+{
+    const uint32_t m = UINT32_C(0x5bd1e995);
+    const uint8_t *p = data;
+    uint32_t h = UINT32_C(0x9747b28c) ^ (uint32_t)n;
+    size_t left = n;
+    for (; left >= 4; p += 4, left -= 4) {
+        uint32_t k = get_le32(p) * m;
+        h = h * m ^ (k ^ k >> 24) * m;
+    }
+    for (size_t i = left; i > 0; i--)
+        h ^= (uint32_t)p[i - 1] << (8 * (i - 1));
+    if (left > 0)
+        h *= m;
+    h = (h ^ h >> 13) * m;
+    return h ^ h >> 15;
+}
+
+int32_t records_partition(struct str key, int32_t partitions)
+{
+    return (int32_t)((records_murmur2(key.p, key.n) & INT32_MAX) % (uint32_t)partitions);
+}

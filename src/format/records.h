@@ -1,0 +1,102 @@
+/* Kafka's record batch, magic 2: on the wire, in segments, in the journal. Pure.
+ *
+ *     0  baseOffset i64            │  8  batchLength i32 (bytes after this field)
+ *    12  partitionLeaderEpoch i32  │ 16  magic i8 = 2
+ *    17  crc u32: CRC-32C of bytes 21 … end
+ *    21  attributes i16            │ 23  lastOffsetDelta i32
+ *    27  baseTimestamp i64 (ms)    │ 35  maxTimestamp i64 (ms)
+ *    43  producerId i64            │ 51  producerEpoch i16  │ 53  baseSequence i32
+ *    57  recordCount i32           │ 61  records (compressed as one stream when attributes say so)
+ *
+ * A record: length varint, attributes i8, timestampDelta varlong, offsetDelta varint, key length varint (−1 null), key, value length
+ * varint (−1 null), value, header count varint, headers (key length varint, key, value length varint or −1, value).
+ *
+ * Bytes 0 … 20 are outside the checksum: whoever appends sets baseOffset and partitionLeaderEpoch in place. */
+#ifndef FORMAT_RECORDS_H
+#define FORMAT_RECORDS_H
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/str.h"
+
+enum {
+    RECORDS_HEADER = 61,
+    RECORDS_MAGIC = 2,
+    RECORDS_BATCH_BYTES_MAX = 64 << 20, /* limit of one batch, compressed and not */
+
+    RECORDS_CODEC_MASK = 0x07,
+    RECORDS_LOG_APPEND_TIME = 1 << 3,
+    RECORDS_TRANSACTIONAL = 1 << 4,
+    RECORDS_CONTROL = 1 << 5,
+    RECORDS_DELETE_HORIZON = 1 << 6,
+};
+
+struct records_batch {
+    int64_t base_offset, base_timestamp_ms, max_timestamp_ms, producer_id;
+    int32_t leader_epoch, last_offset_delta, base_sequence, count;
+    uint16_t attributes;
+    int16_t producer_epoch;
+    uint32_t size; /* bytes of the whole batch */
+};
+
+/* Reads the header of the batch at p[n] and checks its lengths: ERR_DATA, with code RECORDS_CUT when n is too short for
+ * the whole batch (batch->size is set if the header was whole). check_crc: the checksum too. */
+enum { RECORDS_CUT = 1 };
+bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct records_batch *batch, struct err *err);
+/* Sets baseOffset and partitionLeaderEpoch in place. */
+void records_batch_place(uint8_t *p, int64_t base_offset, int32_t leader_epoch);
+
+struct records_header {
+    struct str key, value; /* value.p NULL = null */
+};
+struct record {
+    int64_t offset, timestamp_ms;
+    struct str key, value; /* borrowed from the batch, or from the scratch when it was compressed; p NULL = null */
+    struct str headers;    /* raw, for records_header_next */
+    uint32_t header_count;
+};
+
+/* Goes through the records of one batch. A compressed batch is decompressed into a new buffer, *scratch (one
+ * reference, given: the caller's to unref; NULL for an uncompressed batch), so that records point either into p or into
+ * *scratch. ctx may be NULL where no compressed batch is expected (ERR_DATA then). */
+struct records_reader {
+    struct rd rd;
+    struct records_batch batch;
+    int32_t index;
+};
+struct compress_ctx;
+bool records_open(const uint8_t *p, size_t n, struct compress_ctx *ctx, struct buf **scratch,
+                  struct records_reader *reader, struct err *err);
+/* true and *more = false after the last. ERR_DATA for malformed ones. */
+bool records_next(struct records_reader *reader, struct record *record, bool *more, struct err *err);
+/* Next header of a record; raw is advanced; false when there is none left, or it is malformed (records_next has checked). */
+bool records_header_next(struct str *raw, struct records_header *header);
+
+/* Builds one batch. Order: begin, add …, end. Zeroed = empty and valid. */
+struct records_builder {
+    struct sbuf raw;    /* room for the header, then the uncompressed records */
+    struct sbuf packed; /* the compressed batch */
+    int64_t base_timestamp_ms, max_timestamp_ms;
+    int32_t count;
+};
+void records_begin(struct records_builder *b);
+/* key.p or value.p NULL = null. The first record's timestamp is the base. */
+void records_add(struct records_builder *b, int64_t timestamp_ms, struct str key, struct str value,
+                 const struct records_header *headers, uint32_t header_count);
+/* Bytes of the batch if it ended now, uncompressed. */
+static inline size_t records_size(const struct records_builder *b)
+{
+    return b->raw.n;
+}
+/* Ends the batch (count > 0): header, compression by codec (format/compress.h; ctx may be NULL for codec none), checksum, base offset 0, no
+ * producer. The bytes are borrowed until the next begin. */
+bool records_end(struct records_builder *b, int codec, int level, struct compress_ctx *ctx, struct str *batch,
+                 struct err *err);
+void records_builder_fini(struct records_builder *b);
+
+/* Kafka's default partitioner: murmur2 of the key, made positive, modulo partitions. */
+int32_t records_partition(struct str key, int32_t partitions);
+uint32_t records_murmur2(const void *p, size_t n);
+
+#endif

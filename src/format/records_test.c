@@ -1,0 +1,110 @@
+#include "format/records.h"
+
+#include "base/test.h"
+#include "format/compress.h"
+
+static void build(struct records_builder *b, int count)
+{
+    records_begin(b);
+    for (int i = 0; i < count; i++) {
+        char key[16], value[64];
+        int k = snprintf(key, sizeof key, "k%d", i % 7);
+        int v = snprintf(value, sizeof value, "value number %d", i);
+        struct records_header headers[2] = {{STR("source"), STR("test")}, {STR("none"), {0}}};
+        records_add(b, 1000 + (i % 3) * 50 - i, i % 5 ? str_n(key, (size_t)k) : (struct str){0},
+                    i % 4 ? str_n(value, (size_t)v) : (struct str){0}, headers, (uint32_t)(i % 3));
+    }
+}
+
+static void expect_records(struct str batch, struct compress_ctx *ctx, int count, int64_t base)
+{
+    struct err err;
+    struct buf *scratch;
+    struct records_reader reader;
+    struct record record;
+    bool more;
+    EXPECT(records_open((const uint8_t *)batch.p, batch.n, ctx, &scratch, &reader, &err));
+    for (int i = 0; i < count; i++) {
+        char value[64];
+        int v = snprintf(value, sizeof value, "value number %d", i);
+        if (!EXPECT(records_next(&reader, &record, &more, &err) && more))
+            break;
+        EXPECT_EQ_INT(record.offset, base + i);
+        EXPECT_EQ_INT(record.timestamp_ms, 1000 + (i % 3) * 50 - i);
+        EXPECT_EQ_INT(record.key.p == NULL, i % 5 == 0);
+        EXPECT(i % 4 ? str_eq(record.value, str_n(value, (size_t)v)) : record.value.p == NULL);
+        EXPECT_EQ_INT(record.header_count, i % 3);
+        struct records_header header;
+        uint32_t headers = 0;
+        while (records_header_next(&record.headers, &header))
+            headers++;
+        EXPECT_EQ_INT(headers, i % 3);
+    }
+    EXPECT(records_next(&reader, &record, &more, &err) && !more);
+    buf_unref(scratch);
+}
+
+TEST(round_trip_in_every_codec)
+{
+    struct compress_ctx *ctx = compress_ctx_new();
+    struct records_builder b = {0};
+    for (int codec = 0; codec < CODEC_COUNT; codec++) {
+        for (int count = 1; count < 3000; count = count * 3 + 1) {
+            struct str batch;
+            struct err err;
+            build(&b, count);
+            EXPECT(records_end(&b, codec, 0, ctx, &batch, &err));
+            struct records_batch head;
+            EXPECT(records_batch_read((const uint8_t *)batch.p, batch.n, true, &head, &err));
+            EXPECT_EQ_INT(head.count, count);
+            records_batch_place((uint8_t *)(uintptr_t)batch.p, 77, 3);
+            EXPECT(records_batch_read((const uint8_t *)batch.p, batch.n, true, &head, &err)); /* outside the checksum */
+            EXPECT_EQ_INT(head.leader_epoch, 3);
+            expect_records(batch, ctx, count, 77);
+        }
+    }
+    records_builder_fini(&b);
+    compress_ctx_free(ctx);
+}
+
+TEST(damage_is_found)
+{
+    struct records_builder b = {0};
+    struct str batch;
+    struct err err;
+    struct records_batch head;
+    build(&b, 20);
+    EXPECT(records_end(&b, CODEC_NONE, 0, NULL, &batch, &err));
+    uint8_t *p = (uint8_t *)(uintptr_t)batch.p;
+    for (size_t i = 16; i < batch.n; i++) {
+        p[i] ^= 0x10;
+        EXPECT(!records_batch_read(p, batch.n, true, &head, &err));
+        p[i] ^= 0x10;
+    }
+    for (size_t n = 0; n < batch.n; n++)
+        EXPECT(!records_batch_read(p, n, true, &head, &err) && err.code == RECORDS_CUT);
+    records_builder_fini(&b);
+}
+
+/* The values that Kafka's own test of its hash expects. */
+TEST(murmur2_is_kafkas)
+{
+    static const struct {
+        const char *key;
+        int32_t hash;
+    } known[] = {{"21", -973932308}, {"foobar", -790332482}, {"a-little-bit-long-string", -985981536},
+                 {"a-little-bit-longer-string", -1486304829}, {"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971},
+                 {"abc", 479470107}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        EXPECT_EQ_INT((int32_t)records_murmur2(known[i].key, strlen(known[i].key)), known[i].hash);
+    for (int i = 1; i < 20; i++)
+        EXPECT(records_partition(STR("foobar"), i) >= 0 && records_partition(STR("foobar"), i) < i);
+}
+
+int main(void)
+{
+    RUN(round_trip_in_every_codec);
+    RUN(damage_is_found);
+    RUN(murmur2_is_kafkas);
+    return test_end();
+}
