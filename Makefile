@@ -24,7 +24,7 @@ check: debug ## what a change has to pass: both compilers, the order of the modu
 check-peers: release ## real servers and clients of other projects against the released program
 	ctest --preset peers
 
-tsan: ## all tests under ThreadSanitizer
+tsan: ## the tests under ThreadSanitizer, without fuzzers
 	$(call preset,tsan)
 	ctest --preset tsan -j $(JOBS)
 
