@@ -209,31 +209,35 @@ uint8_t *column_need_validity(struct column *column, struct arena *arena)
 
 /* ---- gathering ----------------------------------------------------------------------------------------------- */
 
-/* The validity of rows[count] of a column in any encoding; NULL when none of them is null. */
+/* The validity of rows[count] of a column in any encoding below a parent of that validity (NULL: none is null): a null
+ * parent's children are null, whatever an encoding said of them below it. NULL when no row is null. */
 static uint8_t *take_validity(const struct column *column, const uint32_t *rows, uint32_t count,
-                              struct arena *arena)
+                              const uint8_t *parent, struct arena *arena)
 {
     bool in_dictionary = column->encoding == COLUMN_DICTIONARY && column->dictionary->validity != NULL;
-    if (column->validity == NULL && !in_dictionary)
+    if (column->validity == NULL && !in_dictionary && parent == NULL)
         return NULL;
     size_t bytes = ((size_t)count + 7) / 8;
-    uint8_t *validity = memset(arena_alloc(arena, bytes), 0xFF, bytes);
-    uint32_t nulls = 0;
-    if (column->encoding != COLUMN_CONSTANT && !in_dictionary) {
+    uint8_t *validity = arena_alloc(arena, bytes);
+    if (parent != NULL)
+        memcpy(validity, parent, bytes);
+    else
+        memset(validity, 0xFF, bytes);
+    if (column->validity != NULL && column->encoding != COLUMN_CONSTANT && !in_dictionary) {
         for (uint32_t i = 0; i < count; i++) {
             unsigned null = !bit_get(column->validity, rows[i]);
-            validity[i >> 3] ^= (uint8_t)(null << (i & 7));
-            nulls += null;
+            validity[i >> 3] &= (uint8_t) ~(null << (i & 7));
         }
-        return nulls > 0 ? validity : NULL;
+    } else if (column->validity != NULL || in_dictionary) {
+        for (uint32_t i = 0; i < count; i++)
+            if (column_is_null(column, rows[i]))
+                bit_clear(validity, i);
     }
-    for (uint32_t i = 0; i < count; i++)
-        if (column_is_null(column, rows[i])) {
-            bit_clear(validity, i);
-            nulls++;
-        }
-    return nulls > 0 ? validity : NULL;
+    return count_zero_bits(validity, count) > 0 ? validity : NULL;
 }
+
+static struct column take(const struct column *column, const uint32_t *rows, uint32_t count,
+                          const uint8_t *parent, struct arena *arena);
 
 #define GATHER(T)                                                                                            \
     do {                                                                                                     \
@@ -281,26 +285,13 @@ static void take_list(struct column *out, const struct column *values, const uin
         out->children[c] = column_take(&values->children[c], elements, (uint32_t)total, arena);
 }
 
-/* A null parent's children are null, whatever an encoding said of them below it. */
-static void null_below(struct column *child, const uint8_t *validity, struct arena *arena)
-{
-    if (validity == NULL || child->type->kind == TYPE_NULL)
-        return;
-    uint8_t *own = column_need_validity(child, arena);
-    size_t bytes = ((size_t)child->rows + 7) / 8;
-    for (size_t i = 0; i < bytes; i++)
-        own[i] &= validity[i];
-}
-
 static void take_struct(struct column *out, const struct column *values, const uint32_t *rows,
                         struct arena *arena)
 {
     uint32_t children = column_child_count(values->type);
     out->children = arena_array(arena, struct column, children);
-    for (uint32_t c = 0; c < children; c++) {
-        out->children[c] = column_take(&values->children[c], rows, out->rows, arena);
-        null_below(&out->children[c], out->validity, arena);
-    }
+    for (uint32_t c = 0; c < children; c++)
+        out->children[c] = take(&values->children[c], rows, out->rows, out->validity, arena);
 }
 
 /* The physical rows, in *values, of rows[count] of an encoded column. */
@@ -319,13 +310,13 @@ static const uint32_t *resolve(const struct column *column, const uint32_t *rows
     return physical;
 }
 
-struct column column_take(const struct column *column, const uint32_t *rows, uint32_t count,
-                          struct arena *arena)
+static struct column take(const struct column *column, const uint32_t *rows, uint32_t count,
+                          const uint8_t *parent, struct arena *arena)
 {
     struct column out = {.type = column->type, .encoding = COLUMN_FLAT, .rows = count};
     if (column->type->kind == TYPE_NULL)
         return out;
-    out.validity = take_validity(column, rows, count, arena);
+    out.validity = take_validity(column, rows, count, parent, arena);
     const struct column *values;
     rows = resolve(column, rows, count, &values, arena);
     size_t width = type_width(column->type);
@@ -336,6 +327,12 @@ struct column column_take(const struct column *column, const uint32_t *rows, uin
     else
         take_struct(&out, values, rows, arena);
     return out;
+}
+
+struct column column_take(const struct column *column, const uint32_t *rows, uint32_t count,
+                          struct arena *arena)
+{
+    return take(column, rows, count, NULL, arena);
 }
 
 static bool is_flat(const struct column *column)
