@@ -142,7 +142,7 @@ static void arena_use(struct arena *arena, struct arena_block *block)
 
 void *arena_try_alloc(struct arena *arena, size_t size)
 {
-    size_t padded = (size + 15) & ~(size_t)15;
+    size_t padded = (size ? size + 15 : 16) & ~(size_t)15; /* 0 bytes have an address too */
     if (padded < size || (arena->limit && arena->bytes + padded > arena->limit))
         return NULL;
     if (padded > (size_t)(arena->end - arena->at)) {

@@ -66,7 +66,7 @@ void *arena_try_alloc(struct arena *arena, size_t size) __attribute__((alloc_siz
 
 static inline void *arena_alloc(struct arena *arena, size_t size)
 {
-    size_t padded = (size + 15) & ~(size_t)15;
+    size_t padded = (size ? size + 15 : 16) & ~(size_t)15; /* 0 bytes have an address too */
     if (__builtin_expect(padded < size || padded > (size_t)(arena->end - arena->at), 0))
         return arena_alloc_slow(arena, size);
     void *p = arena->at;
