@@ -1,0 +1,115 @@
+#include "obs/log.h"
+
+#include <stdio.h>
+
+#include "os/os.h"
+#include "run/run.h"
+#include "type/timestamp.h"
+
+const struct log_event_info log_events[LOG_EVENTS] = {
+#define LOG_EVENT(id, level, name, help) {LOG_##level, name, help},
+#include "obs/log.def"
+#undef LOG_EVENT
+};
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+enum { LINE_MAX_BYTES = 2048, RECENT_MAX = 64 };
+
+/* Set once, before threads start. */
+static enum log_level lowest = LOG_INFO;
+static bool as_json;
+static int destination = -1;
+
+/* ---- shared by all roles, under `lock` ---- */
+static struct lock *lock;
+static char recent[RECENT_MAX][LINE_MAX_BYTES];
+static uint64_t recent_count;
+static struct counter counts[4];
+
+void log_setup(enum log_level lowest_level, bool json, int to)
+{
+    lowest = lowest_level;
+    as_json = json;
+    destination = to;
+    if (lock == NULL)
+        lock = lock_new();
+}
+
+static void write_line(const char *line, size_t n)
+{
+    struct err ignored; /* a log that cannot be written has nowhere to say so */
+    if (destination < 0)
+        destination = os_adopt(2);
+    (void)!os_write(destination, line, n, &ignored);
+    if (lock == NULL)
+        return;
+    lock_take(lock);
+    char *slot = recent[recent_count++ % RECENT_MAX];
+    memcpy(slot, line, n);
+    slot[n - 1] = '\0'; /* instead of the line's end */
+    lock_release(lock);
+}
+
+static void put(enum log_event event, const char *subject, const char *text)
+{
+    const struct log_event_info *info = &log_events[event];
+    counter_add(&counts[info->level], 1);
+    if (info->level < lowest)
+        return;
+    struct sbuf line = {0};
+    struct timestamp_fields at;
+    timestamp_split(os_wall().us, &at);
+    if (as_json) {
+        sbuf_printf(&line, "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ\",\"level\":\"%s\",\"event\":\"%s\",\"subject\":",
+                    at.year, at.month, at.day, at.hour, at.minute, at.second, at.micros, level_names[info->level], info->name);
+        sbuf_json(&line, str_of(subject));
+        sbuf_cstr(&line, ",\"text\":");
+        sbuf_json(&line, str_of(text));
+        sbuf_char(&line, '}');
+    } else {
+        sbuf_printf(&line, "%02d:%02d:%02d %-5s %s%s%s", at.hour, at.minute, at.second, level_names[info->level], subject,
+                    *subject ? ": " : "", text);
+    }
+    err_redact(line.p, line.n);
+    line.n = strlen(line.p);
+    if (line.n > LINE_MAX_BYTES - 1)
+        line.n = LINE_MAX_BYTES - 1;
+    sbuf_char(&line, '\n');
+    write_line(line.p, line.n);
+    sbuf_fini(&line);
+}
+
+void log_line(enum log_event event, const char *subject, const char *format, ...)
+{
+    char text[LINE_MAX_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    put(event, subject, text);
+}
+
+void log_err(enum log_event event, const char *subject, const struct err *err)
+{
+    log_line(event, subject, "%s%s%s", err->text, err->hint[0] ? "; " : "", err->hint);
+}
+
+uint64_t log_count(enum log_level level)
+{
+    return counter_get(&counts[level]);
+}
+
+size_t log_recent(struct arena *arena, struct str *lines, size_t max)
+{
+    if (lock == NULL)
+        return 0;
+    lock_take(lock);
+    size_t n = recent_count < RECENT_MAX ? (size_t)recent_count : RECENT_MAX;
+    if (n > max)
+        n = max;
+    for (size_t i = 0; i < n; i++)
+        lines[i] = str_of(arena_strdup(arena, recent[(recent_count - n + i) % RECENT_MAX]));
+    lock_release(lock);
+    return n;
+}
