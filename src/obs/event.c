@@ -1,4 +1,4 @@
-#include "obs/log.h"
+#include "obs/event.h"
 
 #include <stdio.h>
 
@@ -6,10 +6,10 @@
 #include "run/run.h"
 #include "type/timestamp.h"
 
-const struct log_event_info log_events[LOG_EVENTS] = {
-#define LOG_EVENT(id, level, name, help) {LOG_##level, name, help},
-#include "obs/log.def"
-#undef LOG_EVENT
+const struct event_info event_table[EVENT_COUNT] = {
+#define EVENT(id, level, name, help) {EVENT_LEVEL_##level, name, help},
+#include "obs/event.def"
+#undef EVENT
 };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
@@ -17,7 +17,7 @@ static const char *const level_names[] = {"debug", "info", "warn", "error"};
 enum { LINE_MAX_BYTES = 2048, RECENT_MAX = 64 };
 
 /* Set once, before threads start. */
-static enum log_level lowest = LOG_INFO;
+static enum event_level lowest = EVENT_LEVEL_INFO;
 static bool as_json;
 static int destination = -1;
 
@@ -27,7 +27,7 @@ static char recent[RECENT_MAX][LINE_MAX_BYTES];
 static uint64_t recent_count;
 static struct counter counts[4];
 
-void log_setup(enum log_level lowest_level, bool json, int to)
+void event_setup(enum event_level lowest_level, bool json, int to)
 {
     lowest = lowest_level;
     as_json = json;
@@ -51,9 +51,9 @@ static void write_line(const char *line, size_t n)
     lock_release(lock);
 }
 
-static void put(enum log_event event, const char *subject, const char *text)
+static void put(enum event event, const char *subject, const char *text)
 {
-    const struct log_event_info *info = &log_events[event];
+    const struct event_info *info = &event_table[event];
     counter_add(&counts[info->level], 1);
     if (info->level < lowest)
         return;
@@ -80,7 +80,7 @@ static void put(enum log_event event, const char *subject, const char *text)
     sbuf_fini(&line);
 }
 
-void log_line(enum log_event event, const char *subject, const char *format, ...)
+void event_log(enum event event, const char *subject, const char *format, ...)
 {
     char text[LINE_MAX_BYTES];
     va_list args;
@@ -90,17 +90,17 @@ void log_line(enum log_event event, const char *subject, const char *format, ...
     put(event, subject, text);
 }
 
-void log_err(enum log_event event, const char *subject, const struct err *err)
+void event_err(enum event event, const char *subject, const struct err *err)
 {
-    log_line(event, subject, "%s%s%s", err->text, err->hint[0] ? "; " : "", err->hint);
+    event_log(event, subject, "%s%s%s", err->text, err->hint[0] ? "; " : "", err->hint);
 }
 
-uint64_t log_count(enum log_level level)
+uint64_t event_count(enum event_level level)
 {
     return counter_get(&counts[level]);
 }
 
-size_t log_recent(struct arena *arena, struct str *lines, size_t max)
+size_t event_recent(struct arena *arena, struct str *lines, size_t max)
 {
     if (lock == NULL)
         return 0;
