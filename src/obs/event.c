@@ -58,11 +58,11 @@ static void put(enum event event, const char *subject, const char *text)
     if (info->level < lowest)
         return;
     struct sbuf line = {0};
-    struct timestamp_fields at;
-    timestamp_split(os_wall().us, &at);
+    struct datetime at;
+    timestamp_to_datetime(os_wall().us, &at);
     if (as_json) {
-        sbuf_printf(&line, "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ\",\"level\":\"%s\",\"event\":\"%s\",\"subject\":",
-                    at.year, at.month, at.day, at.hour, at.minute, at.second, at.micros, level_names[info->level], info->name);
+        sbuf_printf(&line, "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06uZ\",\"level\":\"%s\",\"event\":\"%s\",\"subject\":",
+                    at.year, at.month, at.day, at.hour, at.minute, at.second, at.micro, level_names[info->level], info->name);
         sbuf_json(&line, str_of(subject));
         sbuf_cstr(&line, ",\"text\":");
         sbuf_json(&line, str_of(text));
