@@ -8,16 +8,18 @@
 static char secrets[ERR_SECRETS_MAX][1024];
 static int secret_count;
 
-void err_secret_add(const char *secret)
+bool err_secret_add(const char *secret)
 {
     size_t n = strlen(secret);
     if (n < 4 || n >= sizeof secrets[0])
-        return;
+        return true;
     for (int i = 0; i < secret_count; i++)
         if (strcmp(secrets[i], secret) == 0)
-            return;
-    CHECK(secret_count < ERR_SECRETS_MAX);
+            return true;
+    if (secret_count == ERR_SECRETS_MAX)
+        return false;
     memcpy(secrets[secret_count++], secret, n + 1);
+    return true;
 }
 
 void err_redact(char *text, size_t size)

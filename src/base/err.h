@@ -63,9 +63,9 @@ void err_clear(struct err *err);
 /* Secrets (passwords, tokens, credentials in URLs) are registered once, when the configuration is read; err_vset and
  * the log writer pass their text through err_redact(), which overwrites each occurrence with "***" in place.
  * At most ERR_SECRETS_MAX secrets of 4 to 1023 bytes; shorter ones are ignored (they would shred every text). Registered before
- * threads start. */
+ * threads start. False when there are ERR_SECRETS_MAX already and this is not one of them. */
 enum { ERR_SECRETS_MAX = 64 };
-void err_secret_add(const char *secret);
+bool err_secret_add(const char *secret);
 void err_redact(char *text, size_t size);
 
 #define TRY(call)                                                                                                      \
