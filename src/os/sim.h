@@ -54,4 +54,8 @@ void sim_dump(void);
 /* Virtual time passes inside a life. */
 void sim_advance(int64_t ns);
 
+/* For run/, which steps loops: the simulator's own choice in [0, n), n > 0, and when some socket will next have something (INT64_MAX ns = never). */
+uint64_t sim_pick(uint64_t n);
+struct mono_time sim_next_io(void);
+
 #endif

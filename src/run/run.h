@@ -51,13 +51,14 @@ struct loop;
 
 /* A loop that does not run yet. name: for threads, logs. */
 bool loop_new(enum role role, const char *name, struct loop **loop, struct err *err);
-/* Starts its thread (ROLE_MAIN: none; main calls loop_run itself). In the simulator: makes it eligible for stepping. */
+/* Starts its thread. ROLE_MAIN has none: the calling thread is the loop's from now on (loop_current, timers, tasks), and calls loop_run itself.
+ * In the simulator: makes it eligible for stepping. */
 bool loop_start(struct loop *loop, struct err *err);
-/* Runs until loop_stop. */
+/* Runs until loop_stop. In the simulator: steps all loops until then. */
 void loop_run(struct loop *loop);
 /* Any role. The loop ends after the messages posted before. */
 void loop_stop(struct loop *loop);
-/* Waits for its thread. After: loop_free. */
+/* Waits for its thread (the simulator: steps all loops until it has ended). After: loop_free. */
 void loop_join(struct loop *loop);
 void loop_free(struct loop *loop);
 enum role loop_role(const struct loop *loop);
@@ -124,6 +125,9 @@ struct watch {
 bool loop_watch_fd(struct loop *loop, struct watch *watch, int fd, unsigned interest, struct err *err);
 /* The same for a handle of os/. */
 bool loop_watch(struct loop *loop, struct watch *watch, int file, unsigned interest, struct err *err);
+
+/* From now on SIGINT and SIGTERM run handler(arg, 1), (arg, 2), … on this loop: os_signals. Own loop only. */
+bool loop_signals(struct loop *loop, void (*handler)(void *arg, int count), void *arg, struct err *err);
 
 /* ---- sharing (Rule Zero: log/ keeps a mutex around short look-ups; everything else posts messages) ----------------- */
 struct lock; /* a mutex; in the simulator a check that nobody holds it */
