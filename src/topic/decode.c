@@ -310,6 +310,26 @@ static bool decode_data(struct topic_decoder *d, struct batch *out, struct err *
     return ok;
 }
 
+bool topic_decoder_find(const struct topic_decoder *d, int64_t offset, struct topic_bad *record)
+{
+    uint32_t low = 0, high = d->count; /* offsets ascend */
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (d->offsets[middle] < offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == d->count || d->offsets[low] != offset)
+        return false;
+    *record = (struct topic_bad){.partition = d->partition,
+                                 .offset = offset,
+                                 .timestamp_ms = d->timestamps[low],
+                                 .key = d->keys[low],
+                                 .value = d->values[low]};
+    return true;
+}
+
 static void fill_bytes(struct column *column, const struct str *texts, uint32_t count, struct arena *arena)
 {
     struct view *views = column->data;

@@ -55,6 +55,9 @@ bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const str
 bool topic_decode(struct topic_decoder *decoder, const struct log_slice *slice, int32_t partition, int64_t from, int64_t until,
                   struct batch *out, const struct topic_report *report, struct err *err);
 
+/* The record at that offset of the slice that was decoded last (texts borrowed from it); false if there is none. */
+bool topic_decoder_find(const struct topic_decoder *decoder, int64_t offset, struct topic_bad *record);
+
 /* The raw values of a slice's records, for inference: each(arg, value). */
 bool topic_values(struct topic_decoder *decoder, const struct log_slice *slice, int64_t from,
                   bool (*each)(void *arg, struct str value), void *arg, struct err *err);

@@ -1,0 +1,146 @@
+/* What the files of job/ share. Everything here is owned by the work role unless a ruler says otherwise.
+ *
+ *     engine ─┬─ topic_state …      a topic, its logs, its pinned schema
+ *             ├─ ingest …           source → topic                                  ingest.c   (the source's role)
+ *             └─ stream …           a bound plan over topics                        stream.c
+ *                  ├─ run …         reads, decodes, computes for sinks that are at the same position   run.c
+ *                  └─ member …      one (stream, sink) pair: identity, pins, frames or deliveries      member.c */
+#ifndef JOB_ENGINE_PRIVATE_H
+#define JOB_ENGINE_PRIVATE_H
+
+#include "job/engine.h"
+#include "op/op.h"
+#include "sink/turn.h"
+#include "topic/topic.h"
+
+enum {
+    RUN_UNITS = 4,                 /* batches of one run on their way at the same time */
+    RUN_SLICE_BYTES = 1 << 20,     /* read from a log in one step */
+    RUN_LAG_MS = 500,              /* a sink that holds all units this long leaves the run and goes on alone */
+    MEMBERS_MAX = 64,              /* sinks of one stream */
+    RETRY_MIN_MS = 200,
+    RETRY_MAX_MS = 30000,
+    INFER_RECORDS = 1000,          /* a schema is inferred from that many records, */
+    INFER_MS = 2000,               /* or from what came in that time */
+};
+
+/* ---- topics ---------------------------------------------------------------------------------------------------- */
+
+struct topic_state {
+    struct engine *engine;
+    const struct topic_def *def;
+    struct topic_info info;
+    struct log **logs;            /* logs[info.partitions] */
+    struct pool *schema_pool;     /* of `schema`; replaced when it grows; the old one lives until the engine ends */
+    const struct type *schema;    /* NULL: not known yet (inference), or raw */
+    uint32_t schema_version;      /* +1 whenever schema grows */
+    struct topic_state *next;
+};
+
+struct topic_state *topic_state_find(struct engine *engine, struct str name);
+/* Takes new fields of the slice's records into the schema, and writes it down. *grew says whether there were any. */
+bool topic_state_grow(struct topic_state *t, const struct log_slice *slice, bool *grew, struct err *err);
+/* Reads from the topic's beginning until the schema is known. *known = false: not enough records yet. */
+bool topic_state_infer(struct topic_state *t, bool now, bool *known, struct err *err);
+
+/* ---- streams ---------------------------------------------------------------------------------------------------- */
+
+struct stream_input {
+    struct topic_state *topic;
+    struct log *log;
+    int32_t input;     /* stable number of the topic among the stream's inputs, see stream.c */
+    int32_t partition;
+    uint32_t scan;     /* index of the pipeline's scan that reads it */
+};
+
+struct stream {
+    struct engine *engine;
+    const struct stream_def *def;
+    struct pool *pool;          /* as long as the engine */
+    struct pool *plan_pool;     /* of the plan: replaced when an input's schema grows */
+    struct plan *plan;          /* NULL until the inputs' schemas are known */
+    const struct plan *const *scans;
+    uint32_t scan_count;
+    uint32_t *schema_versions;  /* of each scan's topic when the plan was made */
+    uint32_t plan_version;      /* +1 with each plan */
+    struct stream_input *inputs; /* every partition of every input topic [input_count] */
+    uint32_t input_count;
+    struct member *members[MEMBERS_MAX];
+    uint32_t member_count;
+    struct list runs;
+    struct task start;          /* waits for schemas, then opens the members */
+    struct timer start_timer;
+    struct waker start_waker;
+    struct log_wait *start_waits;
+    struct err err;             /* why it stopped; class ERR_NONE: it did not */
+    struct job *job;            /* stateful streams: job.c */
+    struct stream_counters counters;
+    struct stream *next;
+};
+
+bool stream_new(struct engine *engine, const struct stream_def *def, struct err *err);
+void stream_start(struct stream *s);
+/* Stops the stream for a reason that a person must look at. */
+void stream_stop(struct stream *s, const struct err *err);
+bool stream_make_plan(struct stream *s, struct err *err);
+bool stream_plan_is_old(const struct stream *s);
+bool stream_is_idle(const struct stream *s);
+const struct type *bad_schema(void);
+
+/* ---- runs --------------------------------------------------------------------------------------------------------- */
+
+struct run;
+/* A member whose sink is open at positions[stream->input_count] goes on from there: joins the run at that place, or gets its own. */
+void run_place(struct member *m, const int64_t *positions);
+void run_leave(struct member *m);
+bool run_is_idle(const struct run *run);
+void run_wake(struct run *run);
+void run_free_all(struct stream *s);
+
+/* ---- members -------------------------------------------------------------------------------------------------------- */
+
+enum member_state { MEMBER_IDLE, MEMBER_OPENING, MEMBER_RUNNING, MEMBER_WAITING, MEMBER_STOPPED };
+
+struct member {
+    struct stream *stream;
+    const struct sink_def *def;
+    enum member_state state;
+    bool wants_bad;             /* <stream>_bad */
+    struct sink_spec spec;
+    struct run *run;            /* RUNNING */
+    struct list run_link;
+    int64_t *committed;         /* next offsets [stream->input_count] */
+    struct log_pin *pins;       /* [stream->input_count] */
+    bool live;                  /* the table was seen to hold our identity */
+    struct timer retry;
+    int64_t backoff_ms;
+    struct err err;             /* the last failure */
+    uint32_t in_flight;         /* deliveries on their way */
+
+    /* tables */
+    struct sink_runner *runner;
+    bool flushed;
+
+    /* topics */
+    struct topic_state *topic;
+    struct topic_writer *writer;
+    struct frame *frame;
+    bool frame_busy;
+    int64_t *frame_positions;   /* what the frame in flight will make durable */
+    uint64_t frame_rows;
+    struct delivery *queue, **queue_end;
+
+    struct frame *note;         /* of identity and positions, for tables */
+    bool note_busy, note_wanted;
+    struct member_counters counters;
+};
+
+bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, struct err *err);
+void member_open(struct member *m);
+/* positions in d are those of all inputs, in their order. */
+void member_deliver(struct member *m, struct delivery *d);
+void member_flush(struct member *m);
+void member_close(struct member *m);
+bool member_is_idle(const struct member *m);
+
+#endif
