@@ -28,7 +28,8 @@ enum {
 
 struct topic_state {
     struct engine *engine;
-    const struct topic_def *def;
+    const struct topic_def *def;  /* &own_def */
+    struct topic_def own_def;     /* the project's, with the partitions that there really are */
     struct topic_info info;
     struct log **logs;            /* logs[info.partitions] */
     struct pool *schema_pool;     /* of `schema`; replaced when it grows; the old one lives until the engine ends */
@@ -59,9 +60,12 @@ struct stream {
     struct pool *pool;          /* as long as the engine */
     struct pool *plan_pool;     /* of the plan: replaced when an input's schema grows */
     struct plan *plan;          /* NULL until the inputs' schemas are known */
+    const struct type *schema;  /* of its rows; old ones stay valid */
     const struct plan *const *scans;
     uint32_t scan_count;
-    uint32_t *schema_versions;  /* of each scan's topic when the plan was made */
+    struct topic_state **topics; /* that the query reads [topic_count] */
+    uint32_t *schema_versions;   /* of each when the plan was made [topic_count] */
+    uint32_t topic_count;
     uint32_t plan_version;      /* +1 with each plan */
     struct stream_input *inputs; /* every partition of every input topic [input_count] */
     uint32_t input_count;
@@ -71,7 +75,8 @@ struct stream {
     struct task start;          /* waits for schemas, then opens the members */
     struct timer start_timer;
     struct waker start_waker;
-    struct log_wait *start_waits;
+    struct log_wait *start_waits; /* start_waits[input_count] */
+    bool started, paused, infer_now;
     struct err err;             /* why it stopped; class ERR_NONE: it did not */
     struct job *job;            /* stateful streams: job.c */
     struct stream_counters counters;
@@ -82,9 +87,13 @@ bool stream_new(struct engine *engine, const struct stream_def *def, struct err 
 void stream_start(struct stream *s);
 /* Stops the stream for a reason that a person must look at. */
 void stream_stop(struct stream *s, const struct err *err);
+/* Paused: nothing is read; what sinks hold is committed. */
+void stream_pause(struct stream *s, bool pause);
 bool stream_make_plan(struct stream *s, struct err *err);
 bool stream_plan_is_old(const struct stream *s);
+/* Nothing is on its way, and nothing will be until new records come. */
 bool stream_is_idle(const struct stream *s);
+void stream_free(struct stream *s);
 const struct type *bad_schema(void);
 
 /* ---- runs --------------------------------------------------------------------------------------------------------- */
@@ -93,9 +102,12 @@ struct run;
 /* A member whose sink is open at positions[stream->input_count] goes on from there: joins the run at that place, or gets its own. */
 void run_place(struct member *m, const int64_t *positions);
 void run_leave(struct member *m);
-bool run_is_idle(const struct run *run);
-void run_wake(struct run *run);
+bool stream_runs_are_idle(const struct stream *s);
+/* Records that the run has still to read; NULL is 0. */
+int64_t run_lag(const struct run *run);
 void run_free_all(struct stream *s);
+/* Coming home of a delivery of a run. */
+void run_delivery_home(struct delivery *d);
 
 /* ---- members -------------------------------------------------------------------------------------------------------- */
 
@@ -110,6 +122,8 @@ struct member {
     struct run *run;            /* RUNNING */
     struct list run_link;
     int64_t *committed;         /* next offsets [stream->input_count] */
+    int64_t *idle;              /* nothing before these concerns the sink [stream->input_count] */
+    bool idle_moved;            /* since the last note */
     struct log_pin *pins;       /* [stream->input_count] */
     bool live;                  /* the table was seen to hold our identity */
     struct timer retry;
@@ -119,19 +133,23 @@ struct member {
 
     /* tables */
     struct sink_runner *runner;
-    bool flushed;
+    bool flushed, closed;
 
     /* topics */
     struct topic_state *topic;
     struct topic_writer *writer;
     struct frame *frame;
-    bool frame_busy;
+    bool frame_busy, frame_refused;
+    struct task room_task;      /* submits a refused frame again */
+    struct waker room_waker;
+    struct log_wait room_wait;
     int64_t *frame_positions;   /* what the frame in flight will make durable */
     uint64_t frame_rows;
     struct delivery *queue, **queue_end;
 
     struct frame *note;         /* of identity and positions, for tables */
-    bool note_busy, note_wanted;
+    bool note_busy, note_wanted, opening_after_note;
+    struct mono_time noted;
     struct member_counters counters;
 };
 
@@ -142,5 +160,10 @@ void member_deliver(struct member *m, struct delivery *d);
 void member_flush(struct member *m);
 void member_close(struct member *m);
 bool member_is_idle(const struct member *m);
+void member_fail(struct member *m, const struct err *err);
+void member_note(struct member *m);
+void member_prepare(struct member *m);
+void member_fini(struct member *m);
+void uuid_new(char out[37]);
 
 #endif

@@ -34,7 +34,8 @@ struct delivery {
     uint32_t count;
     struct loop *home_loop;
     void (*home)(struct delivery *d);
-    void *arg;
+    void *owner, *arg;                 /* the sender's */
+    struct delivery *next;             /* the receiver's queue */
 };
 
 enum sink_event_kind { SINK_OPENED, SINK_COMMITTED, SINK_IDLE /* moved without rows */, SINK_FLUSHED, SINK_FAILED, SINK_CLOSED, SINK_WAS_RESET };

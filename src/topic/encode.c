@@ -5,10 +5,18 @@
 #include "format/json.h"
 #include "topic/topic.h"
 
+enum { BATCH_BYTES = 1000 * 1000 }; /* of one record batch: below the 1 MiB that Kafka's clients take by default */
+
+struct partition {
+    struct records_builder builder; /* count 0 = begun, empty */
+    struct sbuf done;               /* whole batches */
+    uint64_t records;
+};
+
 struct topic_writer {
     struct pool *pool;
     const struct topic_def *def;
-    struct records_builder *builders; /* builders[def->partitions]; count 0 = begun, empty */
+    struct partition *partitions; /* partitions[def->partitions] */
     int32_t sticky;                   /* partition of rows without a key, for this turn */
     size_t bytes;
 
@@ -28,8 +36,10 @@ struct topic_writer {
 static void close_writer(void *arg)
 {
     struct topic_writer *w = arg;
-    for (int32_t i = 0; i < w->def->partitions; i++)
-        records_builder_fini(&w->builders[i]);
+    for (int32_t i = 0; i < w->def->partitions; i++) {
+        records_builder_fini(&w->partitions[i].builder);
+        sbuf_fini(&w->partitions[i].done);
+    }
     sbuf_fini(&w->text);
     mem_free(w->ends);
     batch_free(w->key_batch);
@@ -50,9 +60,9 @@ bool topic_writer_new(struct pool *pool, const struct topic_def *def, struct top
 {
     struct topic_writer *w = pool_new_struct(pool, struct topic_writer);
     *w = (struct topic_writer){.pool = pool, .def = def};
-    w->builders = pool_alloc(pool, mem_product((size_t)def->partitions, sizeof *w->builders));
+    w->partitions = pool_alloc(pool, mem_product((size_t)def->partitions, sizeof *w->partitions));
     for (int32_t i = 0; i < def->partitions; i++)
-        records_begin(&w->builders[i]);
+        records_begin(&w->partitions[i].builder);
     w->key_batch = batch_new();
     pool_on_free(pool, close_writer, w);
     *writer = w;
@@ -63,13 +73,28 @@ bool topic_writer_new(struct pool *pool, const struct topic_def *def, struct top
     return w->key_decoder != NULL || err_context(err, "key of topic \"%s\"", def->name);
 }
 
-static void add_record(struct topic_writer *w, struct str key, struct str value, int64_t timestamp_ms)
+static bool end_batch(struct partition *p, struct err *err)
 {
-    int32_t partition = key.p ? records_partition(key, w->def->partitions) : w->sticky;
-    struct records_builder *b = &w->builders[partition];
-    size_t before = records_size(b);
-    records_add(b, timestamp_ms, key, value, NULL, 0);
-    w->bytes += records_size(b) - before;
+    struct str batch;
+    if (p->builder.count == 0)
+        return true;
+    TRY(records_end(&p->builder, CODEC_NONE, 0, NULL, &batch, err));
+    sbuf_str(&p->done, batch);
+    p->records += (uint64_t)p->builder.count;
+    records_begin(&p->builder);
+    return true;
+}
+
+static bool add_record(struct topic_writer *w, struct str key, struct str value, int64_t timestamp_ms, struct err *err)
+{
+    int32_t index = key.p ? records_partition(key, w->def->partitions) : w->sticky;
+    struct partition *p = &w->partitions[index];
+    if (p->builder.count && records_size(&p->builder) + key.n + value.n > BATCH_BYTES)
+        TRY(end_batch(p, err));
+    size_t before = records_size(&p->builder);
+    records_add(&p->builder, timestamp_ms, key, value, NULL, 0);
+    w->bytes += records_size(&p->builder) - before;
+    return true;
 }
 
 /* The text at the end of a chain of one-field structs, or NULL. */
@@ -93,7 +118,7 @@ bool topic_writer_add(struct topic_writer *w, const struct str *keys, const stru
     }
     for (uint32_t i = 0; i < count; i++) {
         struct str key = by_rule ? key_text(&w->key_batch->columns[0], i) : keys ? keys[i] : (struct str){0};
-        add_record(w, key, values[i], timestamps_ms ? timestamps_ms[i] : now_ms);
+        TRY(add_record(w, key, values[i], timestamps_ms ? timestamps_ms[i] : now_ms, err));
     }
     return true;
 }
@@ -163,7 +188,8 @@ bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64
     json_encode(w->encoder, batch, 0, batch->rows, 0, &w->text, w->ends);
     struct arena arena = {0};
     struct sbuf scratch = {0};
-    for (uint32_t row = 0; row < batch->rows; row++) {
+    bool ok = true;
+    for (uint32_t row = 0; ok && row < batch->rows; row++) {
         enum change change = batch->change ? (enum change)batch->change[row] : CHANGE_INSERT;
         uint32_t start = row ? w->ends[row - 1] : 0;
         struct str value = str_n(w->text.p + start, w->ends[row] - start);
@@ -172,24 +198,24 @@ bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64
         if (change == CHANGE_DELETE)
             value = (struct str){0};
         int64_t at_ms = batch->event_time ? batch->event_time[row] / US_PER_MS : now_ms;
-        add_record(w, row_key(key, row, &arena, &scratch), value, at_ms);
+        ok = add_record(w, row_key(key, row, &arena, &scratch), value, at_ms, err);
     }
     arena_fini(&arena);
     sbuf_fini(&scratch);
-    return true;
+    return ok;
 }
 
 bool topic_writer_flush(struct topic_writer *w, struct frame *frame, struct log *const *logs, uint64_t *records, struct err *err)
 {
     for (int32_t i = 0; i < w->def->partitions; i++) {
-        struct records_builder *b = &w->builders[i];
-        struct str batch;
-        if (b->count == 0)
+        struct partition *p = &w->partitions[i];
+        TRY(end_batch(p, err));
+        if (p->done.n == 0)
             continue;
-        TRY(records_end(b, CODEC_NONE, 0, NULL, &batch, err));
-        frame_append_copy(frame, logs[i], batch.p, batch.n);
-        *records += (uint64_t)b->count;
-        records_begin(b);
+        frame_append_copy(frame, logs[i], p->done.p, p->done.n);
+        *records += p->records;
+        p->records = 0;
+        sbuf_clear(&p->done);
     }
     w->bytes = 0;
     w->sticky = (w->sticky + 1) % w->def->partitions;

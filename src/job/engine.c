@@ -1,0 +1,322 @@
+/* Starting, stopping, coming to rest, and looking in. */
+#include "job/engine_struct.h"
+
+#include "obs/event.h"
+
+/* ---- coming to rest (`run`) --------------------------------------------------------------------------------------------- */
+
+static bool everything_is_idle(const struct engine *engine)
+{
+    if (engine->ingests_open > 0)
+        return false;
+    for (const struct stream *s = engine->streams; s; s = s->next)
+        if (!stream_is_idle(s))
+            return false;
+    return true;
+}
+
+static bool all_flushed(const struct engine *engine)
+{
+    for (const struct stream *s = engine->streams; s; s = s->next)
+        for (uint32_t i = 0; i < s->member_count; i++)
+            if (s->started && (!s->members[i]->flushed || s->members[i]->note_busy))
+                return false;
+    return true;
+}
+
+static bool all_closed(const struct engine *engine)
+{
+    if (engine->ingests_open > 0)
+        return false;
+    for (const struct stream *s = engine->streams; s; s = s->next)
+        for (uint32_t i = 0; i < s->member_count; i++) {
+            const struct member *m = s->members[i];
+            if (!m->closed || m->note_busy || (m->frame_busy && !m->frame_refused) || m->in_flight)
+                return false;
+        }
+    return true;
+}
+
+static void tell_quiet(struct msg *msg)
+{
+    struct engine *engine = CONTAINER_OF(msg, struct engine, quiet_msg);
+    engine->options.on_quiet(engine->options.arg);
+}
+
+static void tell_stopped(struct msg *msg)
+{
+    struct engine *engine = CONTAINER_OF(msg, struct engine, stopped_msg);
+    engine->options.on_stopped(engine->options.arg);
+}
+
+/* Sources have ended and every row has come as far as it will: what the sinks hold is committed; and if nothing moved meanwhile, all is done. */
+static bool quiet_turn(struct task *task)
+{
+    struct engine *engine = CONTAINER_OF(task, struct engine, quiet_task);
+    if (engine->stopping) {
+        if (!engine->stopped && all_closed(engine)) {
+            engine->stopped = true;
+            loop_post(engine->options.main, &engine->stopped_msg);
+        }
+        return false;
+    }
+    if (!engine->options.once || engine->quiet || engine->ingests_open > 0)
+        return false;
+    for (struct stream *s = engine->streams; s; s = s->next)
+        if (!s->started && !s->infer_now && !stream_is_idle(s)) { /* few records, and no more will come */
+            s->infer_now = true;
+            stream_start(s);
+        }
+    if (!everything_is_idle(engine))
+        return false;
+    if (!engine->flushing) {
+        engine->flushing = true;
+        for (struct stream *s = engine->streams; s; s = s->next)
+            for (uint32_t i = 0; i < s->member_count; i++)
+                member_flush(s->members[i]);
+    }
+    if (all_flushed(engine)) {
+        engine->quiet = true;
+        loop_post(engine->options.main, &engine->quiet_msg);
+    }
+    return false;
+}
+
+void engine_look_quiet(struct engine *engine)
+{
+    if (engine->options.once || engine->stopping)
+        task_wake(&engine->quiet_task);
+}
+
+void engine_ingest_ended(struct engine *engine)
+{
+    CHECK(engine->ingests_open > 0);
+    engine->ingests_open--;
+    engine_look_quiet(engine);
+}
+
+void engine_member_flushed(struct engine *engine)
+{
+    engine_look_quiet(engine);
+}
+
+/* ---- starting and stopping -------------------------------------------------------------------------------------------------- */
+
+static void handle_start(struct msg *msg)
+{
+    struct engine *engine = CONTAINER_OF(msg, struct engine, start_msg);
+    for (struct stream *s = engine->streams; s; s = s->next)
+        stream_start(s);
+    if (engine->options.sources)
+        ingest_start_all(engine);
+    engine_look_quiet(engine);
+}
+
+static void handle_stop(struct msg *msg)
+{
+    struct engine *engine = CONTAINER_OF(msg, struct engine, stop_msg);
+    engine->stopping = true;
+    if (engine->options.sources)
+        ingest_stop_all(engine);
+    for (struct stream *s = engine->streams; s; s = s->next) {
+        timer_cancel(&s->start_timer);
+        for (uint32_t i = 0; i < s->member_count; i++) {
+            struct member *m = s->members[i];
+            run_leave(m);
+            member_flush(m);
+            member_close(m);
+        }
+    }
+    engine_look_quiet(engine);
+}
+
+void engine_start(struct engine *engine)
+{
+    loop_post(engine->options.work, &engine->start_msg);
+}
+
+void engine_stop(struct engine *engine)
+{
+    loop_post(engine->options.work, &engine->stop_msg);
+}
+
+static bool build(struct engine *engine, struct err *err)
+{
+    const struct project *project = engine->project;
+    for (uint32_t i = 0; i < project->conf.topic_count; i++)
+        TRY(topic_state_new(engine, &project->topics[i], err));
+    for (uint32_t i = 0; engine->options.sources && i < project->conf.source_count; i++)
+        TRY(ingest_new(engine, &project->conf.sources[i], err));
+    for (uint32_t i = project->conf.stream_count; i > 0; i--) /* the list is built from its end */
+        if (project->streams[i - 1].conf->enabled)
+            TRY(stream_new(engine, &project->streams[i - 1], err));
+    return true;
+}
+
+bool engine_new(struct pool *pool, const struct project *project, struct store *store, const struct engine_options *options,
+                struct engine **engine, struct err *err)
+{
+    struct engine *e = pool_new_struct(pool, struct engine);
+    e->pool = pool_new(pool, "engine");
+    e->schema_pool = pool_new(e->pool, "schemas");
+    e->schema_lock = lock_new();
+    e->project = project;
+    e->store = store;
+    e->options = *options;
+    task_init(&e->quiet_task, quiet_turn);
+    msg_init(&e->start_msg, handle_start);
+    msg_init(&e->stop_msg, handle_stop);
+    msg_init(&e->quiet_msg, tell_quiet);
+    msg_init(&e->stopped_msg, tell_stopped);
+    *engine = e;
+    return build(e, err);
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL)
+        return;
+    for (struct stream *s = engine->streams; s; s = s->next)
+        stream_free(s);
+    ingest_free_all(engine);
+    for (struct topic_state *t = engine->topics; t; t = t->next)
+        for (int32_t i = 0; i < t->info.partitions; i++)
+            log_release(t->logs[i]);
+    lock_free(engine->schema_lock);
+    pool_free(engine->pool);
+}
+
+/* ---- looking in ----------------------------------------------------------------------------------------------------------------- */
+
+const struct type *engine_topic_schema(struct engine *engine, struct arena *arena, const char *topic)
+{
+    const struct topic_state *t = topic_state_find(engine, str_of(topic)); /* the list does not change */
+    if (t == NULL)
+        return NULL;
+    lock_take(engine->schema_lock);
+    const struct type *schema = t->schema ? type_copy(arena, t->schema) : NULL;
+    lock_release(engine->schema_lock);
+    return schema;
+}
+
+/* A function that runs on another loop while the caller waits. */
+struct call {
+    struct msg msg;
+    void (*function)(struct call *call);
+    struct os_poller *poller;
+    struct counter done;
+    struct engine *engine;
+    struct arena *arena;
+    struct engine_report *report;
+    uint32_t index;
+    struct str stream, sink;
+    bool flag, ok;
+    struct err *err;
+};
+
+static void handle_call(struct msg *msg)
+{
+    struct call *call = CONTAINER_OF(msg, struct call, msg);
+    struct os_poller *poller = call->poller;
+    call->function(call);
+    counter_set(&call->done, 1);
+    os_poller_wake(poller);
+}
+
+static bool call_on(struct loop *loop, struct call *call)
+{
+    struct err err;
+    struct os_event event;
+    if (!os_poller_new(&call->poller, &err))
+        return false;
+    msg_init(&call->msg, handle_call);
+    loop_post(loop, &call->msg);
+    while (counter_get(&call->done) == 0)
+        os_poller_wait(call->poller, &event, 1, -1);
+    os_poller_free(call->poller);
+    return true;
+}
+
+static const char *const member_states[] = {
+    [MEMBER_IDLE] = "starting", [MEMBER_OPENING] = "opening", [MEMBER_RUNNING] = "running", [MEMBER_WAITING] = "waiting", [MEMBER_STOPPED] = "stopped"};
+
+static void report_stream(const struct stream *s, struct arena *arena, struct stream_status_report *out)
+{
+    *out = (struct stream_status_report){
+        .name = s->def->name,
+        .state = s->err.class != ERR_NONE ? "stopped" : s->paused ? "paused" : s->started ? "running" : "waiting for records",
+        .rows_in = counter_get(&s->counters.rows_in),
+        .rows_out = counter_get(&s->counters.rows_out),
+        .bad = counter_get(&s->counters.bad),
+        .err = s->err,
+        .sinks = arena_zarray(arena, struct sink_status_report, s->member_count),
+        .sink_count = s->member_count,
+    };
+    for (uint32_t i = 0; i < s->member_count; i++) {
+        const struct member *m = s->members[i];
+        out->sinks[i] = (struct sink_status_report){
+            .name = m->def->name,
+            .kind = m->runner ? m->def->kind->name : "topic",
+            .state = member_states[m->state],
+            .rows = counter_get(&m->counters.rows),
+            .commits = counter_get(&m->counters.commits),
+            .failures = counter_get(&m->counters.failures),
+            .lag_records = m->run ? run_lag(m->run) : 0,
+            .err = m->err,
+        };
+        if (out->sinks[i].lag_records > out->lag_records)
+            out->lag_records = out->sinks[i].lag_records;
+    }
+}
+
+static void report_streams(struct call *call)
+{
+    struct engine_report *report = call->report;
+    uint32_t count = 0;
+    for (const struct stream *s = call->engine->streams; s; s = s->next)
+        count++;
+    report->streams = arena_zarray(call->arena, struct stream_status_report, count + 1);
+    for (const struct stream *s = call->engine->streams; s; s = s->next)
+        report_stream(s, call->arena, &report->streams[report->stream_count++]);
+    report->quiet = call->engine->quiet;
+}
+
+static void report_source(struct call *call)
+{
+    ingest_report(call->engine, call->index, &call->report->sources[call->index]);
+}
+
+void engine_report(struct engine *engine, struct arena *arena, struct engine_report *report)
+{
+    *report = (struct engine_report){.source_count = ingest_count(engine)};
+    report->sources = arena_zarray(arena, struct source_status_report, report->source_count + 1);
+    struct call call = {.function = report_streams, .engine = engine, .arena = arena, .report = report};
+    call_on(engine->options.work, &call);
+    for (uint32_t i = 0; i < report->source_count; i++) {
+        struct call one = {.function = report_source, .engine = engine, .report = report, .index = i};
+        call_on(ingest_loop(engine, i), &one);
+    }
+}
+
+static struct stream *find_stream(struct engine *engine, struct str name, struct err *err)
+{
+    for (struct stream *s = engine->streams; s; s = s->next)
+        if (str_is(name, s->def->name))
+            return s;
+    err_set(err, ERR_CONFIG, "there is no stream \"%.*s\"", STR_ARG(name));
+    return NULL;
+}
+
+static void do_pause(struct call *call)
+{
+    struct stream *s = find_stream(call->engine, call->stream, call->err);
+    call->ok = s != NULL;
+    if (s)
+        stream_pause(s, call->flag);
+}
+
+bool engine_stream_pause(struct engine *engine, const char *stream, bool pause, struct err *err)
+{
+    struct call call = {.function = do_pause, .engine = engine, .stream = str_of(stream), .flag = pause, .err = err};
+    return call_on(engine->options.work, &call) && call.ok;
+}

@@ -1,0 +1,48 @@
+/* struct engine, for the files of job/. */
+#ifndef JOB_ENGINE_STRUCT_H
+#define JOB_ENGINE_STRUCT_H
+
+#include "job/engine_private.h"
+
+struct ingest;
+
+struct engine {
+    /* ---- set at start ---- */
+    struct pool *pool;
+    const struct project *project;
+    struct store *store;
+    struct engine_options options;
+
+    /* ---- work ---- */
+    struct topic_state *topics;
+    struct stream *streams;
+    struct ingest *ingests;      /* the list; each belongs to its source's role */
+    uint32_t ingests_open;       /* that have not ended or stopped */
+    bool stopping, stopped, quiet, flushing;
+    struct task quiet_task;      /* looks whether everything has come to rest */
+    struct msg start_msg, stop_msg, stopped_msg, quiet_msg;
+
+    /* ---- any role, under schema_lock ---- */
+    struct lock *schema_lock;
+    struct pool *schema_pool;
+};
+
+bool topic_state_new(struct engine *engine, const struct topic_def *def, struct err *err);
+
+/* ingest.c */
+bool ingest_new(struct engine *engine, const struct conf_source *conf, struct err *err);
+void ingest_start_all(struct engine *engine);
+void ingest_stop_all(struct engine *engine);
+void ingest_free_all(struct engine *engine);
+
+uint32_t ingest_count(const struct engine *engine);
+/* The loop of the index-th source, and a report made on it. */
+struct loop *ingest_loop(struct engine *engine, uint32_t index);
+void ingest_report(struct engine *engine, uint32_t index, struct source_status_report *report);
+
+/* engine.c: something has come to rest; is everything? */
+void engine_look_quiet(struct engine *engine);
+void engine_ingest_ended(struct engine *engine);
+void engine_member_flushed(struct engine *engine);
+
+#endif

@@ -1,0 +1,282 @@
+/* The first third of a row's way: from the outside world into a topic.
+ *
+ * One frame holds the rows of one poll and the source's position after them: both are durable, or neither. One frame of a source is in flight at
+ * a time, so positions cannot overtake each other. An ingest lives on its source's own role (net for http, work for the rest). */
+#include <stdio.h>
+
+#include "job/engine_private.h"
+#include "job/engine_struct.h"
+#include "obs/event.h"
+
+struct ingest {
+    struct ingest *next;
+    struct engine *engine;
+    const struct conf_source *conf;
+    struct topic_state *topic;
+
+    /* ---- the source's role ---- */
+    struct loop *loop;
+    struct source source;
+    struct task task;
+    struct timer retry;          /* of a failed open */
+    struct topic_writer *writer;
+    struct frame *frame;
+    bool open, frame_busy, frame_refused, stopping, ended, stopped;
+    bool was_failing;
+    uint64_t frame_rows;
+    struct waker room_waker;
+    struct log_wait room_wait;
+    char key[STORE_KEY_MAX];     /* of the position */
+    struct msg start_msg, stop_msg, ended_msg;
+
+    /* ---- any role ---- */
+    struct counter rows;         /* durable */
+};
+
+/* ---- telling the engine ---------------------------------------------------------------------------------------------- */
+
+static void handle_ended(struct msg *msg)
+{
+    struct ingest *in = CONTAINER_OF(msg, struct ingest, ended_msg);
+    engine_ingest_ended(in->engine);
+}
+
+/* Once: the source has ended, was stopped, or stopped itself. */
+static void end(struct ingest *in)
+{
+    if (in->ended)
+        return;
+    in->ended = true;
+    if (in->open)
+        source_close(&in->source);
+    in->open = false;
+    timer_cancel(&in->retry);
+    task_cancel(&in->task);
+    loop_post(in->engine->options.work, &in->ended_msg);
+}
+
+static void fail(struct ingest *in, const struct err *err)
+{
+    in->source.health.failing = true;
+    in->source.health.last_error = *err;
+    if (err->class == ERR_RETRY) {
+        if (!in->was_failing)
+            event_err(EVENT_SOURCE_RETRY, in->conf->name, err);
+        in->was_failing = true;
+        return;
+    }
+    event_err(EVENT_SOURCE_STOPPED, in->conf->name, err);
+    in->stopped = true;
+    end(in);
+}
+
+/* ---- the turn ----------------------------------------------------------------------------------------------------------- */
+
+static bool open_source(struct ingest *in, struct err *err)
+{
+    struct sbuf position = {0};
+    store_get(in->engine->store, str_of(in->key), &position);
+    in->open = source_open(&in->source, sbuf_view(&position), err);
+    sbuf_fini(&position);
+    return in->open;
+}
+
+static void frame_ended(struct frame *frame);
+
+static bool append(struct ingest *in, const struct source_rows *rows, struct err *err)
+{
+    frame_reset(in->frame);
+    in->frame->done = frame_ended;
+    in->frame->arg = in;
+    in->frame_rows = 0;
+    TRY(topic_writer_add(in->writer, rows->keys, rows->values, rows->timestamps_ms, rows->count, os_wall().us / US_PER_MS, err));
+    TRY(topic_writer_flush(in->writer, in->frame, in->topic->logs, &in->frame_rows, err));
+    frame_put(in->frame, str_of(in->key), rows->position);
+    in->frame_busy = true;
+    frame_submit(in->frame);
+    return true;
+}
+
+/* source_poll → one frame with the rows and the position after them. What follows, follows in frame_ended. */
+static bool ingest_turn(struct task *task)
+{
+    struct ingest *in = CONTAINER_OF(task, struct ingest, task);
+    struct source_rows rows = {0};
+    struct err err = {0};
+    if (in->ended || in->frame_refused) {
+        if (in->frame_refused && !in->ended) {
+            in->frame_refused = false;
+            frame_submit(in->frame);
+        }
+        return false;
+    }
+    if (in->frame_busy)
+        return false;
+    if (in->stopping) {
+        end(in);
+        return false;
+    }
+    if (!in->open && !open_source(in, &err)) {
+        fail(in, &err);
+        if (!in->ended)
+            timer_set_in(&in->retry, NS_PER_S);
+        return false;
+    }
+    switch (source_poll(&in->source, &rows, &err)) {
+    case SOURCE_ROWS:
+        if (in->was_failing && rows.count)
+            event_log(EVENT_SOURCE_OK, in->conf->name, "works again");
+        in->was_failing = in->was_failing && rows.count == 0;
+        if (!append(in, &rows, &err))
+            fail(in, &err);
+        return false;
+    case SOURCE_IDLE:
+        return false;
+    case SOURCE_END:
+        end(in);
+        return false;
+    case SOURCE_FAILED:
+        fail(in, &err);
+        return false;
+    }
+    UNREACHABLE("source status");
+}
+
+static void frame_ended(struct frame *frame)
+{
+    struct ingest *in = frame->arg;
+    if (!frame->durable && frame->err.class == ERR_RETRY) { /* the disk is full: the same frame again, when there is room */
+        in->frame_refused = true;
+        fail(in, &frame->err);
+        store_wait_room(in->engine->store, &in->room_wait, &in->room_waker);
+        if (in->stopping) {
+            in->frame_busy = false;
+            end(in);
+        }
+        return;
+    }
+    in->frame_busy = false;
+    if (!frame->durable) {
+        fail(in, &frame->err);
+        return;
+    }
+    counter_add(&in->rows, in->frame_rows);
+    if (in->open)
+        source_durable(&in->source);
+    task_wake(&in->task);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------------------ */
+
+static void on_retry(struct timer *timer)
+{
+    struct ingest *in = CONTAINER_OF(timer, struct ingest, retry);
+    task_wake(&in->task);
+}
+
+static void handle_start(struct msg *msg)
+{
+    struct ingest *in = CONTAINER_OF(msg, struct ingest, start_msg);
+    task_wake(&in->task);
+}
+
+static void handle_stop(struct msg *msg)
+{
+    struct ingest *in = CONTAINER_OF(msg, struct ingest, stop_msg);
+    in->stopping = true;
+    if (in->frame_refused) { /* waits for room that may never come; its rows are read again at the next start */
+        in->frame_busy = in->frame_refused = false;
+        end(in);
+        return;
+    }
+    task_wake(&in->task);
+}
+
+bool ingest_new(struct engine *engine, const struct conf_source *conf, struct err *err)
+{
+    struct ingest *in = pool_new_struct(engine->pool, struct ingest);
+    const struct source_kind *kind = source_kind_find(str_of(conf->kind->name));
+    CHECK(kind != NULL);
+    in->engine = engine;
+    in->conf = conf;
+    in->topic = topic_state_find(engine, str_of(engine->project->topics[conf->topic].name));
+    in->loop = kind->role == ROLE_NET ? engine->options.net : engine->options.work;
+    in->source = (struct source){
+        .kind = kind,
+        .name = conf->name,
+        .options = conf->options,
+        .pool = pool_new(engine->pool, "source"),
+        .task = &in->task,
+        .once = engine->options.once,
+        .schema = in->topic->def->schema,
+        .folder = engine->project->folder,
+        .builtin_url = engine->options.builtin_url,
+        .replayable = kind->replayable,
+    };
+    snprintf(in->key, sizeof in->key, "source/%s", conf->name);
+    task_init(&in->task, ingest_turn);
+    timer_init(&in->retry, on_retry);
+    waker_init(&in->room_waker, in->loop, &in->task);
+    list_init(&in->room_wait.link);
+    msg_init(&in->start_msg, handle_start);
+    msg_init(&in->stop_msg, handle_stop);
+    msg_init(&in->ended_msg, handle_ended);
+    in->frame = frame_new(engine->store);
+    in->next = engine->ingests;
+    engine->ingests = in;
+    engine->ingests_open++;
+    return topic_writer_new(engine->pool, in->topic->def, &in->writer, err);
+}
+
+void ingest_start_all(struct engine *engine)
+{
+    for (struct ingest *in = engine->ingests; in; in = in->next)
+        loop_post(in->loop, &in->start_msg);
+}
+
+void ingest_stop_all(struct engine *engine)
+{
+    for (struct ingest *in = engine->ingests; in; in = in->next)
+        loop_post(in->loop, &in->stop_msg);
+}
+
+void ingest_free_all(struct engine *engine)
+{
+    for (struct ingest *in = engine->ingests; in; in = in->next)
+        frame_free(in->frame);
+    engine->ingests = NULL;
+}
+
+/* ---- looking in --------------------------------------------------------------------------------------------------------------- */
+
+uint32_t ingest_count(const struct engine *engine)
+{
+    uint32_t n = 0;
+    for (const struct ingest *in = engine->ingests; in; in = in->next)
+        n++;
+    return n;
+}
+
+struct loop *ingest_loop(struct engine *engine, uint32_t index)
+{
+    struct ingest *in = engine->ingests;
+    while (index--)
+        in = in->next;
+    return in->loop;
+}
+
+/* On the source's own loop. */
+void ingest_report(struct engine *engine, uint32_t index, struct source_status_report *report)
+{
+    struct ingest *in = engine->ingests;
+    while (index--)
+        in = in->next;
+    *report = (struct source_status_report){
+        .name = in->conf->name,
+        .kind = in->source.kind->name,
+        .health = in->source.health,
+        .rows_appended = counter_get(&in->rows),
+        .stopped = in->stopped,
+        .ended = in->ended,
+    };
+}

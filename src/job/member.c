@@ -1,0 +1,590 @@
+/* A member: one (stream, sink) pair. Its identity, its position, and what becomes of a batch that its run delivers.
+ *
+ * States:
+ *
+ *     IDLE ──open──→ OPENING ──opened──→ RUNNING ──┐
+ *                       │  ↑                       │ failure
+ *                 refused  └──timer── WAITING ←────┤ (may pass)
+ *                       ↓                          │
+ *                    STOPPED ←─────────────────────┘ (a person must look)
+ *
+ * Identity. The store knows, for each pair, a UUID, the position that the sink was last seen at, and whether its table was ever seen to
+ * hold the UUID ("live"):
+ *
+ *     sink/<stream>/<sink>/id    36 characters of UUID, ' ', "new" or "live"
+ *     sink/<stream>/<sink>/at    positions: of a topic, the truth (in the frame with the rows); of a table, a lower bound
+ *     sink/<stream>/<sink>/idle  positions: nothing before them concerns this sink
+ *
+ * The table holds the UUID and the positions, committed with its rows. What does not fit together was deleted, restored or swapped
+ * behind our back, and is refused with a choice; nothing is guessed:
+ *
+ *     store     table      means
+ *     none      none       the first start
+ *     new       none       the first start was cut short: go on
+ *     any       ours       go on from the table's position, if the store could have given it
+ *     live      none       the table was deleted or replaced                                  → refused
+ *     none      foreign    the data folder was deleted, or the table belongs to another one   → refused                    */
+#include <stdio.h>
+
+#include "job/engine_private.h"
+#include "job/engine_struct.h"
+#include "obs/event.h"
+
+enum { NOTE_MS = 5000, POSITION_BYTES = 16 };
+
+/* ---- what the store knows -------------------------------------------------------------------------------------------- */
+
+static struct str key_of(struct member *m, const char *what, char *out, size_t size)
+{
+    int n = snprintf(out, size, "sink/%s/%s/%s", m->stream->def->name, m->def->name, what);
+    CHECK(n > 0 && (size_t)n < size);
+    return str_n(out, (size_t)n);
+}
+
+/* Positions by the stable number of the input topic and the partition: 4 + 4 + 8 bytes each, big endian. */
+static void put_positions(struct frame *frame, struct member *m, const char *what, const int64_t *next)
+{
+    char key[STORE_KEY_MAX];
+    struct sbuf value = {0};
+    for (uint32_t i = 0; i < m->stream->input_count; i++) {
+        uint8_t bytes[POSITION_BYTES];
+        if (next[i] < 0)
+            continue;
+        put_be32(bytes, (uint32_t)m->stream->inputs[i].input);
+        put_be32(bytes + 4, (uint32_t)m->stream->inputs[i].partition);
+        put_be64(bytes + 8, (uint64_t)next[i]);
+        sbuf_add(&value, bytes, sizeof bytes);
+    }
+    frame_put(frame, key_of(m, what, key, sizeof key), sbuf_view(&value));
+    sbuf_fini(&value);
+}
+
+static int64_t *position_of(struct member *m, int32_t input, int32_t partition, int64_t *next)
+{
+    for (uint32_t i = 0; i < m->stream->input_count; i++)
+        if (m->stream->inputs[i].input == input && m->stream->inputs[i].partition == partition)
+            return &next[i];
+    return NULL;
+}
+
+/* Raises next[] to what the store has under that key. */
+static bool get_positions(struct member *m, const char *what, int64_t *next)
+{
+    char key[STORE_KEY_MAX];
+    struct sbuf value = {0};
+    bool found = store_get(m->stream->engine->store, key_of(m, what, key, sizeof key), &value);
+    for (size_t at = 0; at + POSITION_BYTES <= value.n; at += POSITION_BYTES) {
+        const char *p = value.p + at;
+        int64_t *mine = position_of(m, (int32_t)get_be32(p), (int32_t)get_be32(p + 4), next);
+        int64_t offset = (int64_t)get_be64(p + 8);
+        if (mine && offset > *mine)
+            *mine = offset;
+    }
+    sbuf_fini(&value);
+    return found;
+}
+
+static void put_id(struct frame *frame, struct member *m)
+{
+    char key[STORE_KEY_MAX], value[64];
+    int n = snprintf(value, sizeof value, "%s %s", m->spec.uuid, m->live ? "live" : "new");
+    frame_put(frame, key_of(m, "id", key, sizeof key), str_n(value, (size_t)n));
+}
+
+static bool get_id(struct member *m)
+{
+    char key[STORE_KEY_MAX];
+    struct sbuf value = {0};
+    bool found = store_get(m->stream->engine->store, key_of(m, "id", key, sizeof key), &value) && value.n > 37;
+    if (found) {
+        memcpy(m->spec.uuid, value.p, 36);
+        m->spec.uuid[36] = '\0';
+        m->live = str_eq(str_n(value.p + 37, value.n - 37), STR("live"));
+    }
+    sbuf_fini(&value);
+    return found;
+}
+
+void uuid_new(char out[37])
+{
+    uint8_t b[16];
+    char hex[33];
+    os_random(b, sizeof b);
+    b[6] = (uint8_t)((b[6] & 0x0F) | 0x40);
+    b[8] = (uint8_t)((b[8] & 0x3F) | 0x80);
+    hex_encode(hex, b, sizeof b);
+    snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+/* ---- notes: identity and progress of tables, written now and then ------------------------------------------------------ */
+
+static const struct type *schema_of(const struct member *m)
+{
+    return m->wants_bad ? bad_schema() : m->stream->schema;
+}
+
+static void note_ended(struct frame *frame)
+{
+    struct member *m = frame->arg;
+    m->note_busy = false;
+    if (m->opening_after_note) {
+        m->opening_after_note = false;
+        if (frame->durable)
+            sink_runner_open(m->runner, schema_of(m));
+        else
+            member_fail(m, &frame->err);
+        return;
+    }
+    if (m->note_wanted)
+        member_note(m);
+    engine_look_quiet(m->stream->engine);
+}
+
+void member_note(struct member *m)
+{
+    m->note_wanted = m->note_busy;
+    if (m->note_busy)
+        return;
+    if (m->note == NULL)
+        m->note = frame_new(m->stream->engine->store);
+    frame_reset(m->note);
+    m->note->done = note_ended;
+    m->note->arg = m;
+    m->note->internal = true;
+    put_id(m->note, m);
+    put_positions(m->note, m, "at", m->committed);
+    if (m->idle_moved)
+        put_positions(m->note, m, "idle", m->idle);
+    m->idle_moved = false;
+    m->note_busy = true;
+    m->noted = os_mono();
+    frame_submit(m->note);
+}
+
+static void note_now_and_then(struct member *m)
+{
+    if (mono_since_ns(os_mono(), m->noted) > NOTE_MS * NS_PER_MS)
+        member_note(m);
+}
+
+static void move_pins(struct member *m)
+{
+    for (uint32_t i = 0; i < m->stream->input_count; i++) {
+        int64_t next = m->committed[i] > m->idle[i] ? m->committed[i] : m->idle[i];
+        if (next >= 0)
+            log_pin_set(&m->pins[i], m->stream->inputs[i].log, next, m->def->name);
+    }
+}
+
+/* ---- failing ------------------------------------------------------------------------------------------------------------ */
+
+static void on_retry(struct timer *timer)
+{
+    struct member *m = CONTAINER_OF(timer, struct member, retry);
+    member_open(m);
+}
+
+/* Leaves the run; comes back by itself when the failure may pass. */
+void member_fail(struct member *m, const struct err *err)
+{
+    bool passes = err->class == ERR_RETRY;
+    run_leave(m);
+    m->err = *err;
+    counter_add(&m->counters.failures, 1);
+    if (m->state == MEMBER_STOPPED)
+        return;
+    m->state = passes ? MEMBER_WAITING : MEMBER_STOPPED;
+    event_err(passes ? EVENT_SINK_RETRY : EVENT_SINK_STOPPED, m->def->name, err);
+    if (passes && !m->stream->engine->stopping) {
+        m->backoff_ms = m->backoff_ms ? m->backoff_ms * 2 : RETRY_MIN_MS;
+        if (m->backoff_ms > RETRY_MAX_MS)
+            m->backoff_ms = RETRY_MAX_MS;
+        timer_set_in(&m->retry, m->backoff_ms * NS_PER_MS);
+    }
+    engine_look_quiet(m->stream->engine);
+}
+
+static void refuse(struct member *m, const char *what)
+{
+    struct err err;
+    err_set(&err, ERR_FATAL, "%s", what);
+    err_hint(&err, "Choose: sluice stream reset %s --keep (go on after what is there) or --replace (write it anew).",
+             m->stream->def->name);
+    sink_runner_close(m->runner);
+    member_fail(m, &err);
+}
+
+/* ---- opening -------------------------------------------------------------------------------------------------------------- */
+
+/* Where a pair that knows nothing yet begins. */
+static void first_positions(struct member *m, int64_t *next)
+{
+    const struct stream *s = m->stream;
+    for (uint32_t i = 0; i < s->input_count; i++)
+        next[i] = s->def->conf->from == CONF_FROM_LATEST ? log_end(s->inputs[i].log) : log_start(s->inputs[i].log);
+}
+
+static void fill_with_starts(struct member *m, int64_t *next)
+{
+    for (uint32_t i = 0; i < m->stream->input_count; i++)
+        if (next[i] < 0)
+            next[i] = log_start(m->stream->inputs[i].log);
+}
+
+static void go(struct member *m, const int64_t *next)
+{
+    memcpy(m->committed, next, m->stream->input_count * sizeof *next);
+    move_pins(m);
+    m->state = MEMBER_RUNNING;
+    m->flushed = false;
+    if (m->err.class != ERR_NONE)
+        event_log(EVENT_SINK_OK, m->def->name, "works again");
+    m->err = (struct err){0};
+    m->backoff_ms = 0;
+    run_place(m, next);
+}
+
+static void open_topic(struct member *m)
+{
+    int64_t *next = m->frame_positions;
+    for (uint32_t i = 0; i < m->stream->input_count; i++)
+        next[i] = -1;
+    if (get_positions(m, "at", next)) {
+        fill_with_starts(m, next);
+        go(m, next);
+        return;
+    }
+    first_positions(m, next);
+    int64_t *starts = m->committed;
+    memcpy(starts, next, m->stream->input_count * sizeof *next);
+    if (m->stream->def->conf->from == CONF_FROM_LATEST)
+        member_note(m); /* "latest" is what it was at the first start; a crash before this is durable has put out nothing */
+    go(m, next);
+}
+
+void member_open(struct member *m)
+{
+    CHECK(m->state == MEMBER_IDLE || m->state == MEMBER_WAITING);
+    m->state = MEMBER_OPENING;
+    if (m->topic) {
+        open_topic(m);
+        return;
+    }
+    for (uint32_t i = 0; i < m->stream->input_count; i++)
+        m->idle[i] = m->committed[i] = -1;
+    if (get_id(m)) {
+        get_positions(m, "at", m->committed);
+        get_positions(m, "idle", m->idle);
+        move_pins(m);
+        sink_runner_open(m->runner, schema_of(m));
+        return;
+    }
+    uuid_new(m->spec.uuid);
+    m->live = false;
+    first_positions(m, m->committed);
+    move_pins(m);
+    m->opening_after_note = true;
+    member_note(m);
+}
+
+/* The table's positions against what the store could have given. NULL: legal. */
+static const char *illegal(struct member *m, const int64_t *next, char *text, size_t size)
+{
+    for (uint32_t i = 0; i < m->stream->input_count; i++) {
+        const struct stream_input *input = &m->stream->inputs[i];
+        const char *topic = input->topic->def->name;
+        if (next[i] > log_end(input->log)) {
+            snprintf(text, size,
+                     "the table is at offset %lld of topic \"%s\", partition %d, which ends at %lld: the data folder is older "
+                     "than the table, or another one",
+                     (long long)next[i], topic, input->partition, (long long)log_end(input->log));
+            return text;
+        }
+        if (next[i] < m->committed[i]) {
+            snprintf(text, size, "the table is at offset %lld of topic \"%s\", partition %d, but was at %lld: it was restored or replaced",
+                     (long long)next[i], topic, input->partition, (long long)m->committed[i]);
+            return text;
+        }
+        if (next[i] < log_start(input->log)) {
+            snprintf(text, size, "rows %lld to %lld of topic \"%s\", partition %d, are gone before the table had them",
+                     (long long)next[i], (long long)log_start(input->log) - 1, topic, input->partition);
+            return text;
+        }
+    }
+    return NULL;
+}
+
+static void on_opened(struct member *m, const struct sink_event *e)
+{
+    char text[ERR_TEXT_MAX];
+    uint32_t n = m->stream->input_count;
+    int64_t *next = m->frame_positions;
+    if (e->found == SINK_FOREIGN || (e->found == SINK_NEW && m->live)) {
+        snprintf(text, sizeof text,
+                 e->found == SINK_FOREIGN ? "the table \"%s\" holds rows of this stream from another data folder"
+                                          : "the table \"%s\" was deleted or replaced since rows were written to it",
+                 m->def->name);
+        refuse(m, text);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        next[i] = -1;
+    for (uint32_t i = 0; i < e->count; i++) {
+        int64_t *mine = position_of(m, e->positions[i].input, e->positions[i].partition, next);
+        if (mine)
+            *mine = e->positions[i].next_offset;
+    }
+    if (e->found == SINK_NEW)
+        memcpy(next, m->committed, n * sizeof *next);
+    for (uint32_t i = 0; i < n; i++)
+        if (m->idle[i] > next[i])
+            next[i] = m->idle[i];
+    fill_with_starts(m, next);
+    m->live = m->live || e->found == SINK_OURS;
+    if (illegal(m, next, text, sizeof text)) {
+        refuse(m, text);
+        return;
+    }
+    go(m, next);
+}
+
+/* ---- what the block side says ------------------------------------------------------------------------------------------- */
+
+static void take(struct member *m, const struct sink_event *e, int64_t *next)
+{
+    for (uint32_t i = 0; i < e->count; i++) {
+        int64_t *mine = position_of(m, e->positions[i].input, e->positions[i].partition, next);
+        if (mine)
+            *mine = e->positions[i].next_offset;
+    }
+}
+
+static void on_event(void *owner, struct sink_event *e)
+{
+    struct member *m = owner;
+    switch (e->kind) {
+    case SINK_OPENED:
+        on_opened(m, e);
+        break;
+    case SINK_COMMITTED:
+        take(m, e, m->committed);
+        counter_add(&m->counters.rows, e->rows);
+        counter_add(&m->counters.commits, 1);
+        move_pins(m);
+        if (!m->live) {
+            m->live = true;
+            member_note(m);
+        }
+        note_now_and_then(m);
+        break;
+    case SINK_IDLE:
+        take(m, e, m->idle);
+        m->idle_moved = true;
+        move_pins(m);
+        note_now_and_then(m);
+        break;
+    case SINK_FLUSHED:
+        take(m, e, m->idle);
+        m->idle_moved = true;
+        m->flushed = true;
+        member_note(m);
+        engine_member_flushed(m->stream->engine);
+        break;
+    case SINK_FAILED:
+        m->flushed = true;
+        member_fail(m, &e->err);
+        engine_member_flushed(m->stream->engine);
+        break;
+    case SINK_CLOSED:
+        m->closed = true;
+        engine_member_flushed(m->stream->engine);
+        break;
+    case SINK_WAS_RESET:
+        break;
+    }
+}
+
+/* ---- deliveries ----------------------------------------------------------------------------------------------------------- */
+
+static void came_home(struct delivery *d)
+{
+    struct member *m = d->owner;
+    CHECK(m->in_flight > 0);
+    m->in_flight--;
+    run_delivery_home(d);
+    engine_look_quiet(m->stream->engine);
+}
+
+static void frame_ended(struct frame *frame);
+
+/* The last third of a row's way into an embedded topic: the rows of all deliveries that wait, and the position after them, in one
+ * frame. */
+static void job_turn(struct member *m)
+{
+    struct err err;
+    if (m->frame_busy || m->queue == NULL)
+        return;
+    frame_reset(m->frame);
+    m->frame->done = frame_ended;
+    m->frame->arg = m;
+    int64_t now_ms = os_wall().us / US_PER_MS;
+    bool ok = true;
+    m->frame_rows = 0;
+    while (m->queue) {
+        struct delivery *d = m->queue;
+        m->queue = d->next;
+        if (ok && d->batch && d->batch->rows)
+            ok = topic_writer_batch(m->writer, d->batch, now_ms, &err);
+        for (uint32_t i = 0; i < d->count; i++)
+            m->frame_positions[i] = d->positions[i].next_offset;
+        came_home(d);
+    }
+    m->queue_end = &m->queue;
+    if (!ok || !topic_writer_flush(m->writer, m->frame, m->topic->logs, &m->frame_rows, &err)) {
+        member_fail(m, &err);
+        return;
+    }
+    put_positions(m->frame, m, "at", m->frame_positions);
+    m->frame_busy = true;
+    frame_submit(m->frame);
+}
+
+static bool on_room(struct task *task)
+{
+    struct member *m = CONTAINER_OF(task, struct member, room_task);
+    if (m->frame_refused) {
+        m->frame_refused = false;
+        frame_submit(m->frame);
+    }
+    return false;
+}
+
+static void frame_ended(struct frame *frame)
+{
+    struct member *m = frame->arg;
+    if (!frame->durable && frame->err.class == ERR_RETRY) { /* the disk is full: the same frame again, when there is room */
+        m->frame_refused = true;
+        m->err = frame->err;
+        store_wait_room(m->stream->engine->store, &m->room_wait, &m->room_waker);
+        return;
+    }
+    m->frame_busy = false;
+    if (!frame->durable) {
+        member_fail(m, &frame->err);
+        return;
+    }
+    m->err = (struct err){0};
+    memcpy(m->committed, m->frame_positions, m->stream->input_count * sizeof *m->committed);
+    counter_add(&m->counters.rows, m->frame_rows);
+    counter_add(&m->counters.commits, 1);
+    move_pins(m);
+    job_turn(m);
+    engine_look_quiet(m->stream->engine);
+}
+
+void member_deliver(struct member *m, struct delivery *d)
+{
+    CHECK(m->state == MEMBER_RUNNING);
+    d->owner = m;
+    d->home = came_home;
+    d->home_loop = loop_current();
+    m->in_flight++;
+    if (m->runner) {
+        sink_runner_deliver(m->runner, d);
+        return;
+    }
+    d->next = NULL;
+    *m->queue_end = d;
+    m->queue_end = &d->next;
+    job_turn(m);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------------------ */
+
+bool member_is_idle(const struct member *m)
+{
+    if (m->state == MEMBER_STOPPED)
+        return true;
+    return m->state == MEMBER_RUNNING && m->in_flight == 0 && !m->frame_busy && m->queue == NULL;
+}
+
+void member_flush(struct member *m)
+{
+    if (m->runner && m->state == MEMBER_RUNNING) {
+        m->flushed = false;
+        sink_runner_flush(m->runner, false);
+    } else {
+        m->flushed = true;
+    }
+}
+
+void member_close(struct member *m)
+{
+    timer_cancel(&m->retry);
+    run_leave(m);
+    m->closed = m->runner == NULL;
+    if (m->runner)
+        sink_runner_close(m->runner);
+}
+
+/* After the loops' last message: threads end, frames and pins go. */
+void member_fini(struct member *m)
+{
+    if (m->runner)
+        sink_runner_stop(m->runner);
+    for (uint32_t i = 0; m->pins && i < m->stream->input_count; i++)
+        log_pin_drop(&m->pins[i]);
+    if (m->frame)
+        frame_free(m->frame);
+    if (m->note)
+        frame_free(m->note);
+    m->frame = m->note = NULL;
+}
+
+bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, struct err *err)
+{
+    struct engine *engine = s->engine;
+    struct member *m = pool_new_struct(s->pool, struct member);
+    CHECK(s->member_count < MEMBERS_MAX);
+    s->members[s->member_count++] = m;
+    m->stream = s;
+    m->def = def;
+    m->wants_bad = wants_bad;
+    m->queue_end = &m->queue;
+    list_init(&m->run_link);
+    timer_init(&m->retry, on_retry);
+    task_init(&m->room_task, on_room);
+    waker_init(&m->room_waker, engine->options.work, &m->room_task);
+    list_init(&m->room_wait.link);
+    m->spec = (struct sink_spec){
+        .project = engine->project->conf.name,
+        .stream = s->def->name,
+        .name = def->name,
+        .url = def->url,
+        .table = def->table,
+        .folder = engine->project->folder,
+        .mode = def->mode,
+        .key = def->key,
+        .key_count = def->key_count,
+        .partition_by = def->partition_by,
+        .partition_by_count = def->partition_by_count,
+        .options = def->conf ? def->conf->options : NULL,
+    };
+    if (def->topic < 0)
+        return sink_runner_new(s->pool, def->kind, &m->spec, def->cadence_ms, engine->options.work, on_event, m, &m->runner, err);
+    m->topic = topic_state_find(engine, str_of(engine->project->topics[def->topic].name));
+    m->frame = frame_new(engine->store);
+    return topic_writer_new(s->pool, m->topic->def, &m->writer, err);
+}
+
+/* When the stream's inputs are known. */
+void member_prepare(struct member *m)
+{
+    uint32_t n = m->stream->input_count;
+    m->committed = pool_alloc(m->stream->pool, n * sizeof *m->committed);
+    m->idle = pool_alloc(m->stream->pool, n * sizeof *m->idle);
+    m->frame_positions = pool_alloc(m->stream->pool, n * sizeof *m->frame_positions);
+    m->pins = pool_alloc(m->stream->pool, n * sizeof *m->pins);
+    for (uint32_t i = 0; i < n; i++)
+        m->committed[i] = m->idle[i] = -1;
+}

@@ -1,0 +1,443 @@
+#include "job/project.h"
+
+#include <stdio.h>
+
+#include "os/os.h"
+#include "type/timestamp.h"
+
+static const char PROJECT_FILE[] = "sluice.yaml";
+
+/* ---- kinds ---------------------------------------------------------------------------------------------------------- */
+
+void project_kinds(struct arena *arena, struct conf_kinds *kinds)
+{
+    uint32_t source_count = 0, sink_count = 0;
+    while (source_kinds[source_count])
+        source_count++;
+    while (sink_kinds[sink_count])
+        sink_count++;
+    struct conf_kind_table *sources = arena_zarray(arena, struct conf_kind_table, source_count);
+    for (uint32_t i = 0; i < source_count; i++)
+        sources[i] = (struct conf_kind_table){.name = source_kinds[i]->name,
+                                              .options = source_kinds[i]->options,
+                                              .options_size = source_kinds[i]->options_size};
+    struct conf_kind_table *connections = arena_zarray(arena, struct conf_kind_table, sink_count);
+    for (uint32_t i = 0; i < sink_count; i++)
+        connections[i] = (struct conf_kind_table){.name = sink_kinds[i]->name,
+                                                  .schemes = sink_kinds[i]->schemes,
+                                                  .sink_options = sink_kinds[i]->options,
+                                                  .sink_options_size = sink_kinds[i]->options_size};
+    *kinds = (struct conf_kinds){sources, source_count, connections, sink_count};
+}
+
+/* ---- texts ----------------------------------------------------------------------------------------------------------- */
+
+struct loader {
+    struct arena *arena;
+    struct project *project;
+    struct conf_diags *diags;
+};
+
+static const char *get_env(void *arg, const char *name)
+{
+    (void)arg;
+    return os_env(name);
+}
+
+static const char *in_folder(struct arena *arena, const char *folder, const char *path)
+{
+    return path[0] == '/' ? path : arena_printf(arena, "%s/%s", folder, path);
+}
+
+/* The text of a `sql` or `schema` option: inline, or a file's. false: said in diags. */
+static bool load_text(struct loader *l, const struct conf_sql *sql, struct str *text, const struct conf_file **file)
+{
+    *file = NULL;
+    *text = sql->text;
+    if (sql->path == NULL)
+        return true;
+    struct sbuf buf = {0};
+    struct err err;
+    bool ok = os_read_file(in_folder(l->arena, l->project->folder, sql->path), PROJECT_SQL_MAX, &buf, &err);
+    if (ok) {
+        *file = conf_file_new(l->arena, sql->path, sbuf_view(&buf));
+        *text = (*file)->text;
+    } else {
+        struct conf_diag *d = conf_say(l->diags, CONF_ERROR, sql->node, "%s", err.text);
+        if (err.code == 2)
+            err_hint(&d->err, "Paths start at the project's folder; a query with white space in it is taken as SQL itself.");
+    }
+    sbuf_fini(&buf);
+    return ok;
+}
+
+/* An error whose place counts within a query or schema becomes one of the file that it stands in. */
+static void say_in_text(struct loader *l, const struct conf_sql *sql, const struct conf_file *file, struct err *err)
+{
+    if (file) {
+        err_at(err, file->name, err->place.line, err->place.column, err->place.width);
+        conf_diag_err(l->diags, file, err);
+        return;
+    }
+    conf_err_in(sql->node, err);
+    conf_diag_err(l->diags, sql->node ? sql->node->file : NULL, err);
+}
+
+/* ---- topics ------------------------------------------------------------------------------------------------------------ */
+
+static bool load_schema(struct loader *l, const struct conf_topic *conf, struct topic_def *topic)
+{
+    struct str text;
+    const struct conf_file *file;
+    struct err err = {0};
+    if (conf->schema.node == NULL)
+        return true;
+    if (conf->schema.path && !str_ends(str_of(conf->schema.path), STR(".ddl")) &&
+        !str_ends(str_of(conf->schema.path), STR(".sql"))) {
+        struct conf_diag *d = conf_say(l->diags, CONF_ERROR, conf->schema.node, "schema file \"%s\" of topic \"%s\" is not DDL",
+                                       conf->schema.path, conf->name);
+        err_hint(&d->err, "Give the columns as DDL, in a .ddl file or as text: schema: \"id STRING, at TIMESTAMP\".");
+        return false;
+    }
+    if (!load_text(l, &conf->schema, &text, &file))
+        return false;
+    if (type_parse_ddl(l->arena, text, &topic->schema, &err))
+        return true;
+    say_in_text(l, &conf->schema, file, &err);
+    return false;
+}
+
+static void load_topic(struct loader *l, const struct conf_topic *conf, struct topic_def *topic)
+{
+    *topic = (struct topic_def){
+        .name = conf->name,
+        .format = conf->raw || conf->format == CONF_FORMAT_RAW ? TOPIC_RAW : TOPIC_JSON,
+        .key = conf->key_count ? conf->keys[0] : NULL,
+        .partitions = (int32_t)conf->partitions,
+    };
+    topic_config_default(&topic->config);
+    topic->config.retention_ms = conf->retention_ms;
+    topic->config.retention_bytes = conf->retention_bytes;
+    topic->config.compact = conf->compact;
+    if (conf->key_count > 1)
+        conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "key"), "topic \"%s\" has a key of %u columns, one is possible",
+                 conf->name, conf->key_count);
+    if (conf->format != CONF_FORMAT_JSON && conf->format != CONF_FORMAT_RAW)
+        conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "format"),
+                 "this version reads and writes topics in the formats json and raw only");
+    load_schema(l, conf, topic);
+}
+
+/* ---- sinks ------------------------------------------------------------------------------------------------------------- */
+
+static void load_sink(struct loader *l, const struct stream_def *stream, const struct conf_target *conf, struct sink_def *sink)
+{
+    const struct conf_project *project = &l->project->conf;
+    *sink = (struct sink_def){
+        .conf = conf,
+        .topic = -1,
+        .mode = (enum sink_mode)conf->mode,
+        .key = conf->key,
+        .key_count = conf->key_count,
+        .partition_by = conf->partition_by,
+        .partition_by_count = conf->partition_by_count,
+        .cadence_ms = conf->cadence_ms < 0 ? 0 : conf->cadence_ms,
+    };
+    if (conf->topic) {
+        sink->topic = (int32_t)conf->index;
+        sink->name = conf->topic;
+    } else if (conf->console) {
+        sink->kind = sink_kind_find(STR("console:"));
+        sink->name = "console";
+        sink->url = "console:";
+        sink->table = stream->name;
+    } else if (conf->connection) {
+        sink->name = arena_printf(l->arena, "%s.%s", conf->connection, conf->table);
+        sink->url = project->connections[conf->index].url;
+        sink->table = conf->table;
+        sink->kind = sink_kind_find(str_of(sink->url));
+    }
+    if (sink->mode == SINK_UPSERT && sink->key_count == 0)
+        conf_say(l->diags, CONF_ERROR, conf->node, "mode upsert needs a key: the column that names a row");
+}
+
+static void load_bad_sink(struct loader *l, struct stream_def *stream)
+{
+    const struct conf_project *project = &l->project->conf;
+    const char *connection = stream->conf->bad.connection;
+    stream->bad = (struct sink_def){
+        .name = arena_printf(l->arena, "sluice.%s_bad", stream->name),
+        .topic = -1,
+        .table = arena_printf(l->arena, "%s_bad", stream->name),
+        .url = arena_printf(l->arena, "file:%s/tables", l->project->data),
+    };
+    for (uint32_t i = 0; connection && i < project->connection_count; i++)
+        if (strcmp(project->connections[i].name, connection) == 0)
+            stream->bad.url = project->connections[i].url;
+    stream->bad.kind = sink_kind_find(str_of(stream->bad.url));
+}
+
+/* ---- queries ------------------------------------------------------------------------------------------------------------ */
+
+static const struct stream_def *find_stream(const struct project *project, struct str name)
+{
+    for (uint32_t i = 0; i < project->conf.stream_count; i++)
+        if (project->streams[i].name && str_is(name, project->streams[i].name))
+            return &project->streams[i];
+    return NULL;
+}
+
+int32_t project_topic_of(const struct project *project, struct str name)
+{
+    for (uint32_t i = 0; i < project->conf.topic_count; i++)
+        if (str_is(name, project->conf.topics[i].name))
+            return (int32_t)i;
+    const struct stream_def *stream = find_stream(project, name);
+    for (uint32_t i = 0; stream && i < stream->sink_count; i++)
+        if (stream->sinks[i].topic >= 0)
+            return stream->sinks[i].topic;
+    return -1;
+}
+
+static bool no_such_relation(const struct project *project, struct str name, struct err *err)
+{
+    const char *names[256];
+    size_t count = 0;
+    for (uint32_t i = 0; i < project->conf.topic_count && count < 256; i++)
+        names[count++] = project->conf.topics[i].name;
+    for (uint32_t i = 0; i < project->conf.stream_count && count < 256; i++)
+        names[count++] = project->conf.streams[i].name;
+    err_set(err, ERR_CONFIG, "TABLE_OR_VIEW_NOT_FOUND: there is no topic or stream \"%.*s\"", STR_ARG(name));
+    const char *nearest = str_nearest(name, names, count);
+    if (nearest)
+        err_hint(err, "Did you mean \"%s\"?", nearest);
+    return false;
+}
+
+static bool lookup(void *arg, const struct relation_name *name, struct relation *relation, struct err *err)
+{
+    struct project_catalogue *c = arg;
+    struct str last = name->parts[name->part_count - 1];
+    int32_t topic = name->part_count == 1 ? project_topic_of(c->project, last) : -1;
+    if (topic < 0) {
+        if (name->part_count == 1 && find_stream(c->project, last))
+            return err_set(err, ERR_CONFIG, "stream \"%.*s\" writes to no topic that could be read", STR_ARG(last)) ||
+                   err_hint(err, "Add a topic to its `to:`.");
+        return no_such_relation(c->project, last, err);
+    }
+    if (!name->stream) {
+        err_set(err, ERR_CONFIG, "a stream reads the topic \"%.*s\" as a stream", STR_ARG(last));
+        return err_hint(err, "Write FROM STREAM %.*s.", STR_ARG(last));
+    }
+    const struct topic_def *def = &c->project->topics[topic];
+    const struct type *schema = def->format == TOPIC_RAW ? NULL : c->schema_of(c->arg, (uint32_t)topic);
+    if (schema == NULL && def->format != TOPIC_RAW) {
+        c->missing_schema = true;
+        return err_set(err, ERR_RETRY, "the columns of topic \"%s\" are not known yet", def->name);
+    }
+    topic_relation(c->arena, def, schema, relation);
+    relation->handle = (void *)(uintptr_t)(topic + 1);
+    return true;
+}
+
+bool project_bind(struct project_catalogue *c, struct arena *arena, const struct stream_def *stream, struct plan **plan,
+                  struct err *err)
+{
+    c->arena = arena;
+    c->missing_schema = false;
+    const struct catalogue catalogue = {.lookup = lookup, .arg = c, .ansi = true};
+    return sql_plan(arena, stream->sql, &catalogue, plan, err);
+}
+
+static const struct type *known_schema(void *arg, uint32_t topic)
+{
+    const struct project *project = arg;
+    return project->topics[topic].schema;
+}
+
+/* Depth-first over "reads what another stream writes"; a stream that is met again while it is open closes a cycle. */
+enum visit { VISIT_NEW, VISIT_OPEN, VISIT_DONE };
+
+struct sorter {
+    struct loader *loader;
+    struct stream_def *unsorted;
+    enum visit *visits;
+    uint32_t placed;
+};
+
+static bool writes_topic(const struct stream_def *stream, int32_t topic)
+{
+    for (uint32_t i = 0; i < stream->sink_count; i++)
+        if (stream->sinks[i].topic == topic)
+            return true;
+    return false;
+}
+
+static void visit(struct sorter *s, uint32_t index) /* as deep as streams are chained: stream_count */
+{
+    struct loader *l = s->loader;
+    struct stream_def *stream = &s->unsorted[index];
+    struct relation_name *names;
+    uint32_t count = 0;
+    struct err err = {0};
+    s->visits[index] = VISIT_OPEN;
+    if (stream->sql.n && !sql_relations(l->arena, stream->sql, &names, &count, &err)) {
+        say_in_text(l, &stream->conf->sql, stream->file, &err);
+        stream->sql.n = 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct str name = names[i].parts[names[i].part_count - 1];
+        int32_t topic = -1;
+        for (uint32_t t = 0; t < l->project->conf.topic_count; t++)
+            if (str_is(name, l->project->conf.topics[t].name))
+                topic = (int32_t)t;
+        for (uint32_t other = 0; other < l->project->conf.stream_count; other++) {
+            bool feeds = topic >= 0 ? writes_topic(&s->unsorted[other], topic) : str_is(name, s->unsorted[other].name);
+            if (!feeds || s->visits[other] == VISIT_DONE)
+                continue;
+            if (s->visits[other] == VISIT_OPEN) {
+                conf_say(l->diags, CONF_ERROR, stream->conf->key, "stream \"%s\" reads, in a circle, what it writes itself: \"%.*s\"",
+                         stream->name, STR_ARG(name));
+                continue;
+            }
+            visit(s, other);
+        }
+    }
+    s->visits[index] = VISIT_DONE;
+    l->project->streams[s->placed++] = *stream;
+}
+
+static bool schema_fits(struct loader *l, const struct stream_def *stream, const struct type *schema)
+{
+    bool ok = true;
+    for (uint32_t i = 0; i < stream->sink_count; i++) {
+        const struct sink_def *sink = &stream->sinks[i];
+        const char *topic_key = sink->topic >= 0 ? l->project->topics[sink->topic].key : NULL;
+        for (uint32_t k = 0; k < sink->key_count + (topic_key != NULL); k++) {
+            const char *name = k < sink->key_count ? sink->key[k] : topic_key;
+            size_t dot = str_find(str_of(name), STR("."), 0);
+            if (type_field(schema, dot == SIZE_MAX ? str_of(name) : str_n(name, dot), true) >= 0)
+                continue;
+            const char *names[256];
+            uint32_t count = schema->field_count < 256 ? schema->field_count : 256;
+            for (uint32_t f = 0; f < count; f++)
+                names[f] = schema->fields[f].name;
+            const struct conf_node *at = sink->conf ? conf_get(sink->conf->node, "key") : NULL;
+            struct conf_diag *d = conf_say(l->diags, CONF_ERROR, at ? at : sink->conf ? sink->conf->node : NULL,
+                                           "the key column \"%s\" of \"%s\" is not among the columns of stream \"%s\"", name,
+                                           sink->name, stream->name);
+            const char *nearest = str_nearest(str_of(name), names, count);
+            if (nearest)
+                err_hint(&d->err, "Did you mean \"%s\"?", nearest);
+            ok = false;
+        }
+    }
+    return ok;
+}
+
+static void bind_stream(struct loader *l, struct stream_def *stream)
+{
+    struct err err = {0};
+    struct project_catalogue catalogue = {.project = l->project, .schema_of = known_schema, .arg = l->project};
+    if (stream->sql.n == 0)
+        return;
+    if (!project_bind(&catalogue, l->arena, stream, &stream->plan, &err)) {
+        stream->plan = NULL;
+        if (!catalogue.missing_schema)
+            say_in_text(l, &stream->conf->sql, stream->file, &err);
+        return;
+    }
+    if (!stream->plan->streaming)
+        conf_say(l->diags, CONF_ERROR, stream->conf->sql.node, "stream \"%s\" reads no stream: it needs a FROM STREAM", stream->name);
+    schema_fits(l, stream, stream->plan->schema);
+    for (uint32_t i = 0; i < stream->sink_count; i++)
+        if (stream->sinks[i].topic >= 0 && l->project->topics[stream->sinks[i].topic].schema == NULL)
+            l->project->topics[stream->sinks[i].topic].schema = stream->plan->schema;
+}
+
+static void load_streams(struct loader *l)
+{
+    const struct conf_project *conf = &l->project->conf;
+    struct stream_def *unsorted = arena_zarray(l->arena, struct stream_def, conf->stream_count + 1);
+    for (uint32_t i = 0; i < conf->stream_count; i++) {
+        struct stream_def *stream = &unsorted[i];
+        const struct conf_stream *from = &conf->streams[i];
+        *stream = (struct stream_def){.name = from->name, .conf = from, .sink_count = from->to_count};
+        load_text(l, &from->sql, &stream->sql, &stream->file);
+        stream->sinks = arena_zarray(l->arena, struct sink_def, from->to_count + 1);
+        for (uint32_t s = 0; s < from->to_count; s++)
+            load_sink(l, stream, &from->to[s], &stream->sinks[s]);
+        load_bad_sink(l, stream);
+    }
+    struct sorter sorter = {.loader = l, .unsorted = unsorted, .visits = arena_zarray(l->arena, enum visit, conf->stream_count + 1)};
+    l->project->streams = unsorted; /* for look-ups by name while the sorted array fills */
+    struct stream_def *sorted = arena_zarray(l->arena, struct stream_def, conf->stream_count + 1);
+    l->project->streams = sorted;
+    for (uint32_t i = 0; i < conf->stream_count; i++)
+        if (sorter.visits[i] == VISIT_NEW)
+            visit(&sorter, i);
+    for (uint32_t i = 0; i < conf->stream_count; i++)
+        bind_stream(l, &sorted[i]);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------------------ */
+
+static const struct timezone_data *load_zone(struct loader *l, const char *name)
+{
+    struct timezone_data *fixed = arena_new(l->arena, struct timezone_data), *zone;
+    if (timezone_fixed(str_of(name), fixed))
+        return fixed;
+    struct sbuf tzif = {0};
+    struct err err = {0};
+    char *path = arena_printf(l->arena, "/usr/share/zoneinfo/%s", name);
+    bool ok = str_find(str_of(name), STR(".."), 0) == SIZE_MAX && os_read_file(path, TIMEZONE_BYTES_MAX, &tzif, &err) &&
+              timezone_parse(l->arena, str_of(name), sbuf_view(&tzif), &zone, &err);
+    sbuf_fini(&tzif);
+    if (ok)
+        return zone;
+    conf_say(l->diags, CONF_ERROR, conf_get(conf_get(l->project->conf.root, "settings"), "timezone"), "unknown time zone \"%s\"", name);
+    return timezone_utc();
+}
+
+bool project_exists(const char *folder)
+{
+    char path[OS_PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", folder, PROJECT_FILE);
+    return os_exists(path);
+}
+
+bool project_load(struct arena *arena, const char *folder, const char *const *overrides, uint32_t override_count,
+                  struct project *project, struct conf_diags *diags)
+{
+    *project = (struct project){.folder = os_absolute(arena, folder)};
+    struct loader l = {arena, project, diags};
+    struct sbuf text = {0};
+    struct err err = {0};
+    struct conf_kinds kinds;
+    project_kinds(arena, &kinds);
+    const char *path = in_folder(arena, project->folder, PROJECT_FILE);
+    bool have = project_exists(project->folder);
+    if (have && !os_read_file(path, CONF_BYTES_MAX, &text, &err)) {
+        conf_diag_err(diags, NULL, &err);
+        return false;
+    }
+    const struct conf_project_text in = {
+        .folder = project->folder,
+        .file_name = PROJECT_FILE,
+        .text = sbuf_view(&text),
+        .env = {.get = get_env},
+        .overrides = overrides,
+        .override_count = override_count,
+    };
+    bool ok = conf_project_load(arena, &in, &kinds, &project->conf, diags);
+    sbuf_fini(&text);
+    if (!ok && project->conf.root == NULL)
+        return false;
+    project->data = in_folder(arena, project->folder, project->conf.settings.data ? project->conf.settings.data : ".sluice");
+    project->zone = load_zone(&l, project->conf.settings.timezone ? project->conf.settings.timezone : "UTC");
+    project->topics = arena_zarray(arena, struct topic_def, project->conf.topic_count + 1);
+    for (uint32_t i = 0; i < project->conf.topic_count; i++)
+        load_topic(&l, &project->conf.topics[i], &project->topics[i]);
+    load_streams(&l);
+    return diags->errors == 0;
+}

@@ -1,0 +1,72 @@
+/* A project as the engine runs it: the project file, the SQL and schema files beside it, every query parsed and, as far as schemas are
+ * known without running, bound. `sluice check` is this and nothing more. */
+#ifndef JOB_PROJECT_H
+#define JOB_PROJECT_H
+
+#include "conf/project.h"
+#include "sink/sink.h"
+#include "source/source.h"
+#include "topic/topic.h"
+
+struct timezone_data;
+
+enum { PROJECT_SQL_MAX = 1 << 20 };
+
+/* One (stream, sink) pair. */
+struct sink_def {
+    const char *name;              /* "users_created", "serving.created_users", "console", "sluice.x_bad" */
+    const struct conf_target *conf; /* NULL: a table of rejected rows */
+    int32_t topic;                 /* index into project->topics, or −1 */
+    const struct sink_kind *kind;  /* tables */
+    const char *url, *table;
+    enum sink_mode mode;
+    const char *const *key;
+    uint32_t key_count;
+    const char *const *partition_by;
+    uint32_t partition_by_count;
+    int64_t cadence_ms;            /* 0 = the kind's */
+};
+
+struct stream_def {
+    const char *name;
+    const struct conf_stream *conf;
+    struct str sql;                /* text of the query */
+    const struct conf_file *file;  /* where it stands, for errors; NULL: in the project file */
+    struct sink_def *sinks;        /* sinks[sink_count] */
+    uint32_t sink_count;
+    struct sink_def bad;           /* <stream>_bad */
+    struct plan *plan;             /* bound, or NULL where an input's schema is inferred at run time */
+};
+
+struct project {
+    struct conf_project conf;
+    const char *folder;            /* absolute */
+    const char *data;              /* absolute: runtime state */
+    struct topic_def *topics;      /* topics[conf.topic_count], as conf.topics */
+    struct stream_def *streams;    /* in the order of dependencies: readers after writers [conf.stream_count] */
+    const struct timezone_data *zone;
+};
+
+/* What the project file may say, from the lists of kinds; for conf/. In arena. */
+void project_kinds(struct arena *arena, struct conf_kinds *kinds);
+
+/* Loads, checks and binds the project in `folder`; false when diags holds errors. Reads files; connects to nothing. */
+bool project_load(struct arena *arena, const char *folder, const char *const *overrides, uint32_t override_count,
+                  struct project *project, struct conf_diags *diags);
+/* Index of the topic that a name in FROM stands for: its own, or the one that a stream of that name writes to; −1: none. */
+int32_t project_topic_of(const struct project *project, struct str name);
+/* Is there a project file in the folder? */
+bool project_exists(const char *folder);
+
+/* Resolves names in queries: topics of the project with the schemas that are known now; `schema_of(arg, topic)` gives those, or NULL. */
+struct project_catalogue {
+    const struct project *project;
+    const struct type *(*schema_of)(void *arg, uint32_t topic);
+    void *arg;
+    struct arena *arena;
+    bool missing_schema; /* set when a lookup failed because a schema is not known yet */
+};
+bool project_bind(struct project_catalogue *catalogue, struct arena *arena, const struct stream_def *stream, struct plan **plan,
+                  struct err *err);
+
+#endif

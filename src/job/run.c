@@ -1,0 +1,545 @@
+/* A run: one reader of a stateless stream's inputs (or of a stateful one's outbox), shared by all sinks that are at the same position.
+ *
+ *     log_read → topic_decode → pipeline_push → a delivery to each member
+ *
+ * What travels is a unit: an input batch, a pipeline of its own and so the output batch in that pipeline's slot, and the positions after it. Nothing
+ * is copied on the way to the sinks, and RUN_UNITS units are the bound on memory: when all of them are out, the run waits. A unit comes home
+ * when the last member has given it back.
+ *
+ * A sink that fails leaves its run and comes back through its own position (member.c). One that holds every unit for RUN_LAG_MS
+ * takes the units with it and goes on alone; runs that meet at the same position become one again. */
+#include <stdio.h>
+
+#include "job/engine_private.h"
+#include "job/engine_struct.h"
+#include "obs/event.h"
+
+struct unit {
+    struct run *run;              /* NULL: the run has gone on without it; freed when it comes home */
+    struct unit *next;            /* free list */
+    uint32_t plan_version;
+    struct pool *pool;            /* decoders and pipeline, of plan_version */
+    struct topic_decoder **decoders; /* decoders[scan_count] */
+    struct pipeline *pipeline;
+    struct batch *in;
+    const struct batch *out;      /* the pipeline's, or own */
+    struct batch *own;            /* several results of one push, put together */
+    struct batch *bad;
+    struct batch_builder bad_builder;
+    bool bad_open, own_open;
+    struct batch_builder own_builder;
+    struct position *positions;   /* after this unit [input_count] */
+    struct delivery deliveries[MEMBERS_MAX];
+    uint32_t out_count;           /* deliveries that are out */
+    uint32_t current_input;
+};
+
+struct run {
+    struct stream *stream;
+    struct list link;    /* stream->runs */
+    struct list members; /* member->run_link */
+    uint32_t member_count;
+    int64_t *next;       /* next offset to read [input_count] */
+    uint32_t turn_input; /* where the search for the next input begins */
+    struct unit *free_units;
+    struct unit *units[RUN_UNITS]; /* all of them, out or free [unit_count] */
+    uint32_t unit_count;
+    struct task task;
+    struct waker waker;
+    struct log_wait *waits; /* waits[input_count] */
+    struct timer lag_timer;
+    bool at_end;         /* nothing was left to read at the last look */
+};
+
+static bool run_turn(struct task *task);
+static void on_lag(struct timer *timer);
+
+/* ---- units -------------------------------------------------------------------------------------------------------- */
+
+static void unit_free(struct unit *u)
+{
+    pool_free(u->pool);
+    batch_free(u->in);
+    batch_free(u->own);
+    batch_free(u->bad);
+    mem_free(u->positions);
+    mem_free(u);
+}
+
+/* Decoders and a pipeline for the stream's plan of today. */
+static bool unit_compile(struct unit *u, struct stream *s, struct err *err)
+{
+    if (u->pool && u->plan_version == s->plan_version)
+        return true;
+    pool_free(u->pool);
+    u->pool = pool_new(NULL, "unit");
+    u->plan_version = s->plan_version;
+    TRY(pipeline_new(u->pool, s->plan, &u->pipeline, err));
+    u->decoders = pool_alloc(u->pool, s->scan_count * sizeof *u->decoders);
+    for (uint32_t i = 0; i < s->scan_count; i++) {
+        struct topic_state *topic = NULL;
+        for (uint32_t k = 0; k < s->input_count; k++)
+            if (s->inputs[k].scan == i)
+                topic = s->inputs[k].topic;
+        CHECK(topic != NULL);
+        TRY(topic_decoder_new(u->pool, topic->def, topic->schema, s->scans[i], &u->decoders[i], err));
+    }
+    return true;
+}
+
+static struct unit *unit_take(struct run *run)
+{
+    struct unit *u = run->free_units;
+    if (u) {
+        run->free_units = u->next;
+        return u;
+    }
+    if (run->unit_count == RUN_UNITS)
+        return NULL;
+    u = mem_new(sizeof *u);
+    run->units[run->unit_count++] = u;
+    u->run = run;
+    u->in = batch_new();
+    u->own = batch_new();
+    u->bad = batch_new();
+    u->positions = mem_new_array(struct position, run->stream->input_count);
+    return u;
+}
+
+static void unit_give(struct unit *u)
+{
+    struct run *run = u->run;
+    batch_reset(u->in);
+    batch_reset(u->own);
+    batch_reset(u->bad);
+    u->own_open = u->bad_open = false;
+    u->out = NULL;
+    if (run == NULL) {
+        unit_free(u);
+        return;
+    }
+    u->next = run->free_units;
+    run->free_units = u;
+    timer_cancel(&run->lag_timer);
+    task_wake(&run->task);
+}
+
+void run_delivery_home(struct delivery *d)
+{
+    struct unit *u = d->arg;
+    CHECK(u->out_count > 0);
+    if (--u->out_count == 0)
+        unit_give(u);
+}
+
+/* ---- bad rows ------------------------------------------------------------------------------------------------------ */
+
+enum bad_column { BAD_REASON, BAD_PATH, BAD_FOUND, BAD_WANTED, BAD_TOPIC, BAD_PARTITION, BAD_OFFSET, BAD_TIMESTAMP, BAD_KEY, BAD_VALUE, BAD_DELIVERED, BAD_AT, BAD_COLUMNS };
+
+static const struct type plain_string = {.kind = TYPE_STRING}, plain_int = {.kind = TYPE_INT}, plain_long = {.kind = TYPE_LONG},
+                         plain_time = {.kind = TYPE_TIMESTAMP}, plain_binary = {.kind = TYPE_BINARY}, plain_bool = {.kind = TYPE_BOOLEAN};
+static const struct field bad_fields[BAD_COLUMNS] = {
+    [BAD_REASON] = {"reason", &plain_string, true, "why the record could not be used, or not whole"},
+    [BAD_PATH] = {"path", &plain_string, true, "the field it is about"},
+    [BAD_FOUND] = {"found", &plain_string, true, "what was there"},
+    [BAD_WANTED] = {"wanted", &plain_string, true, "the column's type"},
+    [BAD_TOPIC] = {"topic", &plain_string, true, NULL},
+    [BAD_PARTITION] = {"partition", &plain_int, true, NULL},
+    [BAD_OFFSET] = {"offset", &plain_long, true, NULL},
+    [BAD_TIMESTAMP] = {"timestamp", &plain_time, true, "of the record"},
+    [BAD_KEY] = {"key", &plain_binary, true, NULL},
+    [BAD_VALUE] = {"value", &plain_binary, true, "the record, as it came"},
+    [BAD_DELIVERED] = {"delivered", &plain_bool, true, "the row went on, with a NULL in place of the field"},
+    [BAD_AT] = {"at", &plain_time, true, "when it was found"},
+};
+static const struct type bad_type = {.kind = TYPE_STRUCT, .field_count = BAD_COLUMNS, .fields = bad_fields};
+
+const struct type *bad_schema(void)
+{
+    return &bad_type;
+}
+
+static void put_text(struct column_builder *b, struct str s)
+{
+    if (s.p == NULL)
+        column_builder_null(b);
+    else
+        column_builder_str(b, s, true);
+}
+
+static void on_bad_record(void *arg, const struct topic_bad *bad)
+{
+    struct unit *u = arg;
+    struct stream *s = u->run->stream;
+    if (!u->bad_open)
+        batch_builder_init(&u->bad_builder, u->bad, &bad_type);
+    u->bad_open = true;
+    struct column_builder *c = u->bad_builder.columns;
+    put_text(&c[BAD_REASON], bad->reason);
+    put_text(&c[BAD_PATH], bad->path);
+    put_text(&c[BAD_FOUND], bad->found);
+    put_text(&c[BAD_WANTED], bad->wanted);
+    put_text(&c[BAD_TOPIC], str_of(s->inputs[u->current_input].topic->def->name));
+    column_builder_i64(&c[BAD_PARTITION], bad->partition);
+    column_builder_i64(&c[BAD_OFFSET], bad->offset);
+    column_builder_i64(&c[BAD_TIMESTAMP], bad->timestamp_ms * US_PER_MS);
+    put_text(&c[BAD_KEY], bad->key);
+    put_text(&c[BAD_VALUE], bad->value);
+    column_builder_bool(&c[BAD_DELIVERED], bad->delivered);
+    column_builder_i64(&c[BAD_AT], os_wall().us);
+    counter_add(&s->counters.bad, 1);
+}
+
+static void on_bad_row(void *arg, const struct op_bad_row *row)
+{
+    struct unit *u = arg;
+    struct topic_bad bad;
+    const struct stream_input *input = &u->run->stream->inputs[u->current_input];
+    if (!topic_decoder_find(u->decoders[input->scan], row->offset, &bad))
+        bad = (struct topic_bad){.partition = row->partition, .offset = row->offset};
+    bad.reason = str_of(row->reason);
+    on_bad_record(u, &bad);
+}
+
+/* ---- the turn ------------------------------------------------------------------------------------------------------- */
+
+static void on_result(void *arg, struct batch *batch)
+{
+    struct unit *u = arg;
+    if (u->out == NULL) {
+        u->out = batch;
+        return;
+    }
+    if (!u->own_open) { /* a second result of one push: the first one's slot is about to be used again */
+        batch_builder_init(&u->own_builder, u->own, batch->schema);
+        u->own_open = true;
+        for (uint32_t row = 0; row < u->out->rows; row++)
+            batch_builder_row(&u->own_builder, u->out, row);
+        u->out = u->own;
+    }
+    for (uint32_t row = 0; row < batch->rows; row++)
+        batch_builder_row(&u->own_builder, batch, row);
+}
+
+struct decode_report {
+    struct unit *unit;
+    bool unknown;
+};
+
+static void decode_bad(void *arg, const struct topic_bad *bad)
+{
+    struct decode_report *report = arg;
+    on_bad_record(report->unit, bad);
+}
+
+static void decode_unknown(void *arg, struct str path)
+{
+    (void)path;
+    ((struct decode_report *)arg)->unknown = true;
+}
+
+/* Decodes the slice; a field that nobody knew widens the topic's schema first, and the stream's plan with it. */
+static bool decode(struct unit *u, const struct stream_input *input, const struct log_slice *slice, int64_t from, struct err *err)
+{
+    struct stream *s = u->run->stream;
+    for (;;) {
+        struct decode_report found = {.unit = u};
+        const struct topic_report report = {decode_bad, decode_unknown, &found};
+        TRY(topic_decode(u->decoders[input->scan], slice, input->partition, from, INT64_MAX, u->in, &report, err));
+        bool grew = false;
+        if (found.unknown)
+            TRY(topic_state_grow(input->topic, slice, &grew, err));
+        if (!grew && !stream_plan_is_old(s))
+            return true;
+        batch_reset(u->bad);
+        u->bad_open = false;
+        TRY(stream_make_plan(s, err));
+        TRY(unit_compile(u, s, err));
+    }
+}
+
+/* The next input with something to read, from turn_input on; false: none has. */
+static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice, struct err *err, bool *failed)
+{
+    struct stream *s = run->stream;
+    for (uint32_t i = 0; i < s->input_count; i++) {
+        uint32_t k = (run->turn_input + i) % s->input_count;
+        if (run->next[k] >= log_end(s->inputs[k].log))
+            continue;
+        *failed = !log_read(s->inputs[k].log, run->next[k], RUN_SLICE_BYTES, slice, err);
+        if (*failed)
+            return false;
+        if (slice->n == 0)
+            continue;
+        *index = k;
+        run->turn_input = (k + 1) % s->input_count;
+        return true;
+    }
+    return false;
+}
+
+static void deliver(struct run *run, struct unit *u)
+{
+    const struct stream *s = run->stream;
+    if (u->own_open)
+        batch_builder_finish(&u->own_builder);
+    if (u->bad_open)
+        batch_builder_finish(&u->bad_builder);
+    for (uint32_t i = 0; i < s->input_count; i++)
+        u->positions[i] = (struct position){s->inputs[i].input, s->inputs[i].partition, run->next[i]};
+    u->out_count = run->member_count + 1; /* one is ours, so that a member that answers at once does not free the unit */
+    uint32_t k = 0;
+    LIST_EACH(link, &run->members)
+    {
+        struct member *m = CONTAINER_OF(link, struct member, run_link);
+        const struct batch *batch = m->wants_bad ? (u->bad_open ? u->bad : NULL) : u->out;
+        struct delivery *d = &u->deliveries[k++];
+        *d = (struct delivery){.batch = batch, .positions = u->positions, .count = s->input_count, .arg = u};
+        member_deliver(m, d);
+    }
+    run_delivery_home(&(struct delivery){.arg = u});
+}
+
+static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slice *slice, struct err *err)
+{
+    struct stream *s = run->stream;
+    const struct stream_input *input = &s->inputs[k];
+    u->current_input = k;
+    TRY(unit_compile(u, s, err));
+    TRY(decode(u, input, slice, run->next[k], err));
+    struct eval_context context = {.zone = s->engine->project->zone, .now = os_wall()};
+    os_random(&context.seed, sizeof context.seed);
+    const struct op_msg msg = {.kind = OP_BATCH, .batch = u->in};
+    const struct pipeline_output output = {on_result, on_bad_row, u};
+    pipeline_push(u->pipeline, &context, input->scan, &msg, &output);
+    counter_add(&s->counters.rows_in, u->in->rows);
+    counter_add(&s->counters.bytes_in, slice->n);
+    if (u->out)
+        counter_add(&s->counters.rows_out, u->out->rows);
+    if (u->bad_open && s->def->conf->bad.mode == CONF_REJECTS_FAIL) {
+        struct arena arena = {0};
+        batch_builder_finish(&u->bad_builder);
+        struct value reason = column_value(&u->bad->columns[BAD_REASON], 0, &arena);
+        err_set(err, ERR_FATAL, "a record of topic \"%s\" cannot be used: %.*s", input->topic->def->name, STR_ARG(reason.str));
+        arena_fini(&arena);
+        return err_hint(err, "The stream says bad: fail; without it such records go to %s_bad.", s->def->name);
+    }
+    return true;
+}
+
+static void wait_for_more(struct run *run)
+{
+    struct stream *s = run->stream;
+    for (uint32_t i = 0; i < s->input_count; i++)
+        log_wait(s->inputs[i].log, &run->waits[i], &run->waker, run->next[i]);
+}
+
+static void merge_into_others(struct run *run);
+
+/* The first two thirds of a row's way from a topic to its tables. True: there may be more. */
+static bool run_turn(struct task *task)
+{
+    struct run *run = CONTAINER_OF(task, struct run, task);
+    struct log_slice slice;
+    struct err err;
+    uint32_t k;
+    bool failed = false;
+    if (run->member_count == 0)
+        return false;
+    struct unit *u = unit_take(run);
+    if (u == NULL) {
+        if (!timer_is_set(&run->lag_timer))
+            timer_set_in(&run->lag_timer, RUN_LAG_MS * NS_PER_MS);
+        return false;
+    }
+    run->at_end = !find_slice(run, &k, &slice, &err, &failed);
+    if (run->at_end && !failed) {
+        unit_give(u);
+        task_cancel(&run->task); /* the unit's return woke us, for nothing */
+        wait_for_more(run);
+        merge_into_others(run);
+        engine_look_quiet(run->stream->engine);
+        return false;
+    }
+    bool ok = !failed && compute(run, u, k, &slice, &err);
+    if (!failed)
+        buf_unref(slice.buf);
+    if (!ok) {
+        unit_give(u);
+        stream_stop(run->stream, &err);
+        return false;
+    }
+    run->next[k] = slice.next_offset;
+    deliver(run, u);
+    return true;
+}
+
+/* ---- coming and going ---------------------------------------------------------------------------------------------- */
+
+/* Runs are few and are used again: wakers and tasks may still be on their way to one that has ended. */
+static struct run *run_new(struct stream *s)
+{
+    LIST_EACH(link, &s->runs)
+    {
+        struct run *run = CONTAINER_OF(link, struct run, link);
+        if (run->member_count == 0)
+            return run;
+    }
+    struct run *run = mem_new(sizeof *run);
+    run->stream = s;
+    list_init(&run->members);
+    run->next = mem_new_array(int64_t, s->input_count);
+    run->waits = mem_new_array(struct log_wait, s->input_count);
+    for (uint32_t i = 0; i < s->input_count; i++)
+        list_init(&run->waits[i].link);
+    task_init(&run->task, run_turn);
+    waker_init(&run->waker, loop_current(), &run->task);
+    timer_init(&run->lag_timer, on_lag);
+    list_push_back(&s->runs, &run->link);
+    return run;
+}
+
+static void join(struct run *run, struct member *m)
+{
+    list_push_back(&run->members, &m->run_link);
+    run->member_count++;
+    m->run = run;
+    task_wake(&run->task);
+}
+
+void run_place(struct member *m, const int64_t *positions)
+{
+    struct stream *s = m->stream;
+    size_t size = s->input_count * sizeof *positions;
+    LIST_EACH(link, &s->runs)
+    {
+        struct run *run = CONTAINER_OF(link, struct run, link);
+        if (run->member_count && memcmp(run->next, positions, size) == 0) {
+            join(run, m);
+            return;
+        }
+    }
+    struct run *run = run_new(s);
+    memcpy(run->next, positions, size);
+    join(run, m);
+}
+
+/* The units become nobody's: those that are out are freed when they come home. */
+static void drop_units(struct run *run)
+{
+    for (uint32_t i = 0; i < run->unit_count; i++) {
+        struct unit *u = run->units[i];
+        u->run = NULL;
+        if (u->out_count == 0)
+            unit_free(u);
+    }
+    run->unit_count = 0;
+    run->free_units = NULL;
+    timer_cancel(&run->lag_timer);
+}
+
+void run_leave(struct member *m)
+{
+    struct run *run = m->run;
+    if (run == NULL)
+        return;
+    list_remove(&m->run_link);
+    m->run = NULL;
+    if (--run->member_count > 0) {
+        task_wake(&run->task);
+        return;
+    }
+    drop_units(run);
+    for (uint32_t i = 0; i < run->stream->input_count; i++)
+        log_wait_cancel(&run->waits[i]);
+}
+
+/* All units have been out for RUN_LAG_MS. Members that hold them all go on alone, if there are others that do not. */
+static void on_lag(struct timer *timer)
+{
+    struct run *run = CONTAINER_OF(timer, struct run, lag_timer);
+    struct member *slow = NULL;
+    uint32_t quick = 0;
+    LIST_EACH(link, &run->members)
+    {
+        struct member *m = CONTAINER_OF(link, struct member, run_link);
+        if (m->in_flight == 0)
+            quick++;
+        else if (slow == NULL || m->in_flight > slow->in_flight)
+            slow = m;
+    }
+    if (slow == NULL || quick == 0)
+        return;
+    drop_units(run);
+    list_remove(&slow->run_link);
+    run->member_count--;
+    struct run *own = run_new(run->stream);
+    memcpy(own->next, run->next, run->stream->input_count * sizeof *run->next);
+    join(own, slow);
+    task_wake(&run->task);
+}
+
+/* At the end of the inputs: members whose run stands where another does join that one, unless they are still busy. */
+static void merge_into_others(struct run *run)
+{
+    struct stream *s = run->stream;
+    LIST_EACH(link, &s->runs)
+    {
+        struct run *other = CONTAINER_OF(link, struct run, link);
+        if (other == run || other->member_count == 0 || memcmp(other->next, run->next, s->input_count * sizeof *run->next) != 0)
+            continue;
+        for (struct list *at = run->members.next, *after; at != &run->members; at = after) {
+            struct member *m = CONTAINER_OF(at, struct member, run_link);
+            after = at->next;
+            if (m->in_flight)
+                continue;
+            run_leave(m);
+            join(other, m);
+        }
+        return;
+    }
+}
+
+bool run_is_idle(const struct run *run)
+{
+    const struct stream *s = run->stream;
+    if (run->member_count == 0)
+        return true;
+    for (uint32_t i = 0; i < s->input_count; i++)
+        if (run->next[i] < log_end(s->inputs[i].log))
+            return false;
+    for (uint32_t i = 0; i < run->unit_count; i++)
+        if (run->units[i]->out_count)
+            return false;
+    return true;
+}
+
+bool stream_runs_are_idle(const struct stream *s)
+{
+    LIST_EACH(link, &s->runs)
+        if (!run_is_idle(CONTAINER_OF(link, struct run, link)))
+            return false;
+    return true;
+}
+
+int64_t run_lag(const struct run *run)
+{
+    int64_t lag = 0;
+    for (uint32_t i = 0; run && i < run->stream->input_count; i++)
+        lag += log_end(run->stream->inputs[i].log) - run->next[i];
+    return lag;
+}
+
+void run_free_all(struct stream *s)
+{
+    for (struct list *link; (link = list_pop_front(&s->runs)) != NULL;) {
+        struct run *run = CONTAINER_OF(link, struct run, link);
+        for (uint32_t i = 0; i < s->input_count; i++)
+            log_wait_cancel(&run->waits[i]);
+        for (uint32_t i = 0; i < run->unit_count; i++)
+            unit_free(run->units[i]);
+        mem_free(run->next);
+        mem_free(run->waits);
+        mem_free(run);
+    }
+}

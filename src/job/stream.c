@@ -1,0 +1,273 @@
+/* A stream: a bound plan over topics, and its members. It begins when the columns of all its inputs are known, and binds its query anew
+ * whenever one of them grows. */
+#include "job/engine_private.h"
+#include "job/engine_struct.h"
+#include "obs/event.h"
+
+enum { TOPIC_ID = 16 };
+
+/* ---- inputs ---------------------------------------------------------------------------------------------------------- */
+
+/* Stable numbers for input topics: their place in a list that only grows ("stream/<name>/inputs"), so that a stored position means the
+ * same partition after the query has changed. A recreated topic has another id, and so another number. */
+static bool number_inputs(struct stream *s, int32_t *numbers, struct err *err)
+{
+    char *key = pool_printf(s->pool, "stream/%s/inputs", s->def->name);
+    struct sbuf ids = {0};
+    store_get(s->engine->store, str_of(key), &ids);
+    size_t before = ids.n;
+    for (uint32_t t = 0; t < s->topic_count; t++) {
+        size_t at = 0;
+        while (at < ids.n && memcmp(ids.p + at, s->topics[t]->info.id, TOPIC_ID) != 0)
+            at += TOPIC_ID;
+        if (at >= ids.n)
+            sbuf_add(&ids, s->topics[t]->info.id, TOPIC_ID);
+        numbers[t] = (int32_t)(at / TOPIC_ID);
+    }
+    bool ok = true;
+    if (ids.n > before) {
+        struct frame *frame = frame_new(s->engine->store);
+        frame->internal = true;
+        frame_put(frame, str_of(key), sbuf_view(&ids));
+        ok = frame_commit_now(frame, err);
+        frame_free(frame);
+    }
+    sbuf_fini(&ids);
+    return ok;
+}
+
+static bool find_topics(struct stream *s, struct err *err)
+{
+    const struct project *project = s->engine->project;
+    struct relation_name *names;
+    uint32_t count;
+    TRY(sql_relations(pool_arena(s->pool), s->def->sql, &names, &count, err));
+    s->topics = pool_alloc(s->pool, count * sizeof *s->topics);
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t index = project_topic_of(project, names[i].parts[names[i].part_count - 1]);
+        struct topic_state *topic = index < 0 ? NULL : topic_state_find(s->engine, str_of(project->topics[index].name));
+        bool known = topic == NULL;
+        for (uint32_t t = 0; t < s->topic_count; t++)
+            known = known || s->topics[t] == topic;
+        if (!known)
+            s->topics[s->topic_count++] = topic;
+    }
+    return s->topic_count > 0 || err_set(err, ERR_CONFIG, "stream \"%s\" reads no topic", s->def->name);
+}
+
+static bool find_inputs(struct stream *s, struct err *err)
+{
+    TRY(find_topics(s, err));
+    int32_t *numbers = pool_alloc(s->pool, s->topic_count * sizeof *numbers);
+    TRY(number_inputs(s, numbers, err));
+    for (uint32_t t = 0; t < s->topic_count; t++)
+        s->input_count += (uint32_t)s->topics[t]->info.partitions;
+    s->inputs = pool_alloc(s->pool, s->input_count * sizeof *s->inputs);
+    s->start_waits = pool_alloc(s->pool, s->input_count * sizeof *s->start_waits);
+    s->schema_versions = pool_alloc(s->pool, s->topic_count * sizeof *s->schema_versions);
+    uint32_t k = 0;
+    for (uint32_t t = 0; t < s->topic_count; t++)
+        for (int32_t p = 0; p < s->topics[t]->info.partitions; p++, k++) {
+            s->inputs[k] = (struct stream_input){s->topics[t], s->topics[t]->logs[p], numbers[t], p, 0};
+            list_init(&s->start_waits[k].link);
+        }
+    return true;
+}
+
+/* ---- the plan ---------------------------------------------------------------------------------------------------------- */
+
+static const struct type *schema_now(void *arg, uint32_t topic)
+{
+    struct engine *engine = arg;
+    struct topic_state *t = topic_state_find(engine, str_of(engine->project->topics[topic].name));
+    return t ? t->schema : NULL;
+}
+
+/* Which scan reads which topic; each topic of the query is read by exactly one. */
+static bool match_scans(struct stream *s, struct err *err)
+{
+    for (uint32_t k = 0; k < s->input_count; k++) {
+        uint32_t readers = 0;
+        for (uint32_t i = 0; i < s->scan_count; i++) {
+            int32_t topic = (int32_t)(uintptr_t)s->scans[i]->relation.handle - 1;
+            if (topic < 0 || strcmp(s->engine->project->topics[topic].name, s->inputs[k].topic->def->name) != 0)
+                continue;
+            s->inputs[k].scan = i;
+            readers++;
+        }
+        if (readers != 1)
+            return err_set(err, ERR_CONFIG, "stream \"%s\" reads topic \"%s\" %u times, this version can read it once", s->def->name,
+                           s->inputs[k].topic->def->name, readers);
+    }
+    return true;
+}
+
+bool stream_make_plan(struct stream *s, struct err *err)
+{
+    struct pool *pool = pool_new(s->pool, "plan"); /* old plans stay: units that use them may be on their way */
+    struct project_catalogue catalogue = {.project = s->engine->project, .schema_of = schema_now, .arg = s->engine};
+    struct pipeline *pipeline;
+    TRY(project_bind(&catalogue, pool_arena(pool), s->def, &s->plan, err));
+    TRY(pipeline_new(pool, s->plan, &pipeline, err));
+    s->scan_count = pipeline_scans(pipeline, &s->scans);
+    s->schema = s->plan->schema;
+    s->plan_version++;
+    for (uint32_t t = 0; t < s->topic_count; t++)
+        s->schema_versions[t] = s->topics[t]->schema_version;
+    if (pipeline_is_stateful(pipeline))
+        return err_set(err, ERR_CONFIG, "stream \"%s\" needs state (aggregation, join, distinct), which this version cannot keep",
+                       s->def->name);
+    return match_scans(s, err);
+}
+
+bool stream_plan_is_old(const struct stream *s)
+{
+    for (uint32_t t = 0; t < s->topic_count; t++)
+        if (s->schema_versions[t] != s->topics[t]->schema_version)
+            return true;
+    return false;
+}
+
+/* ---- starting and stopping ------------------------------------------------------------------------------------------------ */
+
+void stream_stop(struct stream *s, const struct err *err)
+{
+    s->err = *err;
+    event_err(EVENT_STREAM_STOPPED, s->def->name, err);
+    for (uint32_t i = 0; i < s->member_count; i++) {
+        struct member *m = s->members[i];
+        run_leave(m);
+        timer_cancel(&m->retry);
+        if (m->runner && m->state == MEMBER_RUNNING)
+            sink_runner_flush(m->runner, false); /* what was delivered is good, and stays */
+        m->state = MEMBER_STOPPED;
+    }
+    s->started = true;
+    engine_look_quiet(s->engine);
+}
+
+void stream_pause(struct stream *s, bool pause)
+{
+    if (s->paused == pause || s->err.class != ERR_NONE)
+        return;
+    s->paused = pause;
+    for (uint32_t i = 0; i < s->member_count; i++) {
+        struct member *m = s->members[i];
+        if (pause && m->state == MEMBER_RUNNING) {
+            run_leave(m);
+            member_flush(m);
+            member_close(m);
+            m->state = MEMBER_IDLE;
+        } else if (!pause && m->state == MEMBER_IDLE && s->started) {
+            member_open(m);
+        }
+    }
+}
+
+static bool schemas_are_known(struct stream *s, bool *known, struct err *err)
+{
+    *known = true;
+    for (uint32_t t = 0; t < s->topic_count; t++) {
+        bool this_one;
+        TRY(topic_state_infer(s->topics[t], s->infer_now, &this_one, err));
+        *known = *known && this_one;
+    }
+    return true;
+}
+
+static void wait_for_records(struct stream *s)
+{
+    bool any = false;
+    for (uint32_t k = 0; k < s->input_count; k++) {
+        log_wait(s->inputs[k].log, &s->start_waits[k], &s->start_waker, log_end(s->inputs[k].log));
+        any = any || log_end(s->inputs[k].log) > log_start(s->inputs[k].log);
+    }
+    if (any && !timer_is_set(&s->start_timer))
+        timer_set_in(&s->start_timer, INFER_MS * NS_PER_MS);
+}
+
+static bool start_turn(struct task *task)
+{
+    struct stream *s = CONTAINER_OF(task, struct stream, start);
+    struct err err;
+    bool known;
+    if (s->started || s->engine->stopping)
+        return false;
+    bool ok = schemas_are_known(s, &known, &err);
+    if (ok && !known) {
+        wait_for_records(s);
+        engine_look_quiet(s->engine);
+        return false;
+    }
+    timer_cancel(&s->start_timer);
+    for (uint32_t k = 0; k < s->input_count; k++)
+        log_wait_cancel(&s->start_waits[k]);
+    if (!ok || !stream_make_plan(s, &err)) {
+        stream_stop(s, &err);
+        return false;
+    }
+    s->started = true;
+    for (uint32_t i = 0; i < s->member_count && !s->paused; i++)
+        member_open(s->members[i]);
+    return false;
+}
+
+static void on_start_timer(struct timer *timer)
+{
+    struct stream *s = CONTAINER_OF(timer, struct stream, start_timer);
+    s->infer_now = true;
+    task_wake(&s->start);
+}
+
+void stream_start(struct stream *s)
+{
+    task_wake(&s->start);
+}
+
+bool stream_is_idle(const struct stream *s)
+{
+    if (s->err.class != ERR_NONE)
+        return true;
+    if (!s->started) { /* waiting for a first record, and there is none */
+        for (uint32_t k = 0; k < s->input_count; k++)
+            if (log_end(s->inputs[k].log) > log_start(s->inputs[k].log))
+                return false;
+        return true;
+    }
+    for (uint32_t i = 0; i < s->member_count; i++)
+        if (!member_is_idle(s->members[i]))
+            return false;
+    return stream_runs_are_idle(s);
+}
+
+bool stream_new(struct engine *engine, const struct stream_def *def, struct err *err)
+{
+    struct pool *pool = pool_new(engine->pool, "stream");
+    struct stream *s = pool_new_struct(pool, struct stream);
+    s->engine = engine;
+    s->def = def;
+    s->pool = pool;
+    s->next = engine->streams;
+    engine->streams = s;
+    list_init(&s->runs);
+    task_init(&s->start, start_turn);
+    timer_init(&s->start_timer, on_start_timer);
+    waker_init(&s->start_waker, engine->options.work, &s->start);
+    TRY(find_inputs(s, err));
+    for (uint32_t i = 0; i < def->sink_count; i++)
+        TRY(member_new(s, &def->sinks[i], false, err));
+    if (def->conf->bad.mode == CONF_REJECTS_KEEP)
+        TRY(member_new(s, &def->bad, true, err));
+    for (uint32_t i = 0; i < s->member_count; i++)
+        member_prepare(s->members[i]);
+    return true;
+}
+
+void stream_free(struct stream *s)
+{
+    for (uint32_t k = 0; k < s->input_count; k++)
+        log_wait_cancel(&s->start_waits[k]);
+    for (uint32_t i = 0; i < s->member_count; i++)
+        member_fini(s->members[i]);
+    run_free_all(s);
+}

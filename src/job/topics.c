@@ -1,0 +1,169 @@
+/* Topics of the engine: their logs, and the schema of those that have none in the project.
+ *
+ * Such a schema is inferred from the first records, written down in the store ("schema/<topic>"), and from then on it only grows: a record
+ * with a field that it lacks widens it before the record's row goes anywhere, so a new field is never lost on the way. */
+#include "format/json.h"
+#include "job/engine_private.h"
+#include "job/engine_struct.h"
+#include "obs/event.h"
+
+struct topic_state *topic_state_find(struct engine *engine, struct str name)
+{
+    for (struct topic_state *t = engine->topics; t; t = t->next)
+        if (str_is(name, t->def->name))
+            return t;
+    return NULL;
+}
+
+static char *schema_key(struct topic_state *t)
+{
+    return pool_printf(t->engine->pool, "schema/%s", t->def->name);
+}
+
+static void frame_ended(struct frame *frame)
+{
+    frame_free(frame); /* a refused one costs nothing: the same records give the same schema again */
+}
+
+/* The engine keeps old schemas: batches that were decoded by them may still be on their way. */
+static void set_schema(struct topic_state *t, const struct type *schema)
+{
+    lock_take(t->engine->schema_lock);
+    t->schema = type_copy(pool_arena(t->engine->schema_pool), schema);
+    t->schema_version++;
+    lock_release(t->engine->schema_lock);
+}
+
+static void write_down(struct topic_state *t)
+{
+    struct sbuf json = {0};
+    struct frame *frame = frame_new(t->engine->store);
+    type_to_json(t->schema, &json);
+    frame_put(frame, str_of(schema_key(t)), sbuf_view(&json));
+    frame->done = frame_ended;
+    frame_submit(frame);
+    sbuf_fini(&json);
+}
+
+/* The given schema, or the one that was written down. A given one that grew by records keeps its growth. */
+static bool load_schema(struct topic_state *t, struct err *err)
+{
+    struct sbuf json = {0};
+    struct arena arena = {0};
+    const struct type *schema = t->def->schema;
+    if (store_get(t->engine->store, str_of(schema_key(t)), &json)) {
+        const struct type *pinned;
+        TRY(type_from_json(&arena, sbuf_view(&json), &pinned, err));
+        schema = schema ? json_schema_evolve(&arena, schema, pinned, false) : pinned;
+    }
+    if (schema)
+        set_schema(t, schema);
+    sbuf_fini(&json);
+    arena_fini(&arena);
+    return true;
+}
+
+/* Makes the topic exist with at least the partitions that the project asks for. */
+static bool create_or_widen(struct engine *engine, const struct topic_def *def, struct topic_info *info, struct err *err)
+{
+    bool exists = store_topic(engine->store, def->name, info);
+    if (exists && info->partitions > def->partitions)
+        event_log(EVENT_STORE, def->name, "the topic keeps its %d partitions, though the project says %d", info->partitions,
+                  def->partitions);
+    if (exists && info->partitions >= def->partitions)
+        return true;
+    struct frame *frame = frame_new(engine->store);
+    if (exists)
+        frame_topic_alter(frame, def->name, def->partitions, &def->config);
+    else
+        frame_topic_create(frame, def->name, def->partitions, &def->config);
+    bool ok = frame_commit_now(frame, err) && store_topic(engine->store, def->name, info);
+    frame_free(frame);
+    return ok || err_context(err, "topic \"%s\"", def->name);
+}
+
+bool topic_state_new(struct engine *engine, const struct topic_def *def, struct err *err)
+{
+    struct topic_state *t = pool_new_struct(engine->pool, struct topic_state);
+    t->engine = engine;
+    TRY(create_or_widen(engine, def, &t->info, err));
+    t->own_def = *def;
+    t->own_def.partitions = t->info.partitions;
+    t->def = &t->own_def;
+    t->logs = pool_alloc(engine->pool, mem_product((size_t)t->info.partitions, sizeof(struct log *)));
+    for (int32_t i = 0; i < t->info.partitions; i++) {
+        t->logs[i] = log_get(engine->store, def->name, i);
+        CHECK(t->logs[i] != NULL);
+    }
+    t->next = engine->topics;
+    engine->topics = t;
+    return def->format == TOPIC_RAW || load_schema(t, err);
+}
+
+struct gathering {
+    struct json_inference *inference;
+    uint64_t limit; /* records */
+};
+
+static bool gather_value(void *arg, struct str value)
+{
+    struct gathering *g = arg;
+    struct err ignored; /* no JSON, no column: the decoder will say so */
+    (void)!json_inference_add(g->inference, value, &ignored);
+    return json_inference_records(g->inference) < g->limit;
+}
+
+bool topic_state_grow(struct topic_state *t, const struct log_slice *slice, bool *grew, struct err *err)
+{
+    struct pool *pool = pool_new(NULL, "schema growth");
+    struct topic_decoder *decoder;
+    struct gathering g = {json_inference_new(pool, NULL), UINT64_MAX};
+    *grew = false;
+    bool ok = topic_decoder_new(pool, t->def, t->schema, NULL, &decoder, err) &&
+              topic_values(decoder, slice, 0, gather_value, &g, err);
+    if (ok) {
+        const struct type *found = json_inference_schema(g.inference, pool_arena(pool));
+        const struct type *wider = json_schema_evolve(pool_arena(pool), t->schema, found, false);
+        *grew = wider != t->schema;
+        if (*grew) {
+            set_schema(t, wider);
+            write_down(t);
+            event_log(EVENT_SCHEMA, t->def->name, "the topic has new columns: %u now", t->schema->field_count);
+        }
+    }
+    pool_free(pool);
+    return ok;
+}
+
+bool topic_state_infer(struct topic_state *t, bool now, bool *known, struct err *err)
+{
+    *known = t->schema != NULL || t->def->format == TOPIC_RAW;
+    if (*known)
+        return true;
+    struct pool *pool = pool_new(NULL, "inference");
+    struct topic_decoder *decoder;
+    struct gathering g = {json_inference_new(pool, NULL), INFER_RECORDS};
+    bool ok = topic_decoder_new(pool, t->def, NULL, NULL, &decoder, err);
+    for (int32_t i = 0; ok && i < t->info.partitions; i++) {
+        int64_t offset = log_start(t->logs[i]);
+        while (ok && offset < log_end(t->logs[i]) && json_inference_records(g.inference) < INFER_RECORDS) {
+            struct log_slice slice;
+            ok = log_read(t->logs[i], offset, RUN_SLICE_BYTES, &slice, err);
+            if (!ok || slice.n == 0)
+                break;
+            ok = topic_values(decoder, &slice, offset, gather_value, &g, err);
+            offset = slice.next_offset;
+            buf_unref(slice.buf);
+        }
+    }
+    uint64_t records = json_inference_records(g.inference);
+    if (ok && records > 0 && (now || records >= INFER_RECORDS)) {
+        set_schema(t, json_inference_schema(g.inference, pool_arena(pool)));
+        write_down(t);
+        event_log(EVENT_SCHEMA, t->def->name, "%u columns inferred from %llu records", t->schema->field_count,
+                  (unsigned long long)records);
+        *known = true;
+    }
+    pool_free(pool);
+    return ok;
+}
