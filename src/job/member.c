@@ -479,6 +479,8 @@ static void frame_ended(struct frame *frame)
     counter_add(&m->counters.commits, 1);
     move_pins(m);
     job_turn(m);
+    if (m->state == MEMBER_IDLE && m->stream->started && !m->stream->paused && !m->stream->engine->stopping && !m->frame_busy)
+        member_open(m); /* resumed while the frame was on its way */
     engine_look_quiet(m->stream->engine);
 }
 

@@ -500,7 +500,7 @@ static void merge_into_others(struct run *run)
     }
 }
 
-bool run_is_idle(const struct run *run)
+static bool run_is_idle(const struct run *run)
 {
     const struct stream *s = run->stream;
     if (run->member_count == 0)

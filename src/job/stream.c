@@ -158,7 +158,7 @@ void stream_pause(struct stream *s, bool pause)
             member_flush(m);
             member_close(m);
             m->state = MEMBER_IDLE;
-        } else if (!pause && m->state == MEMBER_IDLE && s->started) {
+        } else if (!pause && m->state == MEMBER_IDLE && s->started && !m->frame_busy) { /* else: when its frame has ended */
             member_open(m);
         }
     }
