@@ -31,7 +31,8 @@ static inline int64_t floor_div(int64_t a, int64_t b)
 }
 static inline int64_t floor_mod(int64_t a, int64_t b)
 {
-    return a - floor_div(a, b) * b;
+    int64_t r = a % b;
+    return r + (r != 0 && (r < 0) != (b < 0) ? b : 0);
 }
 bool year_is_leap(int64_t year);
 /* 28 to 31; month 1 to 12. */
@@ -77,7 +78,7 @@ struct timezone_rule {
 
 /* A zone. Immutable; may be shared between roles as long as its arena lives. Fields are timezone.c's own business. */
 struct timezone_data {
-    const char *name;
+    const char *name;                  /* NULL: a fixed offset, which is its own name */
     uint32_t count;                    /* of transitions; 0 and no rule: a fixed offset, first */
     const int64_t *transitions;        /* [count] UTC seconds, ascending */
     const uint8_t *kind_of;            /* [count] what holds from there on */
@@ -128,6 +129,27 @@ static inline int64_t timezone_local(const struct timezone_data *zone, int64_t u
         timezone_seek(zone, utc_us, cursor);
     return (int64_t)((uint64_t)utc_us + (uint64_t)cursor->offset_us);
 }
+/* timezone_to_utc with the same memory. */
+int64_t timezone_to_utc_slow(const struct timezone_data *zone, int64_t local_us,
+                             struct timezone_cursor *cursor);
+static inline int64_t timezone_utc_of(const struct timezone_data *zone, int64_t local_us,
+                                      struct timezone_cursor *cursor)
+{
+    int64_t utc_us;
+    /* a day past the span's start, no clock shows the time of another span again */
+    if (__builtin_expect(!__builtin_sub_overflow(local_us, cursor->offset_us, &utc_us) &&
+                             utc_us > cursor->from_us &&
+                             (uint64_t)utc_us - (uint64_t)cursor->from_us > (uint64_t)US_PER_DAY &&
+                             utc_us < cursor->until_us,
+                         1))
+        return utc_us;
+    return timezone_to_utc_slow(zone, local_us, cursor);
+}
+enum { TIMEZONE_NAME_MAX = 64 };
+/* The zone's id: "Europe/Paris", "Z", "+05:30". NUL-terminated; returns the length. */
+size_t timezone_name(const struct timezone_data *zone, char *out);
+/* "+05:30", "Z" (java.time's text of an offset). out[10]. */
+size_t timezone_offset_text(int32_t offset_s, char *out);
 /* The day that a timestamp is on. */
 int32_t timestamp_to_date(const struct timezone_data *zone, int64_t utc_us);
 /* The moment that a day begins. */
