@@ -33,7 +33,7 @@ enum decimal_op { DECIMAL_ADD, DECIMAL_SUB, DECIMAL_MUL, DECIMAL_DIV, DECIMAL_RE
 
 /* Spark's result type of an operation, cut to 38 digits with loss of scale allowed (decimalOperations.allowPrecisionLoss). */
 struct decimal_shape decimal_result(enum decimal_op op, struct decimal_shape a, struct decimal_shape b);
-/* The type that both fit: most integer digits and most scale, cut to 38 (UNION, comparison, CASE). */
+/* The type that both fit: most integer digits and most scale; past 38 digits the scale gives way (UNION, comparison, CASE). */
 struct decimal_shape decimal_widest(struct decimal_shape a, struct decimal_shape b);
 /* An integer kind as a decimal: (3,0) (5,0) (10,0) (20,0); FLOAT (14,7), DOUBLE (30,15). */
 struct decimal_shape decimal_of_kind(enum type_kind kind);
