@@ -319,7 +319,8 @@ static void on_opened(struct member *m, const struct sink_event *e)
     char text[ERR_TEXT_MAX];
     uint32_t n = m->stream->input_count;
     int64_t *next = m->frame_positions;
-    if (e->found == SINK_FOREIGN || (e->found == SINK_NEW && m->live)) {
+    bool lost = e->found == SINK_NEW && m->live && m->def->kind->exactly_once;
+    if (e->found == SINK_FOREIGN || lost) {
         snprintf(text, sizeof text,
                  e->found == SINK_FOREIGN ? "the table \"%s\" holds rows of this stream from another data folder"
                                           : "the table \"%s\" was deleted or replaced since rows were written to it",

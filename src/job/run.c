@@ -300,6 +300,34 @@ static void deliver(struct run *run, struct unit *u)
     run_delivery_home(&(struct delivery){.arg = u});
 }
 
+/* Rows without a key have no place in a keyed table: it skips them, and they are reported like any record that could not go everywhere. */
+static void report_lacking_keys(struct unit *u)
+{
+    const struct stream_def *def = u->run->stream->def;
+    bool elsewhere = false; /* some sink takes the row all the same */
+    for (uint32_t i = 0; i < def->sink_count; i++)
+        elsewhere = elsewhere || def->sinks[i].mode != SINK_UPSERT;
+    for (uint32_t i = 0; i < def->sink_count; i++) {
+        const struct sink_def *sink = &def->sinks[i];
+        for (uint32_t k = 0; sink->mode == SINK_UPSERT && k < sink->key_count; k++) {
+            int index = type_field(u->out->schema, str_of(sink->key[k]), true);
+            const struct column *column = index < 0 ? NULL : &u->out->columns[index];
+            for (uint32_t row = 0; column && u->out->offset && column_null_count(column) && row < u->out->rows; row++) {
+                struct topic_bad bad;
+                const struct stream_input *input = &u->run->stream->inputs[u->current_input];
+                if (!column_is_null(column, row) || !topic_decoder_find(u->decoders[input->scan], u->out->offset[row], &bad))
+                    continue;
+                char reason[256];
+                int n = snprintf(reason, sizeof reason, "the key column \"%s\" of \"%s\" is NULL", sink->key[k], sink->name);
+                bad.reason = str_n(reason, (size_t)n < sizeof reason ? (size_t)n : sizeof reason - 1);
+                bad.path = str_of(sink->key[k]);
+                bad.delivered = elsewhere;
+                on_bad_record(u, &bad);
+            }
+        }
+    }
+}
+
 static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slice *slice, struct err *err)
 {
     struct stream *s = run->stream;
@@ -314,8 +342,10 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slic
     pipeline_push(u->pipeline, &context, input->scan, &msg, &output);
     counter_add(&s->counters.rows_in, u->in->rows);
     counter_add(&s->counters.bytes_in, slice->n);
-    if (u->out)
+    if (u->out) {
+        report_lacking_keys(u);
         counter_add(&s->counters.rows_out, u->out->rows);
+    }
     if (u->bad_open && s->def->conf->bad.mode == CONF_REJECTS_FAIL) {
         struct arena arena = {0};
         batch_builder_finish(&u->bad_builder);
