@@ -18,6 +18,12 @@ enum {
         110, /* terminal columns of a source line that are shown; a longer line is cut around the place */
 };
 
+/* Bytes of a text that must not be shown. */
+struct conf_hidden {
+    uint32_t offset, end;
+    struct conf_hidden *next;
+};
+
 /* A text that places point into: sluice.yaml, a .sql file. Lives in the arena it was made in. */
 struct conf_file {
     const char *name; /* as errors show it: "sluice.yaml", "created_users.sql" */
@@ -25,6 +31,7 @@ struct conf_file {
     const uint32_t *
         lines; /* lines[line_count]: byte offset of each line's start; NULL: there is no text ("--set a.b") */
     uint32_t line_count;
+    struct conf_hidden **hidden; /* spans that hold secrets: shown as *** */
 };
 
 /* Copies name and text (at most UINT32_MAX - 1 bytes) into the arena and finds its lines. */
@@ -33,6 +40,8 @@ const struct conf_file *conf_file_new(struct arena *arena, const char *name, str
 struct err_place conf_file_place(const struct conf_file *file, size_t offset, int width);
 /* Byte offset of a line and column, both from 1; past a line's end: its end. */
 size_t conf_file_offset(const struct conf_file *file, int line, int column);
+/* Bytes [offset, end) hold a secret: the printer masks them. */
+void conf_file_hide(struct arena *arena, const struct conf_file *file, size_t offset, size_t end);
 
 enum conf_severity {
     CONF_ERROR,
@@ -50,8 +59,9 @@ struct conf_diag {
 struct conf_diags {
     struct arena *arena;
     struct conf_diag *items; /* items[count] in the order they were found */
-    uint32_t count, capacity;
+    uint32_t count;
     uint32_t errors, warnings; /* all of them, those not kept included */
+    bool full;                 /* one was not kept: its notes are not kept either */
 };
 
 /* Adds a diagnostic at a place in a file (file NULL: none). Returns it, to set a hint with err_hint(&d->err, …); never

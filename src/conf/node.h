@@ -44,6 +44,8 @@ struct conf_node {
     uint32_t expanded, height; /* nodes below it and itself, aliases expanded; levels below it */
     const struct conf_variable *variables; /* variables[variable_count], in order */
     uint32_t variable_count;
+    struct str original; /* where variables were replaced: the text before */
+    bool is_broken;      /* a variable could not be replaced, which was said: readers leave it alone */
 };
 
 /* Looks a variable up: its value, or NULL when it is not set. Called while parsing only. */
