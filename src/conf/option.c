@@ -794,7 +794,7 @@ static void read_options(struct conf_reader *reader, const struct conf_node *nod
         bool given = item && !item->value->is_null;
         if (given && types[option->type].read == NULL)
             memset(place, 0, option_size(option)); /* no defaults inside: its own reader sets them */
-        else
+        else if (option->instead == NULL)          /* else it may share its successor's field */
             set_default(reader, option, scope, place);
         if (given && (option->flags & OPTION_DEPRECATED))
             say_deprecated(reader, option, item);

@@ -102,7 +102,8 @@ struct option {
         of; /* LIST, MAP: one element; its offset and flags but SECRET, OPTIONAL and NOT_EMPTY are not used */
     enum option_type keys; /* MAP: OPTION_NAME, OPTION_TOPIC, or OPTION_TEXT (the default) */
     const char *example;   /* for the documentation, as YAML */
-    const char *instead;   /* DEPRECATED: the key to use */
+    const char
+        *instead; /* DEPRECATED: the key to use, often with the same offset; sets nothing when not given */
     /* Optional: a further look at the value that was read (at `value`, shape as above); sets err's text and hint. */
     bool (*check)(const void *value, struct err *err);
 };
