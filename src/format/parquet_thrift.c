@@ -176,6 +176,9 @@ static bool read_list(struct reader *t, const struct thrift_field *f, struct thr
     TRY(list_header(t, &wire, &count));
     if (count > 0 && !wire_fits(wire, f->element))
         return broken(t, "a list has elements of another type");
+    *out = (struct thrift_list){0};
+    if (count == 0)
+        return true;
     size_t size = size_of_kind(f->element, f->of), bytes = mem_product(count, size);
     uint8_t *items = arena_try_alloc(t->arena, bytes);
     if (items == NULL)
