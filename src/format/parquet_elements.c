@@ -138,24 +138,22 @@ static struct physical physical_of(const struct type *type)
 }
 
 /* What `encoding` comes to for that leaf: how a chunk begins, and what it falls back to. */
-static void choose_modes(struct leaf *leaf, enum parquet_encoding encoding, bool plain_timestamps)
+static void choose_modes(struct leaf *leaf, enum parquet_encoding encoding, bool plain_fallback)
 {
     bool is_int = leaf->physical == PQ_INT32 || leaf->physical == PQ_INT64,
          is_bytes = leaf->physical == PQ_BYTE_ARRAY;
-    bool is_split = leaf->fixed > 0,
-         is_time = leaf->type->kind == TYPE_TIMESTAMP || leaf->type->kind == TYPE_TIMESTAMP_NTZ;
+    enum leaf_mode delta = is_int ? MODE_DELTA : is_bytes ? MODE_DELTA_LENGTH : MODE_PLAIN;
     leaf->first_mode = leaf->fallback = MODE_PLAIN;
     if (leaf->physical == PQ_BOOLEAN)
         return;
     if (encoding == PARQUET_AUTO || encoding == PARQUET_DICTIONARY) {
         leaf->first_mode = MODE_DICT;
-        if (encoding == PARQUET_AUTO && is_int && !plain_timestamps && is_time)
-            leaf->fallback = MODE_DELTA;
-    } else if (encoding == PARQUET_DELTA && (is_int || is_bytes)) {
-        leaf->first_mode = leaf->fallback = is_int ? MODE_DELTA : MODE_DELTA_LENGTH;
+        leaf->fallback = encoding == PARQUET_AUTO && !plain_fallback ? delta : MODE_PLAIN;
+    } else if (encoding == PARQUET_DELTA) {
+        leaf->first_mode = leaf->fallback = delta;
     } else if (encoding == PARQUET_DELTA_PREFIX && is_bytes) {
         leaf->first_mode = leaf->fallback = MODE_DELTA_PREFIX;
-    } else if (encoding == PARQUET_SPLIT && is_split) {
+    } else if (encoding == PARQUET_SPLIT && leaf->fixed > 0) {
         leaf->first_mode = leaf->fallback = MODE_SPLIT;
     }
 }
@@ -179,7 +177,7 @@ static void leaf_new(struct builder *b, struct node *node, const struct type *ty
     leaf->path = arena_dup(b->arena, b->path, b->depth * sizeof *b->path);
     leaf->page.kind = leaf->last.kind = leaf->bounds.kind = leaf->file_bounds.kind = p.dense;
     dict_init(&leaf->dict, p.dense, p.fixed);
-    choose_modes(leaf, encoding, w->options.plain_timestamps);
+    choose_modes(leaf, encoding, w->options.plain_fallback);
     leaf->mode = leaf->first_mode;
     node->leaf = leaf;
     size_t capacity = w->leaf_capacity;
