@@ -22,6 +22,7 @@ enum {
     JSON_DEPTH_MAX = 64,                /* default and largest depth of nesting of values that have columns */
     JSON_WIDTH_MAX = 10000,             /* default and largest number of fields of one object in inference */
     JSON_RECORD_MAX = 64 * 1024 * 1024, /* default bytes of one record; a larger one is a bad record */
+    JSON_RECORD_LIMIT = 1 << 30,        /* largest record_max */
     JSON_PATH_MAX = 512,                /* bytes of a path in a report; a longer one is cut */
 };
 
