@@ -161,11 +161,11 @@ struct json_split {
     bool found;  /* the path led to something */
     size_t used; /* bytes of the window that are done with: drop them before the next call */
     /* private */
-    uint8_t state;
-    bool in_array;    /* elements are being given */
-    uint32_t depth;   /* open brackets around here */
-    uint32_t matched; /* parts of the path that are open */
-    size_t at;        /* in the window */
+    uint8_t state, value_state;
+    uint32_t depth;    /* objects on the way along the path that are open */
+    uint32_t brackets; /* open ones of the value that is being crossed */
+    size_t at;         /* in the window: as far as it was looked at */
+    size_t start;      /* of the value being crossed */
 };
 
 enum json_split_result {
@@ -189,8 +189,8 @@ struct json_inference;
 
 /* options NULL = defaults. Lives in pool. */
 struct json_inference *json_inference_new(struct pool *pool, const struct json_options *options);
-/* Takes one record into account. False (ERR_DATA): it is no JSON object (nothing is taken from it), or the schema would be
- * wider than width_max or deeper than depth_max. */
+/* Takes one record into account. False (ERR_DATA): it is no JSON object or nested deeper than depth_max (nothing is taken from it), or some
+ * object has more than width_max fields (the rest of them is not taken). */
 bool json_inference_add(struct json_inference *inference, struct str record, struct err *err);
 /* Records taken. */
 uint64_t json_inference_records(const struct json_inference *inference);
@@ -202,7 +202,7 @@ bool json_infer_value(struct arena *arena, struct str text, const struct json_op
                       const struct type **type, struct err *err);
 
 /* `pinned` with the fields of `found` that it lacks appended, nullable, recursively in structs (also those in arrays and
- * map values); what pinned has stays as it is. Returns pinned itself where nothing is new. nocase as in type_field. */
+ * map values); what pinned has stays as it is, and is borrowed. Returns pinned itself where nothing is new. nocase as in type_field. */
 const struct type *json_schema_evolve(struct arena *arena, const struct type *pinned,
                                       const struct type *found, bool nocase);
 
