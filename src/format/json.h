@@ -145,8 +145,7 @@ void json_encode(struct json_encoder *encoder, const struct batch *batch, uint32
 /* The same for one column of the type that the encoder was made for; a NULL row is `null`. */
 void json_encode_column(struct json_encoder *encoder, const struct column *column, uint32_t from, uint32_t to,
                         char between, struct sbuf *out, uint32_t *ends);
-/* One value of any type, for control use and tests; timestamps in UTC. */
-void json_encode_value(const struct value *value, const struct json_options *options, struct sbuf *out);
+/* (One value of any type: value_to_json in type/cast.h.) */
 
 /* ---- records in a text ---------------------------------------------------------------------------------------- */
 

@@ -19,7 +19,7 @@
 #include "format/json_decode_private.h"
 #include "format/json_number.h"
 #include "format/variant.h"
-#include "type/decimal.h"
+#include "type/cast.h"
 
 static const uint32_t *decode_value(struct json_decoder *d, struct json_slot *slot, uint32_t row,
                                     const uint32_t *at);
@@ -433,9 +433,7 @@ ALWAYS_INLINE bool read_f64(const struct json_decoder *d, const uint32_t *at, co
         double v = (double)number.mantissa / tens[-number.exponent];
         *value = number.negative ? -v : v;
     } else {
-        /* not cut, so only the mantissa and the exponent are looked at, and the text where those leave it open */
-        number = json_number_read(base + *at, number.end);
-        *value = json_number_double(&number, base + *at);
+        return number_to_f64(str_n(base + *at, (size_t)(number.end - (base + *at))), value);
     }
     return true;
 }
@@ -469,10 +467,12 @@ static void store_i64(struct json_slot *slot, uint32_t row, int64_t value)
     set_valid(slot, row);
 }
 
-static bool number_fits(struct json_slot *slot, uint32_t row, const struct json_number *number, const char *p,
-                        void *data)
+static bool number_fits(struct json_slot *slot, uint32_t row, const struct json_number *number,
+                        struct str text)
 {
     int64_t i;
+    void *data = slot->data;
+    const char *p = text.p;
     switch (slot->kind) {
     case TYPE_BYTE:
     case TYPE_SHORT:
@@ -484,8 +484,8 @@ static bool number_fits(struct json_slot *slot, uint32_t row, const struct json_
         store_i64(slot, row, i);
         return true;
     }
-    case TYPE_FLOAT: ((float *)data)[row] = (float)json_number_double(number, p); return true;
-    case TYPE_DOUBLE: ((double *)data)[row] = json_number_double(number, p); return true;
+    case TYPE_FLOAT: return number_to_f32(text, (float *)data + row);
+    case TYPE_DOUBLE: return number_to_f64(text, (double *)data + row);
     case TYPE_DECIMAL:
         return json_number_decimal(number, p, slot->type->precision, slot->type->scale, (i128 *)data + row);
     case TYPE_TIMESTAMP: /* seconds */
@@ -572,7 +572,7 @@ static bool word_fits(struct json_decoder *d, struct json_slot *slot, uint32_t r
 {
     double f = 0;
     switch (word) {
-    case WORD_NUMBER: return number_fits(slot, row, number, text.p, slot->data);
+    case WORD_NUMBER: return number_fits(slot, row, number, text);
     case WORD_TRUE:
     case WORD_FALSE:
         if (slot->kind != TYPE_BOOLEAN)

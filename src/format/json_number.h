@@ -1,4 +1,4 @@
-/* Numbers as JSON writes them: their grammar, and their values as integers, doubles and decimals, exactly. */
+/* Numbers as JSON writes them: their grammar, and their values as integers and decimals, exactly. */
 #ifndef FORMAT_JSON_NUMBER_H
 #define FORMAT_JSON_NUMBER_H
 
@@ -20,17 +20,11 @@ struct json_number {
 
 /* Reads the longest number at p, which ends at limit at the latest. */
 struct json_number json_number_read(const char *p, const char *limit);
-/* The nearest double, ties to even; infinity past the largest. text: from p to number->end. */
-double json_number_double(const struct json_number *number, const char *p);
 /* False: out of range, or not an integer. */
 bool json_number_i64(const struct json_number *number, const char *p, int64_t *value);
 /* Rounded half up to `scale` digits after the point; false: more than `precision` digits then. */
 bool json_number_decimal(const struct json_number *number, const char *p, unsigned precision, unsigned scale,
                          i128 *value);
-
-/* 5^q, q from JSON_POW5_MIN, as 128 bits that begin with a one: high half, low half. json_pow5.c. */
-enum { JSON_POW5_MIN = -342, JSON_POW5_MAX = 308 };
-extern const uint64_t json_pow5[JSON_POW5_MAX - JSON_POW5_MIN + 1][2];
 
 /* ---- eight digits at a time: the bytes of a text without their '0's, the first lowest ------------------------------------------------------------------------------------ */
 

@@ -8,6 +8,7 @@
 #include "format/json_decode_private.h"
 #include "format/json_number.h"
 #include "format/json_tree_private.h"
+#include "type/cast.h"
 
 struct parse {
     struct str text;
@@ -284,11 +285,7 @@ bool json_u64(const struct json_node *node, const char *path, uint64_t *value)
 bool json_f64(const struct json_node *node, const char *path, double *value)
 {
     node = get_kind(node, path, JSON_NUMBER);
-    if (node == NULL)
-        return false;
-    struct json_number number = json_number_read(node->text.p, node->text.p + node->text.n);
-    *value = json_number_double(&number, node->text.p);
-    return true;
+    return node != NULL && number_to_f64(node->text, value);
 }
 
 bool json_bool(const struct json_node *node, const char *path, bool *value)

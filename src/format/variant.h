@@ -1,5 +1,5 @@
-/* VARIANT: a JSON value in binary (the Parquet project's Variant encoding, version 1): metadata, which is the sorted dictionary of all names,
- * and the value. */
+/* VARIANT: a JSON value in binary (the Parquet project's Variant encoding, version 1): metadata, which is the dictionary of
+ * all names, and the value. */
 #ifndef FORMAT_VARIANT_H
 #define FORMAT_VARIANT_H
 
