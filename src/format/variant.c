@@ -497,5 +497,7 @@ bool variant_to_json(struct str metadata, struct str value, struct sbuf *out, st
     if (read_dictionary(metadata, &dictionary) && write_value(&limits, rd_of(value.p, value.n), out))
         return true;
     out->n = start;
+    if (out->p != NULL)
+        out->p[start] = '\0';
     return err_set(err, ERR_DATA, "a VARIANT of %zu bytes is damaged", value.n);
 }
