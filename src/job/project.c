@@ -399,6 +399,16 @@ static const struct timezone_data *load_zone(struct loader *l, const char *name)
     return timezone_utc();
 }
 
+bool project_wants_builtin(const struct project *project)
+{
+    for (uint32_t i = 0; i < project->conf.source_count; i++) {
+        const struct conf_node *url = conf_get(project->conf.sources[i].node, "url");
+        if (url && url->kind == CONF_SCALAR && str_starts(url->text, STR("builtin:")))
+            return true;
+    }
+    return false;
+}
+
 bool project_exists(const char *folder)
 {
     char path[OS_PATH_MAX];

@@ -55,6 +55,8 @@ bool project_load(struct arena *arena, const char *folder, const char *const *ov
                   struct project *project, struct conf_diags *diags);
 /* Index of the topic that a name in FROM stands for: its own, or the one that a stream of that name writes to; −1: none. */
 int32_t project_topic_of(const struct project *project, struct str name);
+/* Does a source use an address that the program serves itself (builtin:…)? */
+bool project_wants_builtin(const struct project *project);
 /* Is there a project file in the folder? */
 bool project_exists(const char *folder);
 

@@ -1,0 +1,58 @@
+/* The command line: one table of commands, one file for each family of them. Diagnostics go to stderr, data to stdout. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+enum { CLI_SETS_MAX = 256, CLI_OPERANDS_MAX = 64 };
+
+/* One flag of a command: "-o FORMAT", "--for DURATION", "--keep". */
+struct cli_flag {
+    const char *name;  /* "--output" */
+    const char *brief; /* "-o" or NULL */
+    const char *value; /* "FORMAT": takes a value; NULL: a switch */
+    const char *help;
+};
+
+/* What was typed after the command's name. */
+struct cli_args {
+    const struct cli_command *command;
+    const char *operands[CLI_OPERANDS_MAX];
+    uint32_t operand_count;
+    const char *sets[CLI_SETS_MAX]; /* of --set, in order */
+    uint32_t set_count;
+    const char *values[16];         /* by the index of the flag; a switch that is given: "" */
+    struct arena *arena;
+    bool colour;                    /* stderr is a terminal that takes it */
+};
+
+struct cli_command {
+    const char *name;     /* "topic list" */
+    const char *operands; /* "[DIR]" */
+    const char *summary;  /* one line */
+    const char *help;     /* more, or NULL */
+    const struct cli_flag *flags; /* at most 16, ends with a zeroed one; NULL = none */
+    uint32_t operands_min, operands_max;
+    int (*run)(struct cli_args *args);
+};
+
+/* The value of a flag, NULL if it was not given. */
+const char *cli_value(const struct cli_args *args, const char *name);
+static inline bool cli_given(const struct cli_args *args, const char *name)
+{
+    return cli_value(args, name) != NULL;
+}
+/* "sluice: <text>" and the hint, to stderr; returns the exit status that fits the class (CONFIG: 2, else 1). */
+int cli_fail(const struct cli_args *args, const struct err *err);
+/* Text to stdout, all of it; false: stdout is gone. */
+bool cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool cli_write(struct str text);
+
+int cli_main(int argc, char **argv);
+
+extern const struct cli_command *const cli_commands[]; /* ends with NULL */
+
+#endif

@@ -1,0 +1,211 @@
+#include "cli/host.h"
+
+#include <stdio.h>
+
+#include "obs/event.h"
+#include "source/builtin.h"
+
+enum { END_MAX_MS = 9000 }; /* an ordered end takes no longer; what is not committed then is done again at the next start */
+
+struct host {
+    struct cli_args *args;
+    const struct host_options *options;
+    struct arena *arena;
+    struct pool *pool;
+    struct project project;
+    struct loop *main, *net, *disk, *work;
+    struct store *store;
+    struct engine *engine;
+    struct builtin *builtin;
+    bool engine_started, ending;
+    int status;
+    struct timer for_timer, end_timer;
+    struct msg stop_msg;
+};
+
+int host_say(const struct cli_args *args, const struct conf_diags *diags)
+{
+    struct sbuf text = {0};
+    conf_diags_print(&text, diags, args->colour);
+    if (text.n)
+        fwrite(text.p, 1, text.n, stderr);
+    sbuf_fini(&text);
+    return diags->errors ? EXIT_USAGE : EXIT_DONE;
+}
+
+struct engine *host_engine(struct host *host)
+{
+    return host->engine;
+}
+
+struct store *host_store(struct host *host)
+{
+    return host->store;
+}
+
+const struct project *host_project(const struct host *host)
+{
+    return &host->project;
+}
+
+/* ---- ending ----------------------------------------------------------------------------------------------------------- */
+
+static void on_stopped(void *arg)
+{
+    struct host *h = arg;
+    loop_stop(h->main);
+}
+
+static void end(struct host *h)
+{
+    if (h->ending)
+        return;
+    h->ending = true;
+    timer_set_in(&h->end_timer, END_MAX_MS * NS_PER_MS);
+    if (h->engine_started)
+        engine_stop(h->engine);
+    else
+        loop_stop(h->main);
+}
+
+static void on_quiet(void *arg)
+{
+    end(arg);
+}
+
+static void on_for_timer(struct timer *timer)
+{
+    end(CONTAINER_OF(timer, struct host, for_timer));
+}
+
+static void on_end_timer(struct timer *timer)
+{
+    (void)timer;
+    event_log(EVENT_STOPPED, "", "not everything ended in time; the next start goes on from what is durable");
+    os_exit(EXIT_FAILED);
+}
+
+static void on_signal(void *arg, int count)
+{
+    if (count > 1)
+        os_exit(130);
+    end(arg);
+}
+
+static void handle_stop(struct msg *msg)
+{
+    end(CONTAINER_OF(msg, struct host, stop_msg));
+}
+
+void host_stop(struct host *host)
+{
+    loop_post(host->main, &host->stop_msg);
+}
+
+/* ---- starting ----------------------------------------------------------------------------------------------------------- */
+
+static void store_event(void *arg, int severity, const char *text)
+{
+    (void)arg;
+    event_log(severity > 1 ? EVENT_STORE_DAMAGE : EVENT_STORE, "store", "%s", text);
+}
+
+static bool open_store(struct host *h, struct err *err)
+{
+    const struct store_options options = {
+        .flush = h->project.conf.settings.flush == CONF_FLUSH_OS ? STORE_FLUSH_OS : STORE_FLUSH_FSYNC,
+        .log_event = store_event,
+    };
+    TRY(os_mkdirs(h->project.data, err));
+    return store_open(h->pool, h->project.data, &options, h->disk, &h->store, err);
+}
+
+static bool make_loops(struct host *h, struct err *err)
+{
+    TRY(loop_new(ROLE_MAIN, "main", &h->main, err));
+    TRY(loop_new(ROLE_NET, "net", &h->net, err));
+    TRY(loop_new(ROLE_DISK, "disk", &h->disk, err));
+    TRY(loop_new(ROLE_WORK, "work", &h->work, err));
+    TRY(loop_start(h->main, err));
+    return loop_signals(h->main, on_signal, h, err);
+}
+
+static bool start(struct host *h, struct err *err)
+{
+    timer_init(&h->for_timer, on_for_timer);
+    timer_init(&h->end_timer, on_end_timer);
+    msg_init(&h->stop_msg, handle_stop);
+    TRY(make_loops(h, err));
+    TRY(open_store(h, err));
+    if (project_wants_builtin(&h->project))
+        TRY(builtin_start(h->pool, h->net, &h->builtin, err));
+    const struct engine_options options = {
+        .once = h->options->mode == HOST_ONCE && h->options->for_ms == 0,
+        .sources = true,
+        .builtin_url = h->builtin ? builtin_url(h->builtin) : NULL,
+        .main = h->main,
+        .net = h->net,
+        .work = h->work,
+        .on_quiet = on_quiet,
+        .on_stopped = on_stopped,
+        .arg = h,
+    };
+    TRY(engine_new(h->pool, &h->project, h->store, &options, &h->engine, err));
+    TRY(loop_start(h->disk, err));
+    TRY(loop_start(h->net, err));
+    TRY(loop_start(h->work, err));
+    engine_start(h->engine);
+    h->engine_started = true;
+    if (h->options->for_ms > 0)
+        timer_set_in(&h->for_timer, h->options->for_ms * NS_PER_MS);
+    if (h->options->started)
+        h->options->started(h->options->arg, h);
+    return true;
+}
+
+static void stop_loop(struct loop *loop)
+{
+    if (loop == NULL)
+        return;
+    loop_stop(loop);
+    loop_join(loop);
+}
+
+/* Work first, then the net, then the disk, which everyone writes through. */
+static void finish(struct host *h)
+{
+    struct err err;
+    if (h->engine_started) {
+        stop_loop(h->work);
+        stop_loop(h->net);
+        stop_loop(h->disk);
+    }
+    engine_free(h->engine);
+    builtin_stop(h->builtin);
+    if (h->store && !store_close(h->store, &err))
+        h->status = cli_fail(h->args, &err);
+    loop_free(h->work);
+    loop_free(h->net);
+    loop_free(h->disk);
+    loop_free(h->main);
+    pool_free(h->pool);
+}
+
+int host_run(struct cli_args *args, const char *folder, const struct host_options *options)
+{
+    struct host h = {.args = args, .options = options, .arena = args->arena, .pool = pool_new(NULL, "host")};
+    struct conf_diags diags = {.arena = args->arena};
+    struct err err;
+    project_load(args->arena, folder, args->sets, args->set_count, &h.project, &diags);
+    if (host_say(args, &diags) != EXIT_DONE) {
+        pool_free(h.pool);
+        return EXIT_USAGE;
+    }
+    event_setup((enum event_level)h.project.conf.settings.log.level, h.project.conf.settings.log.format == CONF_LOG_JSON, os_adopt(2));
+    if (start(&h, &err))
+        loop_run(h.main);
+    else
+        h.status = cli_fail(args, &err);
+    finish(&h);
+    return h.status;
+}
