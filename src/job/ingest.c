@@ -26,7 +26,7 @@ struct ingest {
     uint64_t frame_rows;
     struct waker room_waker;
     struct log_wait room_wait;
-    char key[STORE_KEY_MAX];     /* of the position */
+    char key[STORE_KEY_MAX];     /* of the positions: "source/<name>/", then the part */
     struct msg start_msg, stop_msg, ended_msg;
 
     /* ---- any role ---- */
@@ -72,12 +72,30 @@ static void fail(struct ingest *in, const struct err *err)
 
 /* ---- the turn ----------------------------------------------------------------------------------------------------------- */
 
+struct stored {
+    struct arena arena;
+    size_t prefix;
+    struct source_position *items;
+    size_t count, capacity;
+};
+
+static void collect(void *arg, struct str key, struct str value)
+{
+    struct stored *s = arg;
+    s->items = mem_grow(s->items, &s->capacity, s->count + 1, sizeof *s->items);
+    s->items[s->count++] = (struct source_position){
+        .part = str_n(str_dup(&s->arena, str_n(key.p + s->prefix, key.n - s->prefix)), key.n - s->prefix),
+        .value = str_n(arena_dup(&s->arena, value.p, value.n), value.n),
+    };
+}
+
 static bool open_source(struct ingest *in, struct err *err)
 {
-    struct sbuf position = {0};
-    store_get(in->engine->store, str_of(in->key), &position);
-    in->open = source_open(&in->source, sbuf_view(&position), err);
-    sbuf_fini(&position);
+    struct stored stored = {.prefix = strlen(in->key)};
+    store_each(in->engine->store, str_of(in->key), collect, &stored);
+    in->open = source_open(&in->source, stored.items, (uint32_t)stored.count, err);
+    mem_free(stored.items);
+    arena_fini(&stored.arena);
     return in->open;
 }
 
@@ -91,7 +109,10 @@ static bool append(struct ingest *in, const struct source_rows *rows, struct err
     in->frame_rows = 0;
     TRY(topic_writer_add(in->writer, rows->keys, rows->values, rows->timestamps_ms, rows->count, os_wall().us / US_PER_MS, err));
     TRY(topic_writer_flush(in->writer, in->frame, in->topic->logs, &in->frame_rows, err));
-    frame_put(in->frame, str_of(in->key), rows->position);
+    char key[STORE_KEY_MAX];
+    int n = snprintf(key, sizeof key, "%s%.*s", in->key, STR_ARG(rows->part));
+    CHECK(n > 0 && (size_t)n < sizeof key);
+    frame_put(in->frame, str_n(key, (size_t)n), rows->position);
     in->frame_busy = true;
     frame_submit(in->frame);
     return true;
@@ -213,7 +234,7 @@ bool ingest_new(struct engine *engine, const struct conf_source *conf, struct er
         .builtin_url = engine->options.builtin_url,
         .replayable = kind->replayable,
     };
-    snprintf(in->key, sizeof in->key, "source/%s", conf->name);
+    snprintf(in->key, sizeof in->key, "source/%s/", conf->name);
     task_init(&in->task, ingest_turn);
     timer_init(&in->retry, on_retry);
     waker_init(&in->room_waker, in->loop, &in->task);

@@ -66,7 +66,7 @@ static bool compile(struct source *source, struct generator *g, struct err *err)
     return g->encoder != NULL;
 }
 
-static bool generator_open(struct source *source, struct str position, struct err *err)
+static bool generator_open(struct source *source, const struct source_position *positions, uint32_t count, struct err *err)
 {
     struct generator *g = pool_new_struct(source->pool, struct generator);
     source->state = g;
@@ -76,9 +76,9 @@ static bool generator_open(struct source *source, struct str position, struct er
     g->out = batch_new();
     timer_init(&g->timer, on_timer);
     g->begun_us = os_wall().us;
-    if (position.n == POSITION) {
-        g->next = get_be64(position.p);
-        g->begun_us = (int64_t)get_be64(position.p + 8);
+    if (count && positions[0].value.n == POSITION) {
+        g->next = get_be64(positions[0].value.p);
+        g->begun_us = (int64_t)get_be64(positions[0].value.p + 8);
     }
     return compile(source, g, err);
 }

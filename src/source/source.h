@@ -1,7 +1,7 @@
 /* Sources: where rows come from. A kind is one const struct of functions plus one option table at the end of its own file, named in
  * source_kinds[]. Nobody calls a slot directly: source_open() and its siblings carry checks, counters and the fault point.
  *
- *     source_open(position)  →  source_poll → rows + new position → (one frame makes both durable) → source_durable → source_poll …
+ *     source_open(positions)  →  source_poll → rows + new position → (one frame makes both durable) → source_durable → source_poll …
  *
  * A source that can be replayed from a position is exactly once. Any other gives each whole answer once, or not at all. */
 #ifndef SOURCE_SOURCE_H
@@ -14,6 +14,7 @@
 
 enum {
     SOURCE_POSITION_MAX = 64 * 1024, /* bytes of a stored position */
+    SOURCE_PART_MAX = 256,           /* bytes of a part's name */
     SOURCE_ROWS_MAX = 65536,         /* rows of one poll */
     SOURCE_BYTES_MAX = 4 << 20,      /* bytes of one poll that a source aims at; one larger record may exceed it */
 };
@@ -24,7 +25,13 @@ struct source_rows {
     const struct str *keys;   /* keys[count], or NULL: the topic's key rule applies */
     const int64_t *timestamps_ms; /* timestamps_ms[count], or NULL: the time of arrival */
     uint32_t count;
+    struct str part;     /* which of the source's positions it is: "" when it has only one, a file's identity … */
     struct str position; /* after these rows; stored with them */
+};
+
+/* A stored position. */
+struct source_position {
+    struct str part, value;
 };
 
 enum source_status {
@@ -49,9 +56,9 @@ struct source_kind {
     const char *name;     /* "http", "file", "generator" */
     enum role role;       /* where it runs: ROLE_NET or ROLE_WORK */
     bool replayable;      /* or decided by open: source->replayable */
-    /* Mandatory. Runs once on the source's role. position: what the last durable frame held; n = 0 at the very first start. Allocates from
-     * source->pool. ERR_CONFIG or ERR_FATAL stop it; ERR_RETRY is tried again. */
-    bool (*open)(struct source *source, struct str position, struct err *err);
+    /* Mandatory. Runs once on the source's role. positions[count]: the durable ones of all parts, borrowed during the call; none at the very
+     * first start. Allocates from source->pool. ERR_CONFIG or ERR_FATAL stop it; ERR_RETRY is tried again. */
+    bool (*open)(struct source *source, const struct source_position *positions, uint32_t count, struct err *err);
     /* Mandatory. Never waits. */
     enum source_status (*poll)(struct source *source, struct source_rows *rows, struct err *err);
     /* Optional. The frame with the last poll's rows is durable. */
@@ -79,7 +86,7 @@ struct source {
     struct source_health health;
 };
 
-bool source_open(struct source *source, struct str position, struct err *err);
+bool source_open(struct source *source, const struct source_position *positions, uint32_t count, struct err *err);
 enum source_status source_poll(struct source *source, struct source_rows *rows, struct err *err);
 void source_durable(struct source *source);
 void source_close(struct source *source);
