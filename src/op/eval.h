@@ -37,16 +37,18 @@ struct eval_context {
 struct evaluator;
 
 /* Compiles exprs[count] over inputs of that schema. err: ERR_CONFIG where a kernel is missing or a folded constant fails. */
-bool evaluator_new(struct pool *pool, const struct expr *const *exprs, uint32_t count, const struct type *input_schema,
-                   struct evaluator **evaluator, struct err *err);
+bool evaluator_new(struct pool *pool, const struct expr *const *exprs, uint32_t count,
+                   const struct type *input_schema, struct evaluator **evaluator, struct err *err);
 
 /* out[count]: columns of in->rows rows each, in any encoding, values of unselected rows arbitrary. They may share memory with `in`, and
  * live in `arena`. Errors are appended. Never fails as a whole. */
-void evaluator_run(struct evaluator *e, const struct eval_context *context, const struct batch *in, struct selection selection,
-                   struct arena *arena, struct column *out, struct row_errors *errors);
+void evaluator_run(struct evaluator *e, const struct eval_context *context, const struct batch *in,
+                   struct selection selection, struct arena *arena, struct column *out,
+                   struct row_errors *errors);
 
 /* The predicate exprs[0]: rows where it is true, among the selected: writes rows[≤ selection.count], returns their number. */
 uint32_t evaluator_filter(struct evaluator *e, const struct eval_context *context, const struct batch *in,
-                          struct selection selection, struct arena *arena, uint32_t *rows, struct row_errors *errors);
+                          struct selection selection, struct arena *arena, uint32_t *rows,
+                          struct row_errors *errors);
 
 #endif

@@ -171,8 +171,7 @@ static void instr_rows(struct call *c)
         size_t span[2];
         if (r)
             OUT(c, int32_t)
-            [row] = regex_next(c, row, r, s, 0, span) == REGEX_FOUND ? (int32_t)utf8_length(s.p, span[0]) + 1
-                                                                     : 0;
+        [row] = regex_next(c, row, r, s, 0, span) == REGEX_FOUND ? (int32_t)utf8_length(s.p, span[0]) + 1 : 0;
     }
 }
 

@@ -33,22 +33,23 @@ struct op_bad_row {
 /* The slots of a kind of operator; nobody calls them directly, op_step() and its siblings do. */
 struct op_kind {
     const char *name;
-    enum op_status (*step)(struct op *op, uint32_t port, const struct op_msg *msg);       /* mandatory */
-    void (*close)(struct op *op);                                                         /* optional: the pool frees memory */
+    enum op_status (*step)(struct op *op, uint32_t port, const struct op_msg *msg); /* mandatory */
+    void (*close)(struct op *op); /* optional: the pool frees memory */
     /* stateful operators only, all or none: */
-    void (*snapshot)(struct op *op, struct sbuf *out);                                    /* whole state, self-contained */
+    void (*snapshot)(struct op *op, struct sbuf *out); /* whole state, self-contained */
     bool (*restore)(struct op *op, struct str snapshot, struct err *err);
-    void (*changelog)(struct op *op, struct sbuf *out);                                   /* changes since the last call, appended */
-    bool (*apply)(struct op *op, struct str changelog, struct err *err);                  /* in the order they were taken */
-    size_t (*memory)(const struct op *op);                                                /* bytes of state */
+    void (*changelog)(struct op *op, struct sbuf *out); /* changes since the last call, appended */
+    bool (*apply)(struct op *op, struct str changelog, struct err *err); /* in the order they were taken */
+    size_t (*memory)(const struct op *op);                               /* bytes of state */
 };
 
 struct op {
     const struct op_kind *kind;
-    const struct type *schema;    /* of its output */
+    const struct type *schema;          /* of its output */
     const struct eval_context *context; /* set by the driver for each turn */
-    struct op_msg output;         /* the slot: valid after HAS_OUTPUT until the next step; the batch is the operator's own */
-    struct op_bad_row *bad;       /* bad rows of the last step [bad_count] */
+    struct op_msg
+        output; /* the slot: valid after HAS_OUTPUT until the next step; the batch is the operator's own */
+    struct op_bad_row *bad; /* bad rows of the last step [bad_count] */
     uint32_t bad_count;
     bool stateful;
 };
@@ -67,14 +68,17 @@ bool pipeline_new(struct pool *pool, const struct plan *plan, struct pipeline **
 uint32_t pipeline_scans(const struct pipeline *p, const struct plan *const **scans);
 const struct type *pipeline_schema(const struct pipeline *p);
 bool pipeline_is_stateful(const struct pipeline *p);
+/* No more rows will come out, whatever is pushed: a LIMIT is reached. OP_END is still to be pushed. */
+bool pipeline_is_done(const struct pipeline *p);
 /* Pushes one message into port `scan`; calls emit for each result. Bad rows go to bad. Both are called during the push only. */
 struct pipeline_output {
     void (*emit)(void *arg, struct batch *batch); /* batch borrowed until it returns */
     void (*bad)(void *arg, const struct op_bad_row *row);
     void *arg;
 };
-void pipeline_push(struct pipeline *p, const struct eval_context *context, uint32_t scan, const struct op_msg *msg,
-                   const struct pipeline_output *output);
+/* A plan without scans (SELECT 1) is run by pushing OP_END into port 0. Rows of VALUES come out at the first push. */
+void pipeline_push(struct pipeline *p, const struct eval_context *context, uint32_t scan,
+                   const struct op_msg *msg, const struct pipeline_output *output);
 /* State of all stateful operators together, in plan order. */
 void pipeline_snapshot(struct pipeline *p, struct sbuf *out);
 bool pipeline_restore(struct pipeline *p, struct str snapshot, struct err *err);
