@@ -191,7 +191,7 @@ static const char *found_name(struct str text)
     }
 }
 
-/* The value does not fit its column: NULL there, and a report. */
+/* The value does not fit its column: NULL there, and a report if the rest of the record is good. */
 NEVER_INLINE static const uint32_t *misfit(struct json_decoder *d, struct json_slot *slot, uint32_t row,
                                            const uint32_t *at)
 {
@@ -199,21 +199,29 @@ NEVER_INLINE static const uint32_t *misfit(struct json_decoder *d, struct json_s
     if (next == NULL)
         return NULL;
     json_slot_clear(slot, row);
-    d->misfits++;
-    if (d->report == NULL || d->report->bad == NULL)
-        return next;
-    sbuf_clear(&d->wanted);
-    type_to_sql(slot->type, &d->wanted);
-    struct str text = raw_value(d, at, next);
-    struct json_bad bad = {.row = d->row,
-                           .kind = JSON_BAD_VALUE,
-                           .path = json_slot_path(d, slot, STR("")),
-                           .found = found_name(text),
-                           .wanted = sbuf_view(&d->wanted),
-                           .text = text,
-                           .at = *at};
-    d->report->bad(d->report->arg, &bad);
+    if (d->misfit_count == d->misfit_capacity)
+        d->misfits = mem_grow(d->misfits, &d->misfit_capacity, d->misfit_count + 1, sizeof *d->misfits);
+    d->misfits[d->misfit_count++] = (struct json_misfit){slot, raw_value(d, at, next), *at};
     return next;
+}
+
+NEVER_INLINE static void report_misfits(struct json_decoder *d)
+{
+    if (d->report == NULL || d->report->bad == NULL)
+        return;
+    for (size_t i = 0; i < d->misfit_count; i++) {
+        const struct json_misfit *misfit = &d->misfits[i];
+        sbuf_clear(&d->wanted);
+        type_to_sql(misfit->slot->type, &d->wanted);
+        struct json_bad bad = {.row = d->row,
+                               .kind = JSON_BAD_VALUE,
+                               .path = json_slot_path(d, misfit->slot, STR("")),
+                               .found = found_name(misfit->text),
+                               .wanted = sbuf_view(&d->wanted),
+                               .text = misfit->text,
+                               .at = misfit->at};
+        d->report->bad(d->report->arg, &bad);
+    }
 }
 
 NEVER_INLINE static void report_unknown(struct json_decoder *d, struct json_slot *object,
@@ -968,22 +976,22 @@ static void clear_row(struct json_decoder *d, uint32_t row)
 NEVER_INLINE static bool retry(struct json_decoder *d, struct str record, uint32_t row)
 {
     clear_row(d, row);
+    d->misfit_count = 0;
     if (record.n >= 3 && memcmp(record.p, "\xEF\xBB\xBF", 3) == 0) {
         record = str_n(record.p + 3, record.n - 3);
         if (decode_record(d, record, row))
             return true;
         clear_row(d, row);
+        d->misfit_count = 0;
     }
     const char *what = d->fault;
     size_t at = d->fault_at;
-    uint32_t misfits = d->misfits;
     if (what == NULL || !d->is_lenient || !json_lenient(record, &d->options, &d->text))
         return false;
     struct str strict = str_n(arena_dup(d->arena, d->text.p, d->text.n), d->text.n);
     if (decode_record(d, strict, row))
         return true;
     clear_row(d, row);
-    d->misfits = misfits;
     return bad_record(d, at, what); /* the fault of what was written, not of what was made of it */
 }
 
@@ -1010,8 +1018,9 @@ NEVER_INLINE static void report_record(struct json_decoder *d, struct str record
 
 static bool fail_fast(struct json_decoder *d, struct err *err)
 {
-    if (d->misfits > 0)
-        return err_set(err, ERR_DATA, "record %u: %u values do not fit their columns", d->row, d->misfits);
+    if (d->misfit_count > 0)
+        return err_set(err, ERR_DATA, "record %u: %zu values do not fit their columns", d->row,
+                       d->misfit_count);
     return err_set(err, ERR_DATA, "record %u, byte %zu: %s", d->row, d->fault_at,
                    d->fault ? d->fault : "the record is empty");
 }
@@ -1020,16 +1029,20 @@ static bool fail_fast(struct json_decoder *d, struct err *err)
 static bool decode_row(struct json_decoder *d, struct str record, uint32_t row)
 {
     d->row = row;
-    d->misfits = 0;
+    d->misfit_count = 0;
     bool done = record.n <= d->options.record_max
                     ? decode_record(d, record, row)
                     : bad_record(d, d->options.record_max, "the record is too large");
     if (UNLIKELY(!done && record.n <= d->options.record_max))
         done = retry(d, record, row);
-    if (LIKELY(done && d->misfits == 0))
+    if (LIKELY(done && d->misfit_count == 0))
         return true;
-    if (!done)
+    if (done) {
+        report_misfits(d);
+    } else {
+        d->misfit_count = 0;
         report_record(d, record, d->fault ? JSON_BAD_RECORD : JSON_BAD_EMPTY);
+    }
     store_corrupt(d, record, row);
     return false;
 }
@@ -1060,6 +1073,7 @@ static void close_decoder(void *arg)
 {
     struct json_decoder *d = arg;
     mem_free(d->index);
+    mem_free(d->misfits);
     sbuf_fini(&d->text);
     sbuf_fini(&d->wanted);
 }

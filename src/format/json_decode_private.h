@@ -54,13 +54,21 @@ struct json_slot {
     const char *name;
 };
 
+/* A value that did not fit: told when the whole record is known to be good. */
+struct json_misfit {
+    const struct json_slot *slot;
+    struct str text;
+    size_t at;
+};
+
 struct json_decoder {
     /* the record */
     const char *base, *end;
     const uint32_t *stop; /* behind the last entry of the index */
     uint32_t flags;       /* JSON_SCAN_… */
     uint32_t row;
-    uint32_t misfits;  /* values of this record that did not fit */
+    struct json_misfit *misfits; /* misfits[misfit_count]: values of this record that did not fit */
+    size_t misfit_count, misfit_capacity;
     const char *fault; /* what is wrong with the record; NULL = nothing */
     size_t fault_at;
 

@@ -61,9 +61,11 @@ struct json_options json_options_default(void)
 
 static bool set_bool(bool *flag, const char *name, struct str value, struct err *err)
 {
-    *flag = str_eq_nocase(value, STR("true"));
-    if (*flag || str_eq_nocase(value, STR("false")))
+    bool yes = str_eq_nocase(value, STR("true"));
+    if (yes || str_eq_nocase(value, STR("false"))) {
+        *flag = yes;
         return true;
+    }
     return err_set(err, ERR_CONFIG, "option \"%s\" is true or false, not \"%.*s\"", name, STR_ARG(value));
 }
 
