@@ -287,7 +287,7 @@ static bool parse_offset(struct str s, int32_t *seconds)
         n = 6;
     }
     struct str t = str_n(padded, n);
-    int32_t h, m = 0, sec = 0;
+    int32_t h = 0, m = 0, sec = 0;
     size_t colon = n > 3 && padded[3] == ':';
     bool ok = two_digits(t, 1, 18, &h) && (n == 3 || two_digits(t, 3 + colon, 59, &m)) &&
               (n <= 5 + colon || (two_digits(t, 5 + 2 * colon, 59, &sec) && (!colon || padded[6] == ':'))) &&
