@@ -10,6 +10,11 @@
  *     }
  *     sim_close()
  *
+ * From sim_open to sim_close all of os.h is the simulator, outside of lives too: there the test sees (and may change) the disk as a
+ * program after the last life would; no time passes, nothing is counted, fails or crashes. Its own handles stay open over lives, but are
+ * closed before a power cut. What EXPECT finds inside a life goes with the life: body returns it as its status. After SIM_FAILED the
+ * shared state may be half changed: the test ends.
+ *
  * The disk: every file has a durable image and a list of unsynced writes; every folder a durable set of entries and unsynced
  * changes. sim_kill (kill -9) keeps all that was written. sim_power_cut keeps what was synced, and of the rest a random subset: each unsynced write
  * whole, lost, or torn at sector boundaries (512 bytes; prewritten direct writes tear too), each unsynced folder change kept or lost (in order
@@ -22,7 +27,7 @@
 
 struct sim_options {
     uint64_t disk_bytes;       /* size of the disk; 0 = 1 GiB */
-    uint64_t crash_after;      /* the n-th os call of the next life ends it (power cut or kill is up to the caller); 0 = never */
+    uint64_t crash_after;      /* the n-th os call of the next life that changes something ends it (power cut or kill is up to the caller); 0 = never */
     uint64_t fail_after;       /* the n-th os call that can fail, fails with fail_errno */
     int fail_errno;
     bool fail_sync_loses;      /* a failed sync drops the data it did not write */
@@ -37,8 +42,14 @@ void sim_close(void);
 enum sim_end sim_life(int (*body)(void *arg), void *arg, const struct sim_options *options, int *status);
 void sim_power_cut(void);
 void sim_kill(void);
-/* Number of os calls of the last life: to choose crash points. */
+/* Number of os calls of the last life that change something outside (writes, syncs, names, sends): to choose crash points. The crash
+ * happens before, in (a part of a write, nothing of it durable) or after the call, by chance. */
 uint64_t sim_calls(void);
+/* Number of os calls of the last life that can fail: for fail_after. */
+uint64_t sim_calls_fallible(void);
+/* Hash over all calls of all lives, their arguments, results and times: the same seed and program give the same. With SLUICE_SIM_TRACE in
+ * the environment each call is printed to stderr. */
+uint64_t sim_trace(void);
 /* Inside a life: the process dies here as by kill -9. */
 _Noreturn void sim_crash(void);
 /* Random numbers of the scenario, independent of the program's own; the same before, in, and between lives. */
