@@ -563,6 +563,23 @@ static const char *nested_what(struct conf_reader *reader, const struct conf_sco
     return arena_printf(reader->arena, "\"%s\" of %s", name, scope->what);
 }
 
+const struct conf_node *conf_long_form(struct arena *arena, const struct conf_node *node, const char *key)
+{
+    struct conf_node *map = arena_dup(arena, node, sizeof *node);
+    struct conf_item *item = arena_new(arena, struct conf_item);
+    item->key = arena_dup(arena, node, sizeof *node);
+    item->key->text = str_of(key);
+    item->key->variable_count = 0;
+    item->value = arena_dup(arena, node, sizeof *node);
+    map->kind = CONF_MAP;
+    map->items = item;
+    map->count = map->height = 1;
+    map->expanded = 3;
+    map->variable_count = 0;
+    map->text = str_n("", 0);
+    return map;
+}
+
 static bool read_struct(struct conf_reader *reader, const struct option *option, const char *what,
                         const struct conf_node *key, const struct conf_node *node,
                         const struct conf_scope *scope, void *out)
@@ -582,21 +599,9 @@ static bool read_struct(struct conf_reader *reader, const struct option *option,
         place = arena_zalloc(reader->arena, option->size);
         *(void **)out = place;
     }
-    if (option->type == OPTION_ONE_OF && node && node->kind == CONF_SCALAR && !node->is_null) {
-        const struct option *short_option = option_find(option->table, str_of(option->short_key));
-        CHECK(short_option != NULL);
-        struct conf_item item = {arena_new(reader->arena, struct conf_node),
-                                 (struct conf_node *)(uintptr_t)node};
-        *item.key = *node;
-        item.key->text = str_of(option->short_key);
-        struct conf_node map = {
-            .kind = CONF_MAP, .items = &item, .count = 1, .file = node->file, .height = 1, .expanded = 2};
-        map.line = node->line, map.column = node->column, map.width = node->width;
-        map.offset = node->offset, map.end = node->end;
-        conf_read_scope(reader, &map, &inner, &place);
-    } else {
-        conf_read_scope(reader, node, &inner, &place);
-    }
+    if (option->type == OPTION_ONE_OF && node && node->kind == CONF_SCALAR && !node->is_null)
+        node = conf_long_form(reader->arena, node, option->short_key);
+    conf_read_scope(reader, node, &inner, &place);
     return reader->diags->errors == errors;
 }
 

@@ -13,8 +13,8 @@ struct conf_scope {
     uint32_t table_count;
     const char *what;            /* `topic "users"`, "\"log\" of settings"; NULL: the whole file */
     const struct conf_node *key; /* of the mapping, or NULL: the place of what is missing in it */
-    bool lenient; /* unknown keys are left alone: their table is not known */
-    bool quiet;   /* say nothing of what is missing: the mapping itself is wrong, which was said */
+    bool lenient;                /* unknown keys are left alone: their table is not known */
+    bool quiet; /* say nothing of what is missing: the mapping itself is wrong, which was said */
 };
 
 struct conf_reader {
@@ -36,6 +36,9 @@ bool conf_is_scalar(struct conf_reader *reader, const char *name, const struct c
 
 /* What the option takes, for messages and documentation: "a whole number from 1 to 10000". out[CONF_DESCRIPTION_MAX] */
 const char *conf_describe(const struct option *option, char *out);
+
+/* The mapping {key: node} that a scalar stands for, at the scalar's place. */
+const struct conf_node *conf_long_form(struct arena *arena, const struct conf_node *node, const char *key);
 
 /* Registers a node's text as a secret and hides it in the file. */
 void conf_hide_secret(struct conf_reader *reader, const struct conf_node *node);

@@ -43,6 +43,15 @@ enum conf_rejects { CONF_REJECTS_KEEP, CONF_REJECTS_FAIL, CONF_REJECTS_DROP };
 enum {
     CONF_FOREVER = -1,           /* retention_ms, retention_bytes: no limit */
     CONF_PARTITIONS_MAX = 10000, /* of one topic */
+    CONF_TARGETS_MAX = 100,      /* of one stream */
+};
+
+struct conf_log_settings {
+    int level, format; /* enum conf_log_level, conf_log_format */
+};
+
+struct conf_listen_settings {
+    struct conf_address kafka, registry, http, connect;
 };
 
 struct conf_settings {
@@ -52,12 +61,8 @@ struct conf_settings {
     uint64_t memory;   /* bytes; 0 = chosen from what the machine has */
     int flush, engine; /* enum conf_flush, conf_engine */
     int64_t checkpoint_ms;
-    struct {
-        int level, format; /* enum conf_log_level, conf_log_format */
-    } log;
-    struct {
-        struct conf_address kafka, registry, http, connect;
-    } listen;
+    struct conf_log_settings log;
+    struct conf_listen_settings listen;
 };
 
 struct conf_connection {
