@@ -40,9 +40,10 @@ enum store_flush { STORE_FLUSH_FSYNC, STORE_FLUSH_OS };
 struct store_options {
     enum store_flush flush;
     uint64_t ring_bytes;       /* journal: default 1 GiB, at most 1/16 of the disk, grown lazily from 64 MiB */
-    uint64_t ring_file_bytes;  /* default 64 MiB */
+    uint64_t ring_file_bytes;  /* default 32 MiB */
     uint64_t tail_bytes;       /* memory of the tail ring: default 64 MiB */
     uint64_t reserve_bytes;    /* part of the ring for internal frames alone: default 1/8 */
+    bool accept_damage;        /* go on without the frames behind a damaged one: what they held is lost */
     bool read_only_attach;     /* take the lock, recover, start no background work (short CLI commands) */
     void (*log_event)(void *arg, int severity, const char *text); /* damage, recovery: may be NULL */
     void *log_arg;
@@ -66,6 +67,7 @@ struct topic_config {
     int64_t retention_bytes;   /* per partition; −1 = no limit (default) */
     int64_t segment_bytes;     /* default 1 GiB; 64 MiB for internal logs */
     int64_t segment_ms;        /* default 7 d */
+    int64_t pin_bytes;         /* what pins may hold beyond retention, per partition; default 16 GiB; past it they break */
     bool compact;              /* keep the newest value of each key */
     bool internal;
 };
@@ -130,7 +132,11 @@ void store_each(struct store *store, struct str prefix, void (*each)(void *arg, 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
 int64_t log_start(struct log *log); /* first readable offset */
 int64_t log_end(struct log *log);   /* durable high watermark: the next offset to be written */
+/* What a power cut cannot take: = log_end, except with flush: os. No sink commits beyond it. */
+int64_t log_synced(struct log *log);
 int32_t log_epoch(struct log *log); /* leader epoch */
+/* OffsetForLeaderEpoch: the largest epoch ≤ `epoch` that has records, and its end offset. False: none has. */
+bool log_epoch_end(struct log *log, int32_t epoch, int32_t *found_epoch, int64_t *end_offset);
 uint64_t log_bytes(struct log *log);
 const struct topic_info *log_topic(const struct log *log);
 int32_t log_partition(const struct log *log);
@@ -154,7 +160,8 @@ struct log_wait {
     struct list link;
     struct waker *waker;
     int64_t offset;
-    struct log *log;
+    struct log *log;     /* or */
+    struct store *store; /* of store_wait_room */
 };
 void log_wait(struct log *log, struct log_wait *wait, struct waker *waker, int64_t offset);
 void log_wait_cancel(struct log_wait *wait);

@@ -1,0 +1,201 @@
+/* What a frame does: first, before it is written, its appends get their places; then, when it is durable, readers see them and
+ * the catalogue and the keys change. Recovery takes the same two steps with each frame that it finds. */
+#include "log/log_private.h"
+
+static void note_epoch(struct log *log, int32_t epoch)
+{
+    if (log->epoch_count > 0 && log->epochs[log->epoch_count - 1].epoch >= epoch)
+        return;
+    if (log->epoch_count == EPOCHS_MAX) { /* the oldest two become one */
+        memmove(&log->epochs[1], &log->epochs[2], (EPOCHS_MAX - 2) * sizeof *log->epochs);
+        log->epoch_count--;
+    }
+    log->epochs = mem_grow(log->epochs, &log->epoch_capacity, log->epoch_count + 1, sizeof *log->epochs);
+    log->epochs[log->epoch_count++] = (struct epoch_start){.epoch = epoch, .start = log->next_offset};
+    log->epochs_changed = true;
+}
+
+void log_place(struct log *log, uint8_t *p, uint32_t n, bool roll, struct segment *begins, int32_t epoch,
+               struct tail_entry *entry)
+{
+    lock_take(log->lock);
+    CHECK(roll == (begins != NULL));
+    if (roll) {
+        CHECK(begins->state.base == log->next_offset);
+        if (log->segment_count > 0)
+            segment_close(log->segments[log->segment_count - 1]);
+        log_add_segment(log, begins);
+    }
+    CHECK(log->segment_count > 0);
+    struct segment *s = log->segments[log->segment_count - 1];
+    note_epoch(log, epoch);
+    *entry = (struct tail_entry){
+        .base = log->next_offset, .p = p, .n = n, .segment = s, .position = s->state.length};
+    for (uint32_t at = 0; at < n;) {
+        struct records_batch batch;
+        bool whole = records_batch_read(p + at, n - at, false, &batch, NULL);
+        CHECK(whole);
+        records_batch_place(p + at, log->next_offset, epoch);
+        batch.base_offset = log->next_offset;
+        segment_index(s, &batch, s->state.length + at);
+        log->next_offset += batch.last_offset_delta + INT64_C(1);
+        at += batch.size;
+    }
+    entry->next = log->next_offset;
+    s->state.length += n;
+    s->state.next_offset = log->next_offset;
+    s->changed = s->unsynced = true;
+    lock_release(log->lock);
+}
+
+void log_publish(struct log *log, struct chunk *chunk, const struct tail_entry *placed)
+{
+    struct tail_entry entry = *placed;
+    struct store *store = log->store;
+    entry.chunk = chunk;
+    lock_take(store->files_lock);
+    entry.segment->refs++; /* dropped with the entry */
+    lock_release(store->files_lock);
+    lock_take(log->lock);
+    tail_push(log, &entry);
+    log->end = entry.next;
+    if (!store->journal.lazy)
+        log->synced = log->end;
+    for (struct list *link = log->waits.next, *next; link != &log->waits; link = next) {
+        struct log_wait *wait = CONTAINER_OF(link, struct log_wait, link);
+        next = link->next;
+        if (wait->offset < log->end) {
+            list_remove(&wait->link);
+            waker_wake(wait->waker);
+        }
+    }
+    lock_release(log->lock);
+    store->unspilled_bytes += entry.n;
+    log_mark_dirty(log);
+    if (store->journal.lazy && !log->is_unsynced_end) {
+        list_push_back(&store->unsynced_ends, &log->unsynced_link);
+        log->is_unsynced_end = true;
+    }
+}
+
+/* ---- the two kv logs ------------------------------------------------------------------------------------------------------- */
+
+/* Calls each for every record of the batches at p[n]. */
+static bool each_record(const uint8_t *p, size_t n,
+                        bool (*each)(void *arg, struct str key, struct str value, bool deleted,
+                                     struct err *err),
+                        void *arg, struct err *err)
+{
+    while (n > 0) {
+        struct records_reader reader;
+        struct record record;
+        struct buf *scratch;
+        bool more;
+        TRY(records_open(p, n, NULL, &scratch, &reader, err));
+        for (;;) {
+            TRY(records_next(&reader, &record, &more, err));
+            if (!more)
+                break;
+            TRY(each(arg, record.key, record.value, record.value.p == NULL, err));
+        }
+        p += reader.batch.size;
+        n -= reader.batch.size;
+    }
+    return true;
+}
+
+static bool put_in_kv(void *arg, struct str key, struct str value, bool deleted, struct err *err)
+{
+    (void)err;
+    if (deleted)
+        kv_remove(arg, key);
+    else
+        kv_put(arg, key, value);
+    return true;
+}
+
+void kv_apply_batch(struct kv *kv, struct lock *lock, const uint8_t *p, size_t n)
+{
+    lock_take(lock);
+    bool done = each_record(p, n, put_in_kv, kv, NULL);
+    lock_release(lock);
+    CHECK(done); /* the journal's checksums have held */
+}
+
+static bool put_in_catalog(void *arg, struct str key, struct str value, bool deleted, struct err *err)
+{
+    return catalog_apply(arg, key, value, deleted, err);
+}
+
+/* ---- frames -------------------------------------------------------------------------------------------------------------------- */
+
+bool store_apply_frame(struct store *store, struct chunk *chunk, const uint8_t *frame,
+                       const struct jf_header *header, const struct tail_entry *entries, struct err *err)
+{
+    struct rd rd = rd_of(frame + JF_HEADER, header->size - JF_HEADER);
+    struct jf_entry entry;
+    while (jf_entry_next(&rd, &entry)) {
+        if (entry.kind != JF_APPEND)
+            continue;
+        struct log *log = store_log_of(store, entry.log);
+        CHECK(log != NULL);
+        log_publish(log, chunk, entries++);
+        if (log == store->positions_log)
+            kv_apply_batch(&store->positions, store->lock, entry.p, entry.size);
+        else if (log == store->catalog_log)
+            TRY(each_record(entry.p, entry.size, put_in_catalog, store, err));
+    }
+    CHECK(!rd.bad);
+    return true;
+}
+
+static bool replay_append(struct store *store, const struct jf_entry *entry, int32_t epoch,
+                          struct tail_entry *placed, struct err *err)
+{
+    struct log *log = store_log_of(store, entry->log);
+    if (log == NULL || log->next_offset != entry->base_offset) {
+        err_set(err, ERR_FATAL,
+                "the journal does not fit to the segments: log %u should go on at offset %lld, not %lld",
+                entry->log, (long long)(log ? log->next_offset : -1), (long long)entry->base_offset);
+        return err_hint(
+            err, "The data folder was put together from parts of different times; restore it from one copy.");
+    }
+    struct segment *begins = NULL;
+    bool roll = entry->flags & JF_ROLL;
+    if (roll)
+        TRY(segment_prepare(log, entry->base_offset, &begins, err));
+    struct segment *s = roll ? begins : log->segment_count ? log->segments[log->segment_count - 1] : NULL;
+    if (s == NULL)
+        return err_set(err, ERR_FATAL, "the journal appends to log %u, which has no segment", entry->log);
+    if (!segment_allocate(s, (roll ? 0 : s->state.length) + entry->size, true, err)) {
+        segment_unref(begins);
+        return err_hint(err, "Recovery needs space for what the journal holds; free some and start again.");
+    }
+    log_place(log, (uint8_t *)entry->p, entry->size, roll, begins, epoch, placed);
+    return true;
+}
+
+bool store_replay_frame(void *arg, const struct jf_header *header, const uint8_t *frame, struct err *err)
+{
+    struct store *store = arg;
+    struct chunk *chunk = tail_chunk(store, jf_padded(header->size));
+    uint8_t *p = chunk->buf->p + chunk->used;
+    memcpy(p, frame, header->size);
+    struct tail_entry *placed = mem_new_array(struct tail_entry, header->entries + 1);
+    struct rd rd = rd_of(p + JF_HEADER, header->size - JF_HEADER);
+    struct jf_entry entry;
+    size_t count = 0;
+    bool done = false;
+    while (jf_entry_next(&rd, &entry))
+        if (entry.kind == JF_APPEND)
+            TRY_OUT(replay_append(store, &entry, (int32_t)header->epoch, &placed[count++], err));
+    TRY_OUT(store_apply_frame(store, chunk, p, header, placed, err));
+    store->journal.epoch = header->epoch;
+    if (count > 0)
+        chunk->used += header->size; /* a frame without appends leaves nothing to keep */
+    behind_work(store, false);
+    done = true;
+out:
+    mem_free(placed);
+    return done;
+}

@@ -1,0 +1,719 @@
+/* The catalogue: which topics there are, where each log begins, and what each of its segments holds. It is a kv map that lives in
+ * memory and in the log "__catalog", as the keys of frame_put live in "__positions".
+ *
+ *     't' name                → topic: id, partitions, configuration, the id of each partition's log
+ *     's' log u32             → first readable offset
+ *     'g' log u32 base i64    → state of a segment as of some tail (struct segment_state)
+ *
+ * (integers in keys big endian, so that the keys of one log stand together and in order; in values little endian)
+ *
+ * Where recovery begins. The segments of "__catalog" itself stand in the entry JF_ROOT of a root frame, with the tail that they belong
+ * to. So: root frame → catalogue as of its tail, with the segment states that the root frame brought along → logs and segments as of the
+ * tail → the frames from the tail on. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "log/log_private.h"
+
+enum { TOPIC_VERSION = 1, STATE_VERSION = 1, ROOT_VERSION = 1, ROOT_SEGMENTS_MAX = 4096 };
+
+/* ---- keys and values -------------------------------------------------------------------------------------------------------- */
+
+static void add_be32(struct sbuf *out, uint32_t v)
+{
+    put_be32(sbuf_reserve(out, 4), v);
+    sbuf_added(out, 4);
+}
+static void add_be64(struct sbuf *out, uint64_t v)
+{
+    put_be64(sbuf_reserve(out, 8), v);
+    sbuf_added(out, 8);
+}
+static void add_le32(struct sbuf *out, uint32_t v)
+{
+    put_le32(sbuf_reserve(out, 4), v);
+    sbuf_added(out, 4);
+}
+static void add_le64(struct sbuf *out, int64_t v)
+{
+    put_le64(sbuf_reserve(out, 8), (uint64_t)v);
+    sbuf_added(out, 8);
+}
+
+void catalog_key_segment(struct sbuf *key, uint32_t log, int64_t base)
+{
+    sbuf_clear(key);
+    sbuf_char(key, 'g');
+    add_be32(key, log);
+    add_be64(key, (uint64_t)base);
+}
+
+void catalog_key_start(struct sbuf *key, uint32_t log)
+{
+    sbuf_clear(key);
+    sbuf_char(key, 's');
+    add_be32(key, log);
+}
+
+void catalog_key_topic(struct sbuf *key, struct str name)
+{
+    sbuf_clear(key);
+    sbuf_char(key, 't');
+    sbuf_str(key, name);
+}
+
+void catalog_put_state(struct sbuf *value, const struct segment_state *state)
+{
+    sbuf_char(value, STATE_VERSION);
+    add_le64(value, state->next_offset);
+    add_le32(value, state->length);
+    add_le32(value, state->generation);
+    add_le32(value, state->index_count);
+    add_le32(value, state->time_count);
+    add_le32(value, state->since_index);
+    add_le64(value, state->max_timestamp);
+    add_le64(value, state->max_timestamp_offset);
+    add_le64(value, state->last_time_entry);
+    add_le64(value, state->created_ms);
+}
+
+static void read_state(struct rd *rd, struct segment_state *state)
+{
+    if (rd_u8(rd) != STATE_VERSION)
+        rd->bad = true;
+    state->next_offset = (int64_t)rd_le64(rd);
+    state->length = rd_le32(rd);
+    state->generation = rd_le32(rd);
+    state->index_count = rd_le32(rd);
+    state->time_count = rd_le32(rd);
+    state->since_index = rd_le32(rd);
+    state->max_timestamp = (int64_t)rd_le64(rd);
+    state->max_timestamp_offset = (int64_t)rd_le64(rd);
+    state->last_time_entry = (int64_t)rd_le64(rd);
+    state->created_ms = (int64_t)rd_le64(rd);
+    if (state->next_offset < state->base)
+        rd->bad = true;
+}
+
+bool catalog_get_state(struct str value, struct segment_state *state)
+{
+    struct rd rd = rd_of(value.p, value.n);
+    read_state(&rd, state);
+    return !rd.bad;
+}
+
+struct topic_record {
+    struct topic_info info;
+    const uint8_t *log_ids; /* le32 each, borrowed */
+};
+
+static void put_topic(struct sbuf *value, const struct topic_info *info, struct log *const *logs,
+                      int32_t log_count, uint32_t new_log_id)
+{
+    sbuf_char(value, TOPIC_VERSION);
+    sbuf_add(value, info->id, sizeof info->id);
+    add_le32(value, (uint32_t)info->partitions);
+    add_le64(value, info->config.retention_ms);
+    add_le64(value, info->config.retention_bytes);
+    add_le64(value, info->config.segment_bytes);
+    add_le64(value, info->config.segment_ms);
+    add_le64(value, info->config.pin_bytes);
+    sbuf_char(value, (char)(info->config.compact | info->config.internal << 1));
+    for (int32_t i = 0; i < info->partitions; i++)
+        add_le32(value, i < log_count ? logs[i]->id : new_log_id++);
+}
+
+static bool get_topic(struct str name, struct str value, struct topic_record *topic)
+{
+    struct rd rd = rd_of(value.p, value.n);
+    struct topic_info *info = &topic->info;
+    *topic = (struct topic_record){0};
+    if (rd_u8(&rd) != TOPIC_VERSION || name.n > TOPIC_NAME_MAX)
+        return false;
+    memcpy(info->name, name.p, name.n);
+    const uint8_t *id = rd_take(&rd, sizeof info->id);
+    if (id != NULL)
+        memcpy(info->id, id, sizeof info->id);
+    info->partitions = (int32_t)rd_le32(&rd);
+    info->config.retention_ms = (int64_t)rd_le64(&rd);
+    info->config.retention_bytes = (int64_t)rd_le64(&rd);
+    info->config.segment_bytes = (int64_t)rd_le64(&rd);
+    info->config.segment_ms = (int64_t)rd_le64(&rd);
+    info->config.pin_bytes = (int64_t)rd_le64(&rd);
+    uint8_t bits = rd_u8(&rd);
+    info->config.compact = bits & 1;
+    info->config.internal = bits & 2;
+    topic->log_ids = rd.p;
+    return !rd.bad && info->partitions > 0 && info->partitions <= TOPIC_PARTITIONS_MAX &&
+           rd_left(&rd) == (size_t)info->partitions * 4;
+}
+
+/* ---- logs --------------------------------------------------------------------------------------------------------------------- */
+
+struct log *store_log_of(struct store *store, uint32_t id)
+{
+    return id < store->logs_capacity ? store->logs[id] : NULL;
+}
+
+static struct log *add_log(struct store *store, struct topic *topic, int32_t partition, uint32_t id)
+{
+    struct log *log = mem_new(sizeof *log);
+    log->store = store;
+    log->topic = topic;
+    log->partition = partition;
+    log->id = id;
+    log->folder = pool_printf(store->pool, "%s/%s-%d", store->topics_folder, topic->info->name, partition);
+    log->lock = lock_new();
+    list_init(&log->waits);
+    list_init(&log->pins);
+    list_init(&log->dirty_link);
+    list_init(&log->unsynced_link);
+    size_t before = store->logs_capacity;
+    store->logs = mem_grow(store->logs, &store->logs_capacity, (size_t)id + 1, sizeof(struct log *));
+    memset(store->logs + before, 0, (store->logs_capacity - before) * sizeof(struct log *));
+    CHECK(store->logs[id] == NULL);
+    store->logs[id] = log;
+    if (id >= store->next_log_id)
+        store->next_log_id = id + 1;
+    return log;
+}
+
+/* A copy that lives as long as the store: readers keep pointers to it. */
+static const struct topic_info *keep_info(struct store *store, const struct topic_info *info)
+{
+    struct topic_info *copy = pool_alloc(store->pool, sizeof *copy);
+    *copy = *info;
+    return copy;
+}
+
+static void add_topic(struct store *store, const struct topic_info *info, const uint8_t *log_ids)
+{
+    struct topic *topic = pool_alloc(store->pool, sizeof *topic);
+    topic->store = store;
+    topic->info = keep_info(store, info);
+    topic->logs = pool_alloc(store->pool, (size_t)info->partitions * sizeof(struct log *));
+    for (int32_t i = 0; i < info->partitions; i++)
+        topic->logs[i] = add_log(store, topic, i, get_le32(log_ids + 4 * i));
+    lock_take(store->lock);
+    map_put(&store->topics, str_of(topic->info->name), topic);
+    lock_release(store->lock);
+}
+
+static void alter_topic(struct store *store, struct topic *topic, const struct topic_record *record)
+{
+    const struct topic_info *info = keep_info(store, &record->info);
+    struct log **logs = pool_alloc(store->pool, (size_t)info->partitions * sizeof(struct log *));
+    for (int32_t i = 0; i < info->partitions; i++)
+        logs[i] = i < topic->info->partitions ? topic->logs[i]
+                                              : add_log(store, topic, i, get_le32(record->log_ids + 4 * i));
+    lock_take(store->lock);
+    topic->logs = logs;
+    topic->info = info;
+    lock_release(store->lock);
+}
+
+/* Removes the log's folder; the name is free at once. */
+static void remove_folder(struct store *store, struct log *log)
+{
+    struct sbuf away = {0};
+    sbuf_printf(&away, "%s.%u-delete", log->folder, log->id);
+    if (os_rename(log->folder, away.p, NULL)) {
+        os_remove_tree(away.p, NULL); /* what is left is removed by the next start */
+        store->topics_folder_unsynced = true;
+    }
+    sbuf_fini(&away);
+}
+
+static void end_log(struct store *store, struct log *log)
+{
+    store->logs[log->id] = NULL;
+    list_remove(&log->dirty_link);
+    log->is_dirty = false;
+    list_remove(&log->unsynced_link);
+    log->is_unsynced_end = false;
+    remove_folder(store, log);
+    lock_take(log->lock);
+    log->dead = true;
+    tail_drop_log(log);
+    size_t count = log->segment_count;
+    log->segment_count = 0;
+    LIST_EACH(link, &log->pins)
+    CONTAINER_OF(link, struct log_pin, link)->broken = true;
+    while (!list_empty(&log->waits))
+        waker_wake(CONTAINER_OF(list_pop_front(&log->waits), struct log_wait, link)->waker);
+    lock_release(log->lock);
+    for (size_t i = 0; i < count; i++)
+        segment_delete(log->segments[i]);
+}
+
+static void delete_topic(struct store *store, struct topic *topic)
+{
+    lock_take(store->lock);
+    map_remove(&store->topics, str_of(topic->info->name));
+    topic->dead = true;
+    lock_release(store->lock);
+    for (int32_t i = 0; i < topic->info->partitions; i++) {
+        struct log *log = topic->logs[i];
+        log->next_dead = store->dead_logs;
+        store->dead_logs = log;
+        end_log(store, log);
+    }
+}
+
+/* The two logs that are there before any catalogue is read. */
+void catalog_builtin(struct store *store)
+{
+    static const char *const names[] = {"__catalog", "__positions"};
+    for (uint32_t i = 0; i < 2; i++) {
+        struct topic_info info = {.partitions = 1};
+        uint8_t id[4];
+        topic_config_default(&info.config);
+        info.config.internal = info.config.compact = true;
+        info.config.retention_ms = -1;
+        info.config.segment_bytes = SEGMENT_BYTES_MAX;
+        info.config.segment_ms = INT64_MAX;
+        memcpy(info.name, names[i], strlen(names[i]));
+        memset(info.id, 0, sizeof info.id);
+        info.id[15] = (uint8_t)(2 + i);
+        put_le32(id, LOG_CATALOG + i);
+        add_topic(store, &info, id);
+    }
+    store->catalog_log = store_log_of(store, LOG_CATALOG);
+    store->positions_log = store_log_of(store, LOG_POSITIONS);
+    store->next_log_id = LOG_FIRST_FREE;
+}
+
+static void free_log(struct log *log)
+{
+    lock_take(log->lock);
+    tail_drop_log(log);
+    lock_release(log->lock);
+    for (size_t i = 0; i < log->segment_count; i++)
+        segment_unref(log->segments[i]);
+    mem_free(log->segments);
+    mem_free(log->epochs);
+    lock_free(log->lock);
+    mem_free(log);
+}
+
+void catalog_free(struct store *store)
+{
+    for (size_t i = 0; i < store->logs_capacity; i++)
+        if (store->logs[i] != NULL)
+            free_log(store->logs[i]);
+    while (store->dead_logs != NULL) {
+        struct log *log = store->dead_logs;
+        store->dead_logs = log->next_dead;
+        free_log(log);
+    }
+    mem_free(store->logs);
+    map_fini(&store->topics);
+    kv_fini(&store->catalog);
+    kv_fini(&store->positions);
+}
+
+/* ---- changes ------------------------------------------------------------------------------------------------------------------- */
+
+static bool bad_record(struct str key, struct err *err)
+{
+    char hex[65];
+    size_t n = key.n < 32 ? key.n : 32;
+    hex_encode(hex, key.p, n);
+    err_set(err, ERR_FATAL, "the catalogue has a record that this version cannot read (key %s)", hex);
+    return err_hint(
+        err,
+        "A newer version wrote it, or the data folder is damaged; use that version, or restore it from a copy.");
+}
+
+static bool apply_topic(struct store *store, struct str name, struct str value, bool deleted, struct err *err)
+{
+    struct topic *topic = map_get(&store->topics, name);
+    struct topic_record record;
+    if (deleted) {
+        if (topic != NULL)
+            delete_topic(store, topic);
+        return true;
+    }
+    if (!get_topic(name, value, &record))
+        return bad_record(name, err);
+    if (topic != NULL && memcmp(topic->info->id, record.info.id, sizeof record.info.id) == 0)
+        alter_topic(store, topic, &record);
+    else if (topic == NULL)
+        add_topic(store, &record.info, record.log_ids);
+    else
+        return bad_record(name, err);
+    return true;
+}
+
+/* A record of the catalogue's log is durable: the map, and what it means for topics and logs. */
+bool catalog_apply(struct store *store, struct str key, struct str value, bool deleted, struct err *err)
+{
+    struct rd rd = rd_of(key.p, key.n);
+    uint8_t kind = rd_u8(&rd);
+    if (deleted)
+        kv_remove(&store->catalog, key);
+    else
+        kv_put(&store->catalog, key, value);
+    if (kind == 't')
+        return apply_topic(store, str_n(rd.p, rd_left(&rd)), value, deleted, err);
+    struct log *log = store_log_of(store, rd_be32(&rd));
+    if (kind == 's' && value.n == 8 && !deleted) {
+        if (log != NULL)
+            log_set_start(log, (int64_t)get_le64(value.p));
+    } else if (kind == 'g') {
+        struct segment_state state = {.base = (int64_t)rd_be64(&rd)};
+        if (!deleted && !catalog_get_state(value, &state))
+            return bad_record(key, err);
+        if (log != NULL)
+            return compact_apply(log, &state, deleted, err);
+    } else if (!deleted) {
+        return bad_record(key, err);
+    }
+    return true;
+}
+
+/* ---- what frames ask for ----------------------------------------------------------------------------------------------------------- */
+
+static bool name_is_valid(const char *name)
+{
+    if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return false;
+    return name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] == '\0';
+}
+
+static bool refuse(struct err *err, int code)
+{
+    if (err)
+        err->code = code;
+    return false;
+}
+
+static bool config_is_valid(const struct topic_info *info, struct err *err)
+{
+    if (info->partitions < 1 || info->partitions > TOPIC_PARTITIONS_MAX)
+        return err_set(err, ERR_FATAL, "the topic \"%s\" cannot have %d partitions: 1 to %d are possible",
+                       info->name, info->partitions, TOPIC_PARTITIONS_MAX);
+    if (info->config.segment_bytes < SEGMENT_BYTES_MIN || info->config.segment_bytes > SEGMENT_BYTES_MAX)
+        return err_set(
+            err, ERR_FATAL, "the topic \"%s\" cannot have segments of %lld bytes: %d to %d are possible",
+            info->name, (long long)info->config.segment_bytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
+    if (info->config.segment_ms <= 0)
+        return err_set(err, ERR_FATAL, "the topic \"%s\" cannot have segments of %lld ms", info->name,
+                       (long long)info->config.segment_ms);
+    return true;
+}
+
+/* Earlier items of the same frame count as done. */
+static bool exists_by_now(struct store *store, const struct frame_full *frame, const struct frame_item *item)
+{
+    bool exists = map_get(&store->topics, str_of(item->topic->name)) != NULL;
+    for (const struct frame_item *earlier = frame->items; earlier < item; earlier++)
+        if (earlier->topic != NULL && strcmp(earlier->topic->name, item->topic->name) == 0)
+            exists = earlier->kind != ITEM_DELETE;
+    return exists;
+}
+
+static bool admit_create(struct store *store, struct frame_full *frame, struct frame_item *item,
+                         uint32_t *next_id, struct err *err)
+{
+    struct topic_info *info = item->topic;
+    if (!name_is_valid(info->name))
+        return err_set(
+            err, ERR_FATAL,
+            "\"%s\" cannot be a topic's name: letters, digits, \".\", \"_\" and \"-\" are possible",
+            info->name);
+    TRY(config_is_valid(info, err));
+    if (exists_by_now(store, frame, item)) {
+        err_set(err, ERR_FATAL, "the topic \"%s\" exists", info->name);
+        return refuse(err, EEXIST);
+    }
+    struct sbuf key = {0}, value = {0};
+    catalog_key_topic(&key, str_of(info->name));
+    put_topic(&value, info, NULL, 0, *next_id);
+    *next_id += (uint32_t)info->partitions;
+    frame_catalog_put(frame, sbuf_view(&key), sbuf_view(&value));
+    sbuf_fini(&key);
+    sbuf_fini(&value);
+    return true;
+}
+
+static bool admit_alter(struct store *store, struct frame_full *frame, struct frame_item *item,
+                        uint32_t *next_id, struct err *err)
+{
+    struct topic *topic = map_get(&store->topics, str_of(item->topic->name));
+    struct topic_info info = *item->topic;
+    if (topic == NULL || topic->logs[0]->id < LOG_FIRST_FREE) {
+        err_set(err, ERR_FATAL, "there is no topic \"%s\"", item->topic->name);
+        return refuse(err, ENOENT);
+    }
+    TRY(config_is_valid(&info, err));
+    if (info.partitions < topic->info->partitions)
+        return err_set(err, ERR_FATAL, "the topic \"%s\" has %d partitions and cannot have fewer", info.name,
+                       topic->info->partitions);
+    memcpy(info.id, topic->info->id, sizeof info.id);
+    struct sbuf key = {0}, value = {0};
+    catalog_key_topic(&key, str_of(info.name));
+    put_topic(&value, &info, topic->logs, topic->info->partitions, *next_id);
+    *next_id += (uint32_t)(info.partitions - topic->info->partitions);
+    frame_catalog_put(frame, sbuf_view(&key), sbuf_view(&value));
+    sbuf_fini(&key);
+    sbuf_fini(&value);
+    return true;
+}
+
+/* The records that a log leaves in the catalogue. */
+static void forget_log(struct store *store, struct frame_full *frame, const struct log *log)
+{
+    struct sbuf key = {0};
+    catalog_key_start(&key, log->id);
+    if (kv_get(&store->catalog, sbuf_view(&key)) != NULL)
+        frame_catalog_put(frame, sbuf_view(&key), (struct str){0});
+    catalog_key_segment(&key, log->id, 0);
+    for (const struct kv_node *node = kv_seek(&store->catalog, sbuf_view(&key));
+         node != NULL && node->key.n == key.n && memcmp(node->key.p, key.p, 5) == 0; node = node->next[0])
+        frame_catalog_put(frame, node->key, (struct str){0});
+    sbuf_fini(&key);
+}
+
+static bool admit_delete(struct store *store, struct frame_full *frame, struct frame_item *item,
+                         struct err *err)
+{
+    struct topic *topic = map_get(&store->topics, str_of(item->topic->name));
+    if (topic == NULL || topic->logs[0]->id < LOG_FIRST_FREE) {
+        err_set(err, ERR_FATAL, "there is no topic \"%s\"", item->topic->name);
+        return refuse(err, ENOENT);
+    }
+    for (int32_t i = 0; i < topic->info->partitions; i++) {
+        char owner[128];
+        int64_t pinned;
+        if (log_pinned_below(topic->logs[i], INT64_MAX, owner, sizeof owner, &pinned)) {
+            err_set(err, ERR_FATAL,
+                    "the topic \"%s\" cannot be deleted: %s still reads partition %d from offset %lld",
+                    item->topic->name, owner, i, (long long)pinned);
+            return refuse(err, EBUSY);
+        }
+    }
+    struct sbuf key = {0};
+    catalog_key_topic(&key, str_of(item->topic->name));
+    frame_catalog_put(frame, sbuf_view(&key), (struct str){0});
+    sbuf_fini(&key);
+    for (int32_t i = 0; i < topic->info->partitions; i++)
+        forget_log(store, frame, topic->logs[i]);
+    return true;
+}
+
+static bool admit_truncate(struct frame_full *frame, struct frame_item *item, struct err *err)
+{
+    struct log *log = item->log;
+    char owner[128];
+    int64_t pinned;
+    const char *name = log->topic->info->name;
+    if (log->dead)
+        return err_set(err, ERR_FATAL, "the topic \"%s\" was deleted", name);
+    if (item->offset > log->next_offset) {
+        err_set(err, ERR_FATAL, "\"%s-%d\" cannot begin at offset %lld: it ends at %lld", name,
+                log->partition, (long long)item->offset, (long long)log->next_offset);
+        return refuse(err, LOG_OUT_OF_RANGE);
+    }
+    if (item->offset <= log->start)
+        return true;
+    if (log_pinned_below(log, item->offset, owner, sizeof owner, &pinned)) {
+        err_set(err, ERR_FATAL,
+                "the records of \"%s-%d\" before offset %lld cannot be deleted: %s still reads from %lld",
+                name, log->partition, (long long)item->offset, owner, (long long)pinned);
+        return refuse(err, EBUSY);
+    }
+    struct sbuf key = {0};
+    uint8_t value[8];
+    catalog_key_start(&key, log->id);
+    put_le64(value, (uint64_t)item->offset);
+    frame_catalog_put(frame, sbuf_view(&key), str_n(value, sizeof value));
+    sbuf_fini(&key);
+    return true;
+}
+
+bool catalog_admit(struct store *store, struct frame_full *frame, struct err *err)
+{
+    uint32_t next_id = store->next_log_id;
+    bool first = true;
+    for (size_t i = 0; i < frame->item_count; i++) {
+        struct frame_item *item = &frame->items[i];
+        if (item->kind == ITEM_APPEND)
+            continue;
+        if (first)
+            frame->has_catalog = false; /* made anew each time the frame is asked about */
+        first = false;
+        switch (item->kind) {
+        case ITEM_CREATE: TRY(admit_create(store, frame, item, &next_id, err)); break;
+        case ITEM_ALTER: TRY(admit_alter(store, frame, item, &next_id, err)); break;
+        case ITEM_DELETE: TRY(admit_delete(store, frame, item, err)); break;
+        case ITEM_TRUNCATE: TRY(admit_truncate(frame, item, err)); break;
+        case ITEM_APPEND: break;
+        }
+    }
+    return true;
+}
+
+/* ---- the root ---------------------------------------------------------------------------------------------------------------------- */
+
+void catalog_root(struct store *store, const struct jf_place *tail, struct sbuf *root)
+{
+    struct log *log = store->catalog_log;
+    sbuf_clear(root);
+    sbuf_char(root, ROOT_VERSION);
+    add_le64(root, (int64_t)tail->position);
+    add_le64(root, (int64_t)tail->lsn);
+    add_le32(root, tail->previous);
+    add_le32(root, tail->incarnation);
+    add_le32(root, store->next_log_id);
+    add_le64(root, log->start);
+    add_le32(root, (uint32_t)log->segment_count);
+    for (size_t i = 0; i < log->segment_count; i++) {
+        struct segment_state state = log->segments[i]->state;
+        state.index_count += (uint32_t)log->segments[i]->index_n;
+        state.time_count += (uint32_t)log->segments[i]->times_n;
+        add_le64(root, state.base);
+        catalog_put_state(root, &state);
+    }
+}
+
+static bool read_root(struct store *store, const struct jf_entry *entry, struct jf_place *from,
+                      struct err *err)
+{
+    struct rd rd = rd_of(entry->p, entry->size);
+    struct log *log = store->catalog_log;
+    uint8_t version = rd_u8(&rd);
+    from->position = rd_le64(&rd);
+    from->lsn = rd_le64(&rd);
+    from->previous = rd_le32(&rd);
+    from->incarnation = rd_le32(&rd);
+    from->group_end = true;
+    store->next_log_id = rd_le32(&rd);
+    log->start = (int64_t)rd_le64(&rd);
+    uint32_t count = rd_le32(&rd);
+    if (version != ROOT_VERSION || rd.bad || count > ROOT_SEGMENTS_MAX)
+        return err_set(err, ERR_FATAL, "the journal's root frame cannot be read by this version");
+    for (uint32_t i = 0; i < count && !rd.bad; i++) {
+        struct segment_state state = {.base = (int64_t)rd_le64(&rd)};
+        read_state(&rd, &state);
+        if (!rd.bad)
+            log_add_segment(log, segment_new(log, &state));
+    }
+    return !rd.bad || err_set(err, ERR_FATAL, "the journal's root frame is malformed");
+}
+
+/* After its segments are known. */
+static void set_ends(struct log *log)
+{
+    if (log->segment_count > 0)
+        log->next_offset = log->segments[log->segment_count - 1]->state.next_offset;
+    if (log->next_offset < log->start)
+        log->next_offset = log->start;
+    log->end = log->synced = log->next_offset;
+    log->folder_made = os_exists(log->folder);
+}
+
+/* Reads a built-in log whole and applies its records with each. */
+static bool read_log(struct log *log,
+                     bool (*apply)(struct store *store, const uint8_t *p, size_t n, struct err *err),
+                     struct err *err)
+{
+    for (int64_t offset = log->start; offset < log->end;) {
+        struct log_slice slice;
+        TRY(log_read(log, offset, 1 << 20, &slice, err));
+        bool done = slice.n == 0 || apply(log->store, slice.p, slice.n, err);
+        offset = slice.next_offset;
+        bool more = slice.n > 0;
+        buf_unref(slice.buf);
+        TRY(done);
+        if (!more)
+            break;
+    }
+    return true;
+}
+
+static bool apply_catalog_kv(struct store *store, const uint8_t *p, size_t n, struct err *err)
+{
+    kv_apply_batch(&store->catalog, store->lock, p, n);
+    return true;
+}
+
+static bool apply_positions_kv(struct store *store, const uint8_t *p, size_t n, struct err *err)
+{
+    kv_apply_batch(&store->positions, store->lock, p, n);
+    return true;
+}
+
+/* Makes a log's segments of the 'g' records; those wholly before its start are deleted already, or soon. */
+static bool load_segments(struct store *store, struct log *log, struct err *err)
+{
+    struct sbuf key = {0};
+    bool done = true;
+    catalog_key_start(&key, log->id);
+    const struct kv_node *start = kv_get(&store->catalog, sbuf_view(&key));
+    if (start != NULL && start->value.n == 8 && log->start < (int64_t)get_le64(start->value.p))
+        log->start = (int64_t)get_le64(start->value.p);
+    catalog_key_segment(&key, log->id, 0);
+    const struct kv_node *node = kv_seek(&store->catalog, sbuf_view(&key));
+    for (; done && node != NULL && node->key.n == key.n && memcmp(node->key.p, key.p, 5) == 0;
+         node = node->next[0]) {
+        struct segment_state state = {.base = (int64_t)get_be64(node->key.p + 5)};
+        if (!catalog_get_state(node->value, &state)) {
+            done = bad_record(node->key, err);
+            break;
+        }
+        struct segment *s = segment_new(log, &state);
+        if (state.next_offset <= log->start && state.length > 0) {
+            if (!store->options.read_only_attach)
+                segment_delete(s);
+            else
+                segment_unref(s);
+            continue;
+        }
+        log_add_segment(log, s);
+        done = segment_swap_in(s, err);
+    }
+    sbuf_fini(&key);
+    for (size_t i = 0; i + 1 < log->segment_count; i++)
+        log->segments[i]->closed = true;
+    set_ends(log);
+    return done;
+}
+
+static bool load_topics(struct store *store, struct err *err)
+{
+    struct sbuf key = {0};
+    catalog_key_topic(&key, (struct str){0});
+    bool done = true;
+    for (const struct kv_node *node = kv_seek(&store->catalog, sbuf_view(&key));
+         done && node != NULL && node->key.p[0] == 't'; node = node->next[0])
+        done = apply_topic(store, str_n(node->key.p + 1, node->key.n - 1), node->value, false, err);
+    sbuf_fini(&key);
+    for (uint32_t id = LOG_POSITIONS; done && id < store->logs_capacity; id++)
+        if (store->logs[id] != NULL)
+            done = load_segments(store, store->logs[id], err);
+    return done;
+}
+
+bool catalog_load(struct store *store, const struct jf_header *header, const uint8_t *frame,
+                  struct jf_place *from, struct err *err)
+{
+    struct rd rd = rd_of(frame + JF_HEADER, header->size - JF_HEADER);
+    struct jf_entry entry;
+    bool has_root = false;
+    while (!has_root && jf_entry_next(&rd, &entry))
+        has_root = entry.kind == JF_ROOT;
+    if (!has_root)
+        return err_set(err, ERR_FATAL, "the journal's root frame has no root");
+    TRY(read_root(store, &entry, from, err));
+    set_ends(store->catalog_log);
+    log_drop_segments(store->catalog_log);
+    for (size_t i = 0; i + 1 < store->catalog_log->segment_count; i++)
+        store->catalog_log->segments[i]->closed = true;
+    TRY(read_log(store->catalog_log, apply_catalog_kv, err));
+    while (jf_entry_next(&rd, &entry))
+        if (entry.kind == JF_APPEND && entry.log == LOG_CATALOG)
+            kv_apply_batch(&store->catalog, store->lock, entry.p, entry.size);
+    TRY(load_topics(store, err));
+    return read_log(store->positions_log, apply_positions_kv, err);
+}

@@ -1,0 +1,429 @@
+/* Inside log/: the store, its logs and segments, and who touches what.
+ *
+ * Fields are grouped by who may touch them:
+ *   [const]  set before anyone else sees the struct
+ *   [disk]   the disk role alone (main, while the store opens or closes)
+ *   [lock]   any role, with the struct's lock held; written by the disk role alone unless said otherwise
+ * Order of locks: store->lock, then log->lock, then files_lock or a pool's.
+ *
+ *   store.c     opening and closing          frame.c    what producers build
+ *   admit.c     may this frame in?           commit.c   gather, write, acknowledge
+ *   apply.c     what a durable frame does    catalog.c  topics and segment states as records
+ *   tail.c      young data in memory         segment.c  files, positions, indexes
+ *   behind.c    segments behind, tail moves  read.c     reading by offset and by time
+ *   retain.c    retention, pins, deletion    compact.c  compacted topics
+ *   journal.c   the ring (rules above it)    kv.c       a sorted map */
+#ifndef LOG_LOG_PRIVATE_H
+#define LOG_LOG_PRIVATE_H
+
+#include "base/map.h"
+#include "format/records.h"
+#include "log/journal.h"
+#include "log/kv.h"
+#include "log/store.h"
+
+/* Test only: each breaks one mechanism of exactly-once on purpose, so that a test can show that it is caught. */
+struct store_faults {
+    bool any_end_is_fine;   /* rule 1: damage is taken for the end */
+    bool old_incarnation;   /* rule 1: recovery goes on in the old incarnation, without an opening frame */
+    bool ack_before_write;  /* rules 1, 6: frames are acknowledged and readable before they are written */
+    bool no_segment_sync;   /* rule 2 */
+    bool no_folder_sync;    /* rule 2 */
+    bool name_before_sync;  /* rule 3: a compacted file is named before it is synced */
+    bool ignore_sync_error; /* rule 4 */
+    bool no_allocation;     /* rule 5: space is not allocated before an append is accepted */
+    bool no_reserve;        /* rule 5: all frames may use all of the ring */
+    bool length_of_file;    /* rule 6: valid length is taken from the file */
+    bool lazy_sinks;        /* rule 7: log_synced is log_end */
+    bool same_epoch;        /* rule 7: a start does not raise the leader epoch */
+    bool no_pins;           /* rule 8 */
+};
+extern struct store_faults store_faults;
+
+enum {
+    LOG_CATALOG = 1, /* ids of the two built-in logs */
+    LOG_POSITIONS = 2,
+    LOG_FIRST_FREE = 3,
+
+    GROUP_BYTES_MAX = 1 << 20, /* frames gathered into one write, unless a single one is larger */
+    CHUNK_BYTES_MAX = 4 << 20, /* of tail memory */
+    CHUNK_BYTES_MIN = 64 << 10,
+    CONFIRM_IDLE_MS = 5,            /* rule 1: the confirming frame */
+    LAZY_SYNC_MS = 5,               /* flush: os */
+    ROOM_RETRY_MS = 500,            /* while frames are refused: how often the disk is asked again */
+    TAIL_MOVE_MS = 30 * 1000,       /* a tail that stands longer is moved though nothing presses */
+    RETENTION_MS = 10 * 1000,       /* how often retention looks */
+    RETENTION_GRACE_MS = 60 * 1000, /* after a start, before retention looks first: readers set their pins */
+    INDEX_INTERVAL = 4096,          /* bytes of a segment between two entries of its indexes */
+    SEGMENT_BYTES_MIN = 1 << 12,
+    SEGMENT_BYTES_MAX = 1 << 30,
+    ALLOCATE_FIRST = 64 << 10, /* a segment's space is reserved in doubling steps */
+    ALLOCATE_STEP_MAX = 16 << 20,
+    KV_ALLOCATE = 1 << 20,        /* and at least so far ahead for built-in logs */
+    KV_SLACK_BYTES = 4 << 20,     /* a kv log is rewritten when it is twice its content and this */
+    DISK_MARGIN_BYTES = 32 << 20, /* disk space that is left for internal frames */
+    OPEN_FILES_MAX = 384,         /* segment files that are kept open */
+    CURSORS = 8,                  /* remembered places of sequential readers, per log */
+    QUEUE_BYTES_MAX = 64 << 20,   /* of frames waiting; then store_has_room is false */
+    EPOCHS_MAX = 64,              /* kept leader epochs of a log */
+};
+#define PIN_BYTES_DEFAULT (INT64_C(16) << 30)
+
+/* ---- memory (pool.c) --------------------------------------------------------------------------------------------------- */
+
+/* Recycles aligned buffers of one size: their last unref brings them back, on any role, also after the store is gone. */
+struct buf_pool;
+struct buf_pool *buf_pool_new(size_t size, size_t keep);
+/* No buffer comes back any more; those that are out are freed when they come. */
+void buf_pool_close(struct buf_pool *pool);
+/* At least n bytes: of the pool when n is at most its size. */
+struct buf *buf_pool_take(struct buf_pool *pool, size_t n);
+
+/* ---- segments -------------------------------------------------------------------------------------------------------------- */
+
+struct index_entry {
+    uint32_t relative; /* last offset of a batch, minus the segment's base */
+    uint32_t position; /* where that batch begins */
+};
+struct time_entry {
+    int64_t timestamp;
+    uint32_t relative;
+};
+
+/* What a restart has to know of a segment, kept in the catalogue. */
+struct segment_state {
+    int64_t base, next_offset;
+    uint32_t length;                  /* valid bytes */
+    uint32_t generation;              /* + 1 with each compaction */
+    uint32_t index_count, time_count; /* entries in the index files */
+    uint32_t since_index;             /* bytes since the last index entry */
+    int64_t max_timestamp, max_timestamp_offset, last_time_entry;
+    int64_t created_ms; /* wall time of its first append */
+};
+
+struct segment {
+    struct log *log;            /* [const] */
+    struct segment_state state; /* [log->lock] */
+    int refs;                   /* [files_lock] the log's one, and a lease each */
+    bool doomed; /* [files_lock] its file was unlinked or replaced: close the handle with the last lease */
+    int file, file_users;      /* [files_lock] −1 = closed */
+    struct list file_link;     /* [files_lock] in store->open_files, least recently used first */
+    uint32_t spilled;          /* [log->lock] bytes that are in the file */
+    struct index_entry *index; /* [log->lock] entries that are not in the index file yet */
+    struct time_entry *times;
+    size_t index_n, index_capacity, times_n, times_capacity;
+    uint64_t allocated; /* [disk] */
+    bool closed;        /* [disk] a later segment has begun */
+    bool unsynced;      /* [disk] */
+    bool changed;       /* [disk] its state differs from the catalogue's */
+    bool gone;          /* [disk] deleted or replaced */
+};
+
+/* ---- logs ------------------------------------------------------------------------------------------------------------------ */
+
+struct chunk {
+    struct list link; /* store->chunks, oldest first */
+    struct buf *buf;
+    size_t used;
+    struct log **logs; /* that have entries in it */
+    size_t log_count, log_capacity;
+    size_t unspilled; /* entries whose bytes are not in a segment yet */
+};
+
+/* One append in memory. */
+struct tail_entry {
+    int64_t base, next;
+    struct chunk *chunk;
+    const uint8_t *p;
+    struct segment *segment;
+    uint32_t n, position; /* in the segment */
+};
+
+struct tail {
+    struct tail_entry *ring; /* [capacity], a power of two */
+    size_t first, count, capacity;
+    size_t spilled; /* of the first: are in segments too */
+};
+
+struct cursor {
+    struct segment *segment; /* compared, never followed */
+    int64_t offset;
+    uint32_t position;
+};
+
+struct epoch_start {
+    int32_t epoch;
+    int64_t start;
+};
+
+struct log {
+    struct store *store; /* [const] */
+    struct topic *topic;
+    int32_t partition;
+    uint32_t id;
+    char *folder;
+    struct lock *lock;
+
+    /* [lock] */
+    int64_t start, end, synced;
+    struct segment **segments; /* ascending; the last one is written to */
+    size_t segment_count, segment_capacity;
+    struct tail tail;
+    struct list waits, pins;
+    struct cursor cursors[CURSORS];
+    unsigned next_cursor;
+    struct epoch_start *epochs;
+    size_t epoch_count, epoch_capacity;
+    int refs;
+    bool dead;
+
+    /* [disk] */
+    struct log *next_dead;
+    uint64_t
+        drop_after; /* built-in: segments before the start go when the tail has passed this position; 0 = nothing to do */
+    int64_t next_offset;
+    struct chunk *last_chunk;
+    bool folder_made, folder_unsynced, epochs_changed;
+    bool is_dirty, is_unsynced_end;
+    struct list dirty_link;    /* store->dirty: has something to spill or sync */
+    struct list unsynced_link; /* store->unsynced_ends: flush: os */
+    const void *plan_owner;    /* the frame that is being admitted, and how far it would bring this log */
+    struct segment *plan_segment;
+    int64_t plan_next;
+    uint64_t plan_length;
+};
+
+struct topic {
+    struct store *store;
+    const struct topic_info
+        *info;         /* [store->lock] replaced whole; old ones are kept until the store closes */
+    struct log **logs; /* [store->lock] [info->partitions] */
+    bool dead;
+};
+
+/* ---- frames ---------------------------------------------------------------------------------------------------------------- */
+
+enum item_kind { ITEM_APPEND, ITEM_CREATE, ITEM_DELETE, ITEM_ALTER, ITEM_TRUNCATE };
+
+struct frame_item {
+    enum item_kind kind;
+    struct log *log; /* append, truncate */
+    struct buf *buf; /* one reference, or NULL: bytes in frame->copied */
+    size_t at, n;
+    int64_t offset;           /* truncate: the new start; append: offsets it uses */
+    struct topic_info *topic; /* create, delete, alter */
+    struct segment *begins;   /* append: a new segment that it begins, made when it was admitted */
+};
+
+struct frame_full {
+    struct frame f;
+    struct store *store;
+    struct loop *loop; /* where done runs; NULL: in place, on the disk role */
+    struct msg submit, reply;
+    struct list link;
+    struct frame_item *items;
+    size_t item_count, item_capacity, append_count, result_capacity;
+    struct sbuf copied;
+    struct records_builder puts; /* frame_put */
+    struct str put_batch;
+    bool has_puts, in_flight, finished;
+    struct err early; /* an append or put that cannot be: the frame will be refused */
+    size_t bytes;
+    /* [disk] */
+    struct records_builder catalog; /* records for the catalogue's log */
+    struct str catalog_batch;
+    bool has_catalog;
+    struct frame_item catalog_item, put_item;
+    const struct sbuf *root; /* payload of JF_ROOT */
+    uint64_t root_tail;      /* the tail that it describes */
+    bool is_root, is_opening, last_part;
+    struct sbuf last_key; /* of a part of a rewriting */
+    size_t encoded;       /* bytes in the journal */
+};
+
+/* ---- the store --------------------------------------------------------------------------------------------------------------- */
+
+struct behind_job;
+
+struct store {
+    struct pool *pool;
+    char *folder, *topics_folder;
+    struct store_options options;
+    struct loop *disk;
+    int lock_file;
+    struct os_stat folder_stat;
+    bool is_replaying;
+    bool is_open;  /* recovery is over */
+    bool in_place; /* [disk] loops do not run: segment work is done at once */
+
+    struct lock *lock;      /* topics, kv, room waiters */
+    struct map topics;      /* [lock] name → struct topic */
+    struct kv catalog;      /* [disk] */
+    struct kv positions;    /* [lock] */
+    struct list room_waits; /* [lock] */
+
+    struct lock *files_lock;
+    struct list open_files;
+    size_t open_count;
+
+    struct buf_pool *chunk_pool, *read_pool;
+    size_t chunk_bytes;
+
+    /* ---- disk ---- */
+    struct journal journal;
+    struct log **logs; /* [log id], NULL where none lives */
+    size_t logs_capacity;
+    uint32_t next_log_id;
+    struct log *dead_logs; /* of deleted topics: freed when the store closes, since readers may hold them */
+    struct log *catalog_log, *positions_log;
+    struct list queue, internal_queue;
+    uint64_t queue_bytes;
+    struct task task;
+    struct msg start;
+    struct timer confirm_timer, sync_timer, room_timer, tail_timer, retention_timer;
+    bool task_ready;
+    struct list chunks;
+    uint64_t chunk_total; /* bytes of all chunks */
+    uint64_t unspilled_bytes;
+    struct list dirty, unsynced_ends;
+    bool topics_folder_unsynced;
+    struct behind_job *job;
+    bool tail_wanted;  /* move the tail as soon as no job runs */
+    bool root_refused; /* there was no space for a root frame: not before room_timer */
+    uint64_t disk_margin;
+    struct sbuf root;            /* of the root frame in flight */
+    struct frame_full *kv_frame; /* rewriting of a kv log: */
+    int kv_which;                /* 0 = none, 1 = the catalogue's, 2 = the positions' */
+    struct sbuf kv_key;          /* the key that it has come to */
+    int64_t kv_from;             /* the offset where it began */
+    bool kv_paused;
+    struct sbuf forgotten; /* keys (each after its length, u8) of deleted segments, for the next root frame */
+    struct log *kv_roll;   /* this log begins a new segment with its next append */
+    struct compaction *compaction;
+
+    /* counters of the disk role, read by any */
+    struct counter frames, refused, ring_used, ring_bytes, tail_bytes, writes, bytes, syncs, waiting,
+        disk_full, epoch;
+};
+
+/* store.c */
+__attribute__((format(printf, 3, 4))) void store_log(struct store *store, int severity, const char *format,
+                                                     ...);
+/* Rule 4: says why, and ends the process; the next start recovers. */
+_Noreturn void store_die(struct store *store, const struct err *err);
+enum { STORE_EXIT = 70 };
+/* Tests: forgets the store as a crash would, without writing anything. */
+void store_faults_forget(struct store *store);
+/* Wakes those who wait for room when there is some. */
+void store_room_back(struct store *store);
+
+/* frame.c */
+struct frame_full *frame_internal(struct store *store);
+void frame_catalog_put(struct frame_full *frame, struct str key, struct str value);
+void frame_seal(struct frame_full *frame); /* its batches are complete; frame->encoded is known */
+void frame_finish(struct frame_full *frame, bool durable, const struct err *err);
+
+/* admit.c */
+enum admit { ADMIT_YES, ADMIT_WAIT, ADMIT_NO };
+enum admit frame_admit(struct store *store, struct frame_full *frame, size_t group_bytes, struct err *err);
+bool segment_prepare(struct log *log, int64_t base, struct segment **segment, struct err *err);
+bool segment_allocate(struct segment *segment, uint64_t length, bool internal, struct err *err);
+void frame_unadmit(struct frame_full *frame);
+
+/* commit.c */
+/* Queues a frame of the store's own; done runs in place. */
+void store_queue(struct store *store, struct frame_full *frame);
+void store_wake(struct store *store);
+/* One group if there is one, and what has to be done behind. True: there is more to do. */
+bool store_work(struct store *store);
+/* Works in place until the frame is finished. */
+void store_work_until(struct store *store, struct frame_full *frame);
+void store_sync_ends(struct store *store);
+
+/* apply.c */
+/* Gives the append its place: base offset and epoch in its batches at p, segment, indexes. Returns the offset after it. */
+void log_place(struct log *log, uint8_t *p, uint32_t n, bool roll, struct segment *begins, int32_t epoch,
+               struct tail_entry *entry);
+/* It is durable: readers may see it. */
+void log_publish(struct log *log, struct chunk *chunk, const struct tail_entry *entry);
+bool store_apply_frame(struct store *store, struct chunk *chunk, const uint8_t *frame,
+                       const struct jf_header *header, const struct tail_entry *entries, struct err *err);
+bool store_replay_frame(void *arg, const struct jf_header *header, const uint8_t *frame, struct err *err);
+void kv_apply_batch(struct kv *kv, struct lock *lock, const uint8_t *p, size_t n);
+
+/* tail.c */
+struct chunk *tail_chunk(struct store *store, size_t n); /* with n free bytes, block aligned */
+void tail_push(struct log *log, const struct tail_entry *entry);
+void tail_drop_old(struct store *store);
+void tail_drop_log(struct log *log);
+void tail_fini(struct store *store);
+static inline struct tail_entry *tail_at(const struct tail *tail, size_t i)
+{
+    return &tail->ring[(tail->first + i) & (tail->capacity - 1)];
+}
+/* Index of the entry that holds offset, or of the first after it; count when none. */
+size_t tail_find(const struct tail *tail, int64_t offset);
+
+/* segment.c */
+struct segment *segment_new(struct log *log, const struct segment_state *state);
+void segment_unref(struct segment *segment);
+/* A handle that stays open until given back. */
+bool segment_file_take(struct segment *segment, int *file, struct err *err);
+void segment_file_give(struct segment *segment);
+void segment_path(const struct segment *segment, const char *suffix, char *out, size_t size);
+void segment_index(struct segment *segment, const struct records_batch *batch, uint32_t position);
+void segment_close(struct segment *segment); /* no append follows: last index entries */
+size_t segment_of(const struct log *log,
+                  int64_t offset); /* index of the last one with base ≤ offset; SIZE_MAX */
+void log_add_segment(struct log *log, struct segment *segment);
+/* Deletes files of a segment that is in no log any more. */
+void segment_delete(struct segment *segment);
+bool segment_swap_in(struct segment *segment, struct err *err);
+/* Greatest position that is known to begin a batch with last offset ≤ offset; 0 otherwise. */
+uint32_t segment_seek(struct segment *segment, int64_t offset);
+/* An offset before which nothing has a timestamp ≥ timestamp. */
+int64_t segment_seek_time(struct segment *segment, int64_t timestamp);
+
+/* behind.c */
+/* Starts what is due: spilling, a tail move. pressed: a frame waits for it. */
+void behind_work(struct store *store, bool pressed);
+bool behind_is_due(const struct store *store);
+/* In place: everything is in synced segments and the tail is at the head. */
+void behind_finish(struct store *store);
+void log_mark_dirty(struct log *log);
+
+/* catalog.c */
+bool catalog_apply(struct store *store, struct str key, struct str value, bool deleted, struct err *err);
+void catalog_key_segment(struct sbuf *key, uint32_t log, int64_t base);
+void catalog_key_start(struct sbuf *key, uint32_t log);
+void catalog_key_topic(struct sbuf *key, struct str name);
+void catalog_put_state(struct sbuf *value, const struct segment_state *state);
+bool catalog_get_state(struct str value, struct segment_state *state);
+/* Checks a frame's topic items and makes their records. */
+bool catalog_admit(struct store *store, struct frame_full *frame, struct err *err);
+/* The payload of JF_ROOT for that tail: call it when segments stand where the tail does. */
+void catalog_root(struct store *store, const struct jf_place *tail, struct sbuf *root);
+bool catalog_load(struct store *store, const struct jf_header *header, const uint8_t *frame,
+                  struct jf_place *from, struct err *err);
+void catalog_builtin(struct store *store);
+struct log *store_log_of(struct store *store, uint32_t id);
+void catalog_free(struct store *store);
+
+/* retain.c */
+void log_set_start(struct log *log, int64_t start);
+void log_drop_segments(struct log *log);
+void retain_work(struct store *store);
+bool log_pinned_below(struct log *log, int64_t offset, char *owner, size_t size, int64_t *pinned);
+/* Before a group is gathered: puts the next part of a rewriting first into the queue; after: takes it back if it had to wait. */
+void kv_rewrite_before(struct store *store);
+void kv_rewrite_after(struct store *store);
+
+/* compact.c */
+void compact_work(struct store *store);
+/* A segment's record in the catalogue is durable: when it is of a newer generation, the compacted file takes its place. */
+bool compact_apply(struct log *log, const struct segment_state *state, bool deleted, struct err *err);
+
+/* read.c */
+bool log_wake_all(struct log *log);
+
+#endif

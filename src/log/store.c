@@ -1,0 +1,552 @@
+/* The store: opening, closing, and the small questions.
+ *
+ * Opening: the lock, the version, the journal's newest root, the catalogue as of its tail, the frames from there on; then an opening frame begins
+ * a new incarnation, so that nothing that lies beyond the end can ever count. What recovery reads is bounded by the ring's target
+ * (behind.c), not by the data. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log/log_private.h"
+
+struct store_faults store_faults;
+
+enum { VERSION_BYTES_MAX = 4096, LOCK_BYTES_MAX = 64 };
+
+void store_log(struct store *store, int severity, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (store->options.log_event != NULL)
+        store->options.log_event(store->options.log_arg, severity, text);
+}
+
+_Noreturn void store_die(struct store *store, const struct err *err)
+{
+    fprintf(stderr, "sluice: %s; what was acknowledged is safe, start again%s%s\n", err->text,
+            err->hint[0] ? ": " : "", err->hint);
+    fflush(stderr);
+    store_log(store, 3, "%s", err->text);
+    os_exit(STORE_EXIT);
+}
+
+/* ---- the folder -------------------------------------------------------------------------------------------------------------- */
+
+static void path_in(const struct store *store, const char *name, char *out, size_t size)
+{
+    snprintf(out, size, "%s/%s", store->folder, name);
+}
+
+static bool take_lock(struct store *store, struct err *err)
+{
+    char path[OS_PATH_MAX], pid[LOCK_BYTES_MAX + 1] = "";
+    size_t got = 0;
+    struct err why;
+    path_in(store, "lock", path, sizeof path);
+    TRY(os_open(path, OS_READ | OS_WRITE | OS_CREATE, &store->lock_file, err));
+    if (!os_lock(store->lock_file, &why)) {
+        os_pread(store->lock_file, pid, LOCK_BYTES_MAX, 0, &got, NULL);
+        pid[got] = '\0';
+        pid[strcspn(pid, "\n")] = '\0';
+        err_set(err, ERR_FATAL, "the data folder \"%s\" is in use by the process %s", store->folder,
+                pid[0] ? pid : "unknown");
+        return err_hint(err, "Stop that process first, or give this one another data folder.");
+    }
+    int n = snprintf(pid, sizeof pid, "%-10d\n", os_pid());
+    TRY(os_pwrite(store->lock_file, pid, (size_t)n, 0, err));
+    return os_fstat(store->lock_file, &store->folder_stat, err) &&
+           os_stat(store->folder, &store->folder_stat, err);
+}
+
+static bool write_version(struct store *store, struct err *err)
+{
+    char path[OS_PATH_MAX], text[64];
+    path_in(store, "VERSION", path, sizeof path);
+    int n = snprintf(text, sizeof text, "%d\n%016llx\n", STORE_FORMAT,
+                     (unsigned long long)store->journal.store);
+    return os_write_file(path, text, (size_t)n, err);
+}
+
+/* *found: there is a store. Its number is set. */
+static bool read_version(struct store *store, uint64_t *number, bool *found, struct err *err)
+{
+    char path[OS_PATH_MAX];
+    struct sbuf text = {0};
+    path_in(store, "VERSION", path, sizeof path);
+    *found = os_exists(path);
+    if (!*found)
+        return true;
+    bool done = false;
+    unsigned version = 0;
+    unsigned long long id = 0;
+    TRY_OUT(os_read_file(path, VERSION_BYTES_MAX, &text, err));
+    sbuf_char(&text, '\0');
+    if (sscanf(text.p, "%u %llx", &version, &id) < 1) {
+        err_set(err, ERR_FATAL, "\"%s\" does not hold a version", path);
+        err_hint(err, "Restore the data folder from a copy.");
+        goto out;
+    }
+    if (version > STORE_FORMAT) {
+        err_set(err, ERR_FATAL, "the data folder \"%s\" has format %u; this program knows formats up to %d",
+                store->folder, version, STORE_FORMAT);
+        err_hint(err, "Use the newer version of the program that wrote it.");
+        goto out;
+    }
+    *number = id;
+    done = true;
+out:
+    sbuf_fini(&text);
+    return done;
+}
+
+/* A start that a crash interrupted leaves a journal without VERSION: nothing was acknowledged, so it goes. Topics are another matter. */
+static bool clear_half_made(struct store *store, struct err *err)
+{
+    char path[OS_PATH_MAX];
+    struct arena arena = {0};
+    char **names;
+    size_t count = 0;
+    bool done = !os_exists(store->topics_folder) ||
+                os_list(store->topics_folder, &arena, &names, &count, err);
+    for (size_t i = 0; done && i < count; i++)
+        if (strcmp(names[i], "__catalog-0") != 0 && strcmp(names[i], "__positions-0") != 0) {
+            done = err_set(err, ERR_FATAL, "the data folder \"%s\" has topics, but its file VERSION is gone",
+                           store->folder);
+            err_hint(err, "Restore the data folder from a copy, or move it away to begin anew.");
+        }
+    arena_fini(&arena);
+    path_in(store, "journal", path, sizeof path);
+    return done && os_remove_tree(path, err) && os_remove_tree(store->topics_folder, err);
+}
+
+/* Folders of deleted topics that a crash left. */
+static void remove_leftovers(struct store *store)
+{
+    struct arena arena = {0};
+    char **names;
+    size_t count = 0;
+    if (os_list(store->topics_folder, &arena, &names, &count, NULL))
+        for (size_t i = 0; i < count; i++)
+            if (str_ends(str_of(names[i]), STR("-delete"))) {
+                char path[OS_PATH_MAX];
+                snprintf(path, sizeof path, "%s/%s", store->topics_folder, names[i]);
+                os_remove_tree(path, NULL);
+            }
+    arena_fini(&arena);
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t or_default(uint64_t value, uint64_t otherwise)
+{
+    return value ? value : otherwise;
+}
+
+/* Sizes that fit to the disk and to each other. */
+static bool choose_sizes(struct store *store, struct err *err)
+{
+    struct store_options *o = &store->options;
+    uint64_t left;
+    TRY(os_disk_free(store->folder, &left, err));
+    uint64_t ring = UINT64_C(1) << 30;
+    if (ring > left / 16)
+        ring = left / 16;
+    o->ring_file_bytes = or_default(o->ring_file_bytes, 16 << 20) & ~(uint64_t)(JF_BLOCK - 1);
+    if (o->ring_file_bytes < 4 * JF_BLOCK)
+        o->ring_file_bytes = 4 * JF_BLOCK;
+    o->ring_bytes = or_default(o->ring_bytes, ring);
+    if (o->ring_bytes < 2 * o->ring_file_bytes)
+        o->ring_bytes = 2 * o->ring_file_bytes;
+    o->tail_bytes = or_default(o->tail_bytes, 64 << 20);
+    o->reserve_bytes = or_default(o->reserve_bytes, o->ring_bytes / 8);
+    if (o->reserve_bytes > o->ring_file_bytes / 2)
+        o->reserve_bytes = o->ring_file_bytes / 2;
+    store->chunk_bytes = (size_t)jf_block_up(o->tail_bytes / 16);
+    if (store->chunk_bytes > CHUNK_BYTES_MAX)
+        store->chunk_bytes = CHUNK_BYTES_MAX;
+    if (store->chunk_bytes < CHUNK_BYTES_MIN)
+        store->chunk_bytes = CHUNK_BYTES_MIN;
+    store->disk_margin = DISK_MARGIN_BYTES;
+    if (store->disk_margin > left / 16)
+        store->disk_margin = left / 16;
+    return true;
+}
+
+static void opened(struct store *store, const struct jf_place *tail)
+{
+    struct frame_full *frame = frame_internal(store);
+    frame->is_opening = true;
+    if (tail != NULL) { /* of a new store: the first root */
+        catalog_root(store, tail, &store->root);
+        frame->root = &store->root;
+        frame->root_tail = tail->position;
+    }
+    store_queue(store, frame);
+    store_work_until(store, frame);
+    if (!frame->f.durable)
+        store_die(store, &frame->f.err);
+    frame_free(&frame->f);
+}
+
+static bool create(struct store *store, const char *journal_folder, struct err *err)
+{
+    uint64_t number;
+    TRY(clear_half_made(store, err));
+    os_random(&number, sizeof number);
+    TRY(os_mkdirs(store->topics_folder, err));
+    journal_init(&store->journal, journal_folder, number, store->options.ring_file_bytes,
+                 store->options.ring_bytes, store->options.flush == STORE_FLUSH_OS);
+    TRY(journal_create(&store->journal, err));
+    store->is_open = true;
+    opened(store, &(struct jf_place){.lsn = JF_LSN_FIRST, .group_end = true});
+    return write_version(store, err);
+}
+
+static bool recover(struct store *store, const char *journal_folder, uint64_t number, struct err *err)
+{
+    struct journal *j = &store->journal;
+    struct jf_header root;
+    uint8_t *frame = NULL;
+    struct jf_place from;
+    bool lazy = store->options.flush == STORE_FLUSH_OS;
+    journal_init(j, journal_folder, number, store->options.ring_file_bytes, store->options.ring_bytes, lazy);
+    TRY(journal_load(j, err));
+    TRY(journal_find_root(j, &root, &frame, err));
+    store->is_replaying = true;
+    bool done = catalog_load(store, &root, frame, &from, err) &&
+                journal_replay(j, &from, store->options.accept_damage, store_replay_frame, store, err);
+    mem_free(frame);
+    TRY(done);
+    store->is_replaying = false;
+    store->is_open = true;
+    if (store_faults.old_incarnation)
+        return true;
+    j->incarnation++;
+    if (lazy && !store_faults.same_epoch)
+        j->epoch++;
+    opened(store, NULL);
+    return true;
+}
+
+static void init(struct store *store)
+{
+    struct store_options *o = &store->options;
+    store->lock = lock_new();
+    store->files_lock = lock_new();
+    list_init(&store->open_files);
+    list_init(&store->room_waits);
+    list_init(&store->queue);
+    list_init(&store->internal_queue);
+    list_init(&store->chunks);
+    list_init(&store->dirty);
+    list_init(&store->unsynced_ends);
+    store->chunk_pool = buf_pool_new(store->chunk_bytes, (size_t)(o->tail_bytes / store->chunk_bytes) + 2);
+    store->read_pool = buf_pool_new(1 << 20, 8);
+    catalog_builtin(store);
+}
+
+static void fini(void *arg)
+{
+    struct store *store = arg;
+    if (store->chunk_pool != NULL) {
+        catalog_free(store);
+        tail_fini(store);
+        journal_fini(&store->journal);
+        buf_pool_close(store->chunk_pool);
+        buf_pool_close(store->read_pool);
+        sbuf_fini(&store->root);
+        sbuf_fini(&store->kv_key);
+        sbuf_fini(&store->forgotten);
+        lock_free(store->lock);
+        lock_free(store->files_lock);
+    }
+    os_close(store->lock_file);
+}
+
+static void start_background(struct store *store);
+
+bool store_open(struct pool *parent, const char *folder, const struct store_options *options,
+                struct loop *disk, struct store **opened_store, struct err *err)
+{
+    struct pool *pool = pool_new(parent, "store");
+    struct store *store = pool_alloc(pool, sizeof *store);
+    *store = (struct store){
+        .pool = pool, .options = *options, .disk = disk, .lock_file = -1, .in_place = true};
+    store->folder = pool_strdup(pool, os_absolute(pool_arena(pool), folder));
+    store->topics_folder = pool_printf(pool, "%s/topics", store->folder);
+    char *journal_folder = pool_printf(pool, "%s/journal", store->folder);
+    pool_on_free(pool, fini, store);
+    uint64_t number = 0;
+    bool found, done = false;
+    TRY_OUT(os_mkdirs(store->folder, err));
+    TRY_OUT(take_lock(store, err));
+    TRY_OUT(read_version(store, &number, &found, err));
+    TRY_OUT(choose_sizes(store, err));
+    init(store);
+    if (found)
+        TRY_OUT(recover(store, journal_folder, number, err));
+    else
+        TRY_OUT(create(store, journal_folder, err));
+    if (!options->read_only_attach)
+        remove_leftovers(store);
+    counter_set(&store->epoch, store->journal.epoch);
+    store->in_place = false;
+    start_background(store);
+    *opened_store = store;
+    done = true;
+out:
+    if (!done)
+        pool_free(pool);
+    return done || err_context(err, "opening the data folder \"%s\"", folder);
+}
+
+/* ---- background ------------------------------------------------------------------------------------------------------------------- */
+
+static bool disk_step(struct task *task)
+{
+    return store_work(CONTAINER_OF(task, struct store, task));
+}
+
+static void confirm_fire(struct timer *timer)
+{
+    struct store *store = CONTAINER_OF(timer, struct store, confirm_timer);
+    if (!list_empty(&store->queue) || !list_empty(&store->internal_queue))
+        return;
+    struct frame_full *frame = frame_internal(store);
+    frame->f.done = frame_free;
+    store_queue(store, frame);
+}
+
+static void sync_fire(struct timer *timer)
+{
+    struct store *store = CONTAINER_OF(timer, struct store, sync_timer);
+    struct err err;
+    if (!journal_sync(&store->journal, &err))
+        store_die(store, &err);
+    store_sync_ends(store);
+}
+
+static void wake_room(struct store *store)
+{
+    lock_take(store->lock);
+    while (!list_empty(&store->room_waits))
+        waker_wake(CONTAINER_OF(list_pop_front(&store->room_waits), struct log_wait, link)->waker);
+    lock_release(store->lock);
+}
+
+static void room_fire(struct timer *timer)
+{
+    struct store *store = CONTAINER_OF(timer, struct store, room_timer);
+    store->journal.grow_refused = false;
+    store->root_refused = store->kv_paused = false;
+    counter_set(&store->disk_full, 0);
+    wake_room(store);
+    store_wake(store);
+}
+
+static void tail_fire(struct timer *timer)
+{
+    struct store *store = CONTAINER_OF(timer, struct store, tail_timer);
+    timer_set_in(timer, TAIL_MOVE_MS * NS_PER_MS);
+    if (store->unspilled_bytes > 0) {
+        store->tail_wanted = true;
+        store_wake(store);
+    }
+}
+
+static void retention_fire(struct timer *timer)
+{
+    struct store *store = CONTAINER_OF(timer, struct store, retention_timer);
+    timer_set_in(timer, RETENTION_MS * NS_PER_MS);
+    retain_work(store);
+    compact_work(store);
+}
+
+static void on_disk(struct msg *msg)
+{
+    struct store *store = CONTAINER_OF(msg, struct store, start);
+    store->task_ready = true;
+    timer_set_in(&store->tail_timer, TAIL_MOVE_MS * NS_PER_MS);
+    timer_set_in(&store->retention_timer, RETENTION_GRACE_MS * NS_PER_MS);
+    store_wake(store);
+}
+
+static void start_background(struct store *store)
+{
+    task_init(&store->task, disk_step);
+    timer_init(&store->confirm_timer, confirm_fire);
+    timer_init(&store->sync_timer, sync_fire);
+    timer_init(&store->room_timer, room_fire);
+    timer_init(&store->tail_timer, tail_fire);
+    timer_init(&store->retention_timer, retention_fire);
+    msg_init(&store->start, on_disk);
+    if (store->disk != NULL && !store->options.read_only_attach)
+        loop_post(store->disk, &store->start);
+}
+
+/* ---- closing ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Files end where their valid bytes end, so that other programs can read them. */
+static void trim_segments(struct store *store)
+{
+    for (size_t id = 0; id < store->logs_capacity; id++) {
+        struct log *log = store->logs[id];
+        if (log == NULL || log->segment_count == 0)
+            continue;
+        struct segment *s = log->segments[log->segment_count - 1];
+        int file;
+        if (s->allocated <= s->state.length || !segment_file_take(s, &file, NULL))
+            continue;
+        if (os_truncate(file, s->state.length, NULL))
+            s->allocated = s->state.length;
+        segment_file_give(s);
+    }
+}
+
+bool store_close(struct store *store, struct err *err)
+{
+    if (store == NULL)
+        return true;
+    if (!store->options.read_only_attach || store->unspilled_bytes > 0)
+        behind_finish(store);
+    trim_segments(store);
+    if (store->journal.lazy && !journal_sync(&store->journal, err))
+        return false;
+    if (store->task_ready && loop_current() == store->disk) {
+        struct timer *timers[] = {&store->confirm_timer, &store->sync_timer, &store->room_timer,
+                                  &store->tail_timer, &store->retention_timer};
+        for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
+            timer_cancel(timers[i]);
+        task_cancel(&store->task);
+    }
+    pool_free(store->pool);
+    return true;
+}
+
+/* ---- questions ------------------------------------------------------------------------------------------------------------------------ */
+
+bool store_topic(struct store *store, const char *name, struct topic_info *info)
+{
+    lock_take(store->lock);
+    struct topic *topic = map_get(&store->topics, str_of(name));
+    if (topic != NULL && info != NULL)
+        *info = *topic->info;
+    lock_release(store->lock);
+    return topic != NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct topic_info *)a)->name, ((const struct topic_info *)b)->name);
+}
+
+size_t store_topics(struct store *store, struct arena *arena, struct topic_info **infos)
+{
+    size_t n = 0;
+    lock_take(store->lock);
+    *infos = arena_array(arena, struct topic_info, store->topics.count + 1);
+    MAP_EACH(entry, &store->topics)
+    {
+        const struct topic *topic = entry->value;
+        (*infos)[n++] = *topic->info;
+    }
+    lock_release(store->lock);
+    qsort(*infos, n, sizeof **infos, by_name);
+    return n;
+}
+
+struct log *log_get(struct store *store, const char *name, int32_t partition)
+{
+    struct log *log = NULL;
+    lock_take(store->lock);
+    struct topic *topic = map_get(&store->topics, str_of(name));
+    if (topic != NULL && partition >= 0 && partition < topic->info->partitions)
+        log = topic->logs[partition];
+    lock_release(store->lock);
+    if (log == NULL)
+        return NULL;
+    lock_take(log->lock);
+    log->refs++;
+    lock_release(log->lock);
+    return log;
+}
+
+void log_release(struct log *log)
+{
+    if (log == NULL)
+        return;
+    lock_take(log->lock);
+    CHECK(log->refs > 0);
+    log->refs--;
+    lock_release(log->lock);
+}
+
+bool store_get(struct store *store, struct str key, struct sbuf *out)
+{
+    lock_take(store->lock);
+    const struct kv_node *node = kv_get(&store->positions, key);
+    if (node != NULL)
+        sbuf_str(out, node->value);
+    lock_release(store->lock);
+    return node != NULL;
+}
+
+void store_each(struct store *store, struct str prefix,
+                void (*each)(void *arg, struct str key, struct str value), void *arg)
+{
+    lock_take(store->lock);
+    for (const struct kv_node *node = kv_seek(&store->positions, prefix);
+         node != NULL && str_starts(node->key, prefix); node = node->next[0])
+        each(arg, node->key, node->value);
+    lock_release(store->lock);
+}
+
+void store_stats(struct store *store, struct store_stats *stats)
+{
+    *stats = (struct store_stats){
+        .frames = counter_get(&store->frames),
+        .writes = counter_get(&store->writes),
+        .bytes = counter_get(&store->bytes),
+        .syncs = counter_get(&store->syncs),
+        .ring_bytes = counter_get(&store->ring_bytes),
+        .ring_used = counter_get(&store->ring_used),
+        .tail_bytes = counter_get(&store->tail_bytes),
+        .refused = counter_get(&store->refused),
+        .disk_full = counter_get(&store->disk_full) != 0,
+    };
+}
+
+bool store_has_room(struct store *store)
+{
+    return counter_get(&store->disk_full) == 0 && counter_get(&store->waiting) < QUEUE_BYTES_MAX;
+}
+
+void store_wait_room(struct store *store, struct log_wait *wait, struct waker *waker)
+{
+    *wait = (struct log_wait){.waker = waker, .store = store};
+    list_init(&wait->link);
+    lock_take(store->lock);
+    bool now = store_has_room(store);
+    if (!now)
+        list_push_back(&store->room_waits, &wait->link);
+    lock_release(store->lock);
+    if (now)
+        waker_wake(waker);
+}
+
+void store_room_back(struct store *store)
+{
+    lock_take(store->lock);
+    bool wake = !list_empty(&store->room_waits) && store_has_room(store);
+    lock_release(store->lock);
+    if (wake)
+        wake_room(store);
+}
+
+void store_faults_forget(struct store *store)
+{
+    pool_free(store->pool);
+}

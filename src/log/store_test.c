@@ -1,0 +1,270 @@
+/* The store as its users see it, on the real file system: frames in, records out, again after a restart. */
+#include "log/store.h"
+
+#include "base/test.h"
+#include "log/log_private.h"
+
+static struct arena scratch;
+
+static const char *fresh_folder(const char *name)
+{
+    const char *base = os_env("TMPDIR") ? os_env("TMPDIR") : "/tmp";
+    const char *path = arena_printf(&scratch, "%s/sluice-store-%d-%s", base, os_pid(), name);
+    os_remove_tree(path, NULL);
+    return path;
+}
+
+static const struct store_options small = {
+    .ring_bytes = 1 << 20, .ring_file_bytes = 128 << 10, .tail_bytes = 256 << 10, .reserve_bytes = 16 << 10};
+
+static struct store *open_store(const char *folder, const struct store_options *options)
+{
+    struct store *store = NULL;
+    struct err err = {0};
+    if (!EXPECT(store_open(NULL, folder, options, NULL, &store, &err)))
+        fprintf(stderr, "%s\n", err.text);
+    return store;
+}
+
+static bool commit(struct frame *frame)
+{
+    struct err err = {0};
+    bool done = frame_commit_now(frame, &err);
+    if (!done)
+        fprintf(stderr, "%s\n", err.text);
+    return done;
+}
+
+static void create_topic(struct store *store, const char *name, int32_t partitions, int64_t segment_bytes)
+{
+    struct topic_config config;
+    topic_config_default(&config);
+    config.segment_bytes = segment_bytes;
+    struct frame *frame = frame_new(store);
+    frame_topic_create(frame, name, partitions, &config);
+    EXPECT(commit(frame));
+    frame_free(frame);
+}
+
+/* One batch of `count` records whose values begin with `first`, first + 1, … and have `size` bytes. */
+static struct str make_batch(struct records_builder *b, int64_t first, int count, size_t size)
+{
+    struct str batch;
+    char value[8192];
+    memset(value, '.', sizeof value);
+    records_begin(b);
+    for (int i = 0; i < count; i++) {
+        snprintf(value, sizeof value, "%012lld", (long long)first + i);
+        records_add(b, 1000 * (first + i), (struct str){0}, str_n(value, size), NULL, 0);
+    }
+    bool done = records_end(b, 0, 0, NULL, &batch, NULL);
+    EXPECT(done);
+    return batch;
+}
+
+/* Reads [from, end) and expects the records that make_batch made. */
+static void expect_records(struct log *log, int64_t from, int64_t end, size_t max_bytes)
+{
+    int64_t offset = from;
+    struct err err = {0};
+    while (offset < end) {
+        struct log_slice slice;
+        if (!EXPECT(log_read(log, offset, max_bytes, &slice, &err))) {
+            fprintf(stderr, "%s\n", err.text);
+            return;
+        }
+        if (!EXPECT(slice.n > 0))
+            return;
+        for (size_t at = 0; at < slice.n;) {
+            struct records_reader reader;
+            struct record record;
+            struct buf *none;
+            bool more = true;
+            EXPECT(records_open(slice.p + at, slice.n - at, NULL, &none, &reader, &err));
+            while (records_next(&reader, &record, &more, &err) && more) {
+                char wanted[16];
+                snprintf(wanted, sizeof wanted, "%012lld", (long long)record.offset);
+                EXPECT_MEM(record.value.p, wanted, 12);
+                if (test_is_bad)
+                    return;
+            }
+            at += reader.batch.size;
+        }
+        EXPECT(slice.next_offset > offset);
+        offset = slice.next_offset;
+        buf_unref(slice.buf);
+    }
+    EXPECT_EQ_INT(offset, end);
+}
+
+static void append(struct store *store, struct log *log, int64_t first, int count, size_t size)
+{
+    struct records_builder b = {0};
+    struct frame *frame = frame_new(store);
+    struct str batch = make_batch(&b, first, count, size);
+    frame_append_copy(frame, log, batch.p, batch.n);
+    if (EXPECT(commit(frame)))
+        EXPECT_EQ_INT(frame->results[0].base_offset, first);
+    frame_free(frame);
+    records_builder_fini(&b);
+}
+
+TEST(appends_are_read_again)
+{
+    const char *folder = fresh_folder("append");
+    struct store *store = open_store(folder, &small);
+    create_topic(store, "t", 2, 1 << 20);
+    struct log *log = log_get(store, "t", 1);
+    EXPECT(log_get(store, "t", 2) == NULL && log_get(store, "u", 0) == NULL);
+    for (int i = 0; i < 50; i++)
+        append(store, log, i * 10, 10, 100);
+    EXPECT_EQ_INT(log_end(log), 500);
+    expect_records(log, 0, 500, 1 << 20);
+    expect_records(log, 237, 500, 1);
+    log_release(log);
+    EXPECT(store_close(store, NULL));
+    store = open_store(folder, &small);
+    log = log_get(store, "t", 1);
+    EXPECT_EQ_INT(log_end(log), 500);
+    expect_records(log, 0, 500, 1 << 20);
+    expect_records(log, 123, 500, 300);
+    append(store, log, 500, 1, 20);
+    expect_records(log, 490, 501, 1 << 20);
+    log_release(log);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+/* More than ring and tail hold, over many segments; reopened without closing, as after kill -9. */
+TEST(data_outgrows_ring_tail_and_segments)
+{
+    const char *folder = fresh_folder("outgrow");
+    struct store *store = open_store(folder, &small);
+    create_topic(store, "t", 1, 200 << 10);
+    struct log *log = log_get(store, "t", 0);
+    int64_t n = 0;
+    for (int i = 0; i < 600; i++, n += 50)
+        append(store, log, n, 50, 100 + (size_t)i);
+    expect_records(log, 0, n, 64 << 10);
+    EXPECT(log->segment_count > 10);
+    store_faults_forget(store);
+    store = open_store(folder, &small);
+    log = log_get(store, "t", 0);
+    EXPECT_EQ_INT(log_end(log), n);
+    expect_records(log, 0, n, 64 << 10);
+    int64_t offset, ts;
+    EXPECT(log_find_time(log, 1234567, &offset, &ts, NULL));
+    EXPECT_EQ_INT(offset, 1235);
+    EXPECT_EQ_INT(ts, 1235000);
+    EXPECT(log_find_time(log, INT64_MAX, &offset, &ts, NULL));
+    EXPECT_EQ_INT(offset, -1);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+static void count_key(void *arg, struct str key, struct str value)
+{
+    (void)key;
+    (void)value;
+    ++*(int *)arg;
+}
+
+TEST(keys_live_and_die_with_frames)
+{
+    const char *folder = fresh_folder("keys");
+    struct store *store = open_store(folder, &small);
+    struct sbuf out = {0};
+    struct frame *frame = frame_new(store);
+    for (int round = 0; round < 300; round++) {
+        frame_reset(frame);
+        for (int i = 0; i < 40; i++) {
+            char key[32], value[64];
+            snprintf(key, sizeof key, "key/%03d", i);
+            snprintf(value, sizeof value, "value %d of round %d ........................", i, round);
+            frame_put(frame, str_of(key), str_of(value));
+        }
+        EXPECT(commit(frame));
+    }
+    frame_reset(frame);
+    frame_put(frame, STR("key/007"), (struct str){0});
+    EXPECT(commit(frame));
+    frame_free(frame);
+    for (int round = 0; round < 3; round++) {
+        int count = 0;
+        store_each(store, STR("key/"), count_key, &count);
+        EXPECT_EQ_INT(count, 39);
+        EXPECT(!store_get(store, STR("key/007"), &out));
+        sbuf_clear(&out);
+        EXPECT(store_get(store, STR("key/008"), &out));
+        EXPECT_STR(out.p, "value 8 of round 299 ........................");
+        EXPECT(log_bytes(store->positions_log) < 500000);
+        if (round == 0)
+            store_faults_forget(store);
+        else
+            EXPECT(store_close(store, NULL));
+        if (round < 2)
+            store = open_store(folder, &small);
+    }
+    sbuf_fini(&out);
+    os_remove_tree(folder, NULL);
+}
+
+TEST(topics_come_and_go)
+{
+    const char *folder = fresh_folder("topics");
+    struct store *store = open_store(folder, &small);
+    struct topic_config config;
+    struct topic_info info;
+    struct err err = {0};
+    topic_config_default(&config);
+    create_topic(store, "a", 1, 1 << 20);
+    append(store, log_get(store, "a", 0), 0, 5, 50);
+    struct frame *frame = frame_new(store);
+    frame_topic_create(frame, "a", 1, &config);
+    EXPECT(!frame_commit_now(frame, &err));
+    EXPECT_STR(err.text, "the topic \"a\" exists");
+    frame_reset(frame);
+    frame_topic_alter(frame, "a", 3, &config);
+    EXPECT(commit(frame));
+    EXPECT(store_topic(store, "a", &info) && info.partitions == 3);
+    append(store, log_get(store, "a", 2), 0, 5, 50);
+    frame_reset(frame);
+    frame_topic_delete(frame, "a");
+    EXPECT(commit(frame));
+    EXPECT(!store_topic(store, "a", &info));
+    frame_free(frame);
+    create_topic(store, "a", 2, 1 << 20);
+    EXPECT_EQ_INT(log_end(log_get(store, "a", 0)), 0);
+    append(store, log_get(store, "a", 0), 0, 7, 50);
+    store_faults_forget(store);
+    store = open_store(folder, &small);
+    EXPECT(store_topic(store, "a", &info) && info.partitions == 2);
+    expect_records(log_get(store, "a", 0), 0, 7, 1 << 20);
+    EXPECT(log_get(store, "a", 2) == NULL);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+TEST(a_second_process_is_refused)
+{
+    const char *folder = fresh_folder("lock");
+    struct store *store = open_store(folder, &small), *other;
+    struct err err = {0};
+    EXPECT(!store_open(NULL, folder, &small, NULL, &other, &err));
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "is in use by the process %d", os_pid());
+    EXPECT(strstr(err.text, wanted) != NULL);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+int main(void)
+{
+    RUN(appends_are_read_again);
+    RUN(data_outgrows_ring_tail_and_segments);
+    RUN(keys_live_and_die_with_frames);
+    RUN(topics_come_and_go);
+    RUN(a_second_process_is_refused);
+    arena_fini(&scratch);
+    return test_end();
+}
