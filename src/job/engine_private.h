@@ -164,6 +164,5 @@ void member_fail(struct member *m, const struct err *err);
 void member_note(struct member *m);
 void member_prepare(struct member *m);
 void member_fini(struct member *m);
-void uuid_new(char out[37]);
 
 #endif

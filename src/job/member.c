@@ -105,17 +105,6 @@ static bool get_id(struct member *m)
     return found;
 }
 
-void uuid_new(char out[37])
-{
-    uint8_t b[16];
-    char hex[33];
-    os_random(b, sizeof b);
-    b[6] = (uint8_t)((b[6] & 0x0F) | 0x40);
-    b[8] = (uint8_t)((b[8] & 0x3F) | 0x80);
-    hex_encode(hex, b, sizeof b);
-    snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
-}
-
 /* ---- notes: identity and progress of tables, written now and then ------------------------------------------------------ */
 
 static const struct type *schema_of(const struct member *m)
@@ -279,7 +268,7 @@ void member_open(struct member *m)
         sink_runner_open(m->runner, schema_of(m));
         return;
     }
-    uuid_new(m->spec.uuid);
+    os_uuid(m->spec.uuid);
     m->live = false;
     first_positions(m, m->committed);
     move_pins(m);

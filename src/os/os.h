@@ -16,6 +16,7 @@
 /* ---- clocks and randomness ------------------------------------------------------------------------------------ */
 struct wall_time os_wall(void);
 struct mono_time os_mono(void);
+void os_uuid(char out[37]); /* a random UUID as text (RFC 4122, version 4) */
 void os_random(void *p, size_t n); /* cryptographic in the real world, seeded in the simulator */
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/bytes.h"
 #include "os/os.h"
 #include "os/os_private.h"
 
@@ -185,4 +186,15 @@ char *os_absolute(struct arena *arena, const char *path)
         out[n++] = '/';
     out[n] = '\0';
     return out;
+}
+
+void os_uuid(char out[37])
+{
+    uint8_t b[16];
+    char hex[33];
+    os_random(b, sizeof b);
+    b[6] = (uint8_t)((b[6] & 0x0F) | 0x40);
+    b[8] = (uint8_t)((b[8] & 0x3F) | 0x80);
+    hex_encode(hex, b, sizeof b);
+    snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }

@@ -1,0 +1,737 @@
+#include "sink/delta/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "format/json.h"
+#include "format/json_tree.h"
+#include "format/parquet.h"
+#include "os/os.h"
+#include "type/cast.h"
+
+enum { NAME_DIGITS = 20, RETENTION_MS_DAY = 24 * 3600 * 1000 };
+
+/* ---- actions ------------------------------------------------------------------------------------------------------------- */
+
+static struct str keep(struct delta_table *t, struct str s)
+{
+    return str_n(arena_dup(&t->arena, s.p, s.n), s.n);
+}
+
+static struct str kept_line(struct delta_table *t, struct str line)
+{
+    return keep(t, str_trim(line));
+}
+
+static bool take_strings(struct delta_table *t, const struct json_node *list, const char ***out, uint32_t *count)
+{
+    *count = 0;
+    *out = arena_array(&t->arena, const char *, list ? list->count + 1 : 1);
+    JSON_EACH(item, list)
+    {
+        if (item->kind != JSON_STRING)
+            return false;
+        (*out)[(*count)++] = str_dup(&t->arena, item->text);
+    }
+    return true;
+}
+
+static bool apply_protocol(struct delta_table *t, const struct json_node *a, struct str line, struct err *err)
+{
+    int64_t reader, writer;
+    if (!json_i64(a, "minReaderVersion", &reader) || !json_i64(a, "minWriterVersion", &writer) ||
+        !take_strings(t, json_get(a, "readerFeatures"), &t->reader_features, &t->reader_feature_count) ||
+        !take_strings(t, json_get(a, "writerFeatures"), &t->writer_features, &t->writer_feature_count))
+        return err_set(err, ERR_DATA, "malformed protocol action");
+    t->reader_version = (int32_t)reader;
+    t->writer_version = (int32_t)writer;
+    t->protocol = kept_line(t, line);
+    t->protocol_changed = true;
+    return true;
+}
+
+static bool apply_metadata(struct delta_table *t, const struct json_node *a, struct str line, struct err *err)
+{
+    struct str id, schema;
+    if (!json_str(a, "id", &id) || !json_str(a, "schemaString", &schema) ||
+        !take_strings(t, json_get(a, "partitionColumns"), &t->partition_columns, &t->partition_column_count))
+        return err_set(err, ERR_DATA, "malformed metaData action");
+    if (!type_from_json(&t->arena, keep(t, schema), &t->schema, err))
+        return err_context(err, "schemaString");
+    t->id = keep(t, id);
+    map_fini(&t->configuration);
+    JSON_EACH(property, json_get(a, "configuration"))
+    {
+        struct str *value = arena_new(&t->arena, struct str);
+        *value = keep(t, property->text);
+        map_put(&t->configuration, property->name, value);
+    }
+    t->metadata = kept_line(t, line);
+    t->metadata_changed = true;
+    return true;
+}
+
+static bool apply_txn(struct delta_table *t, const struct json_node *a, struct str line, struct err *err)
+{
+    struct delta_txn *txn = arena_new(&t->arena, struct delta_txn);
+    struct str app_id;
+    if (!json_str(a, "appId", &app_id) || !json_i64(a, "version", &txn->version))
+        return err_set(err, ERR_DATA, "malformed txn action");
+    txn->app_id = keep(t, app_id);
+    txn->action = kept_line(t, line);
+    map_put(&t->txns, txn->app_id, txn);
+    return true;
+}
+
+/* The protocol's uniqueId of a deletion vector: storage type, path, and where it has one "@offset". */
+static struct str dv_id(struct delta_table *t, const struct json_node *dv)
+{
+    struct str storage, path;
+    int64_t offset;
+    if (dv == NULL || dv->kind != JSON_OBJECT || !json_str(dv, "storageType", &storage) || !json_str(dv, "pathOrInlineDv", &path))
+        return (struct str){0};
+    if (json_i64(dv, "offset", &offset))
+        return str_of(arena_printf(&t->arena, "%.*s%.*s@%lld", STR_ARG(storage), STR_ARG(path), (long long)offset));
+    return str_of(arena_printf(&t->arena, "%.*s%.*s", STR_ARG(storage), STR_ARG(path)));
+}
+
+static bool apply_file(struct delta_table *t, const struct json_node *a, struct str line, bool add, struct err *err)
+{
+    struct delta_file *f = arena_new(&t->arena, struct delta_file);
+    struct str path;
+    if (!json_str(a, "path", &path))
+        return err_set(err, ERR_DATA, "malformed %s action", add ? "add" : "remove");
+    f->path = keep(t, path);
+    f->dv = dv_id(t, json_get(a, "deletionVector"));
+    json_i64(a, "size", &f->size);
+    json_i64(a, add ? "modificationTime" : "deletionTimestamp", &f->time_ms);
+    json_bool(a, "dataChange", &f->data_change);
+    const struct json_node *values = json_get(a, "partitionValues");
+    if (values && values->kind == JSON_OBJECT) {
+        struct sbuf text = {0};
+        json_write(values, &text);
+        f->partition = keep(t, sbuf_view(&text));
+        sbuf_fini(&text);
+    }
+    f->action = kept_line(t, line);
+    char *key = arena_printf(&t->arena, "%.*s\n%.*s", STR_ARG(f->path), (int)f->dv.n, f->dv.n ? f->dv.p : "");
+    map_remove(add ? &t->removed : &t->files, str_of(key));
+    map_put(add ? &t->files : &t->removed, str_of(key), f);
+    return true;
+}
+
+static bool apply_domain(struct delta_table *t, const struct json_node *a, struct str line, struct err *err)
+{
+    struct str domain;
+    bool removed = false;
+    if (!json_str(a, "domain", &domain))
+        return err_set(err, ERR_DATA, "malformed domainMetadata action");
+    json_bool(a, "removed", &removed);
+    struct str *kept = arena_new(&t->arena, struct str);
+    *kept = kept_line(t, line);
+    if (removed)
+        map_remove(&t->domains, domain);
+    else
+        map_put(&t->domains, domain, kept);
+    return true;
+}
+
+bool delta_apply(struct delta_table *t, struct str line, struct err *err)
+{
+    struct arena arena = {0};
+    const struct json_node *root;
+    bool ok = json_parse(&arena, line, &root, err);
+    if (ok && root->kind != JSON_OBJECT)
+        ok = err_set(err, ERR_DATA, "an action is not an object");
+    JSON_EACH(a, ok ? root : NULL)
+    {
+        if (!ok || a->kind == JSON_NULL)
+            continue;
+        if (str_is(a->name, "add") || str_is(a->name, "remove"))
+            ok = apply_file(t, a, line, str_is(a->name, "add"), err);
+        else if (str_is(a->name, "txn"))
+            ok = apply_txn(t, a, line, err);
+        else if (str_is(a->name, "metaData"))
+            ok = apply_metadata(t, a, line, err);
+        else if (str_is(a->name, "protocol"))
+            ok = apply_protocol(t, a, line, err);
+        else if (str_is(a->name, "domainMetadata"))
+            ok = apply_domain(t, a, line, err);
+        /* commitInfo, cdc, checkpointMetadata and what later protocols add: not part of the state */
+    }
+    arena_fini(&arena);
+    return ok;
+}
+
+static bool apply_lines(struct delta_table *t, struct str text, struct err *err)
+{
+    int line = 1;
+    while (text.n) {
+        size_t end = str_find(text, STR("\n"), 0);
+        struct str one = str_trim(str_n(text.p, end == SIZE_MAX ? text.n : end));
+        if (one.n && !delta_apply(t, one, err))
+            return err_context(err, "line %d", line);
+        line++;
+        if (end == SIZE_MAX)
+            break;
+        text = str_n(text.p + end + 1, text.n - end - 1);
+    }
+    return true;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------------------ */
+
+static const char *version_path(struct delta_table *t, struct arena *arena, int64_t version, const char *suffix)
+{
+    return arena_printf(arena, "%s/%020lld%s", t->log_path, (long long)version, suffix);
+}
+
+/* The version that a name of the log folder begins with, and what follows it; −1: none. */
+static int64_t version_of(const char *name, const char **rest)
+{
+    int64_t version;
+    if (strlen(name) <= NAME_DIGITS || name[NAME_DIGITS] != '.' || !str_to_i64(str_n(name, NAME_DIGITS), &version) || version < 0)
+        return -1;
+    *rest = name + NAME_DIGITS;
+    return version;
+}
+
+static int hex_value(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
+bool delta_file_path(const struct delta_table *t, struct arena *arena, struct str path, char **out, struct err *err)
+{
+    struct sbuf decoded = {0};
+    for (size_t i = 0; i < path.n; i++) {
+        if (path.p[i] == '%' && i + 2 < path.n && hex_value(path.p[i + 1]) >= 0 && hex_value(path.p[i + 2]) >= 0) {
+            sbuf_char(&decoded, (char)(hex_value(path.p[i + 1]) * 16 + hex_value(path.p[i + 2])));
+            i += 2;
+        } else {
+            sbuf_char(&decoded, path.p[i]);
+        }
+    }
+    struct str plain = sbuf_view(&decoded);
+    bool ok = true;
+    if (str_starts(plain, STR("file:///")))
+        *out = str_dup(arena, str_n(plain.p + 7, plain.n - 7));
+    else if (str_starts(plain, STR("file:/")))
+        *out = str_dup(arena, str_n(plain.p + 5, plain.n - 5));
+    else if (str_starts(plain, STR("/")))
+        *out = str_dup(arena, plain);
+    else if (str_find(plain, STR("://"), 0) != SIZE_MAX)
+        ok = err_set(err, ERR_DATA, "file \"%.*s\" is not on this disk", STR_ARG(plain));
+    else
+        *out = arena_printf(arena, "%s/%.*s", t->path, STR_ARG(plain));
+    if (ok && memchr(*out, 0, plain.n) && strlen(*out) < plain.n)
+        ok = err_set(err, ERR_DATA, "file name with a NUL byte");
+    sbuf_fini(&decoded);
+    return ok;
+}
+
+void delta_encode_path(struct sbuf *out, struct str path)
+{
+    for (size_t i = 0; i < path.n; i++) {
+        unsigned char c = (unsigned char)path.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-._~/=:@!$&'()*+,;", c);
+        if (plain && c)
+            sbuf_char(out, (char)c);
+        else
+            sbuf_printf(out, "%%%02X", c);
+    }
+}
+
+/* ---- checkpoints -------------------------------------------------------------------------------------------------------------- */
+
+static const char CHECKPOINT_DDL[] =
+    "txn STRUCT<appId: STRING, version: BIGINT, lastUpdated: BIGINT>,"
+    "add STRUCT<path: STRING, partitionValues: MAP<STRING, STRING>, size: BIGINT, modificationTime: BIGINT, dataChange: BOOLEAN,"
+    "  stats: STRING, tags: MAP<STRING, STRING>,"
+    "  deletionVector: STRUCT<storageType: STRING, pathOrInlineDv: STRING, `offset`: INT, sizeInBytes: INT, cardinality: BIGINT>,"
+    "  baseRowId: BIGINT, defaultRowCommitVersion: BIGINT, clusteringProvider: STRING>,"
+    "remove STRUCT<path: STRING, deletionTimestamp: BIGINT, dataChange: BOOLEAN, extendedFileMetadata: BOOLEAN,"
+    "  partitionValues: MAP<STRING, STRING>, size: BIGINT,"
+    "  deletionVector: STRUCT<storageType: STRING, pathOrInlineDv: STRING, `offset`: INT, sizeInBytes: INT, cardinality: BIGINT>,"
+    "  baseRowId: BIGINT, defaultRowCommitVersion: BIGINT>,"
+    "metaData STRUCT<id: STRING, name: STRING, description: STRING, format: STRUCT<provider: STRING, options: MAP<STRING, STRING>>,"
+    "  schemaString: STRING, partitionColumns: ARRAY<STRING>, configuration: MAP<STRING, STRING>, createdTime: BIGINT>,"
+    "protocol STRUCT<minReaderVersion: INT, minWriterVersion: INT, readerFeatures: ARRAY<STRING>, writerFeatures: ARRAY<STRING>>,"
+    "domainMetadata STRUCT<domain: STRING, configuration: STRING, removed: BOOLEAN>";
+
+const struct type *delta_checkpoint_schema(struct arena *arena, struct err *err)
+{
+    const struct type *schema;
+    return type_parse_ddl(arena, str_of(CHECKPOINT_DDL), &schema, err) ? schema : NULL;
+}
+
+struct file_reader {
+    int file;
+};
+
+static bool read_at(void *arg, uint64_t offset, size_t n, uint8_t *out, struct err *err)
+{
+    const struct file_reader *r = arg;
+    size_t got;
+    TRY(os_pread(r->file, out, n, offset, &got, err));
+    return got == n || err_set(err, ERR_DATA, "file is cut at byte %llu", (unsigned long long)(offset + got));
+}
+
+/* The columns that a checkpoint file has, of those that we know; sidecars too. */
+static const struct type *wanted_columns(struct arena *arena, const struct type *known, const struct type *have)
+{
+    struct field *fields = arena_array(arena, struct field, known->field_count + 1);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < known->field_count; i++) {
+        int index = type_field(have, str_of(known->fields[i].name), false);
+        const struct type *type = index < 0 ? NULL : have->fields[index].type;
+        if (type == NULL || type->kind != TYPE_STRUCT)
+            continue;
+        const struct type *ours = known->fields[i].type;
+        struct field *inner = arena_array(arena, struct field, ours->field_count);
+        uint32_t inner_count = 0;
+        for (uint32_t k = 0; k < ours->field_count; k++)
+            if (type_field(type, str_of(ours->fields[k].name), false) >= 0)
+                inner[inner_count++] = ours->fields[k];
+        if (inner_count)
+            fields[count++] = (struct field){known->fields[i].name, type_struct(arena, inner, inner_count), true, NULL};
+    }
+    return type_struct(arena, fields, count);
+}
+
+static bool apply_row(struct delta_table *t, const struct batch *batch, uint32_t row, struct sbuf *line, struct arena *arena,
+                      struct map *sidecars, struct err *err)
+{
+    for (uint32_t c = 0; c < batch->schema->field_count; c++) {
+        if (column_is_null(&batch->columns[c], row))
+            continue;
+        struct value value = column_value(&batch->columns[c], row, arena);
+        sbuf_clear(line);
+        sbuf_printf(line, "{\"%s\":", batch->schema->fields[c].name);
+        value_to_json(&value, line);
+        sbuf_char(line, '}');
+        if (strcmp(batch->schema->fields[c].name, "sidecar") == 0) {
+            CHECK(value.nested.count > 0);
+            map_put(sidecars, value.nested.items[0].str, t);
+            continue;
+        }
+        TRY(delta_apply(t, sbuf_view(line), err));
+    }
+    return true;
+}
+
+static bool read_checkpoint_parquet(struct delta_table *t, const char *path, struct map *sidecars, struct err *err)
+{
+    struct pool *pool = pool_new(NULL, "checkpoint");
+    struct batch *batch = batch_new();
+    struct sbuf line = {0};
+    struct os_stat stat;
+    struct file_reader reader = {.file = -1};
+    bool ok = false, end = false;
+    TRY_OUT(os_open(path, OS_READ, &reader.file, err));
+    TRY_OUT(os_fstat(reader.file, &stat, err));
+    const struct parquet_source source = {stat.size, read_at, &reader};
+    struct parquet_file *file = parquet_open(pool, &source, err);
+    TRY_OUT(file != NULL);
+    const struct type *known;
+    static const char sidecar_ddl[] = ", sidecar STRUCT<path: STRING>";
+    char *ddl = arena_printf(pool_arena(pool), "%s%s", CHECKPOINT_DDL, sidecar_ddl);
+    TRY_OUT(type_parse_ddl(pool_arena(pool), str_of(ddl), &known, err));
+    const struct parquet_scan_options options = {.columns = wanted_columns(pool_arena(pool), known, parquet_schema(file))};
+    struct parquet_scan *scan = parquet_scan_new(pool, file, &options, err);
+    TRY_OUT(scan != NULL);
+    for (;;) {
+        struct arena arena = {0};
+        ok = parquet_scan_next(scan, batch, &end, err);
+        for (uint32_t row = 0; ok && !end && row < batch->rows; row++) {
+            ok = apply_row(t, batch, row, &line, &arena, sidecars, err);
+            arena_reset(&arena);
+        }
+        arena_fini(&arena);
+        if (!ok || end)
+            break;
+    }
+out:
+    batch_free(batch);
+    sbuf_fini(&line);
+    os_close(reader.file);
+    pool_free(pool);
+    return ok || err_context(err, "checkpoint \"%s\"", path);
+}
+
+static bool read_json_file(struct delta_table *t, const char *path, struct map *sidecars, struct err *err)
+{
+    struct sbuf text = {0};
+    bool ok = os_read_file(path, DELTA_ACTIONS_MAX, &text, err) && apply_lines(t, sbuf_view(&text), err);
+    if (ok && sidecars) {
+        struct str rest = sbuf_view(&text);
+        size_t at = 0;
+        while ((at = str_find(rest, STR("{\"sidecar\":"), at)) != SIZE_MAX) {
+            struct arena arena = {0};
+            const struct json_node *root;
+            size_t end = str_find(rest, STR("\n"), at);
+            struct str line = str_n(rest.p + at, (end == SIZE_MAX ? rest.n : end) - at), name;
+            if (json_parse(&arena, line, &root, NULL) && json_str(root, "sidecar.path", &name))
+                map_put(sidecars, name, t);
+            arena_fini(&arena);
+            at++;
+        }
+    }
+    sbuf_fini(&text);
+    return ok || err_context(err, "\"%s\"", path);
+}
+
+struct checkpoint {
+    int64_t version;
+    uint32_t parts, have; /* multi-part */
+    const char *name;     /* of a single file */
+};
+
+/* The newest checkpoint at or before `at` that is whole: single file, all parts, or V2. */
+static struct checkpoint find_checkpoint(char **names, size_t count, int64_t at)
+{
+    struct checkpoint best = {.version = -1}, now = {.version = -1};
+    for (size_t i = 0; i < count; i++) {
+        const char *rest;
+        int64_t version = version_of(names[i], &rest);
+        if (version < 0 || version > at || strncmp(rest, ".checkpoint.", 12) != 0)
+            continue;
+        struct str tail = str_of(rest + 12);
+        if (version != now.version)
+            now = (struct checkpoint){.version = version};
+        int64_t part, parts;
+        if (tail.n == 29 && str_ends(tail, STR(".parquet")) && str_to_i64(str_n(tail.p, 10), &part) &&
+            str_to_i64(str_n(tail.p + 11, 10), &parts)) {
+            now.parts = (uint32_t)parts;
+            now.have++;
+        } else if (str_ends(tail, STR("parquet")) || str_ends(tail, STR("json"))) {
+            now.name = names[i];
+        }
+        if (now.name || (now.parts && now.have == now.parts))
+            best = now;
+    }
+    return best;
+}
+
+static bool read_one_checkpoint_file(struct delta_table *t, const char *name, struct map *sidecars, struct err *err)
+{
+    char *path = arena_printf(&t->arena, "%s/%s", t->log_path, name);
+    return str_ends(str_of(name), STR(".json")) ? read_json_file(t, path, sidecars, err)
+                                                : read_checkpoint_parquet(t, path, sidecars, err);
+}
+
+static bool read_checkpoint(struct delta_table *t, const struct checkpoint *c, char **names, size_t count, struct err *err)
+{
+    struct map sidecars = {0};
+    bool ok = true;
+    if (c->name)
+        ok = read_one_checkpoint_file(t, c->name, &sidecars, err);
+    for (size_t i = 0; ok && !c->name && i < count; i++) {
+        const char *rest;
+        if (version_of(names[i], &rest) == c->version && strncmp(rest, ".checkpoint.", 12) == 0)
+            ok = read_one_checkpoint_file(t, names[i], &sidecars, err);
+    }
+    MAP_EACH(entry, &sidecars)
+    {
+        struct map none = {0};
+        char *path = str_find(entry->key, STR("/"), 0) == SIZE_MAX
+                         ? arena_printf(&t->arena, "%s/_sidecars/%.*s", t->log_path, STR_ARG(entry->key))
+                         : str_dup(&t->arena, entry->key);
+        ok = ok && read_checkpoint_parquet(t, path, &none, err);
+        map_fini(&none);
+    }
+    map_fini(&sidecars);
+    return ok;
+}
+
+/* ---- loading -------------------------------------------------------------------------------------------------------------------- */
+
+void delta_fini(struct delta_table *t)
+{
+    map_fini(&t->configuration);
+    map_fini(&t->domains);
+    map_fini(&t->txns);
+    map_fini(&t->files);
+    map_fini(&t->removed);
+    arena_fini(&t->arena);
+    *t = (struct delta_table){0};
+}
+
+static bool read_version(struct delta_table *t, int64_t version, struct err *err)
+{
+    struct arena arena = {0};
+    bool ok = read_json_file(t, version_path(t, &arena, version, ".json"), NULL, err);
+    arena_fini(&arena);
+    if (ok)
+        t->version = version;
+    return ok;
+}
+
+static bool complete(const struct delta_table *t, struct err *err)
+{
+    if (t->protocol.n == 0 || t->metadata.n == 0)
+        return err_set(err, ERR_DATA, "the Delta log of \"%s\" holds no %s action", t->path, t->protocol.n ? "metaData" : "protocol");
+    return true;
+}
+
+bool delta_load(struct delta_table *t, const char *path, int64_t at, struct err *err)
+{
+    delta_fini(t);
+    t->path = path;
+    t->log_path = arena_printf(&t->arena, "%s/_delta_log", path);
+    t->version = t->checkpoint = -1;
+    struct arena arena = {0};
+    char **names;
+    size_t count;
+    struct err missing;
+    if (!os_list(t->log_path, &arena, &names, &count, &missing)) {
+        arena_fini(&arena);
+        if (missing.code == ENOENT)
+            return true;
+        *err = missing;
+        return false;
+    }
+    struct checkpoint c = find_checkpoint(names, count, at < 0 ? INT64_MAX : at);
+    bool ok = c.version < 0 || read_checkpoint(t, &c, names, count, err);
+    t->version = t->checkpoint = c.version;
+    for (size_t i = 0; ok && i < count; i++) { /* names are sorted, so versions ascend */
+        const char *rest;
+        int64_t version = version_of(names[i], &rest);
+        if (version <= t->version || strcmp(rest, ".json") != 0 || (at >= 0 && version > at))
+            continue;
+        if (version != t->version + 1)
+            ok = err_set(err, ERR_DATA, "the Delta log of \"%s\" lacks version %lld", path, (long long)t->version + 1);
+        ok = ok && read_version(t, version, err);
+    }
+    arena_fini(&arena);
+    if (ok && at >= 0 && t->version != at)
+        ok = err_set(err, ERR_DATA, "the Delta table \"%s\" has no version %lld", path, (long long)at);
+    t->metadata_changed = t->protocol_changed = false;
+    return ok && (t->version < 0 || complete(t, err));
+}
+
+bool delta_refresh(struct delta_table *t, struct err *err)
+{
+    for (;;) {
+        struct arena arena = {0};
+        bool more = os_exists(version_path(t, &arena, t->version + 1, ".json"));
+        arena_fini(&arena);
+        if (!more)
+            return true;
+        TRY(read_version(t, t->version + 1, err));
+    }
+}
+
+static const char *const known_reader_features[] = {"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint", "typeWidening",
+                                                    "columnMapping", "deletionVectors", "variantType", "typeWidening-preview",
+                                                    "variantType-preview"};
+static const char *const known_writer_features[] = {"appendOnly", "invariants", "timestampNtz", "domainMetadata", "vacuumProtocolCheck",
+                                                    "variantType", "v2Checkpoint"};
+
+static bool among(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+const char *delta_unknown_feature(const struct delta_table *t, bool for_write)
+{
+    if (t->reader_version > 3 || t->writer_version > 7)
+        return "a later protocol version";
+    for (uint32_t i = 0; i < t->reader_feature_count; i++)
+        if (!among(t->reader_features[i], known_reader_features, sizeof known_reader_features / sizeof *known_reader_features))
+            return t->reader_features[i];
+    if (!for_write)
+        return NULL;
+    for (uint32_t i = 0; i < t->writer_feature_count; i++)
+        if (!among(t->writer_features[i], known_writer_features, sizeof known_writer_features / sizeof *known_writer_features))
+            return t->writer_features[i];
+    if (t->writer_version > 2 && t->writer_version < 7)
+        return "check constraints, generated columns, column mapping or identity columns";
+    return NULL;
+}
+
+const struct str *delta_property(const struct delta_table *t, const char *name)
+{
+    return map_get(&t->configuration, str_of(name));
+}
+
+/* ---- committing --------------------------------------------------------------------------------------------------------------------- */
+
+/* After an unclear error: is version + 1 there, and ours? */
+static bool is_ours(struct delta_table *t, const char *final, const char *txn_id, bool *there)
+{
+    struct sbuf text = {0};
+    *there = os_read_file(final, DELTA_ACTIONS_MAX, &text, NULL);
+    bool ours = *there && str_find(sbuf_view(&text), str_of(txn_id), 0) != SIZE_MAX;
+    sbuf_fini(&text);
+    (void)t;
+    return ours;
+}
+
+static bool write_temporary(const char *path, struct str lines, struct err *err)
+{
+    int file;
+    TRY(os_open(path, OS_WRITE | OS_CREATE | OS_EXCLUSIVE, &file, err));
+    bool ok = os_pwrite(file, lines.p, lines.n, 0, err) && os_sync(file, err);
+    os_close(file);
+    return ok;
+}
+
+bool delta_commit(struct delta_table *t, struct str lines, const char *txn_id, bool *won, struct err *err)
+{
+    struct arena arena = {0};
+    const char *final = version_path(t, &arena, t->version + 1, ".json");
+    const char *temporary = arena_printf(&arena, "%s/.%020lld.%s.tmp", t->log_path, (long long)t->version + 1, txn_id);
+    struct err ignored;
+    bool there = false;
+    *won = false;
+    bool ok = os_mkdirs(t->log_path, err) && write_temporary(temporary, lines, err);
+    if (ok) {
+        *won = os_link(temporary, final, err);
+        there = !*won && is_ours(t, final, txn_id, &there);
+        *won = *won || there;
+        ok = *won || err->code == EEXIST;
+        if (*won)
+            ok = os_sync_folder(t->log_path, err);
+    }
+    (void)!os_unlink(temporary, &ignored);
+    if (ok && *won) {
+        ok = apply_lines(t, lines, err);
+        t->version++;
+    } else if (ok) {
+        ok = delta_refresh(t, err);
+    }
+    arena_fini(&arena);
+    return ok;
+}
+
+/* ---- writing checkpoints --------------------------------------------------------------------------------------------------------------- */
+
+struct checkpoint_writer {
+    int file;
+    uint64_t at;
+    struct pool *pool;
+    struct json_decoder *decoder;
+    struct parquet_writer *parquet;
+    struct batch *batch;
+    struct str lines[BATCH_ROWS];
+    uint32_t count;
+    uint64_t actions, adds;
+};
+
+static bool write_out(void *arg, const void *p, size_t n, struct err *err)
+{
+    struct checkpoint_writer *w = arg;
+    TRY(os_pwrite(w->file, p, n, w->at, err));
+    w->at += n;
+    return true;
+}
+
+static bool put_lines(struct checkpoint_writer *w, struct err *err)
+{
+    batch_reset(w->batch);
+    TRY(json_decode(w->decoder, w->lines, w->count, w->batch, NULL, err));
+    TRY(parquet_writer_batch(w->parquet, w->batch, NULL, 0, w->batch->rows, err));
+    w->actions += w->count;
+    w->count = 0;
+    return true;
+}
+
+static bool put_action(struct checkpoint_writer *w, struct str line, struct err *err)
+{
+    w->lines[w->count++] = line;
+    return w->count < BATCH_ROWS || put_lines(w, err);
+}
+
+static bool put_state(struct delta_table *t, struct checkpoint_writer *w, int64_t expired_ms, struct err *err)
+{
+    TRY(put_action(w, t->protocol, err));
+    TRY(put_action(w, t->metadata, err));
+    MAP_EACH(entry, &t->txns)
+        TRY(put_action(w, ((struct delta_txn *)entry->value)->action, err));
+    MAP_EACH(entry, &t->domains)
+        TRY(put_action(w, *(struct str *)entry->value, err));
+    MAP_EACH(entry, &t->removed)
+    {
+        const struct delta_file *f = entry->value;
+        if (f->time_ms >= expired_ms)
+            TRY(put_action(w, f->action, err));
+    }
+    MAP_EACH(entry, &t->files)
+    {
+        TRY(put_action(w, ((struct delta_file *)entry->value)->action, err));
+        w->adds++;
+    }
+    return w->count == 0 || put_lines(w, err);
+}
+
+static bool write_checkpoint_file(struct delta_table *t, struct checkpoint_writer *w, const char *path, struct err *err)
+{
+    w->pool = pool_new(NULL, "checkpoint");
+    w->batch = batch_new();
+    w->file = -1;
+    bool ok = false;
+    int64_t now_ms = os_wall().us / US_PER_MS;
+    const struct type *schema = delta_checkpoint_schema(pool_arena(w->pool), err);
+    TRY_OUT(schema != NULL);
+    w->decoder = json_decoder_new(w->pool, schema, NULL, err);
+    TRY_OUT(w->decoder != NULL);
+    TRY_OUT(os_open(path, OS_WRITE | OS_CREATE | OS_TRUNCATE, &w->file, err));
+    struct parquet_writer_options options = PARQUET_WRITER_OPTIONS;
+    options.codec = CODEC_SNAPPY; /* every reader has it */
+    options.plain_fallback = true;
+    w->parquet = parquet_writer_new(w->pool, schema, &options, (struct parquet_output){write_out, w}, err);
+    TRY_OUT(w->parquet != NULL);
+    TRY_OUT(put_state(t, w, now_ms - INT64_C(7) * RETENTION_MS_DAY, err));
+    TRY_OUT(parquet_writer_finish(w->parquet, NULL, err));
+    ok = os_sync(w->file, err);
+out:
+    parquet_writer_free(w->parquet);
+    batch_free(w->batch);
+    os_close(w->file);
+    pool_free(w->pool);
+    return ok;
+}
+
+bool delta_checkpoint(struct delta_table *t, struct err *err)
+{
+    struct arena arena = {0};
+    struct checkpoint_writer *w = mem_new(sizeof *w);
+    const char *final = version_path(t, &arena, t->version, ".checkpoint.parquet");
+    const char *temporary = arena_printf(&arena, "%s/.%020lld.checkpoint.tmp", t->log_path, (long long)t->version);
+    const char *hint = arena_printf(&arena, "%s/_last_checkpoint", t->log_path);
+    bool ok = write_checkpoint_file(t, w, temporary, err) && os_rename(temporary, final, err) && os_sync_folder(t->log_path, err);
+    if (ok) {
+        char *text = arena_printf(&arena, "{\"version\":%lld,\"size\":%llu,\"sizeInBytes\":%llu,\"numOfAddFiles\":%llu}",
+                                  (long long)t->version, (unsigned long long)w->actions, (unsigned long long)w->at,
+                                  (unsigned long long)w->adds);
+        ok = os_write_file(hint, text, strlen(text), err);
+        t->checkpoint = t->version;
+    }
+    mem_free(w);
+    arena_fini(&arena);
+    return ok || err_context(err, "checkpoint of \"%s\"", t->path);
+}
+
+bool delta_clean_log(struct delta_table *t, int64_t now_ms, struct err *err)
+{
+    struct arena arena = {0};
+    char **names;
+    size_t count;
+    int64_t oldest_us = (now_ms - INT64_C(30) * RETENTION_MS_DAY) * US_PER_MS;
+    bool ok = os_list(t->log_path, &arena, &names, &count, err);
+    for (size_t i = 0; ok && i < count; i++) {
+        const char *rest;
+        struct os_stat stat;
+        int64_t version = version_of(names[i], &rest);
+        char *path = arena_printf(&arena, "%s/%s", t->log_path, names[i]);
+        if (version < 0 || version >= t->checkpoint || !os_stat(path, &stat, NULL) || stat.mtime_us >= oldest_us)
+            continue;
+        ok = os_unlink(path, err);
+    }
+    arena_fini(&arena);
+    return ok;
+}
