@@ -147,20 +147,18 @@ void rle_skip(struct rle_reader *r, size_t n)
     r->left -= n;
 }
 
-bool bit_packed_read8(const uint8_t *p, size_t size, unsigned width, uint8_t *out, size_t n, size_t *used)
+bool bit_packed_read8(const uint8_t *p, size_t size, unsigned width, size_t first, uint8_t *out, size_t n)
 {
-    *used = 0;
-    if (width > 8 || (width > 0 && (n + 7) / 8 * width > size + width && n > size * 8 / width))
+    if (width > 8 || (width > 0 && first + n > size * 8 / width))
         return false;
     for (size_t i = 0; i < n; i++) {
         unsigned v = 0;
         for (unsigned b = 0; b < width; b++) {
-            size_t bit = i * width + b;
+            size_t bit = (first + i) * width + b;
             v = v << 1 | (p[bit >> 3] >> (7 - (bit & 7)) & 1);
         }
         out[i] = (uint8_t)v;
     }
-    *used = (n * width + 7) / 8;
     return true;
 }
 

@@ -60,8 +60,8 @@ size_t rle_peek(struct rle_reader *r, size_t n, uint32_t *value);
 /* Takes n values that rle_peek has promised. */
 void rle_skip(struct rle_reader *r, size_t n);
 
-/* The deprecated BIT_PACKED levels: MSB first, no runs. out[n]; false where the bytes end early. *used = bytes taken. */
-bool bit_packed_read8(const uint8_t *p, size_t size, unsigned width, uint8_t *out, size_t n, size_t *used);
+/* The deprecated BIT_PACKED levels: MSB first, no runs. out[n] = values first..first+n of p[size]; false where they end early. */
+bool bit_packed_read8(const uint8_t *p, size_t size, unsigned width, size_t first, uint8_t *out, size_t n);
 
 /* Bytes that rle_write may need. */
 static inline size_t rle_bound(size_t n, unsigned width)
