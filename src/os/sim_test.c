@@ -584,9 +584,10 @@ TEST(lives_end_in_three_ways)
     EXPECT(!sim_is_on());
 }
 
-static struct {
+struct versions_written {
     int tried, done; /* the last versions whose write began, and returned */
-} * written;         /* shared */
+};
+static struct versions_written *written; /* shared */
 
 static int write_versions(void *arg)
 {

@@ -422,6 +422,66 @@ TEST(wake_ups_are_merged_and_none_is_lost)
     both(wake_from_afar);
 }
 
+/* ---- the simulator's order ---------------------------------------------------------------------------------------- */
+
+enum { STEPPERS = 3, STEPS = 10 };
+static char *order; /* shared: who took which step */
+static struct task steppers[STEPPERS];
+static int steps_left[STEPPERS];
+
+static bool run_stepper(struct task *task)
+{
+    int i = (int)(task - steppers);
+    order[strlen(order)] = (char)('a' + i);
+    return --steps_left[i] > 0;
+}
+
+static void on_begin(struct msg *msg)
+{
+    task_wake(&steppers[msg - kicks]);
+}
+
+static int step_by_chance(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < STEPPERS; i++) {
+        steps_left[i] = STEPS;
+        senders[i] = new_loop(ROLE_WORK, "work");
+        task_init(&steppers[i], run_stepper);
+        msg_init(&kicks[i], on_begin);
+        EXPECT(loop_start(senders[i], &err));
+        loop_post(senders[i], &kicks[i]);
+    }
+    while (run_sim_step())
+        ;
+    run_sim_reset();
+    return test_is_bad;
+}
+
+static uint64_t order_of(uint64_t seed, char out[STEPPERS * STEPS + 1])
+{
+    int status = 1;
+    sim_open(seed);
+    order = sim_shared(STEPPERS * STEPS + 1);
+    EXPECT(sim_life(step_by_chance, NULL, NULL, &status) == SIM_RETURNED && status == 0);
+    memcpy(out, order, STEPPERS * STEPS + 1);
+    uint64_t trace = sim_trace();
+    sim_close();
+    return trace;
+}
+
+TEST(the_seed_chooses_the_order_of_steps)
+{
+    char first[STEPPERS * STEPS + 1], again[STEPPERS * STEPS + 1], before[STEPPERS * STEPS + 1] = "";
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        uint64_t trace = order_of(seed, first);
+        EXPECT_EQ_INT(order_of(seed, again), trace);
+        EXPECT_STR(again, first);
+        EXPECT(strlen(first) == STEPPERS * STEPS && strcmp(first, before) != 0);
+        memcpy(before, first, sizeof first);
+    }
+}
+
 /* ---- descriptors, locks ------------------------------------------------------------------------------------------ */
 
 static struct watch watch, other_watch;
@@ -511,6 +571,7 @@ int main(void)
     RUN(tasks_take_turns);
     RUN(a_task_wakes_and_cancels_itself);
     RUN(wake_ups_are_merged_and_none_is_lost);
+    RUN(the_seed_chooses_the_order_of_steps);
     RUN(a_loop_watches_descriptors);
     RUN(an_idle_loop_uses_no_processor);
     RUN(locks_and_counters);
