@@ -119,8 +119,10 @@ static double random_double(struct rng *rng, bool is_float)
 {
     static const double edges[] = {0.0, -0.0, 1.0, -1.0, 0.5, 1e10, 123.456, -2.5e-3};
     uint64_t bits = rng_next(rng);
-    if (rng_one_in(rng, 3))
-        return edges[rng_below(rng, 8)] * (is_float ? 0.5 : 1);
+    if (rng_one_in(rng, 3)) {
+        double edge = edges[rng_below(rng, 8)];
+        return is_float ? (double)(float)edge : edge;
+    }
     if (is_float) {
         uint32_t half = (uint32_t)bits;
         float f;
