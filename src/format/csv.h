@@ -63,7 +63,7 @@ struct csv_decoder *csv_decoder_new(struct pool *pool, const struct type *schema
 /* Fields go to columns by the names of a header record from now on (ASCII case-insensitively), instead of by position. Columns that are not named
  * are NULL. */
 void csv_decoder_header(struct csv_decoder *decoder, struct str header);
-/* As json_decode. A record with another number of fields is reported (JSON_BAD_VALUE, path "") and taken as far as it goes. Empty text in quotes
+/* As json_decode. BINARY is base64. A record with another number of fields is reported (JSON_BAD_VALUE, path "") and taken as far as it goes. Empty text in quotes
  * is empty, not NULL. */
 bool csv_decode(struct csv_decoder *decoder, const struct str *records, uint32_t count, struct batch *out,
                 const struct json_report *report, struct err *err);
