@@ -28,8 +28,7 @@ struct json_encoder {
     struct json_options options;
     struct writer root;
     const struct datetime_pattern *timestamp_pattern, *ntz_pattern, *date_pattern;
-    struct sbuf text;   /* scratch: patterns, intervals, variants, keys */
-    struct arena arena; /* scratch: keys of maps */
+    struct sbuf text, key; /* scratch */
 };
 
 /* The output: p … end is free. */
@@ -329,21 +328,37 @@ static void put_array(struct json_encoder *e, struct cursor *c, const struct wri
     put_char(c, ']');
 }
 
-/* A map's key of any type becomes a name. */
-static void put_key(struct json_encoder *e, struct cursor *c, const struct column *keys, uint32_t row)
+static struct cursor cursor_begin(struct sbuf *out)
 {
-    const struct column *values;
-    uint32_t i = column_resolve(keys, row, &values);
-    if (keys->type->kind == TYPE_STRING) {
-        struct str text = view_str((const struct view *)values->data + i);
-        put_string(c, text.p, text.n);
+    struct cursor c = {.out = out};
+    c.p = sbuf_reserve(out, 4096);
+    c.end = out->p + out->capacity - 1;
+    return c;
+}
+
+static void cursor_end(struct cursor *c)
+{
+    size_t n = (size_t)(c->p - c->out->p);
+    CHECK(n <= UINT32_MAX);
+    sbuf_added(c->out, n - c->out->n);
+}
+
+/* A map's key of any type becomes a name: its JSON text, in quotes if it has none. */
+static void put_key(struct json_encoder *e, struct cursor *c, const struct writer *w,
+                    const struct column *keys, uint32_t row)
+{
+    if (LIKELY(w->type->kind == TYPE_STRING)) {
+        put_value(e, c, w, keys, row);
         return;
     }
-    arena_reset(&e->arena);
-    sbuf_clear(&e->text);
-    struct value key = column_value(keys, row, &e->arena);
-    value_to_text(&key, e->options.zone, &e->text);
-    put_string(c, e->text.p, e->text.n);
+    sbuf_clear(&e->key);
+    struct cursor key = cursor_begin(&e->key);
+    put_value(e, &key, w, keys, row);
+    cursor_end(&key);
+    if (e->key.p[0] == '"')
+        put(c, sbuf_view(&e->key));
+    else
+        put_string(c, e->key.p, e->key.n);
 }
 
 static void put_map(struct json_encoder *e, struct cursor *c, const struct writer *w,
@@ -358,7 +373,7 @@ static void put_map(struct json_encoder *e, struct cursor *c, const struct write
             put_char(c, ',');
         if (pretty)
             put_newline(c);
-        put_key(e, c, &values->children[0], i);
+        put_key(e, c, &w->fields[0].writer, &values->children[0], i);
         put(c, pretty ? STR(" : ") : STR(":"));
         put_value(e, c, &w->fields[1].writer, &values->children[1], i);
     }
@@ -457,21 +472,6 @@ static void put_value(struct json_encoder *e, struct cursor *c, const struct wri
 
 /* ---- rows ----------------------------------------------------------------------------------------------------------- */
 
-static struct cursor cursor_begin(struct sbuf *out)
-{
-    struct cursor c = {.out = out};
-    c.p = sbuf_reserve(out, 4096);
-    c.end = out->p + out->capacity - 1;
-    return c;
-}
-
-static void cursor_end(struct cursor *c)
-{
-    size_t n = (size_t)(c->p - c->out->p);
-    CHECK(n <= UINT32_MAX);
-    sbuf_added(c->out, n - c->out->n);
-}
-
 void json_encode(struct json_encoder *e, const struct batch *batch, uint32_t from, uint32_t to, char between,
                  struct sbuf *out, uint32_t *ends)
 {
@@ -542,7 +542,7 @@ static void close_encoder(void *arg)
 {
     struct json_encoder *e = arg;
     sbuf_fini(&e->text);
-    arena_fini(&e->arena);
+    sbuf_fini(&e->key);
 }
 
 struct json_encoder *json_encoder_new(struct pool *pool, const struct type *schema,
