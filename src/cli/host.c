@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "obs/event.h"
+#include "os/vfs.h"
 #include "source/builtin.h"
 
 enum { END_MAX_MS = 9000 }; /* an ordered end takes no longer; what is not committed then is done again at the next start */
@@ -201,6 +202,7 @@ int host_run(struct cli_args *args, const char *folder, const struct host_option
         pool_free(h.pool);
         return EXIT_USAGE;
     }
+    os_vfs_register();
     event_setup((enum event_level)h.project.conf.settings.log.level, h.project.conf.settings.log.format == CONF_LOG_JSON, os_adopt(2));
     if (start(&h, &err))
         loop_run(h.main);

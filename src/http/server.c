@@ -1,0 +1,198 @@
+#include "http/server.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+
+#include "os/os.h"
+
+struct http_server {
+    struct loop *loop;
+    const struct http_route *routes;
+    void *arg;
+    struct MHD_Daemon *daemon;
+    int listener;       /* handle of os/ */
+    struct watch watch;
+    struct timer timer; /* the daemon's own time-outs */
+    struct msg start;
+    char address[128];
+};
+
+/* A request whose body is still coming. */
+struct exchange {
+    struct sbuf body;
+    bool too_large;
+};
+
+const char *http_query(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+static bool matches(const struct http_route *route, const char *method, const char *path, bool *wrong_method)
+{
+    size_t n = strlen(route->path);
+    bool prefix = n && route->path[n - 1] == '*';
+    if (prefix ? strncmp(path, route->path, n - 1) != 0 : strcmp(path, route->path) != 0)
+        return false;
+    bool head = strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0;
+    if (head || strcmp(method, route->method) == 0)
+        return true;
+    *wrong_method = true;
+    return false;
+}
+
+static void plain(struct http_response *response, int status, const char *text)
+{
+    response->status = status;
+    sbuf_printf(&response->body, "%s\n", text);
+}
+
+static void dispatch(struct http_server *server, const struct http_request *request, struct http_response *response)
+{
+    bool wrong_method = false;
+    for (const struct http_route *route = server->routes; route->path; route++)
+        if (matches(route, request->method, request->path, &wrong_method)) {
+            route->handle(request, response);
+            return;
+        }
+    plain(response, wrong_method ? 405 : 404, wrong_method ? "method not allowed" : "not found");
+}
+
+static enum MHD_Result send_response(struct MHD_Connection *connection, struct http_response *r)
+{
+    sbuf_reserve(&r->body, 1); /* so that there is a place, for an empty body too */
+    struct MHD_Response *out = MHD_create_response_from_buffer(r->body.n, r->body.p, MHD_RESPMEM_MUST_COPY);
+    if (out == NULL)
+        return MHD_NO;
+    MHD_add_response_header(out, "Content-Type", r->content_type ? r->content_type : "text/plain; charset=utf-8");
+    MHD_add_response_header(out, "X-Content-Type-Options", "nosniff");
+    for (uint32_t i = 0; i < r->header_count; i++)
+        MHD_add_response_header(out, r->header_names[i], r->header_values[i]);
+    enum MHD_Result result = MHD_queue_response(connection, (unsigned)r->status, out);
+    MHD_destroy_response(out);
+    return result;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+                                  const char *upload, size_t *upload_size, void **state)
+{
+    struct http_server *server = cls;
+    struct exchange *exchange = *state;
+    (void)version;
+    run_on_net();
+    if (exchange == NULL) {
+        *state = mem_new(sizeof *exchange);
+        return MHD_YES;
+    }
+    if (*upload_size) {
+        exchange->too_large = exchange->too_large || exchange->body.n + *upload_size > HTTP_BODY_MAX;
+        if (!exchange->too_large)
+            sbuf_add(&exchange->body, upload, *upload_size);
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    struct http_response response = {.status = 200};
+    const struct http_request request = {
+        .method = method,
+        .path = url,
+        .body = sbuf_view(&exchange->body),
+        .connection = connection,
+        .arg = server->arg,
+    };
+    if (exchange->too_large)
+        plain(&response, 413, "the request is too large");
+    else
+        dispatch(server, &request, &response);
+    enum MHD_Result result = send_response(connection, &response);
+    sbuf_fini(&response.body);
+    return result;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode how)
+{
+    struct exchange *exchange = *state;
+    (void)cls, (void)connection, (void)how;
+    if (exchange)
+        sbuf_fini(&exchange->body);
+    mem_free(exchange);
+    *state = NULL;
+}
+
+/* ---- on the loop ---------------------------------------------------------------------------------------------------- */
+
+static void plan_timer(struct http_server *server)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+    if (MHD_get_timeout(server->daemon, &ms) == MHD_YES)
+        timer_set_in(&server->timer, (int64_t)ms * NS_PER_MS);
+    else
+        timer_cancel(&server->timer);
+}
+
+static void step(struct http_server *server)
+{
+    MHD_run(server->daemon);
+    plan_timer(server);
+}
+
+static void on_ready(struct watch *watch, unsigned events)
+{
+    (void)events;
+    step(CONTAINER_OF(watch, struct http_server, watch));
+}
+
+static void on_timer(struct timer *timer)
+{
+    step(CONTAINER_OF(timer, struct http_server, timer));
+}
+
+static void handle_start(struct msg *msg)
+{
+    struct http_server *server = CONTAINER_OF(msg, struct http_server, start);
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    struct err err;
+    CHECK(info != NULL && loop_watch_fd(server->loop, &server->watch, info->epoll_fd, OS_READABLE, &err));
+    step(server);
+}
+
+bool http_server_start(struct pool *pool, struct loop *loop, const char *address, const struct http_route *routes, void *arg,
+                       struct http_server **server, struct err *err)
+{
+    struct http_server *s = pool_new_struct(pool, struct http_server);
+    *s = (struct http_server){.loop = loop, .routes = routes, .arg = arg};
+    s->watch.ready = on_ready;
+    timer_init(&s->timer, on_timer);
+    msg_init(&s->start, handle_start);
+    if (!os_listen(address, &s->listener, s->address, sizeof s->address, err)) {
+        char holder[128];
+        os_port_holder(address, holder, sizeof holder);
+        if (holder[0])
+            err_hint(err, "The address %s is taken by %s.", address, holder);
+        return false;
+    }
+    s->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET,
+                                 os_fd(s->listener), MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
+                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+                                 MHD_OPTION_END);
+    if (s->daemon == NULL)
+        return err_set(err, ERR_FATAL, "could not serve HTTP on \"%s\"", address);
+    *server = s;
+    loop_post(loop, &s->start);
+    return true;
+}
+
+const char *http_server_address(const struct http_server *server)
+{
+    return server->address;
+}
+
+void http_server_stop(struct http_server *server)
+{
+    if (server && server->daemon)
+        MHD_stop_daemon(server->daemon); /* closes the listener's descriptor with it */
+}
