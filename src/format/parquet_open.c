@@ -58,7 +58,7 @@ static bool read_footer(struct parquet_file *file, struct str *footer, struct er
 
 static bool parse(struct parquet_file *file, struct err *err)
 {
-    struct str footer;
+    struct str footer = {0};
     TRY(read_footer(file, &footer, err));
     file->arena.limit = file->arena.bytes + (footer.n + 1024) * PQ_META_RATIO;
     struct rd r = rd_of(footer.p, footer.n);
