@@ -156,11 +156,11 @@ const char *str_nearest(struct str wanted, const char *const *names, size_t coun
     for (size_t i = 0; i < count; i++) {
         struct str name = str_of(names[i]);
         unsigned d = distance(wanted, name);
-        /* "retain" is three edits from "retention", but four letters in common at the front say enough */
+        /* "retain" is four edits from "retention", but three letters in common at the front say enough */
         size_t common = 0;
         while (common < wanted.n && common < name.n && lower(wanted.p[common]) == lower(name.p[common]))
             common++;
-        if (common >= 4 && d > 1)
+        if (common >= 3 && d > 1)
             d = (d + 1) / 2;
         if (d < best_distance) {
             best_distance = d;

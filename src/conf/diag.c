@@ -132,6 +132,23 @@ static struct conf_diag *next_diag(struct conf_diags *diags, enum conf_severity 
     return diag;
 }
 
+/* What stands behind an alias is read, and wrong, as often as the alias is used; it is said once. The slot stays what a caller may set a
+ * hint in. */
+static void forget_repeated(struct conf_diags *diags, const struct conf_diag *diag)
+{
+    if (diag != &diags->items[diags->count - 1] || diag->err.place.line == 0)
+        return;
+    for (const struct conf_diag *d = diags->items; d < diag; d++)
+        if (d->severity == diag->severity && d->file == diag->file &&
+            strcmp(d->err.text, diag->err.text) == 0 && d->err.place.line == diag->err.place.line &&
+            d->err.place.column == diag->err.place.column) {
+            diags->count--;
+            diags->errors -= diag->severity == CONF_ERROR;
+            diags->warnings -= diag->severity == CONF_WARNING;
+            return;
+        }
+}
+
 struct conf_diag *conf_diag(struct conf_diags *diags, enum conf_severity severity,
                             const struct conf_file *file, struct err_place place, const char *format, ...)
 {
@@ -142,6 +159,7 @@ struct conf_diag *conf_diag(struct conf_diags *diags, enum conf_severity severit
     va_end(args);
     diag->err.place = place;
     diag->file = file;
+    forget_repeated(diags, diag);
     return diag;
 }
 

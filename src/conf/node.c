@@ -169,8 +169,39 @@ static const struct complaint {
      "A mapping that begins with { ends with }."},
     {"expected <document start>", HERE, "the text goes on after its end", NULL},
     {"undefined tag handle", HERE, "unknown tag", "Quote a text that begins with !."},
-    {"directive", HERE, "directives (lines that begin with %) are not supported", NULL},
+    {"directive", AT_BEGIN, "directives (lines that begin with %) are not supported", NULL},
 };
+
+/* Whether nothing but one key stands before the colon in its line: then a text of the line above goes on here. */
+static bool is_first_colon(struct str text, size_t colon)
+{
+    size_t at = colon;
+    while (at > 0 && text.p[at - 1] != '\n' && text.p[at - 1] != ':')
+        at--;
+    return at > 0 && text.p[at - 1] == '\n';
+}
+
+/* Where the text of the last line before `at` that is not blank begins. */
+static size_t line_above(struct str text, size_t at)
+{
+    while (at > 0 && text.p[at - 1] != '\n')
+        at--;
+    while (at > 0 && (unsigned char)text.p[at - 1] <= ' ')
+        at--;
+    while (at > 0 && text.p[at - 1] != '\n')
+        at--;
+    while (at < text.n && text.p[at] == ' ')
+        at++;
+    return at;
+}
+
+static int width_of_line(struct str text, size_t at)
+{
+    size_t end = at;
+    while (end < text.n && text.p[end] != '\n' && text.p[end] != '\r')
+        end++;
+    return (int)utf8_length(text.p + at, end - at);
+}
 
 static void explain(struct composer *c)
 {
@@ -189,6 +220,13 @@ static void explain(struct composer *c)
             err_hint(&fail_at(c, at, 1, "a tab cannot indent")->err, "Use spaces.");
         else
             err_hint(&fail_at(c, at, 1, "a value cannot begin with \"%c\"", found)->err, "Quote the value.");
+        return;
+    }
+    if (strstr(problem, "mapping values are not allowed") && is_first_colon(text, here)) {
+        size_t line = line_above(text, here);
+        int width = width_of_line(text, line);
+        err_hint(&fail_at(c, c->base + line, width, "expected \":\" after this key")->err,
+                 "A key needs a colon and a space behind it.");
         return;
     }
     for (size_t i = 0; i < sizeof complaints / sizeof *complaints; i++) {

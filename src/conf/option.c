@@ -458,7 +458,7 @@ static void put_bound(const struct option *option, double value, char *out)
     }
 }
 
-static size_t put_range(const struct option *option, char *out, size_t size)
+size_t conf_put_range(const struct option *option, char *out, size_t size)
 {
     char low[CONF_UNIT_TEXT_MAX], high[CONF_UNIT_TEXT_MAX];
     bool text = option->type >= OPTION_TEXT && option->type != OPTION_LIST && option->type != OPTION_MAP;
@@ -480,7 +480,7 @@ const char *conf_describe(const struct option *option, char *out)
     size_t size = CONF_DESCRIPTION_MAX, n = 0;
     if (nouns[option->type])
         n += (size_t)snprintf(out + n, size - n, "%s", nouns[option->type]);
-    n += put_range(option, out + n, size - n);
+    n += conf_put_range(option, out + n, size - n);
     for (const struct option_choice *c = option->choices; c && c->name && n < size; c++) {
         bool last = c[1].name == NULL, first = n == 0;
         n += (size_t)snprintf(out + n, size - n, "%s%s", first ? "" : last ? " or " : ", ", c->name);
@@ -599,8 +599,10 @@ static bool read_struct(struct conf_reader *reader, const struct option *option,
         place = arena_zalloc(reader->arena, option->size);
         *(void **)out = place;
     }
-    if (option->type == OPTION_ONE_OF && node && node->kind == CONF_SCALAR && !node->is_null)
+    if (option->type == OPTION_ONE_OF && node && node->kind == CONF_SCALAR && !node->is_null) {
+        inner.short_form = key ? key->text.p : option->name;
         node = conf_long_form(reader->arena, node, option->short_key);
+    }
     conf_read_scope(reader, node, &inner, &place);
     return reader->diags->errors == errors;
 }
@@ -725,7 +727,10 @@ static bool read_map(struct conf_reader *reader, const struct option *option, co
 bool conf_read_value(struct conf_reader *reader, const struct option *option, const struct conf_node *key,
                      const struct conf_node *node, const struct conf_scope *scope, void *out)
 {
-    const char *name = key ? key->text.p : option->name ? option->name : "value";
+    const char *name = scope && scope->short_form ? scope->short_form
+                       : key                      ? key->text.p
+                       : option->name             ? option->name
+                                                  : "value";
     bool ok;
     if (types[option->type].read)
         return read_one(reader, option, name, node, out);

@@ -13,8 +13,10 @@ struct conf_scope {
     uint32_t table_count;
     const char *what;            /* `topic "users"`, "\"log\" of settings"; NULL: the whole file */
     const struct conf_node *key; /* of the mapping, or NULL: the place of what is missing in it */
-    bool lenient;                /* unknown keys are left alone: their table is not known */
-    bool quiet; /* say nothing of what is missing: the mapping itself is wrong, which was said */
+    const char *
+        short_form; /* the mapping stands for a scalar, which was the value of this key: the name for messages */
+    bool lenient; /* unknown keys are left alone: their table is not known */
+    bool quiet;   /* say nothing of what is missing: the mapping itself is wrong, which was said */
 };
 
 struct conf_reader {
@@ -39,6 +41,9 @@ const char *conf_describe(const struct option *option, char *out);
 
 /* The mapping {key: node} that a scalar stands for, at the scalar's place. */
 const struct conf_node *conf_long_form(struct arena *arena, const struct conf_node *node, const char *key);
+
+/* The range part of that, with a blank before it: " from 1 to 10000"; returns its length, 0 without a range. */
+size_t conf_put_range(const struct option *option, char *out, size_t size);
 
 /* Registers a node's text as a secret and hides it in the file. */
 void conf_hide_secret(struct conf_reader *reader, const struct conf_node *node);

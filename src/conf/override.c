@@ -146,8 +146,8 @@ static bool apply(struct override *o, struct conf_node **node)
         if (*here == NULL || (*here)->is_null)
             *here = new_node(o, CONF_MAP);
         if ((*here)->kind == CONF_SCALAR)
-            return refuse(o, "\"%.*s\" cannot be set: what it is to be a part of is a text, not a mapping",
-                          STR_ARG(o->path[at]));
+            return at ? refuse(o, "\"%.*s\" is a text, not a mapping", STR_ARG(o->path[at - 1]))
+                      : refuse(o, "the file is a text, not a mapping");
         struct conf_item *item = (*here)->kind == CONF_MAP ? step_into_map(o, here, &at)
                                                            : step_into_list(o, here, &at);
         if (item == NULL)

@@ -144,9 +144,11 @@ static void load_connection(struct loader *l, const struct conf_node *key, const
         node = conf_long_form(l->reader.arena, node, "url");
     const struct conf_kind_table *kind = kind_of_url(l, conf_get(node, "url"));
     const struct option *tables[] = {conf_connection_options, kind ? kind->options : NULL};
+    bool is_short = node != out->node;
     struct conf_scope scope = {
         .up = &l->root_scope, .tables = tables, .table_count = 2, .key = key, .lenient = kind == NULL};
     scope.what = arena_printf(l->reader.arena, "connection \"%s\"", out->name);
+    scope.short_form = is_short ? out->name : NULL;
     out->kind = kind;
     out->options = kind && kind->options ? arena_zalloc(l->reader.arena, kind->options_size) : NULL;
     void *values[] = {out, out->options};

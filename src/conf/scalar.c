@@ -121,8 +121,16 @@ uint32_t conf_raw_offset(const struct conf_node *node, size_t offset)
         if (white == 0 && next_byte(&raw) != (unsigned char)text.p[i])
             return node->offset;
     }
-    if (offset < text.n && !is_white(text.p[offset]))
-        return next_byte(&raw) == (unsigned char)text.p[offset] ? (uint32_t)raw.token : node->offset;
+    size_t blanks = 0; /* from here to a byte that is not white: their place is counted back from its */
+    while (offset + blanks < text.n && text.p[offset + blanks] == ' ')
+        blanks++;
+    struct raw ahead = raw;
+    if (offset + blanks < text.n && !is_white(text.p[offset + blanks])) {
+        if (next_byte(&ahead) != (unsigned char)text.p[offset + blanks])
+            return node->offset;
+        if (ahead.token >= blanks + raw.at)
+            return (uint32_t)(ahead.token - blanks);
+    }
     while (white > 0 && raw.at < raw.end && raw.p[raw.at] == ' ') {
         raw.at++;
         white--;
