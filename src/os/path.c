@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/str.h"
 #include "base/bytes.h"
+#include "base/str.h"
 #include "os/os.h"
 #include "os/os_private.h"
 

@@ -122,6 +122,30 @@ struct sim_handle {
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
+/* Bytes on their way. */
+struct sim_segment {
+    struct sim_segment *next;
+    int64_t due_ns; /* of sim->clock_ns: when they arrive */
+    size_t n, taken;
+    uint8_t data[]; /* data[n] */
+};
+
+/* A listener, or one end of a connection. Gone with the life. */
+struct sim_socket {
+    uint64_t id;
+    struct list all;               /* of sim->sockets */
+    char address[OS_NAME_MAX + 1]; /* its own, as "127.0.0.1:port" or "unix:path" */
+    char peer_address[OS_NAME_MAX + 1];
+    bool is_listener;
+    struct list backlog;     /* of a listener: ends that wait to be accepted; of such an end: its link */
+    struct sim_socket *peer; /* NULL = closed, or never there */
+    int64_t ready_ns;        /* when it is connected, or arrives at the listener */
+    int64_t end_ns;          /* when the end of the peer's bytes arrives; INT64_MAX = the peer lives */
+    int why;                 /* ECONNREFUSED, ECONNRESET: what each call says */
+    struct sim_segment *first, *last;
+    size_t waiting; /* bytes in segments */
+};
+
 struct sim_rng {
     uint64_t state;
 };

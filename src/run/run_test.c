@@ -1,6 +1,7 @@
 /* Loops, messages, timers, tasks. Each story is told once, and happens in real threads and in the simulator. */
 #include "run/run.h"
 
+#include <errno.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -540,6 +541,159 @@ TEST(an_idle_loop_uses_no_processor)
     sleep_for_a_while();
 }
 
+/* A server that sends back what it gets, and a client that sends BYTES and compares. */
+enum { BYTES = 300000 };
+static struct {
+    struct loop *server_loop, *client_loop;
+    struct watch listener, server, client;
+    int listener_file, server_file, client_file;
+    char held[4096];
+    size_t held_count, held_sent; /* server */
+    size_t sent, received;        /* client */
+    struct msg ask;
+    char address[64];
+} echo;
+
+static uint8_t byte_at(size_t i)
+{
+    return (uint8_t)(i * 31 + i / 251);
+}
+
+static void on_server(struct watch *w, unsigned events)
+{
+    struct err why;
+    size_t n = 0;
+    EXPECT(run_is(ROLE_NET));
+    if (echo.held_sent == echo.held_count) {
+        echo.held_sent = echo.held_count = 0;
+        if (!os_recv(echo.server_file, echo.held, sizeof echo.held, &echo.held_count, &why)) {
+            EXPECT_EQ_INT(why.code, EAGAIN);
+            return;
+        }
+        if (echo.held_count == 0) { /* the client is done */
+            EXPECT(loop_watch(echo.server_loop, w, echo.server_file, 0, &err));
+            EXPECT(loop_watch(echo.server_loop, &echo.listener, echo.listener_file, 0, &err));
+            os_close(echo.server_file);
+            os_close(echo.listener_file);
+            loop_stop(echo.server_loop);
+            return;
+        }
+    }
+    if (!os_send(echo.server_file, echo.held + echo.held_sent, echo.held_count - echo.held_sent, &n, &why))
+        EXPECT_EQ_INT(why.code, EAGAIN);
+    echo.held_sent += n;
+    unsigned interest = echo.held_sent < echo.held_count ? OS_WRITABLE : OS_READABLE;
+    EXPECT(loop_watch(echo.server_loop, w, echo.server_file, interest, &err));
+}
+
+static void on_listener(struct watch *w, unsigned events)
+{
+    char peer[64];
+    EXPECT(events & OS_READABLE);
+    EXPECT(os_accept(echo.listener_file, &echo.server_file, peer, sizeof peer, &err));
+    EXPECT(!os_accept(echo.listener_file, &(int){0}, peer, sizeof peer, &err) && err.code == EAGAIN);
+    echo.server.ready = on_server;
+    EXPECT(loop_watch(echo.server_loop, &echo.server, echo.server_file, OS_READABLE, &err));
+}
+
+static void client_sends(void)
+{
+    uint8_t bytes[5000];
+    struct err why;
+    size_t n = BYTES - echo.sent < sizeof bytes ? BYTES - echo.sent : sizeof bytes;
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = byte_at(echo.sent + i);
+    if (n > 0 && !os_send(echo.client_file, bytes, n, &n, &why)) {
+        EXPECT_EQ_INT(why.code, EAGAIN);
+        n = 0;
+    }
+    echo.sent += n;
+}
+
+static void client_receives(void)
+{
+    uint8_t bytes[5000];
+    struct err why;
+    size_t n;
+    if (!os_recv(echo.client_file, bytes, sizeof bytes, &n, &why)) {
+        EXPECT_EQ_INT(why.code, EAGAIN);
+        return;
+    }
+    EXPECT(n > 0);
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] != byte_at(echo.received + i)) {
+            EXPECT(!"the byte that was sent");
+            break;
+        }
+    echo.received += n;
+}
+
+static void on_client(struct watch *w, unsigned events)
+{
+    if (events & OS_WRITABLE)
+        client_sends();
+    if (events & OS_READABLE)
+        client_receives();
+    unsigned interest = echo.sent < BYTES ? OS_READABLE | OS_WRITABLE : OS_READABLE;
+    if (echo.received == BYTES || test_is_bad)
+        interest = 0;
+    EXPECT(loop_watch(echo.client_loop, w, echo.client_file, interest, &err));
+    if (interest == 0) {
+        os_close(echo.client_file);
+        loop_stop(echo.client_loop);
+    }
+}
+
+static void on_ask(struct msg *msg)
+{
+    EXPECT(os_connect(echo.address, &echo.client_file, &err));
+    echo.client.ready = on_client;
+    EXPECT(loop_watch(echo.client_loop, &echo.client, echo.client_file, OS_WRITABLE, &err));
+}
+
+static void on_serve(struct msg *msg)
+{
+    EXPECT(os_listen("127.0.0.1:0", &echo.listener_file, echo.address, sizeof echo.address, &err));
+    EXPECT(!os_listen(echo.address, &(int){0}, NULL, 0, &err) && err.code == EADDRINUSE);
+    echo.listener.ready = on_listener;
+    EXPECT(loop_watch(echo.server_loop, &echo.listener, echo.listener_file, OS_READABLE, &err));
+    msg_init(&echo.ask, on_ask);
+    loop_post(echo.client_loop, &echo.ask);
+}
+
+static void talk_over_sockets(void)
+{
+    struct msg serve;
+    memset(&echo, 0, sizeof echo);
+    echo.client_loop = start_main();
+    echo.server_loop = new_loop(ROLE_NET, "net");
+    EXPECT(loop_start(echo.server_loop, &err));
+    msg_init(&serve, on_serve);
+    loop_post(echo.server_loop, &serve);
+    loop_run(echo.client_loop);
+    loop_join(echo.server_loop);
+    EXPECT(echo.sent == BYTES && echo.received == BYTES);
+    int file;
+    if (os_connect(echo.address, &file, &err)) { /* nobody is there now: refused, at once or later */
+        struct os_poller *poller;
+        struct os_event event;
+        size_t n;
+        EXPECT(os_poller_new(&poller, &err) && os_poller_watch(poller, file, OS_WRITABLE, &file, &err));
+        EXPECT(os_poller_wait(poller, &event, 1, 10 * NS_PER_S) == 1 && event.ready & OS_HANGUP);
+        EXPECT(!os_send(file, "x", 1, &n, &err));
+        os_poller_free(poller);
+        os_close(file);
+    }
+    EXPECT_EQ_INT(err.code, ECONNREFUSED);
+    loop_free(echo.client_loop);
+    loop_free(echo.server_loop);
+}
+
+TEST(loops_talk_over_sockets)
+{
+    both(talk_over_sockets);
+}
+
 static void take_and_release(void)
 {
     struct lock *lock = lock_new();
@@ -573,6 +727,7 @@ int main(void)
     RUN(wake_ups_are_merged_and_none_is_lost);
     RUN(the_seed_chooses_the_order_of_steps);
     RUN(a_loop_watches_descriptors);
+    RUN(loops_talk_over_sockets);
     RUN(an_idle_loop_uses_no_processor);
     RUN(locks_and_counters);
     return test_end();
