@@ -304,6 +304,13 @@ static const struct type *collate(struct reader *r, const struct type *type, str
     return t;
 }
 
+/* Letters, digits and underscores: nothing else is the name of a collation. */
+static bool is_collation(const char *name)
+{
+    return name[0] != '\0' &&
+           name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
+}
+
 static void read_collations(struct reader *r, struct str json, struct field *field)
 {
     struct cursor c = cursor_of(json);
@@ -327,7 +334,9 @@ static void read_collations(struct reader *r, struct str json, struct field *fie
             (path[n] != '\0' && path[n] != '.'))
             continue;
         const char *point = strchr(name, '.'); /* of provider.COLLATION */
-        field->type = collate(r, field->type, str_of(path + n), point ? point + 1 : name);
+        const char *collation = point ? point + 1 : name;
+        if (is_collation(collation))
+            field->type = collate(r, field->type, str_of(path + n), collation);
     } while (mark(&c, ','));
 }
 

@@ -311,6 +311,11 @@ static bool parse_string(struct parser *p, struct str word, const struct type **
     if (!accept_keyword(p, "collate"))
         return true;
     const char *collation;
+    if (p->token.kind != TOKEN_WORD)
+        return fail_at_token(p, "the name of a collation");
+    for (size_t i = 0; i < p->token.text.n; i++)
+        if (p->token.text.p[i] & 0x80)
+            return fail_at_token(p, "the name of a collation");
     TRY(parse_name(p, &collation));
     if (str_eq_nocase(str_of(collation), STR("UTF8_BINARY")))
         return true;
