@@ -295,6 +295,20 @@ void http_call_fini(struct http_call *call)
     sbuf_fini(&call->answer);
 }
 
+void http_resolve(struct sbuf *out, const char *base, struct str link)
+{
+    CURLU *url = curl_url();
+    struct arena arena = {0};
+    char *text = NULL;
+    if (curl_url_set(url, CURLUPART_URL, base, 0) == CURLUE_OK &&
+        curl_url_set(url, CURLUPART_URL, str_dup(&arena, link), 0) == CURLUE_OK &&
+        curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK)
+        sbuf_cstr(out, text);
+    curl_free(text);
+    curl_url_cleanup(url);
+    arena_fini(&arena);
+}
+
 void http_encode(struct sbuf *out, struct str text)
 {
     for (size_t i = 0; i < text.n; i++) {

@@ -49,6 +49,8 @@ void http_send(struct http_client *client, struct http_call *call);
 void http_cancel(struct http_call *call);
 /* Drops the answer's memory. */
 void http_call_fini(struct http_call *call);
+/* A link as it stands in an answer of the URL `base`, made absolute; appended. Nothing where it is no link. */
+void http_resolve(struct sbuf *out, const char *base, struct str link);
 /* text percent-encoded for a query, appended. */
 void http_encode(struct sbuf *out, struct str text);
 

@@ -15,7 +15,7 @@
 enum {
     SOURCE_POSITION_MAX = 64 * 1024, /* bytes of a stored position */
     SOURCE_PART_MAX = 256,           /* bytes of a part's name */
-    SOURCE_ROWS_MAX = 65536,         /* rows of one poll */
+    SOURCE_ROWS_MAX = 1 << 20,       /* rows of one poll */
     SOURCE_BYTES_MAX = 4 << 20,      /* bytes of one poll that a source aims at; one larger record may exceed it */
 };
 

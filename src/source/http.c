@@ -1,0 +1,648 @@
+/* HTTP: rows from an API's answers.
+ *
+ * What can be replayed is exactly once. The position is stored with the rows, as a small JSON object:
+ *
+ *     cursor   {"cursor": "1234"}              the value of `field` in the last row taken; asked for as ?param=1234
+ *     page     {"page": 3, "seen": 12}         rows 0 … 11 of page 3 are taken; the next page counts once it has a row
+ *     next     {"url": "…", "seen": 12}        the same along the links of the answers
+ *     none     {"answers": 7}                  each whole answer once, or not at all
+ *
+ * An answer counts when it is whole and says what was asked for: status 200 to 299, JSON, no "error" in the place of rows, the rows where
+ * `rows` says. Everything else is a failure: reported, and tried again with growing pauses, or when the server says. An API without a position that
+ * answers with no row at all has failed too: such outages come with status 200. */
+#include <stdio.h>
+
+#include "base/utf8.h"
+#include "format/json.h"
+#include "format/json_tree.h"
+#include "http/client.h"
+#include "source/source.h"
+
+enum {
+    BACKOFF_MIN_MS = 500,
+    BACKOFF_MAX_MS = 60000,
+    ONCE_TRIES = 5, /* of `run`, unless `retries` says otherwise */
+};
+
+struct http_basic {
+    const char *user, *password;
+};
+struct http_auth {
+    struct http_basic *basic;
+    const char *bearer;
+};
+struct http_cursor {
+    const char *field, *param, *start;
+};
+struct http_page {
+    const char *param;
+    int64_t from;
+};
+struct http_options {
+    const char *url, *method, *rows, *body;
+    struct conf_map query, headers;
+    struct http_auth *auth;
+    int64_t every_ms, timeout_ms;
+    uint64_t retries;
+    uint64_t limit;
+    struct http_cursor *cursor;
+    struct http_page *page;
+    const char *next;
+};
+
+enum http_way { WAY_ANSWERS, WAY_CURSOR, WAY_PAGES, WAY_LINKS };
+
+struct http_source {
+    struct source *source;
+    enum http_way way;
+    struct http_client *client;
+    struct http_call call;
+    struct sbuf url;
+    const char *base;            /* the URL without our parameters */
+    struct timer timer;
+    bool in_flight, answered;    /* a call is out; one came back and was not looked at */
+    bool due;                    /* the next call may go out */
+    bool finished;               /* `run`: nothing more to ask */
+    uint32_t tries;              /* failures in a row */
+
+    /* position: durable or handed out */
+    struct sbuf cursor;
+    int64_t page;
+    struct sbuf link;            /* "" = the first */
+    uint64_t seen, answers;
+    bool looking_ahead;          /* this call asks for the page or link after the one that is taken */
+    struct sbuf ahead;           /* the link it asks for */
+
+    struct str *rows;
+    size_t row_capacity;
+    struct sbuf position;
+};
+
+/* ---- the request --------------------------------------------------------------------------------------------------- */
+
+static void add_param(struct http_source *h, const char *name, struct str value)
+{
+    sbuf_char(&h->url, str_find(sbuf_view(&h->url), STR("?"), 0) == SIZE_MAX ? '?' : '&');
+    http_encode(&h->url, str_of(name));
+    sbuf_char(&h->url, '=');
+    http_encode(&h->url, value);
+}
+
+static void make_url(struct http_source *h)
+{
+    const struct http_options *o = h->source->options;
+    char number[32];
+    const struct sbuf *link = h->looking_ahead ? &h->ahead : &h->link;
+    sbuf_clear(&h->url);
+    if (h->way == WAY_LINKS && link->n) {
+        sbuf_str(&h->url, sbuf_view(link));
+        return;
+    }
+    sbuf_cstr(&h->url, h->base);
+    for (uint32_t i = 0; i < o->query.count; i++)
+        add_param(h, o->query.keys[i], str_of(((const char **)o->query.items)[i]));
+    if (h->way == WAY_CURSOR && h->cursor.n)
+        add_param(h, o->cursor->param, sbuf_view(&h->cursor));
+    if (h->way == WAY_PAGES) {
+        int n = snprintf(number, sizeof number, "%lld", (long long)(h->page + h->looking_ahead));
+        add_param(h, o->page->param, str_n(number, (size_t)n));
+    }
+}
+
+static void on_done(struct http_call *call)
+{
+    struct http_source *h = call->arg;
+    h->in_flight = false;
+    h->answered = true;
+    task_wake(h->source->task);
+}
+
+/* Links of an answer may lead to another host: it gets no credentials of ours. */
+static bool is_foreign(struct http_source *h)
+{
+    struct conf_url ours, theirs;
+    struct arena arena = {0};
+    bool same = conf_url_parse(&arena, h->base, &ours, NULL) && conf_url_parse(&arena, h->url.p, &theirs, NULL) && ours.host &&
+                theirs.host && strcmp(ours.scheme, theirs.scheme) == 0 && strcmp(ours.host, theirs.host) == 0 && ours.port == theirs.port;
+    arena_fini(&arena);
+    return !same;
+}
+
+static void ask(struct http_source *h)
+{
+    const struct http_options *o = h->source->options;
+    make_url(h);
+    bool ours = !is_foreign(h);
+    h->call.method = o->method && strcmp(o->method, "GET") != 0 ? o->method : NULL;
+    h->call.url = h->url.p;
+    h->call.header_count = 0;
+    for (uint32_t i = 0; ours && i < o->headers.count && i < HTTP_HEADERS_MAX; i++)
+        h->call.headers[h->call.header_count++] =
+            pool_printf(h->source->pool, "%s: %s", o->headers.keys[i], ((const char **)o->headers.items)[i]);
+    h->call.user = ours && o->auth && o->auth->basic ? o->auth->basic->user : NULL;
+    h->call.password = ours && o->auth && o->auth->basic ? o->auth->basic->password : NULL;
+    h->call.bearer = ours && o->auth ? o->auth->bearer : NULL;
+    h->call.body = o->body ? str_of(o->body) : (struct str){0};
+    h->call.timeout_ms = o->timeout_ms;
+    h->call.answer_max = o->limit;
+    h->call.done = on_done;
+    h->call.arg = h;
+    h->in_flight = true;
+    h->due = false;
+    h->source->health.last_try = os_wall();
+    http_send(h->client, &h->call);
+}
+
+static void wait_ms(struct http_source *h, int64_t ms)
+{
+    h->source->health.next_try = (struct wall_time){os_wall().us + ms * US_PER_MS};
+    timer_set_in(&h->timer, ms * NS_PER_MS);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct http_source *h = CONTAINER_OF(timer, struct http_source, timer);
+    h->due = true;
+    h->source->health.note[0] = '\0';
+    task_wake(h->source->task);
+}
+
+/* ---- the answer ------------------------------------------------------------------------------------------------------ */
+
+/* Pauses grow by two from half a second, with up to a quarter of jitter; the server's own word counts more. */
+static void back_off(struct http_source *h)
+{
+    uint32_t jitter;
+    int64_t ms = BACKOFF_MIN_MS;
+    for (uint32_t i = 1; i < h->tries && ms < BACKOFF_MAX_MS; i++)
+        ms *= 2;
+    if (ms > BACKOFF_MAX_MS)
+        ms = BACKOFF_MAX_MS;
+    os_random(&jitter, sizeof jitter);
+    ms += (int64_t)(jitter % (uint32_t)(ms / 4 + 1));
+    if (h->call.retry_after_ms >= 0) {
+        ms = h->call.retry_after_ms > ms ? h->call.retry_after_ms : ms;
+        snprintf(h->source->health.note, sizeof h->source->health.note, "waiting %lld s, as the server asked (%d)", (long long)(ms + 999) / 1000,
+                 h->call.status);
+    }
+    wait_ms(h, ms);
+}
+
+static enum source_status failed(struct http_source *h, struct err *err)
+{
+    const struct http_options *o = h->source->options;
+    uint64_t tries = o->retries ? o->retries + 1 : ONCE_TRIES;
+    h->looking_ahead = false;
+    h->tries++;
+    if (h->source->once && h->tries >= tries) {
+        err->class = ERR_FATAL;
+        return SOURCE_FAILED;
+    }
+    if (err->class != ERR_FATAL)
+        err->class = ERR_RETRY;
+    back_off(h);
+    return SOURCE_FAILED;
+}
+
+/* The first value under a path of the answer, raw; false: there is none, or the answer is no JSON. */
+static bool find_value(struct str answer, const char *path, struct str *value)
+{
+    struct json_split split;
+    struct err err;
+    json_split_init(&split, str_of(path), JSON_RECORD_MAX);
+    return json_split_next(&split, answer, true, value, &err) == JSON_SPLIT_RECORD;
+}
+
+static bool bad_status(struct http_source *h, struct err *err)
+{
+    struct str text = str_trim(sbuf_view(&h->call.answer));
+    if (text.n > 120)
+        text.n = utf8_offset(text.p, text.n < 600 ? text.n : 600, 120);
+    return err_set(err, ERR_RETRY, "the server answered with status %d%s%.*s", h->call.status, text.n ? ": " : "", STR_ARG(text));
+}
+
+static bool add_row(struct http_source *h, size_t *count, struct str row, struct err *err)
+{
+    struct str inner = row.n >= 2 && row.p[0] == '{' ? str_trim(str_n(row.p + 1, row.n - 2)) : row;
+    if (inner.n == 0) { /* {}: what an API gives for fields that it does not know */
+        h->source->health.bad++;
+        return true;
+    }
+    if (*count == SOURCE_ROWS_MAX)
+        return err_set(err, ERR_RETRY, "the answer holds more than %d rows", SOURCE_ROWS_MAX) || err_hint(err, "Ask for less at once.");
+    h->rows = mem_grow(h->rows, &h->row_capacity, *count + 1, sizeof *h->rows);
+    h->rows[(*count)++] = row;
+    return true;
+}
+
+/* All rows of the answer into h->rows. total counts empty ones too. */
+static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, struct err *err)
+{
+    const struct http_options *o = h->source->options;
+    struct str answer = sbuf_view(&h->call.answer), row, message;
+    struct json_split split;
+    *count = 0;
+    *total = 0;
+    json_split_init(&split, str_of(o->rows ? o->rows : ""), JSON_RECORD_MAX);
+    for (;;) {
+        enum json_split_result result = json_split_next(&split, answer, true, &row, err);
+        if (result == JSON_SPLIT_BAD) {
+            err_context(err, "the answer is no whole JSON document%s%s", h->call.content_type[0] ? ", but " : "", h->call.content_type);
+            return false;
+        }
+        if (result != JSON_SPLIT_RECORD)
+            break;
+        ++*total;
+        TRY(add_row(h, count, row, err));
+    }
+    if (*total > 0 || split.found)
+        return true;
+    if (find_value(answer, "error", &message)) {
+        message.n = message.n > 200 ? 200 : message.n;
+        return err_set(err, ERR_RETRY, "the server says: %.*s", STR_ARG(message));
+    }
+    if (o->rows && !split.found)
+        return err_set(err, ERR_RETRY, "the answer has nothing at \"%s\"", o->rows) ||
+               err_hint(err, "`rows` says where in the answer the rows are.");
+    return true;
+}
+
+static void write_position(struct http_source *h)
+{
+    struct sbuf *p = &h->position;
+    sbuf_clear(p);
+    switch (h->way) {
+    case WAY_ANSWERS:
+        sbuf_printf(p, "{\"answers\":%llu}", (unsigned long long)h->answers);
+        break;
+    case WAY_CURSOR:
+        sbuf_cstr(p, "{\"cursor\":");
+        sbuf_json(p, sbuf_view(&h->cursor));
+        sbuf_char(p, '}');
+        break;
+    case WAY_PAGES:
+        sbuf_printf(p, "{\"page\":%lld,\"seen\":%llu}", (long long)h->page, (unsigned long long)h->seen);
+        break;
+    case WAY_LINKS:
+        sbuf_cstr(p, "{\"url\":");
+        sbuf_json(p, sbuf_view(&h->link));
+        sbuf_printf(p, ",\"seen\":%llu}", (unsigned long long)h->seen);
+        break;
+    }
+}
+
+static enum source_status give(struct http_source *h, const struct str *rows, size_t count, struct source_rows *out)
+{
+    write_position(h);
+    *out = (struct source_rows){.values = rows, .count = (uint32_t)count, .position = sbuf_view(&h->position)};
+    return SOURCE_ROWS;
+}
+
+/* The round is over: the next after `every`, or in `run` never. */
+static enum source_status rest(struct http_source *h)
+{
+    const struct http_options *o = h->source->options;
+    h->looking_ahead = false;
+    if (h->source->once) {
+        h->finished = true;
+        return SOURCE_END;
+    }
+    wait_ms(h, o->every_ms);
+    return SOURCE_IDLE;
+}
+
+/* The cursor moves to the last row that has one. */
+static bool move_cursor(struct http_source *h, size_t count, struct err *err)
+{
+    const struct http_options *o = h->source->options;
+    struct arena arena = {0};
+    const struct json_node *row;
+    struct str value;
+    bool ok = json_parse(&arena, h->rows[count - 1], &row, err);
+    if (ok && !json_text(row, o->cursor->field, &value))
+        ok = err_set(err, ERR_RETRY, "a row has no value at \"%s\", which is to be the cursor", o->cursor->field);
+    if (ok) {
+        sbuf_clear(&h->cursor);
+        sbuf_str(&h->cursor, value);
+    }
+    arena_fini(&arena);
+    return ok;
+}
+
+static enum source_status take_answer_whole(struct http_source *h, size_t count, struct source_rows *out, struct err *err)
+{
+    if (count == 0) {
+        err_set(err, ERR_RETRY, "the answer (status %d) holds no row", h->call.status);
+        return failed(h, err);
+    }
+    h->tries = 0;
+    h->answers++;
+    if (h->source->once)
+        h->finished = true;
+    else
+        wait_ms(h, ((const struct http_options *)h->source->options)->every_ms);
+    return give(h, h->rows, count, out);
+}
+
+static enum source_status take_after_cursor(struct http_source *h, size_t count, struct source_rows *out, struct err *err)
+{
+    h->tries = 0;
+    if (count == 0)
+        return rest(h);
+    if (!move_cursor(h, count, err))
+        return failed(h, err);
+    h->due = true; /* there may be more at once */
+    return give(h, h->rows, count, out);
+}
+
+/* The next link of the answer as an absolute URL in h->ahead; empty when there is none. */
+static bool find_link(struct http_source *h)
+{
+    const struct http_options *o = h->source->options;
+    struct str raw;
+    struct arena arena = {0};
+    const struct json_node *node;
+    sbuf_clear(&h->ahead);
+    if (find_value(sbuf_view(&h->call.answer), o->next, &raw) && json_parse(&arena, raw, &node, NULL) && node->kind == JSON_STRING &&
+        node->text.n > 0)
+        http_resolve(&h->ahead, h->url.p, node->text);
+    arena_fini(&arena);
+    return h->ahead.n > 0;
+}
+
+/* Pages and links: first what is new on the one we are on, then a look at the one after it. */
+static enum source_status take_step(struct http_source *h, size_t count, uint64_t total, struct source_rows *out)
+{
+    h->tries = 0;
+    if (h->looking_ahead && count == 0)
+        return rest(h);
+    if (h->looking_ahead) {
+        h->page++;
+        sbuf_clear(&h->link);
+        sbuf_str(&h->link, sbuf_view(&h->ahead));
+        h->seen = 0;
+    }
+    size_t first = h->seen < count ? (size_t)h->seen : count;
+    h->seen = total;
+    bool has_next = h->way == WAY_PAGES ? total > 0 : find_link(h);
+    h->looking_ahead = has_next;
+    h->due = has_next;
+    if (count > first) {
+        if (!has_next && h->source->once)
+            h->finished = true;
+        else if (!has_next)
+            wait_ms(h, ((const struct http_options *)h->source->options)->every_ms);
+        return give(h, h->rows + first, count - first, out);
+    }
+    if (!has_next)
+        return rest(h);
+    ask(h);
+    return SOURCE_IDLE;
+}
+
+static enum source_status take_answer(struct http_source *h, struct source_rows *out, struct err *err)
+{
+    size_t count;
+    uint64_t total;
+    h->answered = false;
+    if (!h->call.ok) {
+        *err = h->call.err;
+        return failed(h, err);
+    }
+    if (h->call.status < 200 || h->call.status > 299) {
+        bad_status(h, err);
+        return failed(h, err);
+    }
+    if (!split_rows(h, &count, &total, err))
+        return failed(h, err);
+    switch (h->way) {
+    case WAY_ANSWERS:
+        return take_answer_whole(h, count, out, err);
+    case WAY_CURSOR:
+        return take_after_cursor(h, count, out, err);
+    case WAY_PAGES:
+    case WAY_LINKS:
+        return take_step(h, count, total, out);
+    }
+    UNREACHABLE("way");
+}
+
+/* ---- the slots ---------------------------------------------------------------------------------------------------------- */
+
+static void load_position(struct http_source *h, struct str text)
+{
+    struct arena arena = {0};
+    const struct json_node *node;
+    struct str value;
+    if (json_parse(&arena, text, &node, NULL)) {
+        if (json_str(node, "cursor", &value))
+            sbuf_str(&h->cursor, value);
+        if (json_str(node, "url", &value))
+            sbuf_str(&h->link, value);
+        json_i64(node, "page", &h->page);
+        json_u64(node, "seen", &h->seen);
+        json_u64(node, "answers", &h->answers);
+    }
+    arena_fini(&arena);
+}
+
+static bool http_open(struct source *source, const struct source_position *positions, uint32_t count, struct err *err)
+{
+    const struct http_options *o = source->options;
+    struct http_source *h = pool_new_struct(source->pool, struct http_source);
+    source->state = h;
+    h->source = source;
+    timer_init(&h->timer, on_timer);
+    uint32_t ways = (o->cursor != NULL) + (o->page != NULL) + (o->next != NULL);
+    if (ways > 1)
+        return err_set(err, ERR_CONFIG, "`cursor`, `page` and `next` exclude each other");
+    h->way = o->cursor ? WAY_CURSOR : o->page ? WAY_PAGES : o->next ? WAY_LINKS : WAY_ANSWERS;
+    source->replayable = h->way != WAY_ANSWERS;
+    h->base = o->url;
+    if (strncmp(o->url, "builtin:", 8) == 0) {
+        if (source->builtin_url == NULL)
+            return err_set(err, ERR_FATAL, "\"%s\" is not served here", o->url);
+        h->base = pool_printf(source->pool, "%s/api/1.4/", source->builtin_url);
+    }
+    if (o->page)
+        h->page = o->page->from;
+    if (o->cursor && o->cursor->start)
+        sbuf_cstr(&h->cursor, o->cursor->start);
+    if (count) {
+        sbuf_clear(&h->cursor);
+        load_position(h, positions[0].value);
+    }
+    h->due = true;
+    return http_client_new(source->pool, &h->client, err);
+}
+
+static enum source_status http_poll(struct source *source, struct source_rows *rows, struct err *err)
+{
+    struct http_source *h = source->state;
+    if (h->answered)
+        return take_answer(h, rows, err);
+    if (h->finished)
+        return SOURCE_END;
+    if (h->due && !h->in_flight)
+        ask(h);
+    return SOURCE_IDLE;
+}
+
+static void http_close(struct source *source)
+{
+    struct http_source *h = source->state;
+    timer_cancel(&h->timer);
+    http_call_fini(&h->call);
+    sbuf_fini(&h->url);
+    sbuf_fini(&h->cursor);
+    sbuf_fini(&h->link);
+    sbuf_fini(&h->ahead);
+    sbuf_fini(&h->position);
+    mem_free(h->rows);
+}
+
+static const struct option text_option = {.name = "value", .type = OPTION_TEXT, .help = "A text."};
+static const struct option basic_options[] = {
+    {.name = "user", .type = OPTION_TEXT, .offset = OPTION_AT(struct http_basic, user), .flags = OPTION_REQUIRED, .help = "The user's name."},
+    {.name = "password",
+     .type = OPTION_TEXT,
+     .offset = OPTION_AT(struct http_basic, password),
+     .flags = OPTION_REQUIRED | OPTION_SECRET,
+     .help = "The password; best taken from the environment: ${PASSWORD}."},
+    {0},
+};
+static const struct option auth_options[] = {
+    {.name = "basic",
+     .type = OPTION_STRUCT,
+     .offset = OPTION_AT(struct http_auth, basic),
+     .flags = OPTION_OPTIONAL,
+     .table = basic_options,
+     .size = sizeof(struct http_basic),
+     .help = "Basic authentication."},
+    {.name = "bearer",
+     .type = OPTION_TEXT,
+     .offset = OPTION_AT(struct http_auth, bearer),
+     .flags = OPTION_SECRET,
+     .help = "A bearer token; best taken from the environment: ${TOKEN}."},
+    {0},
+};
+static const struct option cursor_options[] = {
+    {.name = "field",
+     .type = OPTION_TEXT,
+     .offset = OPTION_AT(struct http_cursor, field),
+     .flags = OPTION_REQUIRED | OPTION_NOT_EMPTY,
+     .help = "The field of a row that grows: `seq`, `meta.id`."},
+    {.name = "param",
+     .type = OPTION_TEXT,
+     .offset = OPTION_AT(struct http_cursor, param),
+     .flags = OPTION_REQUIRED | OPTION_NOT_EMPTY,
+     .help = "The query parameter that asks for rows after it."},
+    {.name = "start", .type = OPTION_TEXT, .offset = OPTION_AT(struct http_cursor, start), .help = "Its value in the very first request."},
+    {0},
+};
+static const struct option page_options[] = {
+    {.name = "param",
+     .type = OPTION_TEXT,
+     .offset = OPTION_AT(struct http_page, param),
+     .default_text = "page",
+     .flags = OPTION_NOT_EMPTY,
+     .help = "The query parameter that holds the page's number."},
+    {.name = "from", .type = OPTION_I64, .offset = OPTION_AT(struct http_page, from), .default_text = "1", .help = "The first page."},
+    {0},
+};
+
+static const struct option options[] = {
+    {.name = "url",
+     .type = OPTION_URL,
+     .offset = OPTION_AT(struct http_options, url),
+     .flags = OPTION_REQUIRED,
+     .help = "http:// or https://, or `builtin:randomuser`, a stand-in of the randomuser.me API that the program serves itself."},
+    {.name = "method", .type = OPTION_TEXT, .offset = OPTION_AT(struct http_options, method), .default_text = "GET", .help = "The request's method."},
+    {.name = "query",
+     .type = OPTION_MAP,
+     .offset = OPTION_AT(struct http_options, query),
+     .of = &text_option,
+     .keys = OPTION_TEXT,
+     .help = "Query parameters.",
+     .example = "{ results: 50 }"},
+    {.name = "headers",
+     .type = OPTION_MAP,
+     .offset = OPTION_AT(struct http_options, headers),
+     .flags = OPTION_SECRET,
+     .of = &text_option,
+     .keys = OPTION_TEXT,
+     .help = "Request headers."},
+    {.name = "auth",
+     .type = OPTION_STRUCT,
+     .offset = OPTION_AT(struct http_options, auth),
+     .flags = OPTION_OPTIONAL,
+     .table = auth_options,
+     .size = sizeof(struct http_auth),
+     .help = "Who we are: `basic` or `bearer`."},
+    {.name = "body", .type = OPTION_TEXT, .offset = OPTION_AT(struct http_options, body), .help = "The request's body; makes it a POST."},
+    {.name = "rows",
+     .type = OPTION_TEXT,
+     .offset = OPTION_AT(struct http_options, rows),
+     .help = "Where in the answer the rows are, `results` or `data.items`; without it, the answer itself."},
+    {.name = "every",
+     .type = OPTION_DURATION,
+     .offset = OPTION_AT(struct http_options, every_ms),
+     .default_text = "10s",
+     .min = 10,
+     .max = 1e12,
+     .help = "The pause after an answer that held all there is."},
+    {.name = "timeout",
+     .type = OPTION_DURATION,
+     .offset = OPTION_AT(struct http_options, timeout_ms),
+     .default_text = "30s",
+     .min = 10,
+     .max = 3600000,
+     .help = "How long one request may take in all."},
+    {.name = "retries",
+     .type = OPTION_U64,
+     .offset = OPTION_AT(struct http_options, retries),
+     .default_text = "4",
+     .unit = "tries",
+     .max = 1000,
+     .help = "In `run`: after so many further tries the source has failed. `up` never gives up."},
+    {.name = "limit",
+     .type = OPTION_SIZE,
+     .offset = OPTION_AT(struct http_options, limit),
+     .default_text = "32MiB",
+     .min = 1024,
+     .max = 48 * 1024 * 1024,
+     .help = "A longer answer is refused, not half read."},
+    {.name = "cursor",
+     .type = OPTION_STRUCT,
+     .offset = OPTION_AT(struct http_options, cursor),
+     .flags = OPTION_OPTIONAL,
+     .table = cursor_options,
+     .size = sizeof(struct http_cursor),
+     .help = "The API gives rows after a value: exactly once.",
+     .example = "{ field: seq, param: after }"},
+    {.name = "page",
+     .type = OPTION_STRUCT,
+     .offset = OPTION_AT(struct http_options, page),
+     .flags = OPTION_OPTIONAL,
+     .table = page_options,
+     .size = sizeof(struct http_page),
+     .help = "The API gives numbered pages to which rows are only added: exactly once.",
+     .example = "{ param: page, from: 1 }"},
+    {.name = "next",
+     .type = OPTION_TEXT,
+     .offset = OPTION_AT(struct http_options, next),
+     .help = "Where in the answer the link to the next one is: exactly once.",
+     .example = "links.next"},
+    {0},
+};
+
+extern const struct source_kind source_http;
+const struct source_kind source_http = {
+    .name = "http",
+    .role = ROLE_NET,
+    .open = http_open,
+    .poll = http_poll,
+    .close = http_close,
+    .options = options,
+    .options_size = sizeof(struct http_options),
+};
