@@ -19,7 +19,7 @@ static const char *const type_names[OPTION_TYPES] = {
     [OPTION_DURATION] = "duration", [OPTION_TEXT] = "text",        [OPTION_PATH] = "path",
     [OPTION_NAME] = "name",         [OPTION_TOPIC] = "topic",      [OPTION_ENUM] = NULL,
     [OPTION_URL] = "URL",           [OPTION_SQL] = "text or file", [OPTION_ADDRESS] = "address",
-    [OPTION_NODE] = "mapping",      [OPTION_STRUCT] = "mapping",   [OPTION_ONE_OF] = "text or mapping",
+    [OPTION_NODE] = "any",          [OPTION_STRUCT] = "mapping",   [OPTION_ONE_OF] = "text or mapping",
     [OPTION_LIST] = "list",         [OPTION_MAP] = "mapping",
 };
 
@@ -75,10 +75,8 @@ static void put_row(struct sbuf *out, const struct option *o, const char *prefix
     if (o->flags & OPTION_DEPRECATED)
         sbuf_printf(out, "Deprecated%s%s%s. ", o->instead ? ": use `" : "", o->instead ? o->instead : "",
                     o->instead ? "`" : "");
-    if (o->help) {
-        sbuf_char(out, ' ');
+    if (o->help)
         put_cell(out, o->help);
-    }
     for (const struct option_choice *c = o->choices; c && c->name; c++)
         if (c->help && o->type == OPTION_ENUM)
             sbuf_printf(out, " `%s`: %s", c->name, c->help);

@@ -1,6 +1,9 @@
 #include "conf/project.h"
 
+#include <jansson.h>
+
 #include "base/test.h"
+#include "conf/project_private.h"
 
 struct http {
     const char *url, *rows;
@@ -173,8 +176,213 @@ TEST(the_example_of_the_contract)
     fini(&f);
 }
 
+TEST(short_forms_and_implied_topics)
+{
+    struct fixture f = {0};
+    EXPECT(load(
+        &f,
+        "connections:\n  db: {url: 'postgresql://me@h/db', pool: 8, password: '${PW}'}\n"
+        "sources:\n  events: {kind: file, path: 'in/*.json'}\n"
+        "topics:\n  db.raw: {}\n"
+        "streams:\n"
+        "  a: {sql: SELECT 1, to: db.public.a}\n"
+        "  b: {sql: SELECT 1, to: [b, db.raw, console]}\n"
+        "  c: {sql: SELECT 1}\n"
+        "  d: {sql: SELECT 1, to: {topic: e, key: id}, bad: fail, late: {mode: drop, retention: forever}}\n",
+        (const char *const[]){"PW=geheim-geheim", NULL}, NULL));
+    EXPECT_STR(f.out.p, "");
+    const struct conf_project *p = &f.project;
+    EXPECT_EQ_INT(((const struct pg *)p->connections[0].options)->pool, 8);
+    EXPECT_STR(((const struct pg *)p->connections[0].options)->password, "geheim-geheim");
+    EXPECT_STR(p->sources[0].to, "events");
+    EXPECT_EQ_INT(p->topic_count, 4);
+    EXPECT(!p->topics[0].implied && p->topics[1].implied);
+    EXPECT_STR(p->topics[p->sources[0].topic].name, "events");
+    EXPECT_EQ_INT(p->topics[1].partitions, 1);
+    EXPECT_STR(p->streams[0].to[0].table, "public.a");
+    EXPECT_STR(p->streams[1].to[0].topic, "b");
+    EXPECT_STR(p->streams[1].to[1].topic, "db.raw");
+    EXPECT(p->streams[1].to[2].console && p->streams[1].to[2].topic == NULL);
+    EXPECT_EQ_INT(p->streams[2].to_count, 0);
+    EXPECT_STR(p->streams[3].to[0].key[0], "id");
+    EXPECT_EQ_INT(p->streams[3].bad.mode, CONF_REJECTS_FAIL);
+    EXPECT_EQ_INT(p->streams[3].late.mode, CONF_REJECTS_DROP);
+    EXPECT_EQ_INT(p->streams[3].late.retention_ms, CONF_FOREVER);
+    EXPECT(conf_project_stream(p, STR("d")) == &p->streams[3] && conf_project_stream(p, STR("x")) == NULL);
+    EXPECT(conf_project_topic(p, STR("e")) && conf_project_source(p, STR("events")) &&
+           conf_project_connection(p, STR("db")));
+    fini(&f);
+}
+
+TEST(settings_from_file_environment_and_flags)
+{
+    struct fixture f = {0};
+    const char *const variables[] = {"SLUICE_SETTINGS_DATA=/var/lib/x", "SLUICE_SETTINGS_LISTEN_KAFKA=:19092",
+                                     "SLUICE_SETTINGS_LOG_LEVEL=debug", "SLUICE_SETTINGS_WORKERS=3", NULL};
+    const char *const overrides[] = {"settings.log.level=warn", "settings.listen.http=off", "name=other",
+                                     NULL};
+    EXPECT(load(
+        &f, "name: x\nsettings: { data: d, workers: 2, memory: 1GiB, log: { level: info, format: json } }\n",
+        variables, overrides));
+    const struct conf_settings *s = &f.project.settings;
+    EXPECT_STR(f.project.name, "other");
+    EXPECT_STR(s->data, "/var/lib/x");
+    EXPECT_EQ_INT(s->workers, 3);
+    EXPECT_EQ_INT(s->memory, 1 << 30);
+    EXPECT_EQ_INT(s->log.level, CONF_LOG_WARN);
+    EXPECT_EQ_INT(s->log.format, CONF_LOG_JSON);
+    EXPECT_STR(s->listen.kafka.host, "");
+    EXPECT_EQ_INT(s->listen.kafka.port, 19092);
+    EXPECT(s->listen.http.off);
+    EXPECT_EQ_INT(s->listen.registry.port, 8081);
+    fini(&f);
+}
+
+TEST(each_setting_has_a_variable_of_its_own)
+{
+    struct arena arena = {0};
+    EXPECT_STR(conf_project_setting_of(&arena, "SLUICE_SETTINGS_LISTEN_KAFKA"), "settings.listen.kafka");
+    EXPECT_STR(conf_project_setting_of(&arena, "SLUICE_SETTINGS_DATA"), "settings.data");
+    EXPECT(conf_project_setting_of(&arena, "SLUICE_SETTINGS_LISTEN") == NULL);
+    EXPECT(conf_project_setting_of(&arena, "SLUICE_SETTINGS_DATE") == NULL);
+    arena_fini(&arena);
+}
+
+TEST(an_empty_project)
+{
+    struct fixture f = {0};
+    EXPECT(load(&f, "", NULL, NULL));
+    EXPECT_EQ_INT(f.project.stream_count + f.project.topic_count + f.project.source_count, 0);
+    EXPECT_STR(f.project.settings.timezone, "UTC");
+    fini(&f);
+    EXPECT(load(&f, "topics:\nstreams: ~\n", NULL, (const char *const[]){"topics.a.partitions=2", NULL}));
+    EXPECT_EQ_INT(f.project.topics[0].partitions, 2);
+    fini(&f);
+}
+
+TEST(secrets_are_registered)
+{
+    struct fixture f = {0};
+    load(
+        &f,
+        "connections:\n  a: postgresql://me:w0rd%21w0rd@h/db\n  b: {url: postgresql://h/db, password: 'pass''word'}\n",
+        NULL, NULL);
+    struct err err;
+    err_set(&err, ERR_CONFIG, "w0rd%%21w0rd w0rd!w0rd pass'word postgresql");
+    EXPECT_STR(err.text, "*** *** *** postgresql");
+    fini(&f);
+}
+
+TEST(the_tables_are_sound)
+{
+    option_check(conf_root_options, sizeof(struct conf_raw_project));
+    option_check(conf_target_options, sizeof(struct conf_raw_target));
+    option_check(conf_source_options, sizeof(struct conf_raw_source));
+    option_check(conf_connection_options, sizeof(struct conf_connection));
+}
+
+/* Every table of a Markdown page has rows of four cells. */
+static void expect_markdown(const char *text)
+{
+    int rows = 0;
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
+        int bars = 0;
+        for (const char *c = line; *c && *c != '\n'; c++)
+            bars += *c == '|' && (c == line || c[-1] != '\\');
+        if (line[0] == '|' && !EXPECT(bars == 5))
+            fprintf(stderr, "    %.*s\n", (int)strcspn(line, "\n"), line);
+        rows += line[0] == '|';
+    }
+    EXPECT(rows > 60);
+}
+
+TEST(the_reference_page)
+{
+    struct sbuf out = {0};
+    conf_project_reference(&out, &kinds);
+    expect_markdown(out.p);
+    EXPECT(strstr(out.p, "| `listen.kafka` | address | `127.0.0.1:9092` |"));
+    EXPECT(strstr(out.p, "| `partitions` | integer, 1 to 10000 | `1` |"));
+    EXPECT(strstr(out.p, "| `retention` | duration, at least 1s, `forever` | `7d` |"));
+    EXPECT(strstr(out.p, "### Source `http`") && strstr(out.p, "### Connection `delta`") &&
+           strstr(out.p, "| `target_file_size` |"));
+    if (getenv("SHOW"))
+        puts(out.p);
+    sbuf_fini(&out);
+}
+
+/* The schema of one property by its path of keys, "/properties/settings/…". */
+static json_t *at_path(json_t *root, const char *path)
+{
+    char copy[256], *save = NULL;
+    snprintf(copy, sizeof copy, "%s", path);
+    for (char *part = strtok_r(copy, "/", &save); part && root; part = strtok_r(NULL, "/", &save))
+        root = json_is_array(root) ? json_array_get(root, (size_t)atoi(part)) : json_object_get(root, part);
+    return root;
+}
+
+TEST(the_json_schema)
+{
+    struct sbuf out = {0};
+    conf_json_schema(&out, &kinds);
+    json_error_t error;
+    json_t *root = json_loadb(out.p, out.n, JSON_REJECT_DUPLICATES, &error);
+    if (!EXPECT(root != NULL)) {
+        fprintf(stderr, "    %s at %d\n", error.text, error.position);
+    } else {
+        EXPECT_STR(json_string_value(at_path(root, "$schema")),
+                   "https://json-schema.org/draft/2020-12/schema");
+        EXPECT(json_is_false(at_path(root, "additionalProperties")));
+        EXPECT(json_is_false(at_path(root, "properties/settings/properties/listen/additionalProperties")));
+        EXPECT_STR(json_string_value(at_path(root, "properties/settings/properties/flush/anyOf/0/enum/1")),
+                   "fsync");
+        EXPECT_STR(json_string_value(at_path(
+                       root, "properties/sources/additionalProperties/anyOf/1/properties/kind/const")),
+                   "file");
+        EXPECT_EQ_INT(json_integer_value(at_path(
+                          root, "properties/topics/additionalProperties/properties/partitions/maximum")),
+                      10000);
+        EXPECT_EQ_INT(json_integer_value(at_path(
+                          root, "properties/topics/additionalProperties/properties/partitions/default")),
+                      1);
+        EXPECT(at_path(root, "properties/streams/additionalProperties/properties/to/anyOf/1/items/$ref") !=
+               NULL);
+        EXPECT(at_path(root, "$defs/target/anyOf/2/properties/target_file_size/description") != NULL);
+        EXPECT(strstr(json_string_value(at_path(
+                          root, "properties/topics/additionalProperties/properties/retention/pattern")),
+                      "ms|s"));
+    }
+    json_decref(root);
+    if (getenv("SHOW"))
+        puts(out.p);
+    sbuf_fini(&out);
+}
+
+TEST(help_lines)
+{
+    struct sbuf out = {0};
+    conf_help(&out, conf_settings_options, "settings.", 80);
+    EXPECT(str_starts(sbuf_view(&out),
+                      STR("  settings.data             Folder of everything that exists at run time:\n"
+                          "                            topics, state, positions. [.sluice]\n")));
+    if (getenv("SHOW"))
+        puts(out.p);
+    for (const char *line = out.p; *line; line += strcspn(line, "\n") + 1)
+        EXPECT(strcspn(line, "\n") <= 80);
+    sbuf_fini(&out);
+}
+
 int main(void)
 {
     RUN(the_example_of_the_contract);
+    RUN(short_forms_and_implied_topics);
+    RUN(settings_from_file_environment_and_flags);
+    RUN(each_setting_has_a_variable_of_its_own);
+    RUN(an_empty_project);
+    RUN(secrets_are_registered);
+    RUN(the_tables_are_sound);
+    RUN(the_reference_page);
+    RUN(the_json_schema);
+    RUN(help_lines);
     return test_end();
 }
