@@ -255,8 +255,13 @@ bool scan_assemble(struct parquet_scan *scan, struct batch *out, uint32_t rows, 
     out->schema = scan->schema;
     out->columns = arena_zarray(&out->arena, struct column, root->child_count + 1);
     out->partition = -1;
-    for (uint32_t i = 0; i < root->child_count; i++)
+    for (uint32_t i = 0; i < root->child_count; i++) {
+        const struct field *f = &scan->schema->fields[i];
         TRY(assemble(&a, &root->children[i], (struct span){.rows = rows}, &out->columns[i]));
+        if (!f->nullable && column_null_count(&out->columns[i]) > 0)
+            return err_set(err, ERR_DATA, "column \"%s\" is to have no NULL, but has%s", f->name,
+                           root->children[i].field ? "" : ": the file does not store it");
+    }
     out->rows = rows;
     return true;
 }

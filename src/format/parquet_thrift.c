@@ -297,8 +297,10 @@ void thrift_write(struct sbuf *out, const struct thrift_struct *of, const void *
         unsigned wire = wire_of_kind[f->kind];
         if (f->kind == THRIFT_BOOL)
             wire = *(const bool *)(const void *)from ? W_TRUE : W_FALSE;
-        CHECK(f->id > last && f->id - last <= 15);
-        sbuf_char(out, (char)((f->id - last) << 4 | wire));
+        CHECK(f->id > last);
+        sbuf_char(out, (char)((f->id - last <= 15 ? f->id - last : 0) << 4 | wire));
+        if (f->id - last > 15)
+            put_uint(out, zigzag(f->id));
         last = f->id;
         if (f->kind == THRIFT_LIST)
             write_list(out, f, (const struct thrift_list *)(const void *)from);
