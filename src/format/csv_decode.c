@@ -297,7 +297,7 @@ struct csv_decoder *csv_decoder_new(struct pool *pool, const struct type *schema
     struct csv_decoder *d = pool_new_struct(pool, struct csv_decoder);
     struct arena *arena = pool_arena(pool);
     d->options = options ? *options : csv_options_default();
-    d->schema = schema;
+    d->schema = schema = json_nullable(arena, schema);
     d->pool = pool;
     d->code = json_cpu_code(JSON_CPU_BEST);
     d->null_value = str_of(d->options.null_value);

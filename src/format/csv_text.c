@@ -180,7 +180,7 @@ static size_t record_end(struct str chunk, size_t at, const struct csv_options *
 {
     if (!o->multi_line || o->quote == 0)
         return find_either(chunk.p, at, chunk.n, '\n', '\r');
-    bool start = true, escaped; /* of a field */
+    bool start = true /* of a field */, escaped = false;
     for (; at < chunk.n; at++) {
         char c = chunk.p[at];
         if (start && c == o->quote) {

@@ -121,6 +121,8 @@ struct json_decoder *json_decoder_new(struct pool *pool, const struct type *sche
  * raw text; an integer column takes integers in its range only; TIMESTAMP takes text, and integers as seconds; BINARY is
  * base64; intervals are text. A missing field is NULL, of a repeated one the last counts.
  *
+ * As in Spark a schema's NOT NULL counts for nothing here: out->schema is the decoder's own copy with all fields nullable.
+ *
  * False (ERR_DATA) only in JSON_FAILFAST mode. report may be NULL. */
 bool json_decode(struct json_decoder *decoder, const struct str *records, uint32_t count, struct batch *out,
                  const struct json_report *report, struct err *err);

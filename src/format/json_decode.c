@@ -1088,7 +1088,7 @@ struct json_decoder *json_decoder_new(struct pool *pool, const struct type *sche
     CHECK(!o->bare || schema->field_count == 1);
     CHECK(o->depth_max <= JSON_DEPTH_MAX && o->record_max <= JSON_RECORD_LIMIT);
     d->pool = pool;
-    d->schema = schema;
+    d->schema = schema = json_nullable(pool_arena(pool), schema);
     d->code = json_cpu_code(o->cpu);
     d->is_lenient = o->allow_single_quotes || o->allow_comments || o->allow_unquoted_field_names ||
                     o->allow_numeric_leading_zeros || o->allow_backslash_escaping_any_character;

@@ -94,6 +94,9 @@ struct json_decoder {
 };
 
 /* json_slot.c */
+
+/* The type with everything nullable but the keys of maps. Depth is bounded by TYPE_DEPTH_MAX. */
+const struct type *json_nullable(struct arena *arena, const struct type *type);
 bool json_slot_build(struct json_decoder *d, struct json_slot *slot, const struct type *type, unsigned depth,
                      struct err *err);
 void json_slot_begin(struct json_slot *slot, uint32_t rows, struct arena *arena);

@@ -119,6 +119,23 @@ struct json_key *json_slot_find(struct json_decoder *d, struct json_slot *object
 
 /* ---- building ----------------------------------------------------------------------------------------------------- */
 
+const struct type *json_nullable(struct arena *arena, const struct type *type)
+{
+    if (type->kind == TYPE_ARRAY)
+        return type_array(arena, json_nullable(arena, type->fields[0].type), true);
+    if (type->kind == TYPE_MAP)
+        return type_map(arena, type->fields[0].type, json_nullable(arena, type->fields[1].type), true);
+    if (type->kind != TYPE_STRUCT)
+        return type;
+    struct field *fields = arena_zarray(arena, struct field, type->field_count);
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        fields[i] = type->fields[i];
+        fields[i].type = json_nullable(arena, fields[i].type);
+        fields[i].nullable = true;
+    }
+    return type_struct(arena, fields, type->field_count);
+}
+
 static bool build_struct(struct json_decoder *d, struct json_slot *slot, unsigned depth, struct err *err)
 {
     struct arena *arena = pool_arena(d->pool);

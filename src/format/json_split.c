@@ -293,6 +293,10 @@ static bool is_crossing(const struct json_split *split)
 static bool crossed(struct json_split *split, struct str window, bool last, struct str *record,
                     enum json_split_result *result, struct err *err)
 {
+    if (split->value_state == VALUE_BEGIN) {
+        skip_blanks(split, window);
+        split->start = split->at;
+    }
     int done = cross_value(split, window, last);
     bool is_record = split->state != SPLIT_SKIP;
     if (is_record && split->at - split->start > split->record_max) {
