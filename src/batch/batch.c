@@ -1,8 +1,9 @@
 /* Batches and columns: shape, reading, gathering.
  *
- * Everything that moves rows is one function, take(): rows of a column in any encoding, gathered into a flat one. It
- * resolves the encoding once, to an array of physical rows and the column that they are in, and then copies type by
- * type. Flattening is taking all rows; a deep copy is taking, and then bringing the far bytes of the views along. */
+ * Everything that moves rows is one function, take(): rows of a column in any encoding, gathered into a
+ * flat one. It resolves the encoding once, to an array of physical rows and the column that they are in,
+ * and then copies type by type. Flattening is taking all rows; a deep copy is taking, and then bringing
+ * the far bytes of the views along. */
 #include "batch/batch.h"
 
 #include "base/check.h"
@@ -14,7 +15,7 @@ int view_cmp(const struct view *a, const struct view *b)
     return c ? c : (a->size > b->size) - (a->size < b->size);
 }
 
-/* ---- life of a batch ----------------------------------------------------------------------------------------- */
+/* ---- life of a batch ----------------------------------------------------------------------------------- */
 
 struct batch *batch_new(void)
 {
@@ -65,7 +66,7 @@ void batch_hold_all(struct batch *batch, const struct batch *from)
         batch_hold(batch, from->bufs[i]);
 }
 
-/* ---- shape --------------------------------------------------------------------------------------------------- */
+/* ---- shape --------------------------------------------------------------------------------------------- */
 
 uint32_t column_child_count(const struct type *type)
 {
@@ -104,7 +105,7 @@ void batch_layout(struct batch *batch, const struct type *schema, uint32_t rows)
         column_layout(&batch->columns[i], schema->fields[i].type, rows, &batch->arena);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 bool column_is_null(const struct column *column, uint32_t row)
 {
@@ -207,10 +208,11 @@ uint8_t *column_need_validity(struct column *column, struct arena *arena)
     return column->validity;
 }
 
-/* ---- gathering ----------------------------------------------------------------------------------------------- */
+/* ---- gathering ----------------------------------------------------------------------------------------- */
 
-/* The validity of rows[count] of a column in any encoding below a parent of that validity (NULL: none is null): a null
- * parent's children are null, whatever an encoding said of them below it. NULL when no row is null. */
+/* The validity of rows[count] of a column in any encoding below a parent of that validity (NULL: none is
+ * null): a null parent's children are null, whatever an encoding said of them below it. NULL when no row
+ * is null. */
 static uint8_t *take_validity(const struct column *column, const uint32_t *rows, uint32_t count,
                               const uint8_t *parent, struct arena *arena)
 {
@@ -363,7 +365,7 @@ struct column column_flatten(const struct column *column, struct arena *arena)
     return column_take(column, rows, column->rows, arena);
 }
 
-/* ---- whole batches ------------------------------------------------------------------------------------------- */
+/* ---- whole batches ------------------------------------------------------------------------------------- */
 
 /* Copies what the views of a flat column point at into arena, in one piece. */
 static void own_views(struct column *column, struct arena *arena)

@@ -1,8 +1,8 @@
 /* The columnar batch: what a record becomes at the edge, and stays until the sink.
  *
- * Layout is Arrow's, with three deliberate changes: a view points straight at its bytes (Arrow: buffer number and
- * offset), so that gathering rows from several batches rewrites nothing; a boolean takes a byte, so that kernels need
- * no bit arithmetic; a decimal is always an __int128.
+ * Layout is Arrow's, with three deliberate changes: a view points straight at its bytes (Arrow: buffer
+ * number and offset), so that gathering rows from several batches rewrites nothing; a boolean takes a
+ * byte, so that kernels need no bit arithmetic; a decimal is always an __int128.
  *
  *   kind                                  data of a flat column
  *   NULL                                  none (every row is null, validity is not needed)
@@ -17,11 +17,11 @@
  *   STRUCT                                children[field_count], each of `rows` rows
  *   VARIANT                               children[0] metadata and children[1] value, both BINARY
  *
- * Values of null rows are defined but arbitrary: zero for fixed widths, an empty view, equal offsets. A null parent's
- * children hold such values too (and are null themselves).
+ * Values of null rows are defined but arbitrary: zero for fixed widths, an empty view, equal offsets. A
+ * null parent's children hold such values too (and are null themselves).
  *
- * Lifetime: everything a batch holds is in its arena, or in a buffer that it has a reference on. A batch belongs to one role
- * at a time. */
+ * Lifetime: everything a batch holds is in its arena, or in a buffer that it has a reference on. A batch
+ * belongs to one role at a time. */
 #ifndef BATCH_BATCH_H
 #define BATCH_BATCH_H
 
@@ -34,8 +34,8 @@ enum {
     BATCH_ROWS = 4096,        /* rows that producers aim at: columns of it stay in the L2 cache */
 };
 
-/* A string or binary value. size ≤ VIEW_INLINE: the bytes are in `inlined`, zero-padded (so two short views are equal when
- * their 16 bytes are). Longer: prefix = the first four bytes, p = all of them. */
+/* A string or binary value. size ≤ VIEW_INLINE: the bytes are in `inlined`, zero-padded (so two short
+ * views are equal when their 16 bytes are). Longer: prefix = the first four bytes, p = all of them. */
 enum { VIEW_INLINE = 12 };
 struct view {
     uint32_t size;
@@ -57,7 +57,8 @@ static inline struct str view_str(const struct view *v)
 {
     return (struct str){view_bytes(v), v->size};
 }
-/* p[n] is borrowed when n > VIEW_INLINE: it must lie in the batch's arena or buffers (or be static). n ≤ UINT32_MAX. */
+/* p[n] is borrowed when n > VIEW_INLINE: it must lie in the batch's arena or buffers (or be static). n ≤
+ * UINT32_MAX. */
 static inline struct view view_of(const char *p, size_t n)
 {
     struct view v = {.size = (uint32_t)n};
@@ -127,7 +128,8 @@ void batch_free(struct batch *batch);
 void batch_hold(struct batch *batch, struct buf *buf);
 /* Every buffer that `from` holds, batch holds too. */
 void batch_hold_all(struct batch *batch, const struct batch *from);
-/* Gives the batch flat columns of `rows` rows: data zeroed, validity NULL, ARRAY and MAP with zero offsets and empty children. */
+/* Gives the batch flat columns of `rows` rows: data zeroed, validity NULL, ARRAY and MAP with zero offsets
+ * and empty children. */
 void batch_layout(struct batch *batch, const struct type *schema, uint32_t rows);
 /* One flat column of that shape in arena. */
 void column_layout(struct column *column, const struct type *type, uint32_t rows, struct arena *arena);
@@ -148,7 +150,8 @@ static inline void bit_clear(uint8_t *bits, uint32_t i)
     bits[i >> 3] &= (uint8_t) ~(1 << (i & 7));
 }
 
-/* Row `row` of a column in any encoding, as an index into the arrays of *values (the column itself or its dictionary). */
+/* Row `row` of a column in any encoding, as an index into the arrays of *values (the column itself or its
+ * dictionary). */
 static inline uint32_t column_resolve(const struct column *column, uint32_t row, const struct column **values)
 {
     *values = column;
@@ -160,30 +163,34 @@ static inline uint32_t column_resolve(const struct column *column, uint32_t row,
     return column->indices[row];
 }
 bool column_is_null(const struct column *column, uint32_t row);
-/* The value, borrowed from the batch; nested values are built in arena. For tests, keys, text output: not for kernels. */
+/* The value, borrowed from the batch; nested values are built in arena. For tests, keys, text output: not
+ * for kernels. */
 struct value column_value(const struct column *column, uint32_t row, struct arena *arena);
 uint32_t column_null_count(const struct column *column);
 /* Makes validity exist (all valid), in arena, so that bits can be cleared. */
 uint8_t *column_need_validity(struct column *column, struct arena *arena);
 /* The same column flat, its children too; itself where all is flat already. New arrays are in arena. */
 struct column column_flatten(const struct column *column, struct arena *arena);
-/* Rows rows[count] in that order, as a flat column in arena (children too); views are copied as views: hold the buffers. */
+/* Rows rows[count] in that order, as a flat column in arena (children too); views are copied as views:
+ * hold the buffers. */
 struct column column_take(const struct column *column, const uint32_t *rows, uint32_t count,
                           struct arena *arena);
 
 /* Copies the far bytes of a flat column's views (children's too) into arena. */
 void column_own_bytes(struct column *column, struct arena *arena);
 
-/* out, reset before, becomes rows[count] of from, hidden columns included; out holds from's buffers, and borrows from's arena unless deep:
- * then every byte is copied into out's own arena and nothing of from is needed. */
+/* out, reset before, becomes rows[count] of from, hidden columns included; out holds from's buffers, and
+ * borrows from's arena unless deep: then every byte is copied into out's own arena and nothing of from is
+ * needed. */
 void batch_take(struct batch *out, const struct batch *from, const uint32_t *rows, uint32_t count, bool deep);
 
-/* Every invariant above: lengths, offsets ascending, indices in range (of null rows too), no view at NULL, booleans 0 or 1, null
- * lists empty, a null struct's children null, no null where the schema says so, UTF-8 of strings, decimals within their precision.
- * Not checked: that a view's bytes are in the arena or a buffer held. */
+/* Every invariant above: lengths, offsets ascending, indices in range (of null rows too), no view at NULL,
+ * booleans 0 or 1, null lists empty, a null struct's children null, no null where the schema says so,
+ * UTF-8 of strings, decimals within their precision. Not checked: that a view's bytes are in the arena or
+ * a buffer held. */
 bool batch_check(const struct batch *batch, struct err *err);
 
-/* ---- building row by row (files, tests, the oracle; decoders write columns directly) --------------------------- */
+/* ---- building row by row (files, tests, the oracle; decoders write columns directly) ------------------- */
 
 /* Appends values to one growing column; capacity grows by doubling in the arena. */
 struct column_builder {
@@ -208,15 +215,18 @@ void column_builder_f64(struct column_builder *b, double v); /* FLOAT, DOUBLE */
 void column_builder_decimal(struct column_builder *b, i128 v);
 /* copy = false: s is borrowed, see view_of. */
 void column_builder_str(struct column_builder *b, struct str s, bool copy);
-/* ARRAY and MAP: append the elements to children[] first, then close the row; STRUCT: append to each child, then this. */
+/* ARRAY and MAP: append the elements to children[] first, then close the row; STRUCT: append to each
+ * child, then this. */
 void column_builder_nested(struct column_builder *b);
-/* Room for `count` more rows, so that decoders may write data, validity (then all of it) and offsets themselves. */
+/* Room for `count` more rows, so that decoders may write data, validity (then all of it) and offsets
+ * themselves. */
 void column_builder_reserve(struct column_builder *b, uint32_t count);
-/* Appends rows[count] of column, any encoding, of the same type; rows NULL = its first count. copy: far bytes into the arena. */
+/* Appends rows[count] of column, any encoding, of the same type; rows NULL = its first count. copy: far
+ * bytes into the arena. */
 void column_builder_append(struct column_builder *b, const struct column *column, const uint32_t *rows,
                            uint32_t count, bool copy);
-/* Cuts the column to its first `rows` rows, and children to what those have, a row begun but not closed included: a record that
- * turned out bad. */
+/* Cuts the column to its first `rows` rows, and children to what those have, a row begun but not closed
+ * included: a record that turned out bad. */
 void column_builder_truncate(struct column_builder *b, uint32_t rows);
 /* The finished column, sharing the builder's memory. */
 struct column column_builder_finish(struct column_builder *b);
@@ -235,9 +245,10 @@ struct batch_builder {
 void batch_builder_init(struct batch_builder *b, struct batch *batch, const struct type *schema);
 /* Appends row `row` of `from` (same schema by type_same), bytes copied, hidden columns too. */
 void batch_builder_row(struct batch_builder *b, const struct batch *from, uint32_t row);
-/* Appends rows[count] of `from` (NULL = its first count), hidden columns included: where only some have one, the rest are
- * inserts, of offset -1, at EVENT_TIME_NONE; partitions that differ become -1. deep: bytes are copied; else the batch holds from's
- * buffers, and borrows from's arena. Rows appended this way and by hand do not mix in one batch. */
+/* Appends rows[count] of `from` (NULL = its first count), hidden columns included: where only some have
+ * one, the rest are inserts, of offset -1, at EVENT_TIME_NONE; partitions that differ become -1. deep:
+ * bytes are copied; else the batch holds from's buffers, and borrows from's arena. Rows appended this way
+ * and by hand do not mix in one batch. */
 void batch_builder_append(struct batch_builder *b, const struct batch *from, const uint32_t *rows,
                           uint32_t count, bool deep);
 /* Rows so far: those of the first column. */

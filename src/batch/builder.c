@@ -1,7 +1,7 @@
 /* Builders: columns that grow row by row, by doubling in the arena.
  *
- * The arena cannot give back what a doubled array leaves behind, so a builder's peak is twice its result; callers that
- * know their row count reserve it. */
+ * The arena cannot give back what a doubled array leaves behind, so a builder's peak is twice its result;
+ * callers that know their row count reserve it. */
 #include "base/check.h"
 #include "base/utf8.h"
 #include "batch/batch.h"
@@ -190,7 +190,7 @@ void column_builder_value(struct column_builder *b, const struct value *v)
     }
 }
 
-/* ---- appending columns --------------------------------------------------------------------------------------- */
+/* ---- appending columns --------------------------------------------------------------------------------- */
 
 /* Appends a flat column, whose arrays are all that it needs, to the builder. */
 static void append_flat(struct column_builder *b, const struct column *from)
@@ -266,7 +266,7 @@ struct column column_builder_finish(struct column_builder *b)
     return column;
 }
 
-/* ---- batches ------------------------------------------------------------------------------------------------- */
+/* ---- batches ------------------------------------------------------------------------------------------- */
 
 void batch_builder_init(struct batch_builder *b, struct batch *batch, const struct type *schema)
 {

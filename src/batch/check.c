@@ -4,7 +4,8 @@
 #include "batch/batch.h"
 #include "type/decimal.h"
 
-/* What is wrong, in a few words; NULL = nothing. Only the columns on the way down are named, in the caller. */
+/* What is wrong, in a few words; NULL = nothing. Only the columns on the way down are named, in the
+ * caller. */
 static const char *check_column(const struct column *column, const struct type *type, const uint8_t *parent);
 
 static bool is_list(const struct type *type)

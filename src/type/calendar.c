@@ -1,8 +1,8 @@
 /* The calendar: days and civil dates, both ways, without a table of years.
  *
- * A year is thought to begin in March, so that the leap day is its last one; 400 such years always have 146,097 days. The
- * month then follows from the day of the year by one linear formula (Howard Hinnant, "chrono-Compatible Low-Level Date
- * Algorithms"). */
+ * A year is thought to begin in March, so that the leap day is its last one; 400 such years always have
+ * 146,097 days. The month then follows from the day of the year by one linear formula (Howard Hinnant,
+ * "chrono-Compatible Low-Level Date Algorithms"). */
 #include "base/check.h"
 #include "type/timestamp.h"
 

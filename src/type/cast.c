@@ -1,4 +1,5 @@
-/* CAST of one value: the slow, complete form. One function per kind of target; the sentences of errors at the top. */
+/* CAST of one value: the slow, complete form. One function per kind of target; the sentences of errors at
+ * the top. */
 #include "type/cast.h"
 
 #include <math.h>
@@ -15,7 +16,7 @@ struct cast {
     struct err *err;
 };
 
-/* ---- sentences ------------------------------------------------------------------------------------------------------------- */
+/* ---- sentences ----------------------------------------------------------------------------------------- */
 
 enum { SHOWN_MAX = 100 }; /* bytes of a value in a message */
 
@@ -72,7 +73,7 @@ static bool overflow(const struct cast *c)
     return cast_overflow(c->in, c->to, c->err);
 }
 
-/* ---- to text ------------------------------------------------------------------------------------------------------------------ */
+/* ---- to text ------------------------------------------------------------------------------------------- */
 
 static bool to_string(struct cast *c)
 {
@@ -91,7 +92,7 @@ static bool to_string(struct cast *c)
     return true;
 }
 
-/* ---- to numbers ------------------------------------------------------------------------------------------------------------------ */
+/* ---- to numbers ---------------------------------------------------------------------------------------- */
 
 /* How many µs or months one of the last unit of an interval type is. */
 static int64_t interval_unit(const struct type *type)
@@ -193,7 +194,7 @@ static bool to_boolean(struct cast *c)
     }
 }
 
-/* ---- to times -------------------------------------------------------------------------------------------------------------------- */
+/* ---- to times ------------------------------------------------------------------------------------------ */
 
 static bool to_date(struct cast *c)
 {
@@ -276,7 +277,7 @@ static bool to_interval(struct cast *c)
     return (fits && (!months || *v == (int32_t)*v)) || overflow(c);
 }
 
-/* ---- nested ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- nested -------------------------------------------------------------------------------------------- */
 
 static bool to_nested(struct cast *c)
 {

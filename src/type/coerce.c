@@ -1,4 +1,5 @@
-/* Which casts there are, and which of them happen by themselves: Spark's ANSI rules as tables over kinds of types. */
+/* Which casts there are, and which of them happen by themselves: Spark's ANSI rules as tables over kinds
+ * of types. */
 #include "base/check.h"
 #include "type/cast.h"
 
@@ -34,7 +35,7 @@ static bool nested_by(rule *of_parts, const struct type *from, const struct type
     return true;
 }
 
-/* ---- explicit casts ------------------------------------------------------------------------------------------------------ */
+/* ---- explicit casts ------------------------------------------------------------------------------------ */
 
 /* By kind of the source: the kinds it can be cast to, itself and STRING aside. */
 static const unsigned cast_to[TYPE_KINDS] = {
@@ -113,7 +114,7 @@ bool type_cast_can_fail(const struct type *from, const struct type *to)
     return (in_set(INTERVALS, from->kind) && to->kind != from->kind) || from->kind == TYPE_VARIANT;
 }
 
-/* ---- implicit casts -------------------------------------------------------------------------------------------------------- */
+/* ---- implicit casts ------------------------------------------------------------------------------------ */
 
 bool type_can_assign(const struct type *from, const struct type *to)
 {
@@ -137,7 +138,7 @@ bool type_can_promote(const struct type *from, const struct type *to)
     return type_can_assign(from, to) || (from->kind == TYPE_STRING && in_set(SIMPLE & ~KIND(NULL), to->kind));
 }
 
-/* ---- common types -------------------------------------------------------------------------------------------------------------- */
+/* ---- common types -------------------------------------------------------------------------------------- */
 
 typedef const struct type *common(struct arena *arena, const struct type *a, const struct type *b);
 

@@ -1,9 +1,10 @@
 /* Patterns of date_format and to_timestamp, compiled once to a list of items and applied many times.
  *
  * The letters, their counts and the way numbers of variable width make room for neighbours of fixed width
- * ("yyyyMMdd") are those of Java's DateTimeFormatter in its strict mode, with Spark's restrictions and additions: no
- * week-based letters; 'y' is the proleptic year unless there is an era; in parsing, a fraction has one to as many digits
- * as the pattern, texts match in any case, and missing fields are those of 1970-01-01 00:00. */
+ * ("yyyyMMdd") are those of Java's DateTimeFormatter in its strict mode, with Spark's restrictions and
+ * additions: no week-based letters; 'y' is the proleptic year unless there is an era; in parsing, a
+ * fraction has one to as many digits as the pattern, texts match in any case, and missing fields are those
+ * of 1970-01-01 00:00. */
 #include <unicode/ucal.h>
 #include <unicode/ustring.h>
 
@@ -66,7 +67,7 @@ struct datetime_pattern {
     struct item *items;
 };
 
-/* ---- compiling ----------------------------------------------------------------------------------------------------------- */
+/* ---- compiling ----------------------------------------------------------------------------------------- */
 
 struct letter {
     char letter;
@@ -195,7 +196,8 @@ static void add_literal(struct compiler *c, struct str text)
     add_item(c, ITEM_LITERAL)->text = text;
 }
 
-/* A quoted literal that begins at `at`: what is between the quotes, piece by piece where a quote is doubled. */
+/* A quoted literal that begins at `at`: what is between the quotes, piece by piece where a quote is
+ * doubled. */
 static bool add_quoted(struct compiler *c, size_t *at)
 {
     struct str s = c->pattern;
@@ -288,7 +290,7 @@ bool datetime_pattern_new(struct arena *arena, struct str pattern, enum datetime
     return true;
 }
 
-/* ---- texts --------------------------------------------------------------------------------------------------------------- */
+/* ---- texts --------------------------------------------------------------------------------------------- */
 
 static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
                                      "July",    "August",   "September", "October", "November", "December"};
@@ -324,7 +326,7 @@ static struct str name_at(const struct names *names, unsigned i)
     return str_n(name, names->bytes ? names->bytes : strlen(name));
 }
 
-/* ---- formatting ------------------------------------------------------------------------------------------------------------ */
+/* ---- formatting ---------------------------------------------------------------------------------------- */
 
 struct moment {
     struct datetime d;
@@ -485,7 +487,7 @@ void datetime_format(const struct datetime_pattern *p, const struct timezone_dat
         put_item(&p->items[i], &m, out);
 }
 
-/* ---- parsing ---------------------------------------------------------------------------------------------------------------- */
+/* ---- parsing ------------------------------------------------------------------------------------------- */
 
 struct parsed {
     uint32_t has; /* bit per part */
@@ -697,7 +699,8 @@ static bool parse_item(struct input *in, const struct item *item)
     }
 }
 
-/* Items [from, until). An optional section that does not match leaves no trace. Nested at most NESTING_MAX deep. */
+/* Items [from, until). An optional section that does not match leaves no trace. Nested at most NESTING_MAX
+ * deep. */
 static bool parse_items(const struct datetime_pattern *p, uint32_t from, uint32_t until, struct input *in)
 {
     for (uint32_t i = from; i < until; i++) {
@@ -714,7 +717,7 @@ static bool parse_items(const struct datetime_pattern *p, uint32_t from, uint32_
     return true;
 }
 
-/* ---- from parts to a time ------------------------------------------------------------------------------------------------------ */
+/* ---- from parts to a time ------------------------------------------------------------------------------ */
 
 static bool has(const struct parsed *p, enum part part)
 {

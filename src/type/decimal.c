@@ -1,9 +1,9 @@
 /* Decimals: exact arithmetic on __int128, and on 256 bits where that does not suffice.
  *
- * Nearly all values in practice have far fewer than 38 digits, so each operation first tries plain __int128 with overflow
- * detection. Only when that fails are the operands taken as eight 32-bit limbs: products of two 38-digit numbers, and a
- * number of 38 digits scaled up by another 38, have at most 76 digits, which 253 bits hold; division is Knuth's
- * algorithm D. */
+ * Nearly all values in practice have far fewer than 38 digits, so each operation first tries plain
+ * __int128 with overflow detection. Only when that fails are the operands taken as eight 32-bit limbs:
+ * products of two 38-digit numbers, and a number of 38 digits scaled up by another 38, have at most 76
+ * digits, which 253 bits hold; division is Knuth's algorithm D. */
 #include "type/decimal.h"
 
 #include "base/check.h"
@@ -62,7 +62,7 @@ unsigned decimal_digits(i128 v)
     return n;
 }
 
-/* ---- types of results ----------------------------------------------------------------------------------------------- */
+/* ---- types of results ---------------------------------------------------------------------------------- */
 
 static unsigned max_of(unsigned a, unsigned b)
 {
@@ -119,7 +119,7 @@ struct decimal_shape decimal_of_kind(enum type_kind kind)
     return shapes[kind];
 }
 
-/* ---- 256 bits -------------------------------------------------------------------------------------------------------- */
+/* ---- 256 bits ------------------------------------------------------------------------------------------ */
 
 typedef unsigned __int128 u128;
 
@@ -228,8 +228,8 @@ static void divide_by_limb(const struct wide *a, uint32_t b, struct wide *quotie
     *rest = wide_of(r);
 }
 
-/* One limb of the quotient, for the dividend's limbs u[0 .. n] (u[n] on top) and the divisor's v[0 .. n − 1], whose top
- * bit is set; u is left with the rest. Knuth, volume 2, 4.3.1, algorithm D, steps D3 to D6. */
+/* One limb of the quotient, for the dividend's limbs u[0 .. n] (u[n] on top) and the divisor's v[0 .. n −
+ * 1], whose top bit is set; u is left with the rest. Knuth, volume 2, 4.3.1, algorithm D, steps D3 to D6. */
 static uint32_t divide_step(uint32_t *u, const uint32_t *v, unsigned n)
 {
     uint64_t top = (uint64_t)u[n] << 32 | u[n - 1], q = top / v[n - 1], r = top % v[n - 1];
@@ -317,7 +317,7 @@ static bool finish(struct wide a, unsigned scale, bool negative, struct decimal_
     return true;
 }
 
-/* ---- arithmetic ------------------------------------------------------------------------------------------------------- */
+/* ---- arithmetic ---------------------------------------------------------------------------------------- */
 
 static i128 half_up(i128 v, i128 divisor)
 {
@@ -340,8 +340,8 @@ bool decimal_rescale(i128 v, unsigned scale, struct decimal_shape out, i128 *res
     return decimal_fits(r, out.precision);
 }
 
-/* Both at the larger scale as i128, where they fit: no value of 38 digits does unless the scales are close, but most
- * are far smaller. */
+/* Both at the larger scale as i128, where they fit: no value of 38 digits does unless the scales are
+ * close, but most are far smaller. */
 static bool align(i128 *a, unsigned a_scale, i128 *b, unsigned b_scale)
 {
     if (a_scale < b_scale)
@@ -465,7 +465,7 @@ int decimal_cmp(i128 a, unsigned a_scale, i128 b, unsigned b_scale)
     return a < 0 ? -c : c;
 }
 
-/* ---- text and numbers --------------------------------------------------------------------------------------------------- */
+/* ---- text and numbers ---------------------------------------------------------------------------------- */
 
 enum { EXPONENT_LIMIT = 100000000 };
 
@@ -528,7 +528,8 @@ static bool scan(struct str text, struct number *n)
     return (*p == 'e' || *p == 'E') && scan_exponent(p + 1, end, &n->exponent);
 }
 
-/* The first `count` significant digits (zeros where the text has no more), count ≤ 38, and the digit after them. */
+/* The first `count` significant digits (zeros where the text has no more), count ≤ 38, and the digit after
+ * them. */
 static i128 take_digits(const struct number *n, int64_t count, unsigned *next)
 {
     i128 v = 0;

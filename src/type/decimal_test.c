@@ -180,7 +180,8 @@ TEST(arithmetic_at_the_edges)
     EXPECT_EQ_INT(decimal_cmp(of("1.50"), 2, of("1.5"), 1), 0);
 }
 
-/* Against the C library's 128-bit binary floats where those are exact, and against the identities of arithmetic. */
+/* Against the C library's 128-bit binary floats where those are exact, and against the identities of
+ * arithmetic. */
 TEST(random_arithmetic)
 {
     struct rng rng = {1};

@@ -70,7 +70,7 @@ static bool accept_word(struct scanner *s, const char *wanted)
     return false;
 }
 
-/* ---- units in words -------------------------------------------------------------------------------------------------------- */
+/* ---- units in words ------------------------------------------------------------------------------------ */
 
 struct unit {
     const char *name; /* singular */
@@ -166,7 +166,7 @@ bool interval_parse_units(struct str text, struct calendar_interval *out, struct
     return true;
 }
 
-/* ---- the forms of one type ---------------------------------------------------------------------------------------------------- */
+/* ---- the forms of one type ----------------------------------------------------------------------------- */
 
 /* µs, or months, of one of a unit; the most that one behind the first may show. */
 static const int64_t unit_size[] = {12, 1, US_PER_DAY, US_PER_HOUR, US_PER_MINUTE, US_PER_S};
@@ -208,7 +208,8 @@ static bool parse_body(struct scanner *s, const struct type *type, int64_t *valu
     return s->p == s->end;
 }
 
-/* INTERVAL [+-] 'body' from [TO to]: cuts s down to the body. false: it is not of that form or of other units. */
+/* INTERVAL [+-] 'body' from [TO to]: cuts s down to the body. false: it is not of that form or of other
+ * units. */
 static bool unwrap(struct scanner *s, const struct type *type, bool *negative)
 {
     blank(s);
@@ -247,7 +248,7 @@ bool interval_parse(struct str text, const struct type *type, int64_t *value, st
     return true;
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------------------------ */
+/* ---- printing ------------------------------------------------------------------------------------------ */
 
 static void put_seconds(uint64_t us, int digits, struct sbuf *out)
 {

@@ -1,12 +1,12 @@
 /* Numbers and their text: integers, and doubles both ways, correctly rounded and with the fewest digits.
  *
- * To text: Raffaello Giulietti's "The Schubfach way to render doubles". Between the two halfway points around a double
- * lies at most one decimal of each coarse length; three products with a 128-bit power of ten find it. Java's rules on
- * top: at least two digits, plain between 10^-3 and 10^7.
+ * To text: Raffaello Giulietti's "The Schubfach way to render doubles". Between the two halfway points
+ * around a double lies at most one decimal of each coarse length; three products with a 128-bit power of
+ * ten find it. Java's rules on top: at least two digits, plain between 10^-3 and 10^7.
  *
- * From text: the exact path (an integer below 2^53 times or over a power of ten below 10^23), then Daniel Lemire's
- * "Number Parsing at a Gigabyte per Second" (one or two products with the same powers of ten), and where that cannot
- * decide, or digits past the 19th matter, strtod on a cleaned copy. */
+ * From text: the exact path (an integer below 2^53 times or over a power of ten below 10^23), then Daniel
+ * Lemire's "Number Parsing at a Gigabyte per Second" (one or two products with the same powers of ten),
+ * and where that cannot decide, or digits past the 19th matter, strtod on a cleaned copy. */
 #include "type/cast.h"
 
 #include <math.h>
@@ -27,7 +27,7 @@ struct str cast_trim(struct str s)
     return s;
 }
 
-/* ---- integers ---------------------------------------------------------------------------------------------------- */
+/* ---- integers ------------------------------------------------------------------------------------------ */
 
 bool cast_str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out)
 {
@@ -88,7 +88,7 @@ size_t cast_i64_to_str(int64_t v, char *out)
     return sign + n;
 }
 
-/* ---- the shortest decimal ----------------------------------------------------------------------------------------- */
+/* ---- the shortest decimal ------------------------------------------------------------------------------ */
 
 /* floor(log10(2^e)), floor(log10(3/4 × 2^e)), floor(log2(10^e)), for |e| ≤ 1233. */
 static int log10_of_pow2(int e)
@@ -260,7 +260,7 @@ size_t cast_f32_to_str(float v, char *out)
     return put_java(signbit(v), digits, exponent, out);
 }
 
-/* ---- from text ------------------------------------------------------------------------------------------------------ */
+/* ---- from text ----------------------------------------------------------------------------------------- */
 
 /* digits × 10^exponent, of which only the first 19 digits are in `digits`. */
 struct decimal_text {

@@ -1,5 +1,6 @@
-/* Powers of ten to 128 bits: the entry at k − POW10_MIN is 10^k × 2^s, with the s that gives it exactly 128 bits, rounded down where
- * k ≥ 0 (exact up to 10^55) and up where k < 0. Made by a script of a few lines from exact integers. */
+/* Powers of ten to 128 bits: the entry at k − POW10_MIN is 10^k × 2^s, with the s that gives it exactly
+ * 128 bits, rounded down where k ≥ 0 (exact up to 10^55) and up where k < 0. Made by a script of a few
+ * lines from exact integers. */
 #ifndef TYPE_POW10_PRIVATE_H
 #define TYPE_POW10_PRIVATE_H
 

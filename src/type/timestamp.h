@@ -1,9 +1,10 @@
 /* Dates, timestamps, time zones and intervals: calendar arithmetic and Spark's text forms of them.
  *
- * The calendar is the proleptic Gregorian one, with a year 0. A day is an int32 of days, a timestamp an int64 of
- * microseconds, both since 1970-01-01 (base of TYPE_DATE, TYPE_TIMESTAMP, TYPE_TIMESTAMP_NTZ). "Local" means the wall clock of some
- * zone, counted as if it were UTC. Everything is pure: no clock, no file; a zone is compiled from bytes that the caller read.
- * Where a `struct timezone_data *` is taken, NULL means UTC. */
+ * The calendar is the proleptic Gregorian one, with a year 0. A day is an int32 of days, a timestamp an
+ * int64 of microseconds, both since 1970-01-01 (base of TYPE_DATE, TYPE_TIMESTAMP, TYPE_TIMESTAMP_NTZ).
+ * "Local" means the wall clock of some zone, counted as if it were UTC. Everything is pure: no clock, no
+ * file; a zone is compiled from bytes that the caller read. Where a `struct timezone_data *` is taken,
+ * NULL means UTC. */
 #ifndef TYPE_TIMESTAMP_H
 #define TYPE_TIMESTAMP_H
 
@@ -14,7 +15,7 @@
 #define US_PER_HOUR (3600 * US_PER_S)
 #define US_PER_DAY (86400 * US_PER_S)
 
-/* ---- calendar -------------------------------------------------------------------------------------------------- */
+/* ---- calendar ------------------------------------------------------------------------------------------ */
 
 struct datetime {
     int32_t year;       /* proleptic: 0 is 1 BC */
@@ -55,7 +56,7 @@ void timestamp_to_datetime(int64_t local_us, struct datetime *out);
 /* Fields must be of the calendar and the clock; false: they are not, or out of the range of an int64. */
 bool timestamp_from_datetime(const struct datetime *in, int64_t *local_us);
 
-/* ---- time zones ------------------------------------------------------------------------------------------------ */
+/* ---- time zones ---------------------------------------------------------------------------------------- */
 
 struct timezone_kind {
     int32_t offset_s; /* east of Greenwich is positive */
@@ -76,7 +77,8 @@ struct timezone_rule {
     struct timezone_change dst_from, dst_until;
 };
 
-/* A zone. Immutable; may be shared between roles as long as its arena lives. Fields are timezone.c's own business. */
+/* A zone. Immutable; may be shared between roles as long as its arena lives. Fields are timezone.c's own
+ * business. */
 struct timezone_data {
     const char *name;                  /* NULL: a fixed offset, which is its own name */
     uint32_t count;                    /* of transitions; 0 and no rule: a fixed offset, first */
@@ -85,8 +87,8 @@ struct timezone_data {
     const struct timezone_kind *kinds; /* [≤ 256] */
     struct timezone_kind first;        /* before all transitions */
     struct timezone_rule rule;         /* after all transitions */
-    /* How texts inside of data name other zones ("… Europe/Paris"); NULL = they cannot. Given by whoever loads zones; must be callable on
-     * each role that uses the zone. Returns NULL for a name that is none. */
+    /* How texts inside of data name other zones ("… Europe/Paris"); NULL = they cannot. Given by whoever
+     * loads zones; must be callable on each role that uses the zone. Returns NULL for a name that is none. */
     const struct timezone_data *(*find)(void *arg, struct str name);
     void *find_arg;
 };
@@ -94,12 +96,15 @@ struct timezone_data {
 enum { TIMEZONE_BYTES_MAX = 256 * 1024, TIMEZONE_OFFSET_MAX_S = 18 * 3600 };
 
 const struct timezone_data *timezone_utc(void);
-/* A zone from TZif bytes (RFC 8536, any version; the footer's rule too), everything copied into arena. ERR_CONFIG: damaged bytes. */
+/* A zone from TZif bytes (RFC 8536, any version; the footer's rule too), everything copied into arena.
+ * ERR_CONFIG: damaged bytes. */
 bool timezone_parse(struct arena *arena, struct str name, struct str tzif, struct timezone_data **zone,
                     struct err *err);
-/* Zones that need no file: "Z" "UTC" "GMT" "UT" "+8" "-03:30" "+05:30:15" "UTC+1" "GMT-08:00" and so on, up to ±18:00. */
+/* Zones that need no file: "Z" "UTC" "GMT" "UT" "+8" "-03:30" "+05:30:15" "UTC+1" "GMT-08:00" and so on,
+ * up to ±18:00. */
 bool timezone_fixed(struct str id, struct timezone_data *zone);
-/* java.time's three-letter names of old: "PST" is America/Los_Angeles. The name itself where it is none of them. */
+/* java.time's three-letter names of old: "PST" is America/Los_Angeles. The name itself where it is none of
+ * them. */
 struct str timezone_long_name(struct str id);
 /* A zone by any id: fixed (then in *own, which is returned), else by near->find. NULL: there is none. */
 const struct timezone_data *timezone_find(const struct timezone_data *near, struct str id,
@@ -113,7 +118,8 @@ struct timezone_span {
 void timezone_at(const struct timezone_data *zone, int64_t utc_s, struct timezone_span *span);
 int32_t timezone_offset(const struct timezone_data *zone, int64_t utc_us);
 int64_t timezone_to_local(const struct timezone_data *zone, int64_t utc_us);
-/* As java.time: a local time that occurs twice is the earlier one; one that does not occur is moved on by the gap. Saturates. */
+/* As java.time: a local time that occurs twice is the earlier one; one that does not occur is moved on by
+ * the gap. Saturates. */
 int64_t timezone_to_utc(const struct timezone_data *zone, int64_t local_us);
 
 /* A memory of the last span, for columns: neighbours mostly share it. Zeroed = empty. */
@@ -155,7 +161,7 @@ int32_t timestamp_to_date(const struct timezone_data *zone, int64_t utc_us);
 /* The moment that a day begins. */
 int64_t date_to_timestamp(const struct timezone_data *zone, int32_t days);
 
-/* ---- text as CAST takes and prints it --------------------------------------------------------------------------- */
+/* ---- text as CAST takes and prints it ------------------------------------------------------------------ */
 
 /* White space around; [+-]y{4,7}, y-[m]m, y-[m]m-[d]d, the last one followed by anything after ' ' or 'T'. */
 bool date_parse(struct str text, int32_t *days);
@@ -166,16 +172,19 @@ struct timestamp_text {
     bool has_date;   /* false: time only, then local's date is 0001-01-01 */
     struct str zone; /* its id, n = 0 where there is none */
 };
-/* [+-]y{4,6}[-m[m][-d[d]]], then ' ' or 'T' and h[h][:m[m][:s[s][.digits][zone]]]; or T and a time, or a time with a colon. Digits past six
- * are dropped. Range of fields is checked; the zone is not. */
+/* [+-]y{4,6}[-m[m][-d[d]]], then ' ' or 'T' and h[h][:m[m][:s[s][.digits][zone]]]; or T and a time, or a
+ * time with a colon. Digits past six are dropped. Range of fields is checked; the zone is not. */
 bool timestamp_split(struct str text, struct timestamp_text *out);
-/* TIMESTAMP: text without a zone is in `zone`. today: days, for texts with a time only; NULL: those are malformed. */
+/* TIMESTAMP: text without a zone is in `zone`. today: days, for texts with a time only; NULL: those are
+ * malformed. */
 bool timestamp_parse(struct str text, const struct timezone_data *zone, const int32_t *today,
                      int64_t *utc_us);
-/* TIMESTAMP_NTZ: a zone in the text is ignored, or with allow_zone false makes it malformed; a date is needed. */
+/* TIMESTAMP_NTZ: a zone in the text is ignored, or with allow_zone false makes it malformed; a date is
+ * needed. */
 bool timestamp_ntz_parse(struct str text, bool allow_zone, int64_t *local_us);
-/* Fast path for the one form that machines write, yyyy-MM-ddTHH:mm:ss[.1-9 digits](Z|±hh:mm) or a blank for the T; a missing zone gives
- * *has_zone false and local time. false: another form (which timestamp_split may take). */
+/* Fast path for the one form that machines write, yyyy-MM-ddTHH:mm:ss[.1-9 digits](Z|±hh:mm) or a blank
+ * for the T; a missing zone gives *has_zone false and local time. false: another form (which
+ * timestamp_split may take). */
 bool timestamp_parse_iso(struct str text, int64_t *us, bool *has_zone);
 
 enum { TIMESTAMP_TEXT_MAX = 40, DATE_TEXT_MAX = 16 };
@@ -187,38 +196,43 @@ size_t timestamp_to_text(const struct timezone_data *zone, int64_t utc_us, char 
 /* "2024-01-02T03:04:05.123456Z" for TIMESTAMP in UTC; without the Z for NTZ (suffix NULL). */
 size_t timestamp_to_iso(int64_t us, const char *suffix, char *out);
 
-/* ---- patterns of to_timestamp and date_format -------------------------------------------------------------------- */
+/* ---- patterns of to_timestamp and date_format ---------------------------------------------------------- */
 
 struct datetime_pattern; /* compiled; immutable */
 
 enum datetime_pattern_use { PATTERN_FORMAT, PATTERN_PARSE };
 enum { PATTERN_SIZE_MAX = 256 };
 
-/* Spark's pattern letters. ERR_DATA with INVALID_DATETIME_PATTERN or INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_WEEK_BASED_PATTERN at
- * its start: a letter that is none, or cannot be parsed, or a count of it that means nothing. */
+/* Spark's pattern letters. ERR_DATA with INVALID_DATETIME_PATTERN or
+ * INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_WEEK_BASED_PATTERN at its start: a letter that is none, or
+ * cannot be parsed, or a count of it that means nothing. */
 bool datetime_pattern_new(struct arena *arena, struct str pattern, enum datetime_pattern_use use,
                           const struct datetime_pattern **compiled, struct err *err);
-/* Appends the local time, and for zone letters what zone says at utc_us. NTZ and dates: pass local time with zone NULL. */
+/* Appends the local time, and for zone letters what zone says at utc_us. NTZ and dates: pass local time
+ * with zone NULL. */
 void datetime_format(const struct datetime_pattern *p, const struct timezone_data *zone, int64_t utc_us,
                      struct sbuf *out);
-/* The whole of text. A missing date is 1970-01-01, a missing time 00:00. false: text is not of that form, or no such time. */
+/* The whole of text. A missing date is 1970-01-01, a missing time 00:00. false: text is not of that form,
+ * or no such time. */
 bool datetime_parse(const struct datetime_pattern *p, struct str text, const struct timezone_data *zone,
                     int64_t *utc_us);
 /* The same for TIMESTAMP_NTZ and dates: a zone in the text is read and ignored. */
 bool datetime_parse_local(const struct datetime_pattern *p, struct str text, int64_t *local_us);
 
-/* ---- intervals ------------------------------------------------------------------------------------------------- */
+/* ---- intervals ----------------------------------------------------------------------------------------- */
 
-/* "1 day 2 hours", "interval -1.5 seconds", "10 minutes": units from year to microsecond, singular or plural, in any order, each with its
- * sign. Windows, watermarks and multi-unit literals. ERR_DATA: INVALID_INTERVAL_FORMAT …. */
+/* "1 day 2 hours", "interval -1.5 seconds", "10 minutes": units from year to microsecond, singular or
+ * plural, in any order, each with its sign. Windows, watermarks and multi-unit literals. ERR_DATA:
+ * INVALID_INTERVAL_FORMAT …. */
 struct calendar_interval {
     int32_t months, days;
     int64_t us;
 };
 bool interval_parse_units(struct str text, struct calendar_interval *out, struct err *err);
 
-/* CAST(text AS INTERVAL from TO to), also the body of a literal: "1-2", "-1 02:03:04.5", or the whole INTERVAL '…' … form. type:
- * INTERVAL_YM (months) or INTERVAL_DT (µs). ERR_DATA: INVALID_INTERVAL_FORMAT …, or CAST_INVALID_INPUT where `text` is no interval. */
+/* CAST(text AS INTERVAL from TO to), also the body of a literal: "1-2", "-1 02:03:04.5", or the whole
+ * INTERVAL '…' … form. type: INTERVAL_YM (months) or INTERVAL_DT (µs). ERR_DATA: INVALID_INTERVAL_FORMAT
+ * …, or CAST_INVALID_INPUT where `text` is no interval. */
 bool interval_parse(struct str text, const struct type *type, int64_t *value, struct err *err);
 
 enum interval_style {

@@ -1,12 +1,13 @@
 /* Dates and timestamps as text, the way CAST reads and prints them.
  *
- * Reading cuts the text into numbers first and asks the calendar afterwards. The general reader (timestamp_split) takes
- * all the short forms; one fixed form, which nearly all machines write, has a reader of its own in front. */
+ * Reading cuts the text into numbers first and asks the calendar afterwards. The general reader
+ * (timestamp_split) takes all the short forms; one fixed form, which nearly all machines write, has a
+ * reader of its own in front. */
 #include "base/check.h"
 #include "type/cast.h"
 #include "type/timestamp.h"
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 struct scanner {
     const char *p, *end;
@@ -253,7 +254,7 @@ bool timestamp_parse_iso(struct str text, int64_t *us, bool *has_zone)
     return iso_zone(p + at, text.n - at, us, has_zone);
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------------------ */
+/* ---- printing ------------------------------------------------------------------------------------------ */
 
 static char *put_two(char *at, unsigned v)
 {

@@ -1,8 +1,8 @@
-/* Time zones: compiled from TZif bytes (RFC 8536), with the rule of the footer (POSIX TZ) for all times after the last
- * transition that the bytes list; and fixed offsets.
+/* Time zones: compiled from TZif bytes (RFC 8536), with the rule of the footer (POSIX TZ) for all times
+ * after the last transition that the bytes list; and fixed offsets.
  *
- * A lookup gives a span: the offset, and the stretch of time in which it holds. Columns of times remember the last span
- * (struct timezone_cursor), so the search runs a few times per batch. */
+ * A lookup gives a span: the offset, and the stretch of time in which it holds. Columns of times remember
+ * the last span (struct timezone_cursor), so the search runs a few times per batch. */
 #include "base/bytes.h"
 #include "base/check.h"
 #include "type/timestamp.h"
@@ -13,7 +13,7 @@ const struct timezone_data *timezone_utc(void)
     return &utc;
 }
 
-/* ---- POSIX TZ rules ------------------------------------------------------------------------------------------------ */
+/* ---- POSIX TZ rules ------------------------------------------------------------------------------------ */
 
 struct rule_text {
     const char *p, *end;
@@ -161,7 +161,7 @@ static void rule_at(const struct timezone_rule *rule, int64_t utc_s, struct time
     }
 }
 
-/* ---- TZif ------------------------------------------------------------------------------------------------------------ */
+/* ---- TZif ---------------------------------------------------------------------------------------------- */
 
 struct header {
     uint8_t version;
@@ -260,7 +260,7 @@ bool timezone_parse(struct arena *arena, struct str name, struct str tzif, struc
     return true;
 }
 
-/* ---- fixed offsets and ids --------------------------------------------------------------------------------------------- */
+/* ---- fixed offsets and ids ----------------------------------------------------------------------------- */
 
 static bool two_digits(struct str s, size_t at, int32_t max, int32_t *value)
 {
@@ -402,7 +402,7 @@ size_t timezone_name(const struct timezone_data *zone, char *out)
     return n;
 }
 
-/* ---- lookups ------------------------------------------------------------------------------------------------------------ */
+/* ---- lookups ------------------------------------------------------------------------------------------- */
 
 void timezone_at(const struct timezone_data *zone, int64_t utc_s, struct timezone_span *span)
 {
@@ -460,8 +460,8 @@ void timezone_seek(const struct timezone_data *zone, int64_t utc_us, struct time
     cursor->offset_us = span.kind->offset_s * US_PER_S;
 }
 
-/* Goes through the spans around the local time: in the one before a gap or an overlap the time is right, in a gap by
- * being moved on, in an overlap as the earlier of two. */
+/* Goes through the spans around the local time: in the one before a gap or an overlap the time is right,
+ * in a gap by being moved on, in an overlap as the earlier of two. */
 static int64_t find_utc(const struct timezone_data *zone, int64_t local_us, struct timezone_span *span)
 {
     enum { SPANS_MAX = 8 }; /* of three days; no zone has changed more often */

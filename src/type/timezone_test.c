@@ -133,7 +133,8 @@ TEST(offsets_as_the_c_library_finds_them)
         test_skip("there is no /usr/share/zoneinfo");
 }
 
-/* By definition: of all moments that show the local time the first; without one, as if the clock had not been moved. */
+/* By definition: of all moments that show the local time the first; without one, as if the clock had not
+ * been moved. */
 TEST(local_times_go_back_to_utc)
 {
     for (size_t z = 0; z < sizeof zones / sizeof zones[0]; z++) {

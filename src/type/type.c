@@ -1,13 +1,13 @@
 /* Types: the statics, the constructors, comparison and lookup.
  *
- * Every type that a parser makes is at most TYPE_DEPTH_MAX deep, so the recursion here and in everything that follows a
- * type's shape is bounded by it; type_array, type_map and type_struct check nothing, because the engine wraps types that
- * have passed a parser by a handful of levels at most. */
+ * Every type that a parser makes is at most TYPE_DEPTH_MAX deep, so the recursion here and in everything
+ * that follows a type's shape is bounded by it; type_array, type_map and type_struct check nothing,
+ * because the engine wraps types that have passed a parser by a handful of levels at most. */
 #include "type/type.h"
 
 #include "base/check.h"
 
-/* ---- the statics --------------------------------------------------------------------------------------------- */
+/* ---- the statics --------------------------------------------------------------------------------------- */
 
 static const struct type simple[TYPE_KINDS] = {
     [TYPE_NULL] = {.kind = TYPE_NULL},
@@ -50,7 +50,7 @@ size_t type_width(const struct type *type)
     return widths[type->kind];
 }
 
-/* ---- constructors -------------------------------------------------------------------------------------------- */
+/* ---- constructors -------------------------------------------------------------------------------------- */
 
 const struct type *type_decimal(struct arena *arena, unsigned precision, unsigned scale)
 {
@@ -122,7 +122,7 @@ const struct type *type_copy(struct arena *arena, const struct type *type)
     return t;
 }
 
-/* ---- comparison and lookup ----------------------------------------------------------------------------------- */
+/* ---- comparison and lookup ----------------------------------------------------------------------------- */
 
 static bool same_collation(const char *a, const char *b)
 {

@@ -1,7 +1,7 @@
 /* SQL types as Spark has them, schemas (a schema is a STRUCT type), and single values.
  *
- * Types are immutable and live in an arena or pool that the caller names; the simple ones are statics. Compare them with
- * type_equal, never by pointer. */
+ * Types are immutable and live in an arena or pool that the caller names; the simple ones are statics.
+ * Compare them with type_equal, never by pointer. */
 #ifndef TYPE_TYPE_H
 #define TYPE_TYPE_H
 
@@ -64,7 +64,8 @@ struct type {
     const struct field *fields;         /* fields[field_count] */
 };
 
-/* The types without parameters, by kind; DECIMAL gives (10,0), the intervals their full range. Not ARRAY, MAP, STRUCT. */
+/* The types without parameters, by kind; DECIMAL gives (10,0), the intervals their full range. Not ARRAY,
+ * MAP, STRUCT. */
 const struct type *type_simple(enum type_kind kind);
 const struct type *type_decimal(struct arena *arena, unsigned precision, unsigned scale);
 const struct type *type_array(struct arena *arena, const struct type *element, bool element_nullable);
@@ -80,8 +81,8 @@ bool type_equal(const struct type *a, const struct type *b);
 /* As type_equal without nullability. */
 bool type_same(const struct type *a, const struct type *b);
 
-/* Index of the field, or -1. nocase: as Spark resolves names (full Unicode case folding is ASCII here). When several differ in case
- * only, the exact one wins, else -2 (ambiguous). */
+/* Index of the field, or -1. nocase: as Spark resolves names (full Unicode case folding is ASCII here).
+ * When several differ in case only, the exact one wins, else -2 (ambiguous). */
 int type_field(const struct type *struct_type, struct str name, bool nocase);
 
 static inline bool type_is_integer(const struct type *t)
@@ -100,10 +101,12 @@ static inline bool type_is_view(const struct type *t)
 {
     return t->kind == TYPE_STRING || t->kind == TYPE_BINARY;
 }
-/* Bytes of one value in a flat column: 0 for NULL and the nested kinds and VARIANT; 16 for views and decimals. */
+/* Bytes of one value in a flat column: 0 for NULL and the nested kinds and VARIANT; 16 for views and
+ * decimals. */
 size_t type_width(const struct type *type);
 
-/* SQL text as Spark's `sql` prints it: "DECIMAL(10,2)", "STRUCT<a: INT, b: ARRAY<STRING>>"; appended to out. */
+/* SQL text as Spark's `sql` prints it: "DECIMAL(10,2)", "STRUCT<a: INT, b: ARRAY<STRING>>"; appended to
+ * out. */
 void type_to_sql(const struct type *type, struct sbuf *out);
 /* As Spark's simpleString: "struct<a:int,b:array<string>>". */
 void type_to_simple(const struct type *type, struct sbuf *out);
@@ -111,17 +114,20 @@ void type_to_simple(const struct type *type, struct sbuf *out);
 void type_to_json(const struct type *type, struct sbuf *out);
 bool type_from_json(struct arena *arena, struct str json, const struct type **type, struct err *err);
 
-/* A type from SQL text: "decimal(10, 2)", "struct<a int, b: array<string>>", "interval day to second", "string collate UTF8_LCASE". */
+/* A type from SQL text: "decimal(10, 2)", "struct<a int, b: array<string>>", "interval day to second",
+ * "string collate UTF8_LCASE". */
 bool type_parse(struct arena *arena, struct str sql, const struct type **type, struct err *err);
-/* A schema from a DDL list: "id STRING NOT NULL COMMENT 'x', dob STRUCT<date: TIMESTAMP, age: INT>"; backticks quote names; -- and
- * block comments are skipped. Errors have line and column within `ddl` (place.file empty). */
+/* A schema from a DDL list: "id STRING NOT NULL COMMENT 'x', dob STRUCT<date: TIMESTAMP, age: INT>";
+ * backticks quote names; -- and block comments are skipped. Errors have line and column within `ddl`
+ * (place.file empty). */
 bool type_parse_ddl(struct arena *arena, struct str ddl, const struct type **schema, struct err *err);
 
-/* ---- single values ------------------------------------------------------------------------------------------ */
+/* ---- single values ------------------------------------------------------------------------------------- */
 
 typedef __int128 i128; /* the one typedef: the language has no shorter word for it */
 
-/* One value of any type: literals, statistics, partition values, and the oracle's rows. Children are borrowed. */
+/* One value of any type: literals, statistics, partition values, and the oracle's rows. Children are
+ * borrowed. */
 struct value {
     const struct type *type;
     bool is_null;
@@ -140,10 +146,11 @@ struct value {
 };
 
 struct value value_null(const struct type *type);
-/* Total order as Spark's ORDER BY ASC: NULL first, NaN last, −0.0 = 0.0, bytes unsigned, collation UTF8_BINARY and UTF8_LCASE. Same type on
- * both sides. */
+/* Total order as Spark's ORDER BY ASC: NULL first, NaN last, −0.0 = 0.0, bytes unsigned, collation
+ * UTF8_BINARY and UTF8_LCASE. Same type on both sides. */
 int value_cmp(const struct value *a, const struct value *b);
-/* As Spark's show() and CAST(… AS STRING) print it; NULL prints "NULL". zone: see type/timestamp.h (NULL = UTC). */
+/* As Spark's show() and CAST(… AS STRING) print it; NULL prints "NULL". zone: see type/timestamp.h (NULL =
+ * UTC). */
 struct timezone_data;
 void value_to_text(const struct value *v, const struct timezone_data *zone, struct sbuf *out);
 

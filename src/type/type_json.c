@@ -4,19 +4,19 @@
  *     {"type":"array","elementType":"string","containsNull":true}
  *     {"type":"map","keyType":"string","valueType":"long","valueContainsNull":true}
  *
- * A collation is no part of the type there, but metadata of the nearest struct field, by its path below the field:
- * {"__COLLATIONS":{"tags.element":"spark.UTF8_LCASE"}}.
+ * A collation is no part of the type there, but metadata of the nearest struct field, by its path below
+ * the field: {"__COLLATIONS":{"tags.element":"spark.UTF8_LCASE"}}.
  *
- * Members of an object come in any order, so an object is first cut into the texts of its members (and thereby checked),
- * and each is then read on its own. A text is looked at once per level above it, and levels are few: schemas of tables
- * are small, and deep ones are refused. */
+ * Members of an object come in any order, so an object is first cut into the texts of its members (and
+ * thereby checked), and each is then read on its own. A text is looked at once per level above it, and
+ * levels are few: schemas of tables are small, and deep ones are refused. */
 #include "type/type.h"
 
 #include "base/check.h"
 #include "base/map.h"
 #include "base/utf8.h"
 
-/* ---- reading JSON ------------------------------------------------------------------------------------------------ */
+/* ---- reading JSON -------------------------------------------------------------------------------------- */
 
 enum { NESTING_MAX = 4 * TYPE_DEPTH_MAX }; /* brackets; a type takes three per level */
 
@@ -184,7 +184,7 @@ static bool read_members(struct str json, struct member *members, size_t count, 
     return mark(&c, '}');
 }
 
-/* ---- types from JSON ------------------------------------------------------------------------------------------------ */
+/* ---- types from JSON ----------------------------------------------------------------------------------- */
 
 struct reader {
     struct arena *arena;
@@ -278,9 +278,10 @@ static bool read_map(struct reader *r, struct str json, const struct type **type
     return true;
 }
 
-/* ---- collations --------------------------------------------------------------------------------------------------- */
+/* ---- collations ---------------------------------------------------------------------------------------- */
 
-/* The type with the collation at path "element.value…" below it; the type itself where the path leads nowhere. */
+/* The type with the collation at path "element.value…" below it; the type itself where the path leads
+ * nowhere. */
 static const struct type *collate(struct reader *r, const struct type *type, struct str path,
                                   const char *collation)
 {
@@ -340,7 +341,7 @@ static void read_collations(struct reader *r, struct str json, struct field *fie
     } while (mark(&c, ','));
 }
 
-/* ---- structs ------------------------------------------------------------------------------------------------------- */
+/* ---- structs ------------------------------------------------------------------------------------------- */
 
 static bool read_field(struct reader *r, struct str json, struct field *field)
 {
@@ -432,7 +433,7 @@ bool type_from_json(struct arena *arena, struct str json, const struct type **ty
     return read_type(&r, value, type);
 }
 
-/* ---- types to JSON ---------------------------------------------------------------------------------------------------- */
+/* ---- types to JSON ------------------------------------------------------------------------------------- */
 
 static const char *json_name(enum type_kind kind)
 {

@@ -1,7 +1,7 @@
 /* Types as SQL text: a small recursive-descent parser for types and DDL lists, and the two printers.
  *
- * The parser reads Spark's spelling and its own printers' ("a INT" and "a: int"); every keyword can be a name, as in
- * Spark. Recursion is bounded by TYPE_DEPTH_MAX. */
+ * The parser reads Spark's spelling and its own printers' ("a INT" and "a: int"); every keyword can be a
+ * name, as in Spark. Recursion is bounded by TYPE_DEPTH_MAX. */
 #include "type/type.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "base/utf8.h"
 #include "type/timestamp.h"
 
-/* ---- names ------------------------------------------------------------------------------------------------------ */
+/* ---- names --------------------------------------------------------------------------------------------- */
 
 struct type_name {
     const char *name;
@@ -61,7 +61,7 @@ const char *interval_unit_name(enum interval_unit unit)
     return units[unit];
 }
 
-/* ---- tokens ------------------------------------------------------------------------------------------------------ */
+/* ---- tokens -------------------------------------------------------------------------------------------- */
 
 enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_QUOTED, TOKEN_STRING, TOKEN_MARK, TOKEN_BAD };
 
@@ -105,8 +105,8 @@ static size_t skip_blank(struct str s, size_t at)
     return at;
 }
 
-/* The end of a quoted text that begins at `at`: doubled quotes are inside, and after a backslash any byte, but in
- * backticks. SIZE_MAX: it has no end. */
+/* The end of a quoted text that begins at `at`: doubled quotes are inside, and after a backslash any byte,
+ * but in backticks. SIZE_MAX: it has no end. */
 static size_t quoted_end(struct str s, size_t at)
 {
     char quote = s.p[at++];
@@ -145,7 +145,7 @@ static void next(struct parser *p)
     p->at = end;
 }
 
-/* ---- errors ------------------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------- */
 
 enum { SHOWN_MAX = 40 }; /* bytes of a token in a message */
 
@@ -212,7 +212,7 @@ static bool expect_number(struct parser *p, uint64_t max, uint64_t *value, const
     return true;
 }
 
-/* ---- quoted texts --------------------------------------------------------------------------------------------------- */
+/* ---- quoted texts -------------------------------------------------------------------------------------- */
 
 static uint32_t hex4(const char *p)
 {
@@ -278,7 +278,7 @@ static bool parse_name(struct parser *p, const char **name)
     return true;
 }
 
-/* ---- types ---------------------------------------------------------------------------------------------------------- */
+/* ---- types --------------------------------------------------------------------------------------------- */
 
 static bool parse_any(struct parser *p, const struct type **type);
 
@@ -517,7 +517,7 @@ bool type_parse_ddl(struct arena *arena, struct str ddl, const struct type **sch
     return parse_fields(&p, '\0', schema) && parse_end(&p, "\",\", NOT NULL, COMMENT or the end");
 }
 
-/* ---- printing --------------------------------------------------------------------------------------------------------- */
+/* ---- printing ------------------------------------------------------------------------------------------ */
 
 static void put_name(struct sbuf *out, const char *name)
 {

@@ -11,7 +11,7 @@ struct value value_null(const struct type *type)
     return (struct value){.type = type, .is_null = true};
 }
 
-/* ---- order --------------------------------------------------------------------------------------------------- */
+/* ---- order --------------------------------------------------------------------------------------------- */
 
 static int cmp_f64(double a, double b)
 {
@@ -20,7 +20,8 @@ static int cmp_f64(double a, double b)
     return (a > b) - (a < b);
 }
 
-/* One character of s from *at on, lower case; a byte that is no UTF-8 stands for itself, above all characters. */
+/* One character of s from *at on, lower case; a byte that is no UTF-8 stands for itself, above all
+ * characters. */
 static uint32_t next_lower(struct str s, size_t *at)
 {
     uint32_t code;

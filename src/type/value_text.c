@@ -29,7 +29,7 @@ static void put_decimal(const struct value *v, struct sbuf *out)
     sbuf_add(out, text, decimal_to_text(v->decimal, v->type->scale, text));
 }
 
-/* ---- as CAST and show() print ------------------------------------------------------------------------------------------- */
+/* ---- as CAST and show() print -------------------------------------------------------------------------- */
 
 static void put_nested(const struct value *v, const struct timezone_data *zone, struct sbuf *out)
 {
@@ -90,7 +90,7 @@ void value_to_text(const struct value *v, const struct timezone_data *zone, stru
     }
 }
 
-/* ---- as SQL literals ------------------------------------------------------------------------------------------------------ */
+/* ---- as SQL literals ----------------------------------------------------------------------------------- */
 
 static void put_quoted(struct str s, struct sbuf *out)
 {
@@ -174,7 +174,7 @@ void value_to_sql(const struct value *v, struct sbuf *out)
     }
 }
 
-/* ---- as JSON ----------------------------------------------------------------------------------------------------------------- */
+/* ---- as JSON ------------------------------------------------------------------------------------------- */
 
 static void put_base64(struct str s, struct sbuf *out)
 {

@@ -24,7 +24,7 @@ bool rng_one_in(struct rng *rng, unsigned n)
     return rng_below(rng, n) == 0;
 }
 
-/* ---- types --------------------------------------------------------------------------------------------------- */
+/* ---- types --------------------------------------------------------------------------------------------- */
 
 static const struct type *random_leaf(struct rng *rng, unsigned kinds, struct arena *arena)
 {
@@ -79,7 +79,7 @@ const struct type *random_schema(struct rng *rng, unsigned depth, struct arena *
     return random_schema_of(rng, depth, RANDOM_ALL, arena);
 }
 
-/* ---- values -------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------------------- */
 
 static int64_t random_int(struct rng *rng, int64_t min, int64_t max)
 {
@@ -207,7 +207,7 @@ struct value random_value(struct rng *rng, const struct type *type, bool nullabl
     return v;
 }
 
-/* ---- columns ------------------------------------------------------------------------------------------------- */
+/* ---- columns ------------------------------------------------------------------------------------------- */
 
 static struct column random_column(struct rng *rng, const struct type *type, bool nullable, uint32_t rows,
                                    unsigned encodings, struct arena *arena);
@@ -321,7 +321,7 @@ void random_hidden(struct rng *rng, struct batch *batch)
     batch->partition = (int32_t)rng_below(rng, 3) - 1;
 }
 
-/* ---- the row model ------------------------------------------------------------------------------------------- */
+/* ---- the row model ------------------------------------------------------------------------------------- */
 
 static struct value own(const struct value *v, struct arena *arena)
 {

@@ -1,5 +1,5 @@
-/* Random schemas and batches for property tests: nested, with nulls, every encoding, slices, and the edges of every
- * type. The same seed gives the same batch on every machine. */
+/* Random schemas and batches for property tests: nested, with nulls, every encoding, slices, and the edges
+ * of every type. The same seed gives the same batch on every machine. */
 #ifndef REF_RANDOM_BATCH_H
 #define REF_RANDOM_BATCH_H
 
@@ -37,12 +37,12 @@ const struct type *random_type(struct rng *rng, unsigned depth, unsigned kinds, 
 const struct type *random_schema(struct rng *rng, unsigned depth, struct arena *arena);
 const struct type *random_schema_of(struct rng *rng, unsigned depth, unsigned kinds, struct arena *arena);
 
-/* A value of that type, NULL one time in eight where nullable. Strings are valid UTF-8 of 0 to 40 bytes; dates and timestamps lie in
- * years 1 to 9999; doubles are of any bits; maps have no key twice. */
+/* A value of that type, NULL one time in eight where nullable. Strings are valid UTF-8 of 0 to 40 bytes;
+ * dates and timestamps lie in years 1 to 9999; doubles are of any bits; maps have no key twice. */
 struct value random_value(struct rng *rng, const struct type *type, bool nullable, struct arena *arena);
 
-/* Fills batch (reset before) with `rows` random rows of schema (borrowed) whose columns, at any level, use the encodings allowed.
- * Hidden columns: none; see random_hidden. */
+/* Fills batch (reset before) with `rows` random rows of schema (borrowed) whose columns, at any level, use
+ * the encodings allowed. Hidden columns: none; see random_hidden. */
 void random_batch(struct rng *rng, struct batch *batch, const struct type *schema, uint32_t rows,
                   unsigned encodings);
 /* Gives the batch some of the hidden columns. */
@@ -50,7 +50,8 @@ void random_hidden(struct rng *rng, struct batch *batch);
 
 /* The naive row model: rows[rows] of struct values, all bytes and items in arena. */
 struct value *batch_to_rows(const struct batch *batch, struct arena *arena);
-/* True when all rows are equal (value_cmp, bit-exact for doubles where exact); prints the first difference to stderr. */
+/* True when all rows are equal (value_cmp, bit-exact for doubles where exact); prints the first difference
+ * to stderr. */
 bool rows_equal(const struct value *a, const struct value *b, uint32_t rows);
 
 #endif
