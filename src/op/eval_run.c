@@ -198,10 +198,9 @@ static void layout_out(struct call *c)
     if (c->step->flags & KERNEL_OUT)
         return;
     size_t size = mem_product(c->rows, type_width(out->type));
-    bool whole = (c->step->flags & (KERNEL_TOTAL | KERNEL_DENSE)) ||
-                 (c->sel.rows == NULL && c->sel.count == c->rows);
+    bool all = (c->step->flags & (KERNEL_TOTAL | KERNEL_DENSE)) && !type_is_view(out->type);
     out->data = arena_array(c->arena, uint8_t, size);
-    if (!whole || type_is_view(out->type))
+    if (!all) /* rows that the kernel does not write are defined, too */
         memset(out->data, 0, size);
 }
 
