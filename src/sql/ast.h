@@ -21,7 +21,7 @@ struct ast_query;
 
 enum ast_kind {
     AST_LITERAL,   /* `literal`: NULL, TRUE, numbers, strings, X'…' */
-    AST_TYPED,     /* DATE '…', TIMESTAMP '…', TIMESTAMP_NTZ '…', TIMESTAMP_LTZ '…': `name` in upper case, `literal` the text */
+    AST_TYPED,     /* DATE '…', TIME '…', TIMESTAMP '…', TIMESTAMP_NTZ '…', TIMESTAMP_LTZ '…': `name` in upper case, `literal` the text */
     AST_INTERVAL,  /* INTERVAL …: items[i] = amount, units[i] = its unit; with `to` ≥ 0 one item, a string, from units[0] to `to`;
                       INTERVAL '…' alone has count 1 and units[0] = AST_UNIT_NONE */
     AST_NAME,      /* one identifier `name` */
@@ -238,9 +238,12 @@ struct ast_query {
     uint32_t group_count;
     struct ast_window *windows; /* windows[window_count] */
     uint32_t window_count;
-    /* VALUES: rows[row_count] are AST_ROW or single expressions */
+    /* VALUES: rows[row_count] are AST_ROW or single expressions; AS values_alias(values_columns) behind them */
     struct ast_expr **rows;
     uint32_t row_count;
+    struct str values_alias;
+    struct str *values_columns;
+    uint32_t values_column_count;
     struct relation_name table; /* TABLE x */
     /* SET_OPERATION */
     enum ast_set_op set_op;

@@ -243,12 +243,22 @@ static void print_case(const struct ast_expr *e, struct sbuf *out)
     sbuf_cstr(out, " END");
 }
 
+/* A number as the parser takes it there: without a suffix. */
+static void print_amount(const struct value *v, struct sbuf *out)
+{
+    size_t before = out->n;
+    print_literal(v, out);
+    while (out->n > before + 1 && v->type->kind != TYPE_STRING &&
+           ((out->p[out->n - 1] | 0x20) == 'd' || (out->p[out->n - 1] | 0x20) == 'b' || (out->p[out->n - 1] | 0x20) == 'l'))
+        out->p[--out->n] = '\0';
+}
+
 static void print_interval(const struct ast_expr *e, struct sbuf *out)
 {
     sbuf_cstr(out, "INTERVAL");
     for (uint32_t i = 0; i < e->count; i++) {
         sbuf_char(out, ' ');
-        ast_print_expr(e->items[i], out);
+        print_amount(&e->items[i]->literal, out);
         if (e->units[i] != AST_UNIT_NONE)
             sbuf_printf(out, " %s", unit_text(e->units[i]));
     }
@@ -485,7 +495,7 @@ static void print_from(const struct ast_from *f, struct sbuf *out)
         print_query(f->query, out);
         sbuf_char(out, ')');
         break;
-    case AST_FROM_VALUES: print_query(f->query, out); break;
+    case AST_FROM_VALUES: print_query(f->query, out); return;
     case AST_FROM_FUNCTION: ast_print_expr(f->call, out); break;
     case AST_FROM_JOIN: print_join(f, out); break;
     case AST_FROM_VIEW: print_view(f, out); return;
@@ -605,6 +615,11 @@ static void print_query(const struct ast_query *q, struct sbuf *out)
     case AST_VALUES:
         sbuf_cstr(out, "VALUES ");
         print_exprs(q->rows, q->row_count, out);
+        sbuf_cstr(out, q->values_alias.n || q->values_column_count ? " AS " : "");
+        if (q->values_alias.n)
+            print_name(q->values_alias, out);
+        if (q->values_column_count)
+            print_names(q->values_columns, q->values_column_count, out);
         break;
     case AST_TABLE:
         sbuf_cstr(out, "TABLE ");

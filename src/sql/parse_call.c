@@ -118,7 +118,8 @@ static bool parse_call_tail(struct parser *p, struct ast_call *call)
     }
     parse_nulls(p, call);
     if (parser_is_keyword(p, KEYWORD_OVER) &&
-        (parser_peek(p, 1)->kind == TOKEN_OPEN || parser_peek(p, 1)->kind == TOKEN_WORD)) {
+        (parser_peek(p, 1)->kind == TOKEN_OPEN || parser_peek(p, 1)->kind == TOKEN_WORD ||
+         parser_peek(p, 1)->kind == TOKEN_QUOTED)) {
         p->at++;
         TRY(parse_window(p, &call->over));
     }
@@ -237,7 +238,8 @@ static bool parse_extract(struct parser *p, struct ast_expr **expr)
     else
         TRY(parser_identifier(p, &field));
     parse_item(p, e, string_node(p, t, field));
-    TRY(parser_expect_keyword(p, KEYWORD_FROM));
+    if (t->kind != TOKEN_STRING || !parser_accept(p, TOKEN_COMMA)) /* extract('year', x) too */
+        TRY(parser_expect_keyword(p, KEYWORD_FROM));
     TRY(parse_item_expr(p, e));
     TRY(parser_expect(p, TOKEN_CLOSE, "\")\""));
     *expr = parse_finish(p, e, first);
@@ -359,6 +361,9 @@ static bool parse_unit_call(struct parser *p, struct ast_expr **expr)
     struct ast_expr *e = call_node(p, add ? STR("timestampadd") : STR("timestampdiff"));
     p->at += 2;
     const struct token *unit = parser_peek(p, 0);
+    if (unit->kind == TOKEN_STRING)
+        return parser_fail(p, parser_token_span(unit),
+                           "INVALID_PARAMETER_VALUE.DATETIME_UNIT: the unit is a word such as MONTH, without quotes");
     p->at += 2; /* the unit and its comma */
     parse_item(p, e, string_node(p, unit, parser_text(p, unit)));
     TRY(parse_item_expr(p, e));
@@ -372,7 +377,8 @@ static bool parse_unit_call(struct parser *p, struct ast_expr **expr)
 /* f(unit, …, …) with a bare word for a unit: two commas at the call's own level tell it from datediff(end, start). */
 static bool is_unit_call(const struct parser *p)
 {
-    if (parser_peek(p, 2)->kind != TOKEN_WORD || parser_peek(p, 3)->kind != TOKEN_COMMA)
+    enum token_kind unit = (enum token_kind)parser_peek(p, 2)->kind;
+    if ((unit != TOKEN_WORD && unit != TOKEN_STRING) || parser_peek(p, 3)->kind != TOKEN_COMMA)
         return false;
     uint32_t commas = 0, end = p->closes[p->at + 1];
     for (uint32_t i = p->at + 2; i < end; i++) {
@@ -422,6 +428,7 @@ static const struct {
     {KEYWORD_TIMESTAMPDIFF, WITH_UNIT, parse_unit_call},
     {KEYWORD_DATEDIFF, WITH_UNIT, parse_unit_call},
     {KEYWORD_DATE_DIFF, WITH_UNIT, parse_unit_call},
+    {KEYWORD_TIMEDIFF, WITH_UNIT, parse_unit_call},
     {KEYWORD_CURRENT_DATE, WITHOUT_PARENS, parse_bare_call},
     {KEYWORD_CURRENT_TIMESTAMP, WITHOUT_PARENS, parse_bare_call},
     {KEYWORD_LOCALTIMESTAMP, WITHOUT_PARENS, parse_bare_call},

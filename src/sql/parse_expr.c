@@ -471,7 +471,7 @@ static bool parse_like(struct parser *p, enum ast_op op, struct ast_expr *e)
 static bool parse_is(struct parser *p, struct ast_expr *e)
 {
     e->kind = AST_IS;
-    e->not_ = parser_accept_keyword(p, KEYWORD_NOT);
+    e->not_ = parser_accept_keyword(p, KEYWORD_NOT) || parser_accept(p, TOKEN_BANG);
     static const struct {
         uint16_t keyword;
         uint8_t test;

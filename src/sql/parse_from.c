@@ -135,6 +135,9 @@ static bool parse_relation_kind(struct parser *p, struct ast_from **from)
         uint32_t first = p->at;
         f->query = arena_new(p->arena, struct ast_query);
         TRY(parse_values(p, f->query));
+        f->alias = f->query->values_alias;
+        f->columns = f->query->values_columns;
+        f->column_count = f->query->values_column_count;
         f->query->span = parser_span(p, first);
         return true;
     }

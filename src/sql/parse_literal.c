@@ -238,6 +238,7 @@ static bool parse_typed(struct parser *p, struct ast_expr *e, bool *found)
         uint16_t keyword;
         const char *name;
     } typed[] = {{KEYWORD_DATE, "DATE"},
+                 {KEYWORD_TIME, "TIME"},
                  {KEYWORD_TIMESTAMP, "TIMESTAMP"},
                  {KEYWORD_TIMESTAMP_NTZ, "TIMESTAMP_NTZ"},
                  {KEYWORD_TIMESTAMP_LTZ, "TIMESTAMP_LTZ"}};

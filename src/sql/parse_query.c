@@ -220,7 +220,14 @@ bool parse_values(struct parser *p, struct ast_query *q)
 {
     q->kind = AST_VALUES;
     p->at++;
-    return parse_exprs(p, &q->rows, &q->row_count);
+    TRY(parse_exprs(p, &q->rows, &q->row_count));
+    bool as = parser_accept_keyword(p, KEYWORD_AS);
+    if (as && parser_is(p, TOKEN_OPEN))
+        return parser_names(p, &q->values_columns, &q->values_column_count);
+    if (!as && !parser_is_identifier(p, KEYWORD_JOINS | KEYWORD_CLAUSE))
+        return true;
+    TRY(parser_identifier(p, &q->values_alias));
+    return parser_is(p, TOKEN_OPEN) ? parser_names(p, &q->values_columns, &q->values_column_count) : true;
 }
 
 /* ---- terms and set operations -------------------------------------------------------------------------------------- */
