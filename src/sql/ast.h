@@ -8,11 +8,13 @@
 #include "sql/plan.h"
 
 enum {
-    SQL_TEXT_MAX = 1 << 20,    /* bytes of one text */
-    SQL_DEPTH_MAX = 300,       /* nesting of expressions and queries, in the parser's steps: about 100 parentheses */
-    SQL_CHAIN_MAX = 500,       /* a + b + c …, a.b.c …, x UNION y UNION z …: levels of the tree */
-    SQL_NAME_PARTS_MAX = 8,    /* a.b.c … of one name */
-    SQL_COLUMNS_MAX = 10000,   /* columns of one SELECT, arguments of one call, rows of VALUES × columns are below 2^20 by the text */
+    SQL_TEXT_MAX = 1 << 20, /* bytes of one text */
+    SQL_DEPTH_MAX =
+        300, /* nesting of expressions and queries, in the parser's steps: about 100 parentheses */
+    SQL_CHAIN_MAX = 500,    /* a + b + c …, a.b.c …, x UNION y UNION z …: levels of the tree */
+    SQL_NAME_PARTS_MAX = 8, /* a.b.c … of one name */
+    SQL_COLUMNS_MAX =
+        10000, /* columns of one SELECT, arguments of one call, rows of VALUES × columns are below 2^20 by the text */
 };
 
 struct ast_query;
@@ -20,13 +22,13 @@ struct ast_query;
 /* ---- expressions ---------------------------------------------------------------------------------------------- */
 
 enum ast_kind {
-    AST_LITERAL,   /* `literal`: NULL, TRUE, numbers, strings, X'…' */
-    AST_TYPED,     /* DATE '…', TIME '…', TIMESTAMP '…', TIMESTAMP_NTZ '…', TIMESTAMP_LTZ '…': `name` in upper case, `literal` the text */
-    AST_INTERVAL,  /* INTERVAL …: items[i] = amount, units[i] = its unit; with `to` ≥ 0 one item, a string, from units[0] to `to`;
+    AST_LITERAL, /* `literal`: NULL, TRUE, numbers, strings, X'…' */
+    AST_TYPED, /* DATE '…', TIME '…', TIMESTAMP '…', TIMESTAMP_NTZ '…', TIMESTAMP_LTZ '…': `name` in upper case, `literal` the text */
+    AST_INTERVAL, /* INTERVAL …: items[i] = amount, units[i] = its unit; with `to` ≥ 0 one item, a string, from units[0] to `to`;
                       INTERVAL '…' alone has count 1 and units[0] = AST_UNIT_NONE */
-    AST_NAME,      /* one identifier `name` */
-    AST_FIELD,     /* items[0] . name; also t.a, which only the binder can tell */
-    AST_STAR,      /* [items[0] .] * [EXCEPT (names)]: except[except_count]; count 0 or 1 */
+    AST_NAME,     /* one identifier `name` */
+    AST_FIELD,    /* items[0] . name; also t.a, which only the binder can tell */
+    AST_STAR,     /* [items[0] .] * [EXCEPT (names)]: except[except_count]; count 0 or 1 */
     AST_PARAMETER, /* :name, or ? with an empty name */
     AST_UNARY,     /* op items[0] */
     AST_BINARY,    /* items[0] op items[1] */
@@ -34,7 +36,7 @@ enum ast_kind {
     AST_IN,        /* items[0] [NOT] IN (items[1], …), or (query) */
     AST_LIKE,      /* items[0] [NOT] op [quantifier] items[1] …; escape = last item when has_escape */
     AST_IS,        /* items[0] IS [NOT] test; IS DISTINCT FROM has items[1] */
-    AST_CASE,      /* CASE [operand] WHEN … THEN … [ELSE …] END: items = [operand], when, then, …, [else] */
+    AST_CASE, /* CASE [operand] WHEN … THEN … [ELSE …] END: items = [operand], when, then, …, [else] */
     AST_CAST,      /* CAST(items[0] AS type), TRY_CAST, x::type */
     AST_CALL,      /* name(items…) with call */
     AST_SUBSCRIPT, /* items[0] [ items[1] ] */
@@ -109,7 +111,13 @@ struct ast_sort {
 };
 
 struct ast_frame_bound {
-    enum { AST_UNBOUNDED_PRECEDING, AST_PRECEDING, AST_CURRENT_ROW, AST_FOLLOWING, AST_UNBOUNDED_FOLLOWING } kind;
+    enum {
+        AST_UNBOUNDED_PRECEDING,
+        AST_PRECEDING,
+        AST_CURRENT_ROW,
+        AST_FOLLOWING,
+        AST_UNBOUNDED_FOLLOWING
+    } kind;
     struct ast_expr *offset; /* PRECEDING, FOLLOWING */
 };
 
@@ -181,7 +189,7 @@ struct ast_from {
     struct relation_name relation;
     struct ast_query *query;
     struct ast_expr *call;
-    struct str alias; /* empty = none */
+    struct str alias;    /* empty = none */
     struct str *columns; /* AS t(a, b): columns[column_count] */
     uint32_t column_count;
     struct ast_watermark *watermark;
@@ -227,13 +235,13 @@ struct ast_query {
     bool recursive;
     /* SELECT */
     bool distinct;
-    struct span hint; /* the text within the hint's comment, length 0 = none */
+    struct span hint;         /* the text within the hint's comment, length 0 = none */
     struct ast_expr **select; /* select[select_count] */
     uint32_t select_count;
     struct ast_from *from; /* NULL = none */
     struct ast_expr *where, *having, *qualify;
     bool group_all, has_group;
-    bool group_kind_suffix; /* GROUP BY a, b WITH ROLLUP */
+    bool group_kind_suffix;      /* GROUP BY a, b WITH ROLLUP */
     struct ast_grouping *groups; /* groups[group_count] */
     uint32_t group_count;
     struct ast_window *windows; /* windows[window_count] */
@@ -264,17 +272,17 @@ struct ast_query {
 /* ---- statements ------------------------------------------------------------------------------------------------ */
 
 enum sql_statement_kind {
-    SQL_QUERY,       /* query */
-    SQL_SET,         /* SET key = value: `key`, `value`; SET alone has neither; SET TIME ZONE has key spark.sql.session.timeZone */
-    SQL_CREATE_VIEW, /* name, columns, query; temporary, replace */
-    SQL_DROP_VIEW,   /* name, if_exists */
+    SQL_QUERY, /* query */
+    SQL_SET, /* SET key = value: `key`, `value`; SET alone has neither; SET TIME ZONE has key spark.sql.session.timeZone */
+    SQL_CREATE_VIEW,  /* name, columns, query; temporary, replace */
+    SQL_DROP_VIEW,    /* name, if_exists */
     SQL_CREATE_TABLE, /* name, schema or query; if_not_exists, replace */
     SQL_DROP_TABLE,
-    SQL_INSERT,      /* name, columns, query; overwrite */
-    SQL_DESCRIBE,    /* name, or query */
-    SQL_EXPLAIN,     /* query */
-    SQL_SHOW,        /* SHOW TABLES, …: `text` only */
-    SQL_OTHER,       /* recognised, `text` only: CACHE, ANALYZE, ALTER, UPDATE, DELETE, MERGE … */
+    SQL_INSERT,   /* name, columns, query; overwrite */
+    SQL_DESCRIBE, /* name, or query */
+    SQL_EXPLAIN,  /* query */
+    SQL_SHOW,     /* SHOW TABLES, …: `text` only */
+    SQL_OTHER,    /* recognised, `text` only: CACHE, ANALYZE, ALTER, UPDATE, DELETE, MERGE … */
 };
 
 struct sql_statement {
@@ -293,15 +301,16 @@ struct sql_statement {
 
 /* Parses statements separated by ';'. text is borrowed. ERR_CONFIG: line, column and width within text (place.file empty),
  * "PARSE_SYNTAX_ERROR: …". */
-bool sql_parse(struct arena *arena, struct str text, struct sql_statement **statements, uint32_t *count, struct err *err);
+bool sql_parse(struct arena *arena, struct str text, struct sql_statement **statements, uint32_t *count,
+               struct err *err);
 
 /* Exactly one query (a ';' may end it), or one expression. */
 bool sql_parse_query(struct arena *arena, struct str text, struct ast_query **query, struct err *err);
 bool sql_parse_expr(struct arena *arena, struct str text, struct ast_expr **expr, struct err *err);
 
 /* Binds a parsed query (of a statement too): text is the whole text that its spans point into. */
-bool sql_bind(struct arena *arena, struct str text, const struct ast_query *query, const struct catalogue *catalogue,
-              struct plan **plan, struct err *err);
+bool sql_bind(struct arena *arena, struct str text, const struct ast_query *query,
+              const struct catalogue *catalogue, struct plan **plan, struct err *err);
 
 /* Canonical SQL, one line. */
 void ast_print(const struct ast_query *query, struct sbuf *out);

@@ -86,7 +86,8 @@ static void print_literal(const struct value *v, struct sbuf *out)
 
 static const char *unit_text(enum ast_unit unit)
 {
-    static const char *const texts[] = {"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "WEEK", "MILLISECOND", "MICROSECOND"};
+    static const char *const texts[] = {"YEAR",   "MONTH", "DAY",         "HOUR",       "MINUTE",
+                                        "SECOND", "WEEK",  "MILLISECOND", "MICROSECOND"};
     return texts[unit];
 }
 
@@ -112,7 +113,8 @@ static void print_sort(const struct ast_sort *items, uint32_t count, struct sbuf
 
 static void print_bound(const struct ast_frame_bound *b, struct sbuf *out)
 {
-    static const char *const texts[] = {"UNBOUNDED PRECEDING", " PRECEDING", "CURRENT ROW", " FOLLOWING", "UNBOUNDED FOLLOWING"};
+    static const char *const texts[] = {"UNBOUNDED PRECEDING", " PRECEDING", "CURRENT ROW", " FOLLOWING",
+                                        "UNBOUNDED FOLLOWING"};
     if (b->offset)
         ast_print_expr(b->offset, out);
     sbuf_cstr(out, texts[b->kind]);
@@ -154,7 +156,9 @@ static bool is_trim(const struct ast_expr *e)
 
 static void print_trim(const struct ast_expr *e, struct sbuf *out)
 {
-    sbuf_cstr(out, e->name.p[0] == 'l' ? "TRIM(LEADING " : e->name.p[0] == 'r' ? "TRIM(TRAILING " : "TRIM(BOTH ");
+    sbuf_cstr(out, e->name.p[0] == 'l'   ? "TRIM(LEADING "
+                   : e->name.p[0] == 'r' ? "TRIM(TRAILING "
+                                         : "TRIM(BOTH ");
     if (e->count == 2)
         ast_print_expr(e->items[1], out);
     sbuf_cstr(out, " FROM ");
@@ -249,7 +253,8 @@ static void print_amount(const struct value *v, struct sbuf *out)
     size_t before = out->n;
     print_literal(v, out);
     while (out->n > before + 1 && v->type->kind != TYPE_STRING &&
-           ((out->p[out->n - 1] | 0x20) == 'd' || (out->p[out->n - 1] | 0x20) == 'b' || (out->p[out->n - 1] | 0x20) == 'l'))
+           ((out->p[out->n - 1] | 0x20) == 'd' || (out->p[out->n - 1] | 0x20) == 'b' ||
+            (out->p[out->n - 1] | 0x20) == 'l'))
         out->p[--out->n] = '\0';
 }
 
@@ -438,7 +443,8 @@ static void print_from(const struct ast_from *f, struct sbuf *out);
 
 static void print_join(const struct ast_from *f, struct sbuf *out)
 {
-    static const char *const joins[] = {"JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "LEFT SEMI JOIN", "LEFT ANTI JOIN", "CROSS JOIN"};
+    static const char *const joins[] = {"JOIN",           "LEFT JOIN",      "RIGHT JOIN", "FULL JOIN",
+                                        "LEFT SEMI JOIN", "LEFT ANTI JOIN", "CROSS JOIN"};
     sbuf_char(out, '(');
     print_from(f->left, out);
     sbuf_printf(out, " %s%s ", f->natural ? "NATURAL " : "", joins[f->join]);

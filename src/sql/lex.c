@@ -95,8 +95,8 @@ static void put(struct lexer *l, enum token_kind kind, size_t from, size_t lengt
         l->tokens = tokens;
         l->capacity = capacity;
     }
-    l->tokens[l->count++] =
-        (struct token){.kind = (uint8_t)kind, .offset = (uint32_t)from, .length = (uint32_t)length};
+    l->tokens[l->count++] = (struct token){
+        .kind = (uint8_t)kind, .offset = (uint32_t)from, .length = (uint32_t)length};
 }
 
 /* A block comment from l->at, which stands on its opening; nested ones count. */
@@ -237,19 +237,45 @@ static const struct {
     char text[4];
     uint8_t kind;
 } operators[] = {
-    {"<=>", TOKEN_EQ_NULL_SAFE}, {"==", TOKEN_EQ},          {"<>", TOKEN_NE},
-    {"!=", TOKEN_NE},            {"<=", TOKEN_LE},          {"!>", TOKEN_LE},
-    {">=", TOKEN_GE},            {"!<", TOKEN_GE},          {"<<", TOKEN_SHIFT_LEFT},
-    {"||", TOKEN_CONCAT},        {"|>", TOKEN_PIPE_ARROW},  {"::", TOKEN_DOUBLE_COLON},
-    {"->", TOKEN_ARROW},         {"=>", TOKEN_FAT_ARROW},   {"=", TOKEN_EQ},
-    {"<", TOKEN_LT},             {">", TOKEN_GT},           {"+", TOKEN_PLUS},
-    {"-", TOKEN_MINUS},          {"*", TOKEN_STAR},         {"/", TOKEN_SLASH},
-    {"%", TOKEN_PERCENT},        {"~", TOKEN_TILDE},        {"&", TOKEN_AMPERSAND},
-    {"|", TOKEN_PIPE},           {"^", TOKEN_CARET},        {"!", TOKEN_BANG},
-    {".", TOKEN_DOT},            {",", TOKEN_COMMA},        {";", TOKEN_SEMICOLON},
-    {"(", TOKEN_OPEN},           {")", TOKEN_CLOSE},        {"[", TOKEN_OPEN_BRACKET},
-    {"]", TOKEN_CLOSE_BRACKET},  {"{", TOKEN_OPEN_BRACE},   {"}", TOKEN_CLOSE_BRACE},
-    {":", TOKEN_COLON},          {"@", TOKEN_AT},           {"?", TOKEN_QUESTION},
+    {"<=>", TOKEN_EQ_NULL_SAFE},
+    {"==", TOKEN_EQ},
+    {"<>", TOKEN_NE},
+    {"!=", TOKEN_NE},
+    {"<=", TOKEN_LE},
+    {"!>", TOKEN_LE},
+    {">=", TOKEN_GE},
+    {"!<", TOKEN_GE},
+    {"<<", TOKEN_SHIFT_LEFT},
+    {"||", TOKEN_CONCAT},
+    {"|>", TOKEN_PIPE_ARROW},
+    {"::", TOKEN_DOUBLE_COLON},
+    {"->", TOKEN_ARROW},
+    {"=>", TOKEN_FAT_ARROW},
+    {"=", TOKEN_EQ},
+    {"<", TOKEN_LT},
+    {">", TOKEN_GT},
+    {"+", TOKEN_PLUS},
+    {"-", TOKEN_MINUS},
+    {"*", TOKEN_STAR},
+    {"/", TOKEN_SLASH},
+    {"%", TOKEN_PERCENT},
+    {"~", TOKEN_TILDE},
+    {"&", TOKEN_AMPERSAND},
+    {"|", TOKEN_PIPE},
+    {"^", TOKEN_CARET},
+    {"!", TOKEN_BANG},
+    {".", TOKEN_DOT},
+    {",", TOKEN_COMMA},
+    {";", TOKEN_SEMICOLON},
+    {"(", TOKEN_OPEN},
+    {")", TOKEN_CLOSE},
+    {"[", TOKEN_OPEN_BRACKET},
+    {"]", TOKEN_CLOSE_BRACKET},
+    {"{", TOKEN_OPEN_BRACE},
+    {"}", TOKEN_CLOSE_BRACE},
+    {":", TOKEN_COLON},
+    {"@", TOKEN_AT},
+    {"?", TOKEN_QUESTION},
 };
 
 static bool lex_operator(struct lexer *l)
@@ -264,7 +290,8 @@ static bool lex_operator(struct lexer *l)
     }
     char what[64];
     int c = peek(l, 0);
-    snprintf(what, sizeof what, c > 0x20 && c < 0x7F ? "cannot read the character '%c'" : "cannot read the byte 0x%02x", c);
+    snprintf(what, sizeof what,
+             c > 0x20 && c < 0x7F ? "cannot read the character '%c'" : "cannot read the byte 0x%02x", c);
     return fail(l, l->at, 1, "PARSE_SYNTAX_ERROR", what);
 }
 
@@ -278,7 +305,8 @@ static size_t space_length(const struct lexer *l)
         return 0;
     uint32_t code;
     size_t n = utf8_decode(l->text.p + l->at, l->text.n - l->at, &code);
-    return n && (code == 0xA0 || code == 0x3000 || code == 0xFEFF || (code >= 0x2000 && code <= 0x200B)) ? n : 0;
+    return n && (code == 0xA0 || code == 0x3000 || code == 0xFEFF || (code >= 0x2000 && code <= 0x200B)) ? n
+                                                                                                         : 0;
 }
 
 static bool lex_one(struct lexer *l)
@@ -317,8 +345,8 @@ bool sql_lex(struct arena *arena, struct str text, struct token **tokens, uint32
 {
     struct lexer l = {.arena = arena, .text = text, .err = err};
     if (text.n > SQL_TEXT_MAX)
-        return err_set(err, ERR_CONFIG, "PARSE_SYNTAX_ERROR: the SQL text has %zu bytes, the limit is %d", text.n,
-                       SQL_TEXT_MAX);
+        return err_set(err, ERR_CONFIG, "PARSE_SYNTAX_ERROR: the SQL text has %zu bytes, the limit is %d",
+                       text.n, SQL_TEXT_MAX);
     if (!utf8_valid(text.p, text.n))
         return err_set(err, ERR_CONFIG, "PARSE_SYNTAX_ERROR: the SQL text is not UTF-8");
     while (l.at < text.n) {
@@ -369,7 +397,8 @@ static size_t unescape_one(const char **p, const char *end, char *out)
     if (c == 'u' || c == 'U') {
         length = c == 'u' ? 5 : 9;
         code = hex_code(*p + 1, end, length - 1);
-    } else if ((c == '0' || c == '1') && end - *p >= 3 && ((*p)[1] & 0xF8) == '0' && ((*p)[2] & 0xF8) == '0') {
+    } else if ((c == '0' || c == '1') && end - *p >= 3 && ((*p)[1] & 0xF8) == '0' &&
+               ((*p)[2] & 0xF8) == '0') {
         length = 3;
         code = (c - '0') * 64 + ((*p)[1] - '0') * 8 + (*p)[2] - '0';
     }
@@ -445,7 +474,8 @@ bool sql_error_at(struct err *err, struct str text, struct span span)
     size_t end = offset;
     while (end < text.n && end < offset + span.length && text.p[end] != '\n')
         end++;
-    size_t column = utf8_length(text.p + start, offset - start), width = utf8_length(text.p + offset, end - offset);
+    size_t column = utf8_length(text.p + start, offset - start),
+           width = utf8_length(text.p + offset, end - offset);
     return err_at(err, NULL, line, (int)column + 1, width ? (int)width : 1);
 }
 

@@ -5,20 +5,20 @@
 #include "sql/expr.h"
 
 enum token_kind {
-    TOKEN_END, /* after the last one */
-    TOKEN_WORD, /* identifier or keyword */
-    TOKEN_QUOTED, /* `identifier` */
-    TOKEN_STRING, /* '…', "…", r'…' */
-    TOKEN_INTEGER, /* digits */
-    TOKEN_DECIMAL, /* digits with a point */
-    TOKEN_EXPONENT, /* with e: a double */
+    TOKEN_END,           /* after the last one */
+    TOKEN_WORD,          /* identifier or keyword */
+    TOKEN_QUOTED,        /* `identifier` */
+    TOKEN_STRING,        /* '…', "…", r'…' */
+    TOKEN_INTEGER,       /* digits */
+    TOKEN_DECIMAL,       /* digits with a point */
+    TOKEN_EXPONENT,      /* with e: a double */
     TOKEN_NUMBER_SUFFIX, /* Y S L F D BD behind it */
-    TOKEN_PARAMETER, /* :name */
-    TOKEN_HINT, /* a whole hint comment */
+    TOKEN_PARAMETER,     /* :name */
+    TOKEN_HINT,          /* a whole hint comment */
     /* Operators: their own texts. */
-    TOKEN_EQ, /* = == */
+    TOKEN_EQ,           /* = == */
     TOKEN_EQ_NULL_SAFE, /* <=> */
-    TOKEN_NE, /* <> != */
+    TOKEN_NE,           /* <> != */
     TOKEN_LT,
     TOKEN_LE,
     TOKEN_GT, /* the parser joins two or three that touch to >> and >>> */
@@ -32,7 +32,7 @@ enum token_kind {
     TOKEN_TILDE,
     TOKEN_AMPERSAND,
     TOKEN_PIPE,
-    TOKEN_CONCAT, /* || */
+    TOKEN_CONCAT,     /* || */
     TOKEN_PIPE_ARROW, /* |> */
     TOKEN_CARET,
     TOKEN_BANG,
@@ -47,7 +47,7 @@ enum token_kind {
     TOKEN_CLOSE_BRACE,
     TOKEN_COLON,
     TOKEN_DOUBLE_COLON,
-    TOKEN_ARROW, /* -> */
+    TOKEN_ARROW,     /* -> */
     TOKEN_FAT_ARROW, /* => */
     TOKEN_AT,
     TOKEN_QUESTION,

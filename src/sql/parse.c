@@ -83,19 +83,18 @@ bool parser_enter(struct parser *p)
     if (++p->depth <= SQL_DEPTH_MAX)
         return true;
     const struct token *t = parser_peek(p, 0);
-    return parser_fail(p, parser_token_span(t), "PARSE_SYNTAX_ERROR: the query is nested deeper than %d levels",
-                       SQL_DEPTH_MAX);
+    return parser_fail(p, parser_token_span(t),
+                       "PARSE_SYNTAX_ERROR: the query is nested deeper than %d levels", SQL_DEPTH_MAX);
 }
 
 /* Words that people mistype, where one of them could have stood. */
-static const char *const clause_words[] = {"SELECT", "FROM",  "WHERE",     "GROUP",  "HAVING", "ORDER",  "LIMIT",
-                                           "UNION",  "JOIN",  "INNER",     "LEFT",   "RIGHT",  "CROSS",  "BY",
-                                           "ON",     "AND",   "OR",        "NOT",    "AS",     "VALUES", "OFFSET",
-                                           "EXCEPT", "USING", "INTERSECT", "WINDOW", "WITH",   "THEN",   "ELSE",
-                                           "END",    "WHEN",  "WATERMARK", "STREAM", "DELAY",  "OVER",   "PARTITION",
-                                           "CASE",   "DISTINCT"};
-static const char *const statement_words[] = {"SELECT",   "WITH", "VALUES",  "FROM", "INSERT", "CREATE", "DROP",
-                                              "DESCRIBE", "SET",  "EXPLAIN", "SHOW", "TABLE"};
+static const char *const clause_words[] = {
+    "SELECT",    "FROM",   "WHERE", "GROUP",     "HAVING",    "ORDER", "LIMIT",   "UNION", "JOIN", "INNER",
+    "LEFT",      "RIGHT",  "CROSS", "BY",        "ON",        "AND",   "OR",      "NOT",   "AS",   "VALUES",
+    "OFFSET",    "EXCEPT", "USING", "INTERSECT", "WINDOW",    "WITH",  "THEN",    "ELSE",  "END",  "WHEN",
+    "WATERMARK", "STREAM", "DELAY", "OVER",      "PARTITION", "CASE",  "DISTINCT"};
+static const char *const statement_words[] = {"SELECT", "WITH",     "VALUES", "FROM",    "INSERT", "CREATE",
+                                              "DROP",   "DESCRIBE", "SET",    "EXPLAIN", "SHOW",   "TABLE"};
 
 static const char *nearest_keyword(struct str word, bool statement)
 {
@@ -122,10 +121,11 @@ bool parser_unexpected(struct parser *p, const char *what)
     if (hint == NULL && t->kind == TOKEN_WORD)
         hint = nearest_keyword(parser_text(p, t), first);
     if (t->kind == TOKEN_END)
-        parser_fail(p, (struct span){t->offset, 1}, "PARSE_SYNTAX_ERROR: syntax error at the end of the text, expected %s",
-                    what);
+        parser_fail(p, (struct span){t->offset, 1},
+                    "PARSE_SYNTAX_ERROR: syntax error at the end of the text, expected %s", what);
     else
-        parser_fail(p, parser_token_span(t), "PARSE_SYNTAX_ERROR: syntax error at or near \"%.*s\", expected %s",
+        parser_fail(p, parser_token_span(t),
+                    "PARSE_SYNTAX_ERROR: syntax error at or near \"%.*s\", expected %s",
                     t->length > 60 ? 60 : (int)t->length, p->text.p + t->offset, what);
     return hint ? err_hint(p->err, "Did you mean \"%s\"?", hint) : false;
 }
@@ -135,7 +135,8 @@ bool parser_unexpected(struct parser *p, const char *what)
 bool parser_is_identifier(const struct parser *p, unsigned flags)
 {
     const struct token *t = parser_peek(p, 0);
-    return t->kind == TOKEN_QUOTED || (t->kind == TOKEN_WORD && (keyword_flags((enum keyword)t->keyword) & flags) == 0);
+    return t->kind == TOKEN_QUOTED ||
+           (t->kind == TOKEN_WORD && (keyword_flags((enum keyword)t->keyword) & flags) == 0);
 }
 
 bool parser_identifier(struct parser *p, struct str *name)
@@ -389,8 +390,8 @@ static bool parse_explain(struct parser *p, struct sql_statement *s)
 {
     p->at++;
     s->kind = SQL_EXPLAIN;
-    static const enum keyword modes[] = {KEYWORD_LOGICAL, KEYWORD_FORMATTED, KEYWORD_EXTENDED, KEYWORD_CODEGEN,
-                                         KEYWORD_COST};
+    static const enum keyword modes[] = {KEYWORD_LOGICAL, KEYWORD_FORMATTED, KEYWORD_EXTENDED,
+                                         KEYWORD_CODEGEN, KEYWORD_COST};
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
         if (parser_accept_keyword(p, modes[i]))
             break;
@@ -467,7 +468,8 @@ static bool parse_statement(struct parser *p, struct sql_statement *s)
 static const uint32_t *match_parens(struct arena *arena, const struct token *tokens, uint32_t last)
 {
     uint32_t *closes = arena_zarray(arena, uint32_t, last + 1);
-    uint32_t open = last; /* the innermost open one; closes[] links to the one around it until its own is found */
+    uint32_t open =
+        last; /* the innermost open one; closes[] links to the one around it until its own is found */
     for (uint32_t i = 0; i < last; i++) {
         if (tokens[i].kind == TOKEN_OPEN) {
             closes[i] = open;
@@ -498,7 +500,8 @@ static bool parser_init(struct parser *p, struct arena *arena, struct str text, 
     return true;
 }
 
-bool sql_parse(struct arena *arena, struct str text, struct sql_statement **statements, uint32_t *count, struct err *err)
+bool sql_parse(struct arena *arena, struct str text, struct sql_statement **statements, uint32_t *count,
+               struct err *err)
 {
     struct parser p;
     TRY(parser_init(&p, arena, text, err));

@@ -55,7 +55,8 @@ bool parse_window(struct parser *p, struct ast_window **window)
             parser_accept_keywords(p, KEYWORD_DISTRIBUTE, KEYWORD_BY) ||
             parser_accept_keywords(p, KEYWORD_CLUSTER, KEYWORD_BY))
             TRY(parse_exprs(p, &w->partition, &w->partition_count));
-        if (parser_accept_keywords(p, KEYWORD_ORDER, KEYWORD_BY) || parser_accept_keywords(p, KEYWORD_SORT, KEYWORD_BY))
+        if (parser_accept_keywords(p, KEYWORD_ORDER, KEYWORD_BY) ||
+            parser_accept_keywords(p, KEYWORD_SORT, KEYWORD_BY))
             TRY(parse_sort_items(p, &w->order, &w->order_count));
         TRY(parse_frame(p, w));
     }
@@ -69,7 +70,8 @@ bool parse_window(struct parser *p, struct ast_window **window)
 static bool parse_argument(struct parser *p, struct ast_expr *call, bool named)
 {
     struct ast_expr *e;
-    if ((parser_is(p, TOKEN_WORD) || parser_is(p, TOKEN_QUOTED)) && parser_peek(p, 1)->kind == TOKEN_FAT_ARROW) {
+    if ((parser_is(p, TOKEN_WORD) || parser_is(p, TOKEN_QUOTED)) &&
+        parser_peek(p, 1)->kind == TOKEN_FAT_ARROW) {
         uint32_t first = p->at;
         struct ast_expr *value;
         e = parse_node(p, AST_NAMED_ARG);
@@ -362,8 +364,9 @@ static bool parse_unit_call(struct parser *p, struct ast_expr **expr)
     p->at += 2;
     const struct token *unit = parser_peek(p, 0);
     if (unit->kind == TOKEN_STRING)
-        return parser_fail(p, parser_token_span(unit),
-                           "INVALID_PARAMETER_VALUE.DATETIME_UNIT: the unit is a word such as MONTH, without quotes");
+        return parser_fail(
+            p, parser_token_span(unit),
+            "INVALID_PARAMETER_VALUE.DATETIME_UNIT: the unit is a word such as MONTH, without quotes");
     p->at += 2; /* the unit and its comma */
     parse_item(p, e, string_node(p, unit, parser_text(p, unit)));
     TRY(parse_item_expr(p, e));
@@ -450,7 +453,9 @@ bool parse_special(struct parser *p, struct ast_expr **expr, bool *found)
         case WITH_PARENS: *found = parens; break;
         case WITHOUT_PARENS: *found = !parens && next->kind != TOKEN_DOT && next->kind != TOKEN_ARROW; break;
         case WITH_UNIT: *found = parens && is_unit_call(p); break;
-        default: *found = next->kind != TOKEN_DOT && next->kind != TOKEN_COMMA && next->kind != TOKEN_CLOSE; break;
+        default:
+            *found = next->kind != TOKEN_DOT && next->kind != TOKEN_COMMA && next->kind != TOKEN_CLOSE;
+            break;
         }
         return *found ? specials[i].parse(p, expr) : true;
     }

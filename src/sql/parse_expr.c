@@ -8,9 +8,9 @@
 
 const char *ast_op_text(enum ast_op op)
 {
-    static const char *const texts[] = {"",    "OR",  "AND", "NOT", "=", "<=>", "!=", "<", "<=", ">",   ">=",   "|",     "^",    "&",
-                                        "<<",  ">>",  ">>>", "+",   "-", "||",  "*",  "/", "%",  "div", "-",    "+",     "~",
-                                        "LIKE", "ILIKE", "RLIKE"};
+    static const char *const texts[] = {
+        "",   "OR",  "AND", "NOT", "=",  "<=>", "!=", "<", "<=",  ">", ">=", "|", "^",    "&",     "<<",
+        ">>", ">>>", "+",   "-",   "||", "*",   "/",  "%", "div", "-", "+",  "~", "LIKE", "ILIKE", "RLIKE"};
     return texts[op];
 }
 
@@ -43,8 +43,8 @@ struct ast_expr *parse_finish(struct parser *p, struct ast_expr *node, uint32_t 
     return node;
 }
 
-static struct ast_expr *binary(struct parser *p, enum ast_op op, struct ast_expr *left, struct ast_expr *right,
-                               struct span at, uint32_t first)
+static struct ast_expr *binary(struct parser *p, enum ast_op op, struct ast_expr *left,
+                               struct ast_expr *right, struct span at, uint32_t first)
 {
     struct ast_expr *e = parse_node(p, AST_BINARY);
     e->op = op;
@@ -461,7 +461,8 @@ static bool parse_like(struct parser *p, enum ast_op op, struct ast_expr *e)
             return parser_unexpected(p, "a string of one character");
         TRY(parse_value_expr(p, &pattern));
         if (pattern->kind != AST_LITERAL || pattern->literal.str.n != 1)
-            return parser_fail(p, pattern->span, "INVALID_ESCAPE_CHAR: ESCAPE takes a string of one character");
+            return parser_fail(p, pattern->span,
+                               "INVALID_ESCAPE_CHAR: ESCAPE takes a string of one character");
         parse_item(p, e, pattern);
         e->has_escape = true;
     }
@@ -502,8 +503,8 @@ static bool parse_predicate(struct parser *p, struct ast_expr **expr)
     TRY(parse_value_expr(p, expr));
     uint32_t not_ = parser_is_keyword(p, KEYWORD_NOT) || parser_is(p, TOKEN_BANG) ? 1 : 0;
     enum keyword k = (enum keyword)parser_peek(p, not_)->keyword;
-    if (not_ && k != KEYWORD_BETWEEN && k != KEYWORD_IN && k != KEYWORD_LIKE && k != KEYWORD_ILIKE && k != KEYWORD_RLIKE &&
-        k != KEYWORD_REGEXP)
+    if (not_ && k != KEYWORD_BETWEEN && k != KEYWORD_IN && k != KEYWORD_LIKE && k != KEYWORD_ILIKE &&
+        k != KEYWORD_RLIKE && k != KEYWORD_REGEXP)
         return true;
     if (k == KEYWORD_NONE)
         return true;

@@ -31,7 +31,8 @@ static bool parse_watermark(struct parser *p, struct ast_from *f)
     struct ast_watermark *w = f->watermark = arena_new(p->arena, struct ast_watermark);
     p->at++;
     TRY(parse_named_expr(p, &w->column));
-    if (w->column->kind == AST_ALIAS && str_eq_nocase(w->column->name, STR("delay"))) { /* DELAY is no alias here */
+    if (w->column->kind == AST_ALIAS &&
+        str_eq_nocase(w->column->name, STR("delay"))) { /* DELAY is no alias here */
         w->column = w->column->items[0];
         p->at--;
     }
@@ -278,8 +279,8 @@ static bool parse_relation_chain(struct parser *p, struct ast_from **from)
     TRY(parse_primary_relation(p, from));
     for (int links = 0;; links++) {
         if (links == SQL_CHAIN_MAX)
-            return parser_fail(p, parser_token_span(parser_peek(p, 0)), "PARSE_SYNTAX_ERROR: more than %d joins in a row",
-                               SQL_CHAIN_MAX);
+            return parser_fail(p, parser_token_span(parser_peek(p, 0)),
+                               "PARSE_SYNTAX_ERROR: more than %d joins in a row", SQL_CHAIN_MAX);
         bool found = true;
         if (parser_is_keyword(p, KEYWORD_LATERAL) && parser_is_keyword_at(p, 1, KEYWORD_VIEW))
             TRY(parse_view(p, from, first));

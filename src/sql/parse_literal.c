@@ -9,7 +9,8 @@
 
 static bool bad_number(struct parser *p, const struct token *t, const char *type)
 {
-    return parser_fail(p, parser_token_span(t), "INVALID_NUMERIC_LITERAL_RANGE: the number \"%.*s\" is outside of %s",
+    return parser_fail(p, parser_token_span(t),
+                       "INVALID_NUMERIC_LITERAL_RANGE: the number \"%.*s\" is outside of %s",
                        t->length > 60 ? 60 : (int)t->length, p->text.p + t->offset, type);
 }
 
@@ -31,7 +32,8 @@ static bool whole_number(struct parser *p, const struct token *t, struct str tex
     return true;
 }
 
-static bool float_number(struct parser *p, const struct token *t, struct str text, bool single, struct value *value)
+static bool float_number(struct parser *p, const struct token *t, struct str text, bool single,
+                         struct value *value)
 {
     float f = 0;
     bool ok = single ? number_to_f32(text, &f) : number_to_f64(text, &value->f64);
@@ -56,7 +58,8 @@ static bool suffixed_number(struct parser *p, const struct token *t, struct str 
         if (suffix != integers[i].suffix)
             continue;
         enum type_kind kind = (enum type_kind)integers[i].kind;
-        if (!str_to_i64(text, &value->i64) || value->i64 < type_int_min(kind) || value->i64 > type_int_max(kind))
+        if (!str_to_i64(text, &value->i64) || value->i64 < type_int_min(kind) ||
+            value->i64 > type_int_max(kind))
             return bad_number(p, t, integers[i].name);
         value->type = type_simple(kind);
         return true;
@@ -128,8 +131,10 @@ static bool parse_binary_literal(struct parser *p, struct value *value)
         int64_t v;
         char pair[] = {digits[2 * i], digits[2 * i + 1]};
         static const char all[] = "0123456789abcdef";
-        const char *a = pair[0] ? strchr(all, pair[0] >= 'A' && pair[0] <= 'F' ? pair[0] | 0x20 : pair[0]) : NULL;
-        const char *b = pair[1] ? strchr(all, pair[1] >= 'A' && pair[1] <= 'F' ? pair[1] | 0x20 : pair[1]) : NULL;
+        const char *a = pair[0] ? strchr(all, pair[0] >= 'A' && pair[0] <= 'F' ? pair[0] | 0x20 : pair[0])
+                                : NULL;
+        const char *b = pair[1] ? strchr(all, pair[1] >= 'A' && pair[1] <= 'F' ? pair[1] | 0x20 : pair[1])
+                                : NULL;
         if (a == NULL || b == NULL)
             return parser_fail(p, span, "INVALID_TYPED_LITERAL: X'…' takes hexadecimal digits");
         v = (a - all) * 16 + (b - all);
@@ -148,10 +153,14 @@ static enum ast_unit unit_of(const struct token *t)
         uint16_t one, many;
         int8_t unit;
     } units[] = {
-        {KEYWORD_YEAR, KEYWORD_YEARS, AST_UNIT_YEAR},       {KEYWORD_MONTH, KEYWORD_MONTHS, AST_UNIT_MONTH},
-        {KEYWORD_DAY, KEYWORD_DAYS, AST_UNIT_DAY},          {KEYWORD_HOUR, KEYWORD_HOURS, AST_UNIT_HOUR},
-        {KEYWORD_MINUTE, KEYWORD_MINUTES, AST_UNIT_MINUTE}, {KEYWORD_SECOND, KEYWORD_SECONDS, AST_UNIT_SECOND},
-        {KEYWORD_WEEK, KEYWORD_WEEKS, AST_UNIT_WEEK},       {KEYWORD_MILLISECOND, KEYWORD_MILLISECONDS, AST_UNIT_MILLISECOND},
+        {KEYWORD_YEAR, KEYWORD_YEARS, AST_UNIT_YEAR},
+        {KEYWORD_MONTH, KEYWORD_MONTHS, AST_UNIT_MONTH},
+        {KEYWORD_DAY, KEYWORD_DAYS, AST_UNIT_DAY},
+        {KEYWORD_HOUR, KEYWORD_HOURS, AST_UNIT_HOUR},
+        {KEYWORD_MINUTE, KEYWORD_MINUTES, AST_UNIT_MINUTE},
+        {KEYWORD_SECOND, KEYWORD_SECONDS, AST_UNIT_SECOND},
+        {KEYWORD_WEEK, KEYWORD_WEEKS, AST_UNIT_WEEK},
+        {KEYWORD_MILLISECOND, KEYWORD_MILLISECONDS, AST_UNIT_MILLISECOND},
         {KEYWORD_MICROSECOND, KEYWORD_MICROSECONDS, AST_UNIT_MICROSECOND},
     };
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
@@ -190,7 +199,8 @@ static bool parse_amount(struct parser *p, struct ast_expr *interval)
         if (negative) {
             bool twice = text.n && text.p[0] == '-';
             text = twice ? str_n(text.p + 1, text.n - 1)
-                         : str_of(arena_printf(p->arena, "-%.*s", (int)(text.n > 1000 ? 1000 : text.n), text.p));
+                         : str_of(
+                               arena_printf(p->arena, "-%.*s", (int)(text.n > 1000 ? 1000 : text.n), text.p));
         }
         amount->literal = (struct value){.type = type_simple(TYPE_STRING), .str = text};
     }

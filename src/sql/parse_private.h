@@ -52,7 +52,8 @@ static inline struct span parser_token_span(const struct token *t)
 }
 
 /* ---- errors */
-bool parser_fail(struct parser *p, struct span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool parser_fail(struct parser *p, struct span span, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* "syntax error at or near …, expected <what>" at the next token, with a hint. */
 bool parser_unexpected(struct parser *p, const char *what);
 bool parser_enter(struct parser *p);
@@ -71,10 +72,10 @@ bool parser_names(struct parser *p, struct str **names, uint32_t *count);
 bool parser_relation_name(struct parser *p, struct relation_name *name);
 
 /* A growing array in the arena: doubles when full. */
-#define PARSER_PUSH(p, array, count, item)                                                                             \
-    do {                                                                                                               \
-        (array) = parser_grow((p)->arena, (array), (count), sizeof *(array));                                          \
-        (array)[(count)++] = (item);                                                                                   \
+#define PARSER_PUSH(p, array, count, item)                                                                   \
+    do {                                                                                                     \
+        (array) = parser_grow((p)->arena, (array), (count), sizeof *(array));                                \
+        (array)[(count)++] = (item);                                                                         \
     } while (0)
 void *parser_grow(struct arena *arena, void *items, uint32_t count, size_t size);
 

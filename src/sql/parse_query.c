@@ -19,7 +19,9 @@ static bool ends_term(const struct token *t)
     case KEYWORD_DISTRIBUTE:
     case KEYWORD_LIMIT:
     case KEYWORD_OFFSET: return true;
-    default: return t->kind == TOKEN_CLOSE || t->kind == TOKEN_END || t->kind == TOKEN_SEMICOLON || t->kind == TOKEN_PIPE_ARROW;
+    default:
+        return t->kind == TOKEN_CLOSE || t->kind == TOKEN_END || t->kind == TOKEN_SEMICOLON ||
+               t->kind == TOKEN_PIPE_ARROW;
     }
 }
 
@@ -36,7 +38,8 @@ bool parse_is_query(const struct parser *p)
     switch (t->keyword) {
     case KEYWORD_SELECT: return true;
     case KEYWORD_WITH: return word;
-    case KEYWORD_VALUES: return next->kind != TOKEN_DOT && next->kind != TOKEN_COMMA && next->kind != TOKEN_CLOSE;
+    case KEYWORD_VALUES:
+        return next->kind != TOKEN_DOT && next->kind != TOKEN_COMMA && next->kind != TOKEN_CLOSE;
     case KEYWORD_FROM: return word || next->kind == TOKEN_OPEN;
     case KEYWORD_TABLE: return word;
     default: return false;
@@ -139,7 +142,8 @@ static bool parse_group(struct parser *p, struct ast_query *q)
         return true;
     q->has_group = true;
     enum token_kind behind = (enum token_kind)parser_peek(p, 1)->kind;
-    if (parser_is_keyword(p, KEYWORD_ALL) && behind != TOKEN_DOT && behind != TOKEN_COMMA && behind != TOKEN_OPEN) {
+    if (parser_is_keyword(p, KEYWORD_ALL) && behind != TOKEN_DOT && behind != TOKEN_COMMA &&
+        behind != TOKEN_OPEN) {
         p->at++;
         q->group_all = true;
         return true;
@@ -371,8 +375,8 @@ static bool parse_organization(struct parser *p, struct ast_query *q)
 
 static bool has_organization(const struct ast_query *q)
 {
-    return q->order_count || q->order_all || q->sort_count || q->distribute_count || q->limit || q->limit_all ||
-           q->offset;
+    return q->order_count || q->order_all || q->sort_count || q->distribute_count || q->limit ||
+           q->limit_all || q->offset;
 }
 
 /* The next tokens begin what parse_organization takes. */
@@ -426,7 +430,8 @@ bool parse_query(struct parser *p, struct ast_query **query)
     if (!q->parens)
         q->span = parser_span(p, first);
     if (parser_is(p, TOKEN_PIPE_ARROW))
-        return parser_fail(p, parser_token_span(parser_peek(p, 0)), "UNSUPPORTED_FEATURE: the pipe syntax |> is not supported");
+        return parser_fail(p, parser_token_span(parser_peek(p, 0)),
+                           "UNSUPPORTED_FEATURE: the pipe syntax |> is not supported");
     parser_leave(p);
     return true;
 }
