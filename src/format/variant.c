@@ -286,12 +286,12 @@ static uint32_t le_at(struct rd array, uint32_t i, unsigned size)
 static struct rd take_array(struct rd *r, size_t count, unsigned size)
 {
     const uint8_t *p = rd_take(r, count * size);
-    return p ? rd_of(p, count * size) : rd_of(NULL, 0);
+    return p ? rd_of(p, count * size) : (struct rd){.bad = true};
 }
 
 static bool read_dictionary(struct str metadata, struct dictionary *d)
 {
-    struct rd r = rd_of(metadata.p, metadata.n);
+    struct rd r = metadata.n ? rd_of(metadata.p, metadata.n) : (struct rd){.bad = true};
     uint8_t header = rd_u8(&r);
     d->size = (unsigned)(header >> 6) + 1;
     d->count = take_le(&r, d->size);
@@ -494,7 +494,8 @@ bool variant_to_json(struct str metadata, struct str value, struct sbuf *out, st
     size_t start = out->n;
     if (limits.out_max > start + 4 * (size_t)VARIANT_SIZE_MAX)
         limits.out_max = start + 4 * (size_t)VARIANT_SIZE_MAX;
-    if (read_dictionary(metadata, &dictionary) && write_value(&limits, rd_of(value.p, value.n), out))
+    if (read_dictionary(metadata, &dictionary) && value.n > 0 &&
+        write_value(&limits, rd_of(value.p, value.n), out))
         return true;
     out->n = start;
     if (out->p != NULL)
