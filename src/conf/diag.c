@@ -15,6 +15,8 @@ enum {
     LINE_DIGITS = 5,     /* of a line number, at least */
     CONTEXT_BEFORE = 40, /* columns shown before the place in a cut line */
     CELL_MAX = 8,
+    PART_BYTES = 4 * CONF_EXCERPT_MAX, /* before and behind a place, that are looked at */
+    HIDDEN_MAX = 1000,                 /* spans of a file; past that nothing of it is shown */
 };
 
 #define BOM "\xEF\xBB\xBF"
@@ -59,8 +61,13 @@ void conf_file_hide(struct arena *arena, const struct conf_file *file, size_t of
 {
     if (file == NULL || file->lines == NULL || offset >= end || end > file->text.n)
         return;
-    struct conf_hidden *span = arena_new(arena, struct conf_hidden);
-    *span = (struct conf_hidden){(uint32_t)offset, (uint32_t)end, *file->hidden};
+    for (const struct conf_hidden *h = *file->hidden; h; h = h->next)
+        if (h->offset <= offset && end <= h->end) /* an alias's, again */
+            return;
+    struct conf_hidden *span = arena_new(arena, struct conf_hidden), *before = *file->hidden;
+    *span = (struct conf_hidden){(uint32_t)offset, (uint32_t)end, before ? before->count + 1 : 1, before};
+    if (span->count > HIDDEN_MAX)
+        *span = (struct conf_hidden){0, (uint32_t)file->text.n, span->count, NULL};
     *file->hidden = span;
 }
 
@@ -288,17 +295,44 @@ struct span {
     int from, to, total;
 };
 
-static struct span measure(const struct conf_file *file, size_t start, size_t end,
-                           const struct err_place *place)
+/* The part of a line that is looked at: all of it, or, of a very long one, what is around the place. */
+struct part {
+    size_t start, end; /* bytes */
+    int first;         /* the place's first character, counted from 1 at start */
+    bool cut_left, cut_right;
+};
+
+static struct part part_of(const struct conf_file *file, uint32_t line, const struct err_place *place)
+{
+    struct part part = {file->lines[line], line_end(file, line), place->column, false, false};
+    size_t at = conf_file_offset(file, place->line, place->column);
+    if (at - part.start > PART_BYTES) {
+        size_t start = at - PART_BYTES;
+        while (start < at && ((unsigned char)file->text.p[start] & 0xC0) == 0x80)
+            start++;
+        part.start = start;
+        part.first = (int)utf8_length(file->text.p + start, at - start) + 1;
+        part.cut_left = true;
+    }
+    if (part.end - at > PART_BYTES) {
+        part.end = at + PART_BYTES;
+        while (part.end > at && ((unsigned char)file->text.p[part.end] & 0xC0) == 0x80)
+            part.end--;
+        part.cut_right = true;
+    }
+    return part;
+}
+
+static struct span measure(const struct conf_file *file, const struct part *part, int width)
 {
     struct span span = {-1, -1, 0};
-    int first = place->column, last = first + (place->width > 1 ? place->width : 1), character = 1;
-    for (size_t at = start; at < end; character++) {
+    int first = part->first, last = first + (width > 1 ? width : 1), character = 1;
+    for (size_t at = part->start; at < part->end; character++) {
         if (character == first)
             span.from = span.total;
         if (character == last)
             span.to = span.total;
-        struct cell cell = source_cell(file, at, start, end, span.total);
+        struct cell cell = source_cell(file, at, part->start, part->end, span.total);
         span.total += cell.columns;
         at += cell.size;
     }
@@ -346,8 +380,8 @@ static void put_excerpt(struct sbuf *out, const struct conf_file *file, const st
                         const char *caret_colour, bool colour)
 {
     uint32_t line = (uint32_t)err->place.line - 1;
-    size_t start = file->lines[line], end = line_end(file, line);
-    struct span span = measure(file, start, end, &err->place);
+    struct part part = part_of(file, line, &err->place);
+    struct span span = measure(file, &part, err->place.width);
     int low = 0, high = span.total;
     if (span.total > CONF_EXCERPT_MAX) {
         low = span.from > CONTEXT_BEFORE ? span.from - CONTEXT_BEFORE : 0;
@@ -357,14 +391,15 @@ static void put_excerpt(struct sbuf *out, const struct conf_file *file, const st
             low = high - (CONF_EXCERPT_MAX - 2);
         }
     }
+    bool left = low > 0 || part.cut_left, right = high < span.total || part.cut_right;
     sbuf_printf(out, "%s%*d |%s ", paint(colour, DIM), LINE_DIGITS, (int)line + 1, paint(colour, RESET));
-    sbuf_cstr(out, low > 0 ? ELLIPSIS : "");
-    put_window(out, file, start, end, low, high);
-    sbuf_cstr(out, high < span.total ? ELLIPSIS : "");
+    sbuf_cstr(out, left ? ELLIPSIS : "");
+    put_window(out, file, part.start, part.end, low, high);
+    sbuf_cstr(out, right ? ELLIPSIS : "");
     while (out->n > 0 && out->p[out->n - 1] == ' ') /* no blanks at the end of a line */
         out->p[--out->n] = '\0';
-    int from = span.from - low + (low > 0),
-        to = (span.to < high || high == span.total ? span.to : high) - low + (low > 0);
+    int from = span.from - low + left,
+        to = (span.to < high || high == span.total ? span.to : high) - low + left;
     sbuf_printf(out, "\n%s%*s |%s %*s%s^", paint(colour, DIM), LINE_DIGITS, "", paint(colour, RESET), from,
                 "", paint(colour, caret_colour));
     for (int i = from + 1; i < to; i++)

@@ -21,6 +21,7 @@ enum {
 /* Bytes of a text that must not be shown. */
 struct conf_hidden {
     uint32_t offset, end;
+    uint32_t count; /* of this and all behind */
     struct conf_hidden *next;
 };
 

@@ -90,12 +90,12 @@ TEST(what_a_terminal_could_obey_is_replaced)
 TEST(long_lines_are_cut_around_the_place)
 {
     struct fixture f = {0};
-    char text[1001];
-    for (int i = 0; i < 1000; i++)
+    char text[5001];
+    for (int i = 0; i < 5000; i++)
         text[i] = (char)('a' + i % 26);
-    text[1000] = '\0';
+    text[5000] = '\0';
     const struct conf_file *file = file_of(&f, text);
-    for (size_t at = 0; at < 1000; at += 37) {
+    for (size_t at = 0; at < 5000; at += 37) {
         const char *out = shown(&f, file, at, 3, "");
         const char *first = strchr(out, '\n') + 1, *second = strchr(first, '\n') + 1;
         /* the character over the caret is the one that was meant; each ellipsis before it is two bytes more than a column */

@@ -36,10 +36,13 @@ struct composer {
     const struct conf_env *env; /* NULL: ${…} stays as it is */
     const struct conf_limits *limits;
     const struct conf_file *file;
-    struct str text;   /* what libyaml reads: the file without its byte order mark */
-    uint32_t base;     /* its place in file->text */
-    uint32_t *indices; /* byte of every 64th character */
+    struct str text;     /* what libyaml reads: the file without its byte order mark */
+    uint32_t base;       /* its place in file->text */
+    struct sbuf covered; /* the text with the braces of variables covered, if there are variables */
+    uint32_t *indices;   /* byte of every 64th character */
     size_t characters;
+    uint32_t line, counted; /* of the last place: line from 0, byte */
+    int column;
     yaml_parser_t parser;
     struct frame frames[CONF_DEPTH_MAX + 1];
     uint32_t depth;
@@ -118,7 +121,28 @@ static uint32_t skip_properties(struct str text, uint32_t at, uint32_t end)
     return at;
 }
 
-static void place_node(const struct composer *c, struct conf_node *node, const yaml_event_t *event)
+/* Line and column of node->offset. Nodes come in the order of the text, so the characters of a long line are counted once. */
+static void place_start(struct composer *c, struct conf_node *node)
+{
+    const struct conf_file *file = c->file;
+    while (c->line + 1 < file->line_count && file->lines[c->line + 1] <= node->offset) {
+        c->line++;
+        c->counted = file->lines[c->line];
+        c->column = 1;
+    }
+    if (node->offset < c->counted) { /* not in order after all */
+        struct err_place place = conf_file_place(file, node->offset, 0);
+        node->line = place.line;
+        node->column = place.column;
+        return;
+    }
+    c->column += (int)utf8_length(file->text.p + c->counted, node->offset - c->counted);
+    c->counted = node->offset;
+    node->line = (int)c->line + 1;
+    node->column = c->column;
+}
+
+static void place_node(struct composer *c, struct conf_node *node, const yaml_event_t *event)
 {
     node->file = c->file;
     if (c->file->lines == NULL)
@@ -127,9 +151,7 @@ static void place_node(const struct composer *c, struct conf_node *node, const y
     node->end = byte_of(c, event->end_mark);
     if (event->type == YAML_SCALAR_EVENT)
         node->offset = skip_properties(c->file->text, node->offset, node->end);
-    struct err_place place = conf_file_place(c->file, node->offset, 0);
-    node->line = place.line;
-    node->column = place.column;
+    place_start(c, node);
     node->width = width_of(c->file, node->offset, node->end);
 }
 
@@ -253,7 +275,7 @@ static void explain(struct composer *c)
 static bool is_forbidden(uint32_t c)
 {
     return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7F && c < 0xA0 && c != 0x85) ||
-           c == 0xFFFE || c == 0xFFFF;
+           c == 0xFFFE || c == 0xFFFF || (c >= 0xFDD0 && c <= 0xFDEF);
 }
 
 static bool check_characters(struct composer *c)
@@ -450,10 +472,11 @@ static bool on_scalar(struct composer *c, const yaml_event_t *event)
     place_node(c, node, event);
     TRY(count_node(c, node, 1, 0, NULL));
     TRY(read_tag(c, node, event->data.scalar.tag, &tag));
-    node->text = str_n(str_dup(c->arena, value), value.n);
+    char *copy = str_dup(c->arena, value);
+    node->text = str_n(copy, c->covered.n > 0 ? conf_uncover_braces(copy, value.n) : value.n);
     node->is_null = (node->style == CONF_PLAIN && is_null_text(value) && tag == NULL) ||
                     (tag && strcmp(tag, "null") == 0);
-    if (c->env && !is_key_next(c) && str_find(value, STR("${"), 0) != SIZE_MAX)
+    if (c->env && !is_key_next(c) && str_find(node->text, STR("${"), 0) != SIZE_MAX)
         conf_replace_variables(c->arena, node, c->env, c->diags);
     c->text_bytes += node->text.n;
     if (c->text_bytes > CONF_TEXT_MAX) {
@@ -628,7 +651,7 @@ static bool close_frame(struct composer *c, const yaml_event_t *event)
     CHECK(c->depth > 0);
     struct frame frame = c->frames[--c->depth];
     struct conf_node *node = frame.node;
-    const struct conf_item *in = c->items + frame.first_item;
+    const struct conf_item *in = c->items ? c->items + frame.first_item : NULL;
     size_t count = c->item_count - frame.first_item;
     if (c->file->lines) {
         node->end = byte_of(c, event->end_mark);
@@ -719,13 +742,18 @@ struct conf_node *conf_parse_text(struct arena *arena, const char *name, struct 
     if (!yaml_parser_initialize(&c.parser))
         mem_exhausted(sizeof c.parser);
     yaml_parser_set_encoding(&c.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&c.parser, (const unsigned char *)c.text.p, c.text.n);
+    bool covered = env && conf_cover_braces(c.text, &c.covered);
+    struct str input = covered ? sbuf_view(&c.covered) : c.text;
+    yaml_parser_set_input_string(&c.parser, (const unsigned char *)input.p, input.n);
     index_characters(&c);
+    c.counted = c.base;
+    c.column = 1;
     compose(&c);
     yaml_parser_delete(&c.parser);
     mem_free(c.indices);
     mem_free(c.items);
     mem_free(c.anchors);
+    sbuf_fini(&c.covered);
     if (c.failed)
         return NULL;
     return c.root ? c.root : null_node(&c);

@@ -82,6 +82,11 @@ struct conf_diag *conf_say(struct conf_diags *diags, enum conf_severity severity
                            const struct conf_node *node, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The same at `width` characters from a byte offset of the node's text on. */
+struct conf_diag *conf_say_in(struct conf_diags *diags, enum conf_severity severity,
+                              const struct conf_node *node, size_t offset, int width, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+
 /* --set path.to.key=value, as one text `path.to.key=value`: puts the value into the tree, making mappings on the way.
  * A part of the path may be quoted ("a.b"), and is an index in a list; longer keys of the file that hold dots win. A value that
  * begins with [ { " or ' is YAML, another is a plain scalar. The place of what it makes is "--set path.to.key".

@@ -5,9 +5,10 @@
 #include "conf/node.h"
 
 enum {
-    CONF_ANCHORS_MAX = 1000,      /* of one file */
-    CONF_VARIABLE_DEPTH_MAX = 4,  /* ${A:-${B:-…}} */
-    CONF_VARIABLE_NAME_MAX = 256, /* bytes */
+    CONF_ANCHORS_MAX = 1000,       /* of one file */
+    CONF_VARIABLE_DEPTH_MAX = 4,   /* ${A:-${B:-…}} */
+    CONF_VARIABLE_NAME_MAX = 256,  /* bytes */
+    CONF_VARIABLE_SIZE_MAX = 1024, /* bytes of one in brackets, default included */
     CONF_SIZE_TEXT_MAX = 32,
 };
 
@@ -19,6 +20,14 @@ struct conf_node *conf_parse_text(struct arena *arena, const char *name, struct 
 /* Replaces ${NAME} and ${NAME:-default} in a scalar, and says what is wrong with them. */
 void conf_replace_variables(struct arena *arena, struct conf_node *node, const struct conf_env *env,
                             struct conf_diags *diags);
+
+/* A variable may stand in a list or mapping in brackets, [${A}, {b: ${B}}], where YAML does not take braces in a plain scalar. So libyaml
+ * reads them as two other characters, as many as before, which no file may hold. False: there are none, out is empty. */
+#define CONF_OPEN_BRACE "\xEF\xB7\x90"  /* U+FDD0, a noncharacter */
+#define CONF_CLOSE_BRACE "\xEF\xB7\x91" /* U+FDD1 */
+bool conf_cover_braces(struct str text, struct sbuf *out);
+/* Turns them back, in place; returns the new length. */
+size_t conf_uncover_braces(char *text, size_t n);
 
 /* Masks what looks like a secret in the line at offset, of a text that could not be read. */
 void conf_hide_likely_secrets(struct arena *arena, const struct conf_file *file, size_t offset);

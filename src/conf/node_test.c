@@ -122,6 +122,34 @@ TEST(variables)
     fini(&f);
 }
 
+TEST(variables_in_brackets)
+{
+    struct fixture f = {0};
+    struct conf_node *root = parse(
+        &f, "a: [${A}, x${A}y, {k: ${NONE:-${A}}, l: $${A}}, \"${A}\"] # ${X}\nb: {${A}: {x: ${EMPTY}}}\n"
+            "c: '${A'\nd: |\n  ${A} {}\n");
+    EXPECT_STR(f.out.p, "x.yaml:3:5: error: \"${\" without \"}\"\n"
+                        "    3 | c: '${A'\n"
+                        "      |     ^~ Write $${ for the characters \"${\".\n");
+    if (!EXPECT(root != NULL))
+        return;
+    const struct conf_node *a = conf_get(root, "a");
+    EXPECT_EQ_INT(a->count, 4);
+    EXPECT_STR(a->items[0].value->text.p, "alpha");
+    EXPECT_STR(a->items[1].value->text.p, "xalphay");
+    EXPECT(a->items[1].value->column == 11 && a->items[1].value->width == 6);
+    EXPECT_STR(text_of(a->items[2].value, "k"), "alpha");
+    EXPECT_STR(text_of(a->items[2].value, "l"), "${A}");
+    EXPECT_STR(a->items[3].value->text.p, "alpha");
+    EXPECT_STR(text_of(conf_get(conf_get(root, "b"), "${A}"), "x"), "");
+    EXPECT_STR(text_of(root, "d"), "alpha {}\n");
+    fini(&f);
+    EXPECT(parse(&f, "a: \xEF\xB7\x90\n") == NULL);
+    fini(&f);
+    EXPECT(parse(&f, "a: [${A]\n") == NULL);
+    fini(&f);
+}
+
 /* Where each byte of a scalar's text is in the file: the character that is there must be the same, escapes aside. */
 static void expect_place(const struct conf_node *node, const char *needle, int line, int column)
 {
@@ -337,6 +365,7 @@ int main(void)
     RUN(shapes_and_places);
     RUN(scalars_are_texts);
     RUN(variables);
+    RUN(variables_in_brackets);
     RUN(places_inside_of_scalars);
     RUN(errors_inside_of_scalars);
     RUN(limits);

@@ -538,10 +538,10 @@ static bool read_one(struct conf_reader *reader, const struct option *option, co
         struct conf_address address;
         struct conf_sql sql;
     } value = {0}; /* what is wrong keeps its default */
-    if (!conf_is_scalar(reader, name, node, conf_describe(option, what)))
-        return false;
     if (option->flags & OPTION_SECRET)
         conf_hide_secret(reader, node);
+    if (!conf_is_scalar(reader, name, node, conf_describe(option, what)))
+        return false;
     if (store_word(option, node, out))
         return true;
     size_t size = types[option->type].size;
@@ -734,8 +734,8 @@ bool conf_read_value(struct conf_reader *reader, const struct option *option, co
     bool ok;
     if (types[option->type].read)
         return read_one(reader, option, name, node, out);
-    if ((option->flags & OPTION_SECRET) && node->kind != CONF_SCALAR)
-        conf_file_hide(reader->arena, node->file, node->offset, node->end);
+    if ((option->flags & OPTION_SECRET) && option->type == OPTION_MAP && node->kind != CONF_MAP)
+        conf_hide_secret(reader, node);
     switch (option->type) {
     case OPTION_NODE: *(const struct conf_node **)out = node; return !node->is_broken;
     case OPTION_STRUCT:

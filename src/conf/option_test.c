@@ -154,7 +154,7 @@ TEST(all_types)
                          "  SELECT 1\n"
                          "listen: \"[::1]:0\"\n"
                          "raw: [1, {a: b}]\n"
-                         "steps: [ann, {user: bob, password: secret}]\n"));
+                         "steps: [ann, {user: bob, password: geheim}]\n"));
     EXPECT_STR(f.out.p, "");
     EXPECT_STR(f.http.method, "no");
     EXPECT_EQ_INT(f.http.every_ms, 90000);
@@ -176,7 +176,89 @@ TEST(all_types)
     EXPECT_STR(f.http.listen.host, "::1");
     EXPECT(f.http.raw && f.http.raw->count == 2);
     EXPECT_STR(((struct auth *)f.http.steps.items)[0].user, "ann");
-    EXPECT_STR(((struct auth *)f.http.steps.items)[1].password, "secret");
+    EXPECT_STR(((struct auth *)f.http.steps.items)[1].password, "geheim");
+    fini(&f);
+}
+
+TEST(what_is_wrong_keeps_its_default)
+{
+    struct fixture f = {0};
+    EXPECT(!read_http(
+        &f,
+        "url: http://h/\nevery: soon\nretries: 1000\nformat: xml\nwatch: maybe\nproxy: 3\nlisten: x\nrows: {a: 1}\n"));
+    EXPECT_EQ_INT(f.diags.errors, 7);
+    EXPECT_EQ_INT(f.http.every_ms, 1000);
+    EXPECT_EQ_INT(f.http.retries, 3);
+    EXPECT_EQ_INT(f.http.format, 1);
+    EXPECT(f.http.watch);
+    EXPECT_STR(f.http.proxy.user, "nobody");
+    EXPECT_EQ_INT(f.http.listen.port, 80);
+    fini(&f);
+}
+
+TEST(a_null_is_as_if_it_were_not_there)
+{
+    struct fixture f = {0};
+    EXPECT(
+        read_http(&f, "url: http://h/\nevery:\nauth: ~\nproxy: null\nrows:\nheaders:\nmethod: ~\nsteps:\n"));
+    EXPECT_STR(f.out.p, "");
+    EXPECT_EQ_INT(f.http.every_ms, 1000);
+    EXPECT(f.http.auth == NULL && f.http.rows.count == 0 && f.http.headers.count == 0 &&
+           f.http.steps.count == 0);
+    EXPECT_STR(f.http.proxy.user, "nobody");
+    EXPECT_STR(f.http.method, "GET");
+    fini(&f);
+}
+
+TEST(one_stands_for_a_list_of_one)
+{
+    struct fixture f = {0};
+    EXPECT(read_http(&f, "url: http://h/\nrows: x\nsteps: {user: u}\n"));
+    EXPECT_EQ_INT(f.http.rows.count, 1);
+    EXPECT_STR(((const char **)f.http.rows.items)[0], "x");
+    EXPECT_STR(((struct auth *)f.http.steps.items)[0].user, "u");
+    fini(&f);
+}
+
+TEST(a_deprecated_key_still_works)
+{
+    struct fixture f = {0};
+    EXPECT(read_http(&f, "url: http://h/\nperiod: 5s\n"));
+    EXPECT_EQ_INT(f.http.every_ms, 5000);
+    EXPECT_EQ_INT(f.diags.warnings, 1);
+    EXPECT_STR(f.out.p, "x.yaml:2:1: warning: \"period\" is deprecated\n"
+                        "    2 | period: 5s\n"
+                        "      | ^~~~~~ Use \"every\" instead.\n");
+    fini(&f);
+}
+
+TEST(nothing_to_read_is_all_defaults)
+{
+    struct fixture f = {0};
+    f.diags.arena = &f.arena;
+    EXPECT(!conf_read(&f.arena, NULL, http_options, &f.http, "source \"a\"", &f.diags));
+    EXPECT_EQ_INT(f.diags.errors, 1); /* url */
+    EXPECT_EQ_INT(f.http.retries, 3);
+    fini(&f);
+}
+
+TEST(the_table_is_sound)
+{
+    option_check(http_options, sizeof(struct http));
+}
+
+/* Last: it fills the process's list of secrets. */
+TEST(too_many_secrets_are_an_error)
+{
+    struct fixture f = {0};
+    struct sbuf text = {0};
+    sbuf_cstr(&text, "url: http://h/\nheaders:\n");
+    for (int i = 0; i < ERR_SECRETS_MAX + 1; i++)
+        sbuf_printf(&text, "  h%d: secret-%d\n", i, i);
+    EXPECT(!read_http(&f, text.p));
+    EXPECT(strstr(f.out.p, "there are more than 64 secrets") && strstr(f.out.p, ": ***\n") &&
+           !strstr(f.out.p, "secret-"));
+    sbuf_fini(&text);
     fini(&f);
 }
 
@@ -184,5 +266,12 @@ int main(void)
 {
     RUN(defaults);
     RUN(all_types);
+    RUN(what_is_wrong_keeps_its_default);
+    RUN(a_null_is_as_if_it_were_not_there);
+    RUN(one_stands_for_a_list_of_one);
+    RUN(a_deprecated_key_still_works);
+    RUN(nothing_to_read_is_all_defaults);
+    RUN(the_table_is_sound);
+    RUN(too_many_secrets_are_an_error);
     return test_end();
 }

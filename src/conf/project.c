@@ -122,9 +122,8 @@ static const struct conf_kind_table *kind_of_url(struct loader *l, const struct 
         return NULL; /* the reader of "url" says so */
     const struct conf_kind_table *kind = conf_connection_kind(l->kinds, parts.scheme);
     if (kind == NULL) {
-        struct conf_diag *diag = conf_diag(l->reader.diags, CONF_ERROR, url->file,
-                                           conf_place_in(url, 0, (int)parts.scheme.n),
-                                           "unknown scheme \"%.*s\"", STR_ARG(parts.scheme));
+        struct conf_diag *diag = conf_say_in(l->reader.diags, CONF_ERROR, url, 0, (int)parts.scheme.n,
+                                             "unknown scheme \"%.*s\"", STR_ARG(parts.scheme));
         hint_schemes(l, &diag->err, parts.scheme);
     }
     return kind;
@@ -319,9 +318,8 @@ static bool find_connection(struct loader *l, const struct conf_node *table, str
         return false;
     }
     if (!find_index(&l->connections, connection, &target->index)) {
-        struct conf_diag *diag = conf_diag(diags, CONF_ERROR, table->file,
-                                           conf_place_in(table, 0, (int)connection.n),
-                                           "there is no connection \"%.*s\"", STR_ARG(connection));
+        struct conf_diag *diag = conf_say_in(diags, CONF_ERROR, table, 0, (int)connection.n,
+                                             "there is no connection \"%.*s\"", STR_ARG(connection));
         hint_connections(l, &diag->err, connection);
         return false;
     }

@@ -158,6 +158,20 @@ struct err_place conf_place_in(const struct conf_node *node, size_t offset, int 
     return conf_file_place(node->file, conf_raw_offset(node, from), width);
 }
 
+struct conf_diag *conf_say_in(struct conf_diags *diags, enum conf_severity severity,
+                              const struct conf_node *node, size_t offset, int width, const char *format, ...)
+{
+    char text[ERR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    struct err_place place = {0};
+    if (!diags->full) /* finding a place walks over the text; nobody sees those that are not kept */
+        place = conf_place_in(node, offset, width);
+    return conf_diag(diags, severity, node->file, place, "%s", text);
+}
+
 void conf_err_in(const struct conf_node *node, struct err *err)
 {
     if (node == NULL || err == NULL)
@@ -203,7 +217,7 @@ static struct conf_diag *complain(struct expander *e, size_t from, size_t end, c
     va_end(args);
     e->failed = true;
     int width = (int)utf8_length(e->node->text.p + from, end - from);
-    return conf_diag(e->diags, CONF_ERROR, e->node->file, conf_place_in(e->node, from, width), "%s", text);
+    return conf_say_in(e->diags, CONF_ERROR, e->node, from, width, "%s", text);
 }
 
 /* Behind the } that closes the ${ at `from`, or SIZE_MAX. */
@@ -226,6 +240,54 @@ static size_t find_close(struct str text, size_t from, size_t end)
 static bool is_name_char(char c, bool first)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
+}
+
+/* Bytes of the variable that begins at `from` with "${", or 0 where none does that is whole in its line. */
+static size_t variable_size(struct str text, size_t from)
+{
+    size_t end = from, at = from + 2;
+    while (end < text.n && end - from < CONF_VARIABLE_SIZE_MAX && text.p[end] != '\n' && text.p[end] != '\r')
+        end++;
+    while (at < end && is_name_char(text.p[at], at == from + 2))
+        at++;
+    if (at == from + 2 || at == end || (text.p[at] != '}' && text.p[at] != ':'))
+        return 0;
+    size_t close = find_close(text, from, end);
+    return close == SIZE_MAX ? 0 : close - from;
+}
+
+bool conf_cover_braces(struct str text, struct sbuf *out)
+{
+    size_t plain = 0;
+    for (size_t at; (at = str_find(text, STR("${"), plain)) != SIZE_MAX;) {
+        size_t size = variable_size(text, at);
+        sbuf_add(out, text.p + plain, at + 1 - plain);
+        for (size_t i = at + 1; i < at + size; i++) {
+            if (text.p[i] == '{')
+                sbuf_cstr(out, CONF_OPEN_BRACE);
+            else if (text.p[i] == '}')
+                sbuf_cstr(out, CONF_CLOSE_BRACE);
+            else
+                sbuf_char(out, text.p[i]);
+        }
+        plain = at + (size ? size : 1);
+    }
+    if (out->n > 0)
+        sbuf_add(out, text.p + plain, text.n - plain);
+    return out->n > 0;
+}
+
+size_t conf_uncover_braces(char *text, size_t n)
+{
+    size_t to = 0;
+    for (size_t i = 0; i < n; i++, to++) {
+        bool open = n - i >= 3 && memcmp(text + i, CONF_OPEN_BRACE, 3) == 0;
+        bool close = n - i >= 3 && memcmp(text + i, CONF_CLOSE_BRACE, 3) == 0;
+        text[to] = open ? '{' : close ? '}' : text[i];
+        i += open || close ? 2 : 0;
+    }
+    text[to] = '\0';
+    return to;
 }
 
 static void expand(struct expander *e, size_t from, size_t end, unsigned depth);
