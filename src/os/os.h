@@ -16,7 +16,7 @@
 /* ---- clocks and randomness ------------------------------------------------------------------------------------ */
 struct wall_time os_wall(void);
 struct mono_time os_mono(void);
-void os_uuid(char out[37]); /* a random UUID as text (RFC 4122, version 4) */
+void os_uuid(char out[37]);        /* a random UUID as text (RFC 4122, version 4) */
 void os_random(void *p, size_t n); /* cryptographic in the real world, seeded in the simulator */
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */
@@ -26,8 +26,10 @@ enum {
     OS_CREATE = 1 << 2,    /* mode 0640; 0600 with OS_PRIVATE */
     OS_EXCLUSIVE = 1 << 3, /* with OS_CREATE: EEXIST if it is there */
     OS_TRUNCATE = 1 << 4,
-    OS_DIRECT = 1 << 5, /* around the page cache: offsets, sizes and addresses multiples of OS_DIRECT_ALIGN; EINVAL where the file system cannot */
-    OS_DSYNC = 1 << 6,  /* a write returns when it is durable */
+    OS_DIRECT =
+        1
+        << 5, /* around the page cache: offsets, sizes and addresses multiples of OS_DIRECT_ALIGN; EINVAL where the file system cannot */
+    OS_DSYNC = 1 << 6, /* a write returns when it is durable */
     OS_PRIVATE = 1 << 7,
     OS_APPEND = 1 << 8,
 };
@@ -91,7 +93,8 @@ int os_adopt(int fd);
 
 /* ---- sockets -------------------------------------------------------------------------------------------------- */
 /* All non-blocking, close-on-exec. `address` is "127.0.0.1:9092", "[::1]:0", "localhost:8080", or "unix:/path". */
-bool os_listen(const char *address, int *file, char *bound, size_t bound_size, struct err *err); /* bound: with the real port */
+bool os_listen(const char *address, int *file, char *bound, size_t bound_size,
+               struct err *err); /* bound: with the real port */
 /* code EAGAIN when nobody waits. peer: printable address. */
 bool os_accept(int listener, int *file, char *peer, size_t peer_size, struct err *err);
 bool os_connect(const char *address, int *file, struct err *err); /* may be in progress: writable when done */
@@ -121,7 +124,8 @@ void os_poller_wake(struct os_poller *poller); /* any thread */
 /* ---- threads (used by run/ only) ------------------------------------------------------------------------------- */
 struct os_thread;
 struct os_mutex;
-bool os_thread_start(const char *name, void (*main)(void *arg), void *arg, struct os_thread **thread, struct err *err);
+bool os_thread_start(const char *name, void (*main)(void *arg), void *arg, struct os_thread **thread,
+                     struct err *err);
 void os_thread_join(struct os_thread *thread);
 struct os_mutex *os_mutex_new(void);
 void os_mutex_free(struct os_mutex *mutex);

@@ -75,20 +75,20 @@ extern const struct os_table os_real_table, os_sim_table;
 enum { OS_REAL_BASE = 1 << 16, OS_SIM_BASE = 1 << 20 };
 
 /* real_net.c, for the table in real.c */
-int real_listen(const char *address, int *file, char *bound, size_t bound_size);
+int real_listen(const char *text, int *file, char *bound, size_t bound_size);
 int real_accept(int listener, int *file, char *peer, size_t peer_size);
-int real_connect(const char *address, int *file);
+int real_connect(const char *text, int *file);
 int real_recv(int file, void *p, size_t n, size_t *got);
 int real_send(int file, const void *p, size_t n, size_t *sent);
 void real_port_holder(const char *address, char *out, size_t size);
 
 /* real_poll.c */
-int real_poller_new(struct os_poller **poller);
-void real_poller_free(struct os_poller *poller);
-int real_poller_watch(struct os_poller *poller, int file, unsigned interest, void *arg);
-int real_poller_watch_fd(struct os_poller *poller, int fd, unsigned interest, void *arg);
-int real_poller_wait(struct os_poller *poller, struct os_event *events, int max, int64_t timeout_ns);
-void real_poller_wake(struct os_poller *poller);
-int real_signals(struct os_poller *poller, void (*handler)(void *arg, int count), void *arg);
+int real_poller_new(struct os_poller **out);
+void real_poller_free(struct os_poller *base);
+int real_poller_watch(struct os_poller *base, int file, unsigned interest, void *arg);
+int real_poller_watch_fd(struct os_poller *base, int fd, unsigned interest, void *arg);
+int real_poller_wait(struct os_poller *base, struct os_event *events, int max, int64_t timeout_ns);
+void real_poller_wake(struct os_poller *base);
+int real_signals(struct os_poller *base, void (*handler)(void *arg, int count), void *arg);
 
 #endif

@@ -67,7 +67,7 @@ TEST(a_file_is_written_and_read_at_offsets)
     EXPECT_MEM(text, "hello world", 11);
     EXPECT(os_pread(file, text, sizeof text, 11, &got, &err) && got == 0);
     EXPECT(os_sync(file, &err) && os_sync_folder(folder, &err));
-    struct os_stat stat, same;
+    struct os_stat stat = {0}, same = {0};
     EXPECT(os_fstat(file, &stat, &err) && os_stat(in("a"), &same, &err));
     EXPECT(stat.size == 11 && stat.is_file && !stat.is_folder && stat.allocated > 0);
     EXPECT(stat.inode == same.inode && stat.device == same.device);

@@ -312,7 +312,7 @@ static void real_describe(int file, char *out, size_t size)
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd_of(file));
     ssize_t n = readlink(link, out, size - 1);
     if (n < 0)
-        n = snprintf(out, size, "closed file %d", file);
+        snprintf(out, size, "closed file %d", file);
     else
         out[n] = '\0';
 }

@@ -158,7 +158,7 @@ static int bind_and_listen(int fd, const union address *address, socklen_t size)
 int real_listen(const char *text, int *file, char *bound, size_t bound_size)
 {
     union address address;
-    socklen_t size;
+    socklen_t size = 0;
     int why = resolve(text, true, &address, &size);
     if (why)
         return why;
@@ -208,7 +208,7 @@ int real_accept(int listener, int *file, char *peer, size_t peer_size)
 int real_connect(const char *text, int *file)
 {
     union address address;
-    socklen_t size;
+    socklen_t size = 0;
     int why = resolve(text, false, &address, &size);
     if (why)
         return why;

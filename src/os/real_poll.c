@@ -85,9 +85,9 @@ int real_poller_watch_fd(struct os_poller *base, int fd, unsigned interest, void
     return errno != ENOENT || epoll_ctl(poller->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? errno : 0;
 }
 
-int real_poller_watch(struct os_poller *poller, int file, unsigned interest, void *arg)
+int real_poller_watch(struct os_poller *base, int file, unsigned interest, void *arg)
 {
-    return real_poller_watch_fd(poller, os_real_table.fd(file), interest, arg);
+    return real_poller_watch_fd(base, os_real_table.fd(file), interest, arg);
 }
 
 static int wait_for(int epoll, struct epoll_event *events, int max, int64_t timeout_ns)
@@ -138,9 +138,9 @@ static void wake(int fd)
     (void)!write(fd, &one, sizeof one); /* full = woken already */
 }
 
-void real_poller_wake(struct os_poller *poller)
+void real_poller_wake(struct os_poller *base)
 {
-    wake(real_of(poller)->wake);
+    wake(real_of(base)->wake);
 }
 
 /* ---- signals --------------------------------------------------------------------------------------------------- */

@@ -26,12 +26,13 @@
 #include "os/os.h"
 
 struct sim_options {
-    uint64_t disk_bytes;       /* size of the disk; 0 = 1 GiB */
-    uint64_t crash_after;      /* the n-th os call of the next life that changes something ends it (power cut or kill is up to the caller); 0 = never */
-    uint64_t fail_after;       /* the n-th os call that can fail, fails with fail_errno */
+    uint64_t disk_bytes; /* size of the disk; 0 = 1 GiB */
+    uint64_t
+        crash_after; /* the n-th os call of the next life that changes something ends it (power cut or kill is up to the caller); 0 = never */
+    uint64_t fail_after; /* the n-th os call that can fail, fails with fail_errno */
     int fail_errno;
-    bool fail_sync_loses;      /* a failed sync drops the data it did not write */
-    bool no_direct;            /* OS_DIRECT gives EINVAL: the buffered fallback */
+    bool fail_sync_loses; /* a failed sync drops the data it did not write */
+    bool no_direct;       /* OS_DIRECT gives EINVAL: the buffered fallback */
 };
 
 enum sim_end { SIM_RETURNED, SIM_CRASHED, SIM_FAILED /* a CHECK, a signal, exit ≠ 0 */ };
@@ -54,7 +55,10 @@ uint64_t sim_trace(void);
 _Noreturn void sim_crash(void);
 /* Random numbers of the scenario, independent of the program's own; the same before, in, and between lives. */
 uint64_t sim_random(void);
-static inline uint64_t sim_below(uint64_t n) { return sim_random() % n; }
+static inline uint64_t sim_below(uint64_t n)
+{
+    return sim_random() % n;
+}
 bool sim_is_on(void);
 /* Memory shared between the lives and the test (its book-keeping of what was acknowledged), zeroed at sim_open. */
 void *sim_shared(size_t size);

@@ -69,10 +69,10 @@ static struct sim_slot *slot_make(struct sim_inode *inode, uint64_t index)
         size_t count = inode->chunk_count ? inode->chunk_count : 4;
         while (count <= chunk)
             count *= 2;
-        struct sim_chunk **chunks = sim_alloc(count * sizeof *chunks);
+        struct sim_chunk **chunks = sim_alloc(count * sizeof(void *));
         if (inode->chunk_count)
-            memcpy(chunks, inode->chunks, inode->chunk_count * sizeof *chunks);
-        sim_free(inode->chunks, inode->chunk_count * sizeof *chunks);
+            memcpy(chunks, inode->chunks, inode->chunk_count * sizeof(void *));
+        sim_free(inode->chunks, inode->chunk_count * sizeof(void *));
         inode->chunks = chunks;
         inode->chunk_count = count;
     }
@@ -371,7 +371,7 @@ void sim_file_free(struct sim_inode *inode)
     }
     for (size_t i = 0; i < inode->chunk_count; i++)
         sim_free(inode->chunks[i], sizeof(struct sim_chunk));
-    sim_free(inode->chunks, inode->chunk_count * sizeof *inode->chunks);
+    sim_free(inode->chunks, inode->chunk_count * sizeof(void *));
 }
 
 /* ---- power cuts -------------------------------------------------------------------------------------------------- */

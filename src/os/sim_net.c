@@ -344,10 +344,10 @@ int sim_poller_new(struct os_poller **out)
     return 0;
 }
 
-void sim_poller_free(struct os_poller *poller)
+void sim_poller_free(struct os_poller *base)
 {
-    mem_free(sim_of(poller)->all);
-    mem_free(poller);
+    mem_free(sim_of(base)->all);
+    mem_free(base);
 }
 
 int sim_poller_watch(struct os_poller *base, int file, unsigned interest, void *arg)
@@ -369,9 +369,9 @@ int sim_poller_watch(struct os_poller *base, int file, unsigned interest, void *
     return 0;
 }
 
-int sim_poller_watch_fd(struct os_poller *poller, int fd, unsigned interest, void *arg)
+int sim_poller_watch_fd(struct os_poller *base, int fd, unsigned interest, void *arg)
 {
-    (void)poller, (void)fd, (void)interest, (void)arg;
+    (void)base, (void)fd, (void)interest, (void)arg;
     return EOPNOTSUPP; /* there are no real descriptors here */
 }
 
@@ -418,13 +418,13 @@ int sim_poller_wait(struct os_poller *base, struct os_event *events, int max, in
     }
 }
 
-void sim_poller_wake(struct os_poller *poller)
+void sim_poller_wake(struct os_poller *base)
 {
-    sim_of(poller)->is_woken = true;
+    sim_of(base)->is_woken = true;
 }
 
-int sim_signals(struct os_poller *poller, void (*handler)(void *arg, int count), void *arg)
+int sim_signals(struct os_poller *base, void (*handler)(void *arg, int count), void *arg)
 {
-    (void)poller, (void)handler, (void)arg; /* nobody sends one */
+    (void)base, (void)handler, (void)arg; /* nobody sends one */
     return 0;
 }

@@ -230,13 +230,13 @@ int sim_connect(const char *address, int *file);
 int sim_recv(int file, void *p, size_t n, size_t *got);
 int sim_send(int file, const void *p, size_t n, size_t *sent);
 void sim_port_holder(const char *address, char *out, size_t size);
-int sim_poller_new(struct os_poller **poller);
-void sim_poller_free(struct os_poller *poller);
-int sim_poller_watch(struct os_poller *poller, int file, unsigned interest, void *arg);
-int sim_poller_watch_fd(struct os_poller *poller, int fd, unsigned interest, void *arg);
-int sim_poller_wait(struct os_poller *poller, struct os_event *events, int max, int64_t timeout_ns);
-void sim_poller_wake(struct os_poller *poller);
-int sim_signals(struct os_poller *poller, void (*handler)(void *arg, int count), void *arg);
+int sim_poller_new(struct os_poller **out);
+void sim_poller_free(struct os_poller *base);
+int sim_poller_watch(struct os_poller *base, int file, unsigned interest, void *arg);
+int sim_poller_watch_fd(struct os_poller *base, int fd, unsigned interest, void *arg);
+int sim_poller_wait(struct os_poller *base, struct os_event *events, int max, int64_t timeout_ns);
+void sim_poller_wake(struct os_poller *base);
+int sim_signals(struct os_poller *base, void (*handler)(void *arg, int count), void *arg);
 
 /* sim_table.c: handles */
 struct sim_handle *sim_handle(int file); /* NULL when it is not open */

@@ -41,11 +41,26 @@ static inline bool run_is(enum role role)
     return run_role() == role;
 }
 /* At the top of slots and handlers: checks, and tells clang. */
-static inline void run_on_main(void) RUN_ASSERTS(main) { CHECK(run_is(ROLE_MAIN)); }
-static inline void run_on_net(void) RUN_ASSERTS(net) { CHECK(run_is(ROLE_NET)); }
-static inline void run_on_disk(void) RUN_ASSERTS(disk) { CHECK(run_is(ROLE_DISK)); }
-static inline void run_on_work(void) RUN_ASSERTS(work) { CHECK(run_is(ROLE_WORK)); }
-static inline void run_on_block(void) RUN_ASSERTS(block) { CHECK(run_is(ROLE_BLOCK)); }
+static inline void run_on_main(void) RUN_ASSERTS(main)
+{
+    CHECK(run_is(ROLE_MAIN));
+}
+static inline void run_on_net(void) RUN_ASSERTS(net)
+{
+    CHECK(run_is(ROLE_NET));
+}
+static inline void run_on_disk(void) RUN_ASSERTS(disk)
+{
+    CHECK(run_is(ROLE_DISK));
+}
+static inline void run_on_work(void) RUN_ASSERTS(work)
+{
+    CHECK(run_is(ROLE_WORK));
+}
+static inline void run_on_block(void) RUN_ASSERTS(block)
+{
+    CHECK(run_is(ROLE_BLOCK));
+}
 
 struct loop;
 
@@ -67,8 +82,8 @@ struct loop *loop_current(void);
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 struct msg {
-    struct msg *next;                 /* the mailbox's */
-    void (*handle)(struct msg *msg);  /* runs on the receiving loop */
+    struct msg *next;                /* the mailbox's */
+    void (*handle)(struct msg *msg); /* runs on the receiving loop */
     bool posted;
 };
 static inline void msg_init(struct msg *msg, void (*handle)(struct msg *msg))
