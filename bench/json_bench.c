@@ -1,7 +1,8 @@
-/* How fast JSON becomes columns, against what the machine can do at all (copying memory) and against a tree (jansson),
- * all in one run, so that the ratios mean something on any machine.
+/* How fast JSON becomes columns, against what the machine can do at all (copying memory) and against a
+ * tree (jansson), all in one run, so that the ratios mean something on any machine.
  *
- * The records are 384 bytes of 12 mixed fields: identifiers, short and long text, a timestamp, numbers, booleans. */
+ * The records are 384 bytes of 12 mixed fields: identifiers, short and long text, a timestamp, numbers,
+ * booleans. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* CSV records to columns, and a schema from CSV records.
  *
- * Columns are under construction as in the JSON reader (json_slot.c): bits of what nobody wrote are zero. A field that
- * its column does not take is NULL and reported; the rest of the record is taken. */
+ * Columns are under construction as in the JSON reader (json_slot.c): bits of what nobody wrote are zero.
+ * A field that its column does not take is NULL and reported; the rest of the record is taken. */
 #include <stdio.h>
 
 #include "base/utf8.h"
@@ -30,7 +30,7 @@ struct csv_decoder {
     struct sbuf text;
 };
 
-/* ---- values -------------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------------------- */
 
 static bool read_f64(const struct csv_options *o, struct str text, double *value)
 {
@@ -148,7 +148,7 @@ static bool read_value(const struct csv_decoder *d, const struct json_slot *slot
     }
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------------------------------------- */
 
 static void report(struct csv_decoder *d, enum json_bad_kind kind, const char *path, const char *found,
                    struct str wanted, struct str text, size_t at)
@@ -254,7 +254,7 @@ bool csv_decode(struct csv_decoder *d, const struct str *records, uint32_t count
     return ok;
 }
 
-/* ---- the decoder --------------------------------------------------------------------------------------------------- */
+/* ---- the decoder --------------------------------------------------------------------------------------- */
 
 static bool compile_pattern(struct arena *arena, const char *name, const char *text,
                             const struct datetime_pattern **pattern, struct err *err)
@@ -333,7 +333,7 @@ void csv_decoder_header(struct csv_decoder *d, struct str header)
     arena_fini(&scratch);
 }
 
-/* ---- inference ------------------------------------------------------------------------------------------------------ */
+/* ---- inference ----------------------------------------------------------------------------------------- */
 
 /* What all values of a column may still be, the narrowest first. */
 enum {

@@ -1,11 +1,11 @@
 /* CSV as text: its options, where records end, where fields end.
  *
- * A quote opens a quoted field only as the field's first byte. In quotes, a doubled quote is a quote, and so is one behind
- * the escape character; a quote that neither a separator nor the end follows was none: then the field counts as one without
- * quotes, up to the next separator (as Spark's parser does it). */
+ * A quote opens a quoted field only as the field's first byte. In quotes, a doubled quote is a quote, and
+ * so is one behind the escape character; a quote that neither a separator nor the end follows was none:
+ * then the field counts as one without quotes, up to the next separator (as Spark's parser does it). */
 #include "format/csv_private.h"
 
-/* ---- options ------------------------------------------------------------------------------------------------------ */
+/* ---- options ------------------------------------------------------------------------------------------- */
 
 struct csv_options csv_options_default(void)
 {
@@ -135,7 +135,7 @@ bool csv_options_set(struct csv_options *options, const char *name, const char *
     return nearest ? err_hint(err, "Did you mean \"%s\"?", nearest) : false;
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------------------------------------- */
 
 /* The first a or b at or after `at`, or n. */
 static size_t find_either(const char *p, size_t at, size_t n, char a, char b)
@@ -227,7 +227,7 @@ size_t csv_records(struct str chunk, bool last, const struct csv_options *option
     return count;
 }
 
-/* ---- fields -------------------------------------------------------------------------------------------------------- */
+/* ---- fields -------------------------------------------------------------------------------------------- */
 
 static struct csv_field plain_field(struct str record, size_t from, size_t *at, const struct csv_options *o)
 {

@@ -1,19 +1,20 @@
 /* Records to columns: one walk over a record's structural index, led by the schema.
  *
- * The index (json_scan.c) has every bracket, colon, comma, both quotes of every string and the first byte of every
- * bare word, so the walk never searches: a string's end is the next entry, a value's successor two or one further. The
- * positions do not depend on each other through memory that was just read, so the processor overlaps the work of
- * several fields; what remains per field is to compare the expected name, convert the value, store it.
+ * The index (json_scan.c) has every bracket, colon, comma, both quotes of every string and the first byte
+ * of every bare word, so the walk never searches: a string's end is the next entry, a value's successor
+ * two or one further. The positions do not depend on each other through memory that was just read, so the
+ * processor overlaps the work of several fields; what remains per field is to compare the expected name,
+ * convert the value, store it.
  *
- * Strictness comes from the grammar alone: each entry must be the one that JSON allows there, and each bare word must
- * be a number, true, false or null and reach to the next entry but for blanks. Values without a column are checked
- * just as much. Behind the index stand copies of its last entry, which is a closing bracket, so that looking a few
- * entries ahead needs no test; closing brackets are the only entries that could lead on from there, so they alone
- * compare with the end.
+ * Strictness comes from the grammar alone: each entry must be the one that JSON allows there, and each
+ * bare word must be a number, true, false or null and reach to the next entry but for blanks. Values
+ * without a column are checked just as much. Behind the index stand copies of its last entry, which is a
+ * closing bracket, so that looking a few entries ahead needs no test; closing brackets are the only
+ * entries that could lead on from there, so they alone compare with the end.
  *
- * A function here takes `at`, the entry of the value's first byte, and returns the entry behind the value, or NULL
- * when the record is not JSON (fault() says why). The common forms are dealt with inline; anything else (null, escapes,
- * values that do not fit) goes to slow_value(). */
+ * A function here takes `at`, the entry of the value's first byte, and returns the entry behind the value,
+ * or NULL when the record is not JSON (fault() says why). The common forms are dealt with inline; anything
+ * else (null, escapes, values that do not fit) goes to slow_value(). */
 #include "base/bytes.h"
 #include "base/utf8.h"
 #include "format/json_decode_private.h"
@@ -31,7 +32,7 @@ NEVER_INLINE static const uint32_t *fault(struct json_decoder *d, const uint32_t
     return NULL;
 }
 
-/* ---- words: numbers, true, false, null ----------------------------------------------------------------------------- */
+/* ---- words: numbers, true, false, null ----------------------------------------------------------------- */
 
 /* Only blanks from p to `until`? */
 static bool is_blank(const char *p, const char *until)
@@ -76,7 +77,7 @@ static enum word classify(const struct json_decoder *d, struct str text, struct 
                                                                                   : WORD_BAD;
 }
 
-/* ---- values without a column ---------------------------------------------------------------------------------------- */
+/* ---- values without a column --------------------------------------------------------------------------- */
 
 /* The escapes of the string between two entries are checked, where the record has any. */
 static bool string_ok(const struct json_decoder *d, const uint32_t *at)
@@ -177,7 +178,7 @@ static struct str raw_value(const struct json_decoder *d, const uint32_t *at, co
     return str_n(p, (size_t)((bounded ? d->base + next[-1] + 1 : word_end(d, at)) - p));
 }
 
-/* ---- reports -------------------------------------------------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------------------------------------- */
 
 static const char *found_name(struct str text)
 {
@@ -250,10 +251,10 @@ static const uint32_t *skip_unknown(struct json_decoder *d, struct json_slot *ob
 #define TRUE_WORD UINT64_C(0x65757274)    /* "true", the first byte lowest */
 #define FALSE_WORD UINT64_C(0x65736C6166) /* "false" */
 
-/* ---- strings -------------------------------------------------------------------------------------------------------- */
+/* ---- strings ------------------------------------------------------------------------------------------- */
 
-/* Eight bytes from p on, the first in the lowest bits, with zeros behind `end`. At least JSON_RECORD_MIN bytes stand before
- * `end`. */
+/* Eight bytes from p on, the first in the lowest bits, with zeros behind `end`. At least JSON_RECORD_MIN
+ * bytes stand before `end`. */
 ALWAYS_INLINE uint64_t load8(const char *p, const char *end)
 {
     if (LIKELY(end - p >= 8))
@@ -359,7 +360,7 @@ ALWAYS_INLINE const uint32_t *read_string(struct json_decoder *d, struct json_sl
     return at + 2;
 }
 
-/* ---- numbers -------------------------------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------------------------- */
 
 static const uint64_t powers_of_ten[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
 
@@ -462,7 +463,7 @@ ALWAYS_INLINE bool read_decimal(const struct json_decoder *d, const struct json_
     return decimal_fits(*value, slot->type->precision);
 }
 
-/* ---- the rest, by kind ---------------------------------------------------------------------------------------------- */
+/* ---- the rest, by kind --------------------------------------------------------------------------------- */
 
 static void store_i64(struct json_slot *slot, uint32_t row, int64_t value)
 {
@@ -616,7 +617,8 @@ static const uint32_t *read_variant(struct json_decoder *d, struct json_slot *sl
     return next;
 }
 
-/* A scalar in any of its less common forms: null, a number written at length, text for a date; and what does not fit. */
+/* A scalar in any of its less common forms: null, a number written at length, text for a date; and what
+ * does not fit. */
 __attribute__((noinline)) static const uint32_t *slow_value(struct json_decoder *d, struct json_slot *slot,
                                                             uint32_t row, const uint32_t *at)
 {
@@ -649,7 +651,7 @@ __attribute__((noinline)) static const uint32_t *slow_value(struct json_decoder 
     return at + 1;
 }
 
-/* ---- arrays, maps, objects ------------------------------------------------------------------------------------------ */
+/* ---- arrays, maps, objects ----------------------------------------------------------------------------- */
 
 static uint32_t add_row(struct json_decoder *d, struct json_slot *element)
 {
@@ -750,8 +752,8 @@ ALWAYS_INLINE bool key_is(const struct json_key *key, const char *p, const char 
     return memcmp(p, key->text, key->size) == 0;
 }
 
-/* The name at `at` when it is not the one that was expected first. *key: its key or NULL; *slot: its column or NULL. Returns the entry of
- * the value. */
+/* The name at `at` when it is not the one that was expected first. *key: its key or NULL; *slot: its
+ * column or NULL. Returns the entry of the value. */
 NEVER_INLINE static const uint32_t *find_key(struct json_decoder *d, struct json_slot *object,
                                              const uint32_t *at, struct json_key **guesses,
                                              struct json_key **key, struct json_slot **slot)
@@ -894,7 +896,7 @@ static const uint32_t *decode_object(struct json_decoder *d, struct json_slot *o
     }
 }
 
-/* ---- one record ----------------------------------------------------------------------------------------------------- */
+/* ---- one record ---------------------------------------------------------------------------------------- */
 
 static bool bad_record(struct json_decoder *d, size_t at, const char *what)
 {
@@ -903,7 +905,8 @@ static bool bad_record(struct json_decoder *d, size_t at, const char *what)
     return false;
 }
 
-/* The record's bytes with blanks behind them, in the arena: what is so short, or ends in a bare word, that looking ahead would leave it. */
+/* The record's bytes with blanks behind them, in the arena: what is so short, or ends in a bare word, that
+ * looking ahead would leave it. */
 static struct str padded(struct json_decoder *d, struct str record)
 {
     char *copy = arena_alloc(d->arena, record.n + 2 * JSON_RECORD_MIN);
@@ -1047,7 +1050,7 @@ static bool decode_row(struct json_decoder *d, struct str record, uint32_t row)
     return false;
 }
 
-/* ---- the decoder ---------------------------------------------------------------------------------------------------- */
+/* ---- the decoder --------------------------------------------------------------------------------------- */
 
 static bool compile_patterns(struct json_decoder *d, struct err *err)
 {

@@ -1,4 +1,5 @@
-/* The compiled form of a schema that json_decode.c walks over records with, and json_slot.c builds and grows. */
+/* The compiled form of a schema that json_decode.c walks over records with, and json_slot.c builds and
+ * grows. */
 #ifndef FORMAT_JSON_DECODE_PRIVATE_H
 #define FORMAT_JSON_DECODE_PRIVATE_H
 
@@ -107,18 +108,21 @@ void json_slot_clear(struct json_slot *slot, uint32_t row);
 /* A list's row begins: what an earlier value of the same row left is dropped. */
 void json_slot_open(struct json_slot *slot, uint32_t row);
 struct column json_slot_finish(struct json_slot *slot, uint32_t rows, struct arena *arena);
-/* The key of that exact spelling, learning it if it is new; NULL: too many or too long to keep. *slot: its column or NULL. */
+/* The key of that exact spelling, learning it if it is new; NULL: too many or too long to keep. *slot: its
+ * column or NULL. */
 struct json_key *json_slot_find(struct json_decoder *d, struct json_slot *object, struct str name,
                                 struct json_slot **slot);
 /* "a.b[].c" into d->path. */
 struct str json_slot_path(struct json_decoder *d, const struct json_slot *slot, struct str last);
 
-/* json_lenient.c: rewrites what Spark's options allow into strict JSON; false: nothing to rewrite, or hopeless. */
+/* json_lenient.c: rewrites what Spark's options allow into strict JSON; false: nothing to rewrite, or
+ * hopeless. */
 bool json_lenient(struct str record, const struct json_options *options, struct sbuf *out);
 
 /* json_text.c */
 
-/* The text between the quotes, escapes resolved, to out[n]; returns the size, or SIZE_MAX for a bad escape. A lone surrogate becomes U+FFFD. */
+/* The text between the quotes, escapes resolved, to out[n]; returns the size, or SIZE_MAX for a bad
+ * escape. A lone surrogate becomes U+FFFD. */
 size_t json_unescape(const char *p, size_t n, char *out);
 /* Standard base64, padding optional, to out[n / 4 * 3 + 3]; SIZE_MAX: is none. */
 size_t json_base64_decode(const char *p, size_t n, uint8_t *out);

@@ -1,4 +1,5 @@
-/* Records to columns, seen as a user does: records and a schema in, rows and reports out. Rows are shown by the encoder. */
+/* Records to columns, seen as a user does: records and a schema in, rows and reports out. Rows are shown
+ * by the encoder. */
 #include <ref/random_batch.h>
 
 #include "base/test.h"
@@ -404,7 +405,8 @@ TEST(unknown_fields_are_reported_once)
     end(&run);
 }
 
-/* Orders of fields that change from record to record, with unknown ones in between: guesses must never decide. */
+/* Orders of fields that change from record to record, with unknown ones in between: guesses must never
+ * decide. */
 TEST(any_order_of_fields)
 {
     struct rng rng = {3};

@@ -1,8 +1,9 @@
 /* Columns to JSON text.
  *
- * The encoder holds, per field, the bytes `,"name":` ready to copy; a row is then prefix, value, prefix, value. Output
- * goes through a cursor into the buffer: each writer first makes sure of the most bytes that it can need, then writes
- * without looking. Strings are copied eight bytes at a time for as long as none of the eight needs an escape. */
+ * The encoder holds, per field, the bytes `,"name":` ready to copy; a row is then prefix, value, prefix,
+ * value. Output goes through a cursor into the buffer: each writer first makes sure of the most bytes that
+ * it can need, then writes without looking. Strings are copied eight bytes at a time for as long as none
+ * of the eight needs an escape. */
 #include <math.h>
 
 #include "base/bytes.h"
@@ -76,7 +77,7 @@ static void put_newline(struct cursor *c)
     c->p += 2 * (size_t)c->depth;
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------------------- */
 
 #define EVERY_BYTE(c) (UINT64_C(0x0101010101010101) * (uint8_t)(c))
 
@@ -150,7 +151,7 @@ static void put_quoted(struct cursor *c, struct str s)
     *c->p++ = '"';
 }
 
-/* ---- numbers and times ---------------------------------------------------------------------------------------------- */
+/* ---- numbers and times --------------------------------------------------------------------------------- */
 
 static const char pairs[] =
     "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
@@ -268,7 +269,7 @@ static void put_binary(struct cursor *c, struct str bytes)
     *c->p++ = '"';
 }
 
-/* ---- values --------------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------------------- */
 
 static void put_value(struct json_encoder *e, struct cursor *c, const struct writer *w,
                       const struct column *column, uint32_t row);
@@ -470,7 +471,7 @@ static void put_value(struct json_encoder *e, struct cursor *c, const struct wri
     }
 }
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------------------------- */
 
 void json_encode(struct json_encoder *e, const struct batch *batch, uint32_t from, uint32_t to, char between,
                  struct sbuf *out, uint32_t *ends)
@@ -502,7 +503,7 @@ void json_encode_column(struct json_encoder *e, const struct column *column, uin
     cursor_end(&c);
 }
 
-/* ---- the encoder ---------------------------------------------------------------------------------------------------- */
+/* ---- the encoder --------------------------------------------------------------------------------------- */
 
 static bool build(struct writer *w, const struct type *type, struct arena *arena, unsigned depth,
                   struct err *err)

@@ -1,7 +1,8 @@
 /* A schema from records, and a schema that takes in another's new fields.
  *
- * What is known of a value is a node that only ever widens: nothing, then a kind, then a wider kind, at last STRING, which
- * takes everything. The order in which records come changes the order of fields, never their types. */
+ * What is known of a value is a node that only ever widens: nothing, then a kind, then a wider kind, at
+ * last STRING, which takes everything. The order in which records come changes the order of fields, never
+ * their types. */
 #include "base/map.h"
 #include "format/json_decode_private.h"
 #include "format/json_number.h"
@@ -49,7 +50,7 @@ struct json_inference {
     const struct datetime_pattern *pattern;
 };
 
-/* ---- widening ---------------------------------------------------------------------------------------------------- */
+/* ---- widening ------------------------------------------------------------------------------------------ */
 
 static void widen_to(struct known *known, enum known_kind kind)
 {
@@ -124,7 +125,7 @@ static bool is_timestamp(const struct json_inference *inference, struct str text
     return timestamp_parse_iso(text, &us, &has_zone);
 }
 
-/* ---- records ----------------------------------------------------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------------------------------------- */
 
 static bool add(struct json_inference *inference, struct known *known, const struct json_node *node,
                 struct err *err);
@@ -268,7 +269,7 @@ uint64_t json_inference_records(const struct json_inference *inference)
     return inference->records;
 }
 
-/* ---- types ------------------------------------------------------------------------------------------------------- */
+/* ---- types --------------------------------------------------------------------------------------------- */
 
 static const struct type *type_of(const struct known *known, struct arena *arena);
 
@@ -318,7 +319,7 @@ bool json_infer_value(struct arena *arena, struct str text, const struct json_op
     return ok;
 }
 
-/* ---- evolution --------------------------------------------------------------------------------------------------- */
+/* ---- evolution ----------------------------------------------------------------------------------------- */
 
 /* Fields of found that pinned lacks go behind its own. */
 static const struct type *evolve_struct(struct arena *arena, const struct type *pinned,

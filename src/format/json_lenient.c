@@ -1,9 +1,10 @@
-/* What Spark's options allow beyond JSON, rewritten into JSON: single quotes, comments, names without quotes, leading
- * zeros, control characters in strings, needless escapes.
+/* What Spark's options allow beyond JSON, rewritten into JSON: single quotes, comments, names without
+ * quotes, leading zeros, control characters in strings, needless escapes.
  *
- * The reader proper knows none of this. A record that it refuses comes here once, and what comes out is decoded
- * instead; so the common record pays nothing for the options, and there is one grammar. The rewriting is by tokens, not by
- * grammar: what is wrong otherwise stays wrong, and is refused in the second try. */
+ * The reader proper knows none of this. A record that it refuses comes here once, and what comes out is
+ * decoded instead; so the common record pays nothing for the options, and there is one grammar. The
+ * rewriting is by tokens, not by grammar: what is wrong otherwise stays wrong, and is refused in the
+ * second try. */
 #include <stdio.h>
 
 #include "format/json_decode_private.h"

@@ -1,4 +1,5 @@
-/* The grammar of JSON numbers, and their exact values as integers and decimals. Doubles are type/'s (cast.h). */
+/* The grammar of JSON numbers, and their exact values as integers and decimals. Doubles are type/'s
+ * (cast.h). */
 #include "format/json_number.h"
 
 #include "type/decimal.h"
@@ -90,7 +91,7 @@ struct json_number json_number_read(const char *p, const char *limit)
     return number;
 }
 
-/* ---- integers and decimals -------------------------------------------------------------------------------------- */
+/* ---- integers and decimals ----------------------------------------------------------------------------- */
 
 bool json_number_i64(const struct json_number *number, const char *p, int64_t *value)
 {
@@ -100,8 +101,8 @@ bool json_number_i64(const struct json_number *number, const char *p, int64_t *v
     return true;
 }
 
-/* The number as digits × 10^exponent with all of its digits: of the text's significant digits the first `keep` (≤ 38),
- * and *next the one after them. */
+/* The number as digits × 10^exponent with all of its digits: of the text's significant digits the first
+ * `keep` (≤ 38), and *next the one after them. */
 static i128 leading_digits(const struct json_number *number, const char *p, int64_t keep, unsigned *next)
 {
     i128 value = 0;

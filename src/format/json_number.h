@@ -9,7 +9,8 @@
 
 #include "type/type.h"
 
-/* A number as it was found. value = ±mantissa × 10^exponent, of more than 19 significant digits the first 19. */
+/* A number as it was found. value = ±mantissa × 10^exponent, of more than 19 significant digits the first
+ * 19. */
 struct json_number {
     const char *end;   /* the byte after it; NULL: there is no number */
     uint64_t mantissa; /* of the first 19 significant digits */
@@ -26,7 +27,7 @@ bool json_number_i64(const struct json_number *number, const char *p, int64_t *v
 bool json_number_decimal(const struct json_number *number, const char *p, unsigned precision, unsigned scale,
                          i128 *value);
 
-/* ---- eight digits at a time: the bytes of a text without their '0's, the first lowest ------------------------------------------------------------------------------------ */
+/* ---- eight digits at a time: the bytes of a text without their '0's, the first lowest ------------------ */
 
 /* How many of the eight are digits (at most nine), from the first on. */
 static inline unsigned json_digits_count(uint64_t digits)

@@ -15,7 +15,7 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define NEVER_INLINE __attribute__((noinline, cold))
 
-/* ---- the structural index: json_scan.c, json_scan_x86.c -------------------------------------------------------- */
+/* ---- the structural index: json_scan.c, json_scan_x86.c ------------------------------------------------ */
 
 enum {
     JSON_SCAN_BACKSLASH = 1, /* there is one somewhere: strings may hold escapes */
@@ -33,8 +33,9 @@ struct json_scan {
 /* The code for one kind of processor. All of them give the same answers. */
 struct json_cpu_code {
     const char *name;
-    /* Writes the byte positions, ascending, of each bracket, colon, comma and first byte of a bare word outside of
-     * strings, and of both quotes of each string, to index[n + JSON_SCAN_SLACK]. n < 2^32. Reads p[n] only. */
+    /* Writes the byte positions, ascending, of each bracket, colon, comma and first byte of a bare word
+     * outside of strings, and of both quotes of each string, to index[n + JSON_SCAN_SLACK]. n < 2^32.
+     * Reads p[n] only. */
     struct json_scan (*scan)(const char *p, size_t n, uint32_t *index);
     bool (*utf8)(const char *p, size_t n);
 };
@@ -58,8 +59,8 @@ struct json_carry {
     uint64_t backslash, control; /* seen so far */
 };
 
-/* The bits of bytes that a backslash escapes. A run of backslashes escapes what follows it when it is odd, which an
- * addition finds for all runs at once: it carries from the start of a run to its end. */
+/* The bits of bytes that a backslash escapes. A run of backslashes escapes what follows it when it is odd,
+ * which an addition finds for all runs at once: it carries from the start of a run to its end. */
 ALWAYS_INLINE uint64_t json_escaped(uint64_t backslash, struct json_carry *carry)
 {
     const uint64_t even = UINT64_C(0x5555555555555555);
@@ -76,8 +77,8 @@ ALWAYS_INLINE uint64_t json_escaped(uint64_t backslash, struct json_carry *carry
     return (even ^ (from_even << 1)) & follows;
 }
 
-/* The entries of one block. inside: given the unescaped quotes, the bits from each opening quote up to before its closing
- * one, as the prefix sum modulo two, without the carry. */
+/* The entries of one block. inside: given the unescaped quotes, the bits from each opening quote up to
+ * before its closing one, as the prefix sum modulo two, without the carry. */
 ALWAYS_INLINE uint64_t json_structure(const struct json_bits *bits, uint64_t quote, uint64_t inside,
                                       struct json_carry *carry)
 {

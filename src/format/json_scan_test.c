@@ -1,4 +1,5 @@
-/* The structural index: every kind of processor's code against a slow and obvious one, and against each other. */
+/* The structural index: every kind of processor's code against a slow and obvious one, and against each
+ * other. */
 #include <ref/random_batch.h>
 
 #include "base/test.h"

@@ -1,13 +1,15 @@
-/* The structural index and the validation of UTF-8 for x86: SSE4.2, AVX2, AVX-512. What the index is, json_scan.c says.
+/* The structural index and the validation of UTF-8 for x86: SSE4.2, AVX2, AVX-512. What the index is,
+ * json_scan.c says.
  *
- * Blanks and operators are found with one byte shuffle each: the low four bits of a byte select from a table of sixteen
- * the one character with those bits that counts, and the byte is compared with it. For operators the byte first gets
- * bit 0x20, which makes [ and { one, and ] and } (0x0C and 0x1A then look like comma and colon; the reader, which looks
- * at the byte itself, refuses them).
+ * Blanks and operators are found with one byte shuffle each: the low four bits of a byte select from a
+ * table of sixteen the one character with those bits that counts, and the byte is compared with it. For
+ * operators the byte first gets bit 0x20, which makes [ and { one, and ] and } (0x0C and 0x1A then look
+ * like comma and colon; the reader, which looks at the byte itself, refuses them).
  *
- * UTF-8: Keiser and Lemire, "Validating UTF-8 In Less Than One Instruction Per Byte" (2021). Three table look-ups by
- * the nibbles of each two neighbours give the set of errors that each nibble would allow; a bit left in all three is an
- * error. Third and fourth bytes are checked by what stands two and three bytes before. */
+ * UTF-8: Keiser and Lemire, "Validating UTF-8 In Less Than One Instruction Per Byte" (2021). Three table
+ * look-ups by the nibbles of each two neighbours give the set of errors that each nibble would allow; a
+ * bit left in all three is an error. Third and fourth bytes are checked by what stands two and three bytes
+ * before. */
 #include "format/json_private.h"
 
 #if defined(__x86_64__)
@@ -56,7 +58,7 @@ ALWAYS_INLINE uint32_t flags_of(const struct json_carry *carry, bool wide)
            (carry->control ? JSON_SCAN_CONTROL : 0u) | (carry->in_string ? JSON_SCAN_OPEN : 0u);
 }
 
-/* ---- SSE4.2: what every processor that we run on has ----------------------------------------------------------- */
+/* ---- SSE4.2: what every processor that we run on has --------------------------------------------------- */
 
 ALWAYS_INLINE uint64_t join4(int a, int b, int c, int d)
 {
@@ -156,11 +158,12 @@ static bool utf8_sse(const char *p, size_t n)
     return _mm_testz_si128(errors, errors) != 0;
 }
 
-/* ---- AVX2 ------------------------------------------------------------------------------------------------------ */
+/* ---- AVX2 ---------------------------------------------------------------------------------------------- */
 
 #define AVX2 __attribute__((target("avx2,bmi,bmi2,pclmul,popcnt")))
 
-/* Bits to positions; writes eight at a time, since a count that is not known well costs more than a few stores. */
+/* Bits to positions; writes eight at a time, since a count that is not known well costs more than a few
+ * stores. */
 AVX2 static inline uint32_t *positions(uint64_t found, uint32_t base, uint32_t *out)
 {
     uint32_t count = (uint32_t)__builtin_popcountll(found);
@@ -259,7 +262,7 @@ AVX2 static bool utf8_avx2(const char *p, size_t n)
     return _mm256_testz_si256(errors, errors) != 0;
 }
 
-/* ---- AVX-512, with the byte compress of VBMI2 ------------------------------------------------------------------- */
+/* ---- AVX-512, with the byte compress of VBMI2 ---------------------------------------------------------- */
 
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,bmi2,pclmul,popcnt")))
 
@@ -312,7 +315,7 @@ AVX512 static struct json_scan scan_avx512(const char *p, size_t n, uint32_t *in
     return (struct json_scan){(uint32_t)(out - index), flags_of(&carry, wide != 0)};
 }
 
-/* ---- which one -------------------------------------------------------------------------------------------------- */
+/* ---- which one ----------------------------------------------------------------------------------------- */
 
 static const struct json_cpu_code code_sse = {"sse", scan_sse, utf8_sse};
 static const struct json_cpu_code code_avx2 = {"avx2", scan_avx2, utf8_avx2};

@@ -1,20 +1,22 @@
 /* The compiled schema: slots (columns under construction) and keys (spellings of names).
  *
- * Columns are not zeroed before decoding and no list of missing fields is kept. A column's validity bits start as
- * zeros; writing a value sets its row's bit. What nobody wrote is therefore null, at no cost, and json_slot_finish
- * zeroes the values of null rows where there are any. A bad record, or a repeated field, is undone by clearing bits.
+ * Columns are not zeroed before decoding and no list of missing fields is kept. A column's validity bits
+ * start as zeros; writing a value sets its row's bit. What nobody wrote is therefore null, at no cost, and
+ * json_slot_finish zeroes the values of null rows where there are any. A bad record, or a repeated field,
+ * is undone by clearing bits.
  *
- * Names are guessed before they are looked up. Records of one stream mostly have the same fields in the same order, so
- * each key remembers the two that last came after it, and the reader compares bytes with those: `"name":` with quotes
- * and colon, in four loads of eight bytes. Names that have no column are remembered in the same way, so a record with
- * a hundred fields of which five are wanted is walked as fast as any. What is remembered is bounded. */
+ * Names are guessed before they are looked up. Records of one stream mostly have the same fields in the
+ * same order, so each key remembers the two that last came after it, and the reader compares bytes with
+ * those: `"name":` with quotes and colon, in four loads of eight bytes. Names that have no column are
+ * remembered in the same way, so a record with a hundred fields of which five are wanted is walked as fast
+ * as any. What is remembered is bounded. */
 #include "base/map.h"
 #include "format/json_decode_private.h"
 #include "type/timestamp.h"
 
 enum { LIST_ROWS_MIN = 64, LIST_ROWS_MAX = 1 << 30 };
 
-/* ---- keys --------------------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------------------- */
 
 /* Would a JSON writer escape something in it? Then its bytes cannot be compared with a record's. */
 static bool is_plain(struct str name)
@@ -117,7 +119,7 @@ struct json_key *json_slot_find(struct json_decoder *d, struct json_slot *object
     return key_add(object, name, *slot, pool_arena(d->pool));
 }
 
-/* ---- building ----------------------------------------------------------------------------------------------------- */
+/* ---- building ------------------------------------------------------------------------------------------ */
 
 const struct type *json_nullable(struct arena *arena, const struct type *type)
 {
@@ -189,7 +191,7 @@ bool json_slot_build(struct json_decoder *d, struct json_slot *slot, const struc
     return true;
 }
 
-/* ---- columns under construction ----------------------------------------------------------------------------------- */
+/* ---- columns under construction ------------------------------------------------------------------------ */
 
 static bool is_list(const struct json_slot *slot)
 {
@@ -253,7 +255,7 @@ void json_slot_grow(struct json_slot *slot, struct arena *arena)
     slot->capacity = capacity;
 }
 
-/* ---- taking back -------------------------------------------------------------------------------------------------- */
+/* ---- taking back --------------------------------------------------------------------------------------- */
 
 static void truncate_rows(struct json_slot *slot, uint32_t to, uint32_t from)
 {
@@ -290,7 +292,7 @@ void json_slot_open(struct json_slot *slot, uint32_t row)
         slot->offsets[++slot->closed] = end;
 }
 
-/* ---- the finished columns ----------------------------------------------------------------------------------------- */
+/* ---- the finished columns ------------------------------------------------------------------------------ */
 
 static void zero_null_rows(struct column *column, size_t width)
 {
@@ -340,7 +342,7 @@ struct column json_slot_finish(struct json_slot *slot, uint32_t rows, struct are
     return column;
 }
 
-/* ---- where -------------------------------------------------------------------------------------------------------- */
+/* ---- where --------------------------------------------------------------------------------------------- */
 
 /* Writes `text` before *at, as far as there is room. */
 static void prepend(char *path, size_t *at, struct str text)

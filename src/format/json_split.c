@@ -8,9 +8,9 @@
  *       ├──another value, there──> RECORD ──> MEMBER          └──]──> MEMBER
  *       └──another value, not there──> SKIP ──> MEMBER ──,──> NAME,  ──}──> MEMBER one further out
  *
- * At START the number of open objects is the number of path names that led here, so that is all the memory it needs.
- * Crossing a value counts brackets outside of strings; what is inside is for whoever decodes the record. A value that is
- * skipped never needs to be in the window as a whole. */
+ * At START the number of open objects is the number of path names that led here, so that is all the memory
+ * it needs. Crossing a value counts brackets outside of strings; what is inside is for whoever decodes the
+ * record. A value that is skipped never needs to be in the window as a whole. */
 #include "format/json_private.h"
 
 size_t json_lines(struct str chunk, bool last, struct str *records, size_t max, size_t *used)

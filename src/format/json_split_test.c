@@ -16,7 +16,8 @@ TEST(lines)
     EXPECT_EQ_INT(used, 9);
 }
 
-/* All records of the document, fed in pieces of that size, as "[record][record]" and then "found", "." or the error. */
+/* All records of the document, fed in pieces of that size, as "[record][record]" and then "found", "." or
+ * the error. */
 static void split(const char *path, const char *text, size_t piece, size_t record_max, struct sbuf *seen)
 {
     struct json_split s;

@@ -1,7 +1,8 @@
 /* A document as a tree, over the same structural index as records (json_scan.c).
  *
- * One loop over the index with a stack of the open nodes; children are linked in order, so a node is written once and
- * never moves. Strictness is json_decode.c's: every entry must be what the grammar allows there. */
+ * One loop over the index with a stack of the open nodes; children are linked in order, so a node is
+ * written once and never moves. Strictness is json_decode.c's: every entry must be what the grammar allows
+ * there. */
 #include "format/json_tree.h"
 
 #include "base/utf8.h"
@@ -149,7 +150,8 @@ static bool take_value(struct parse *p)
     return push(p, node);
 }
 
-/* Closing brackets, as many as stand here; false with err NULL-safe on a wrong one. *more: a value follows. */
+/* Closing brackets, as many as stand here; false with err NULL-safe on a wrong one. *more: a value
+ * follows. */
 static bool close_nodes(struct parse *p, bool opened, bool *more)
 {
     *more = false;
@@ -220,7 +222,7 @@ bool json_parse(struct arena *arena, struct str text, const struct json_node **r
     return json_parse_as(arena, text, false, JSON_TREE_DEPTH_MAX, root, err);
 }
 
-/* ---- looking things up ------------------------------------------------------------------------------------------- */
+/* ---- looking things up --------------------------------------------------------------------------------- */
 
 const struct json_node *json_member(const struct json_node *object, struct str name)
 {

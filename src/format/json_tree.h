@@ -1,7 +1,8 @@
-/* A small JSON document as a tree of nodes, for control use: answers of REST APIs, a Delta log's actions, requests.
+/* A small JSON document as a tree of nodes, for control use: answers of REST APIs, a Delta log's actions,
+ * requests.
  *
- * Strict RFC 8259. Records go through json.h instead. Nodes and unescaped texts live in the arena; texts without
- * escapes are borrowed from the document. */
+ * Strict RFC 8259. Records go through json.h instead. Nodes and unescaped texts live in the arena; texts
+ * without escapes are borrowed from the document. */
 #ifndef FORMAT_JSON_TREE_H
 #define FORMAT_JSON_TREE_H
 
@@ -28,8 +29,8 @@ struct json_node {
     for (const struct json_node *child = (parent) ? (parent)->first : NULL; child != NULL;                   \
          child = child->next)
 
-/* Parses one document (white space around it is fine). text is borrowed for as long as the tree lives. ERR_DATA, with line and column:
- * anything but one JSON value, or nesting past JSON_TREE_DEPTH_MAX. */
+/* Parses one document (white space around it is fine). text is borrowed for as long as the tree lives.
+ * ERR_DATA, with line and column: anything but one JSON value, or nesting past JSON_TREE_DEPTH_MAX. */
 bool json_parse(struct arena *arena, struct str text, const struct json_node **root, struct err *err);
 /* Line and column, from 1, of byte `at`. */
 void json_place(struct str text, size_t at, int *line, int *column);
@@ -40,13 +41,15 @@ void json_place(struct str text, size_t at, int *line, int *column);
 const struct json_node *json_member(const struct json_node *object, struct str name);
 /* "links.next", "items.0.id": names and array indexes parted by dots; or NULL. */
 const struct json_node *json_get(const struct json_node *node, const char *path);
-/* The values under such a path; false, and *value untouched, where there is none of that kind. Integers must be written as integers and fit. */
+/* The values under such a path; false, and *value untouched, where there is none of that kind. Integers
+ * must be written as integers and fit. */
 bool json_str(const struct json_node *node, const char *path, struct str *value);
 bool json_i64(const struct json_node *node, const char *path, int64_t *value);
 bool json_u64(const struct json_node *node, const char *path, uint64_t *value);
 bool json_f64(const struct json_node *node, const char *path, double *value);
 bool json_bool(const struct json_node *node, const char *path, bool *value);
-/* A scalar as text, as a query parameter or a table would want it: a string's text, a number as written, true, false; null and nested: false. */
+/* A scalar as text, as a query parameter or a table would want it: a string's text, a number as written,
+ * true, false; null and nested: false. */
 bool json_text(const struct json_node *node, const char *path, struct str *value);
 /* The node as compact JSON (objects in their order), appended. */
 void json_write(const struct json_node *node, struct sbuf *out);

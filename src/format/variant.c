@@ -5,12 +5,12 @@
  *   value      header: basic type | more << 2
  *     0 primitive      more = primitive type; then its bytes
  *     1 short string   more = size, up to 63
- *     2 object         more = (offset size − 1) | (id size − 1) << 2 | large << 4; count (1 byte, large: 4), ids[count] in the order of their
- *                      names, offsets[count + 1], values
+ *     2 object         more = (offset size − 1) | (id size − 1) << 2 | large << 4; count (1 byte, large: 4),
+ *                      ids[count] in the order of their names, offsets[count + 1], values
  *     3 array          more = (offset size − 1) | large << 2; count, offsets[count + 1], values
  *
- * Writing: the members are appended first, then moved up by the size of the header that their sizes ask for. Reading
- * trusts nothing: a struct rd checks every bound. */
+ * Writing: the members are appended first, then moved up by the size of the header that their sizes ask
+ * for. Reading trusts nothing: a struct rd checks every bound. */
 #include "format/variant.h"
 
 #include <math.h>
@@ -49,7 +49,7 @@ enum {
 };
 enum { VARIANT_VERSION = 1, SHORT_STRING_MAX = 63 };
 
-/* ---- writing -------------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 struct build {
     struct sbuf value, names; /* names: their bytes, one after another */
@@ -256,7 +256,7 @@ bool variant_from_json(struct arena *arena, struct str json, struct str *metadat
     return ok;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 struct dictionary {
     struct rd offsets; /* [count + 1] of `size` bytes */
@@ -427,7 +427,8 @@ static bool write_primitive(struct rd *r, unsigned type, struct sbuf *out)
     return !r->bad;
 }
 
-/* What is left of the output's size and of the depth: values may overlap, so that small damaged bytes could grow without end. */
+/* What is left of the output's size and of the depth: values may overlap, so that small damaged bytes
+ * could grow without end. */
 struct limits {
     const struct dictionary *dictionary;
     size_t out_max;

@@ -1,4 +1,5 @@
-/* Any bytes as CSV, with options that the first byte chooses: in pieces and in one, into columns, and written again. */
+/* Any bytes as CSV, with options that the first byte chooses: in pieces and in one, into columns, and
+ * written again. */
 #include "format/csv.h"
 
 enum { RECORDS_MAX = 64 };

@@ -1,5 +1,5 @@
-/* Records into columns of a schema that the first bytes choose, one record a line; with every processor's code, which must agree; what is
- * decoded is written and must decode to the same. */
+/* Records into columns of a schema that the first bytes choose, one record a line; with every processor's
+ * code, which must agree; what is decoded is written and must decode to the same. */
 #include <ref/random_batch.h>
 
 #include "format/json_private.h"
