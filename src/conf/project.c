@@ -594,7 +594,7 @@ static void override_setting(void *arg, const struct str *path, uint32_t path_co
     struct conf_reader *reader = &e->loader->reader;
     const char *variable = conf_setting_variable(reader->arena, path, path_count);
     const char *value = e->env->get(e->env->arg, variable);
-    if (value)
+    if (value && value[0]) /* an empty one is how a container unsets it */
         conf_override_path(reader->arena, e->root, variable, path, path_count, str_of(value), reader->diags);
 }
 

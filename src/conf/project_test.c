@@ -218,7 +218,8 @@ TEST(settings_from_file_environment_and_flags)
 {
     struct fixture f = {0};
     const char *const variables[] = {"SLUICE_SETTINGS_DATA=/var/lib/x", "SLUICE_SETTINGS_LISTEN_KAFKA=:19092",
-                                     "SLUICE_SETTINGS_LOG_LEVEL=debug", "SLUICE_SETTINGS_WORKERS=3", NULL};
+                                     "SLUICE_SETTINGS_LOG_LEVEL=debug", "SLUICE_SETTINGS_WORKERS=3",
+                                     "SLUICE_SETTINGS_TIMEZONE=",       NULL};
     const char *const overrides[] = {"settings.log.level=warn", "settings.listen.http=off", "name=other",
                                      NULL};
     EXPECT(load(
