@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "cli/web.h"
 #include "obs/event.h"
 #include "os/vfs.h"
 #include "source/builtin.h"
@@ -18,6 +19,7 @@ struct host {
     struct store *store;
     struct engine *engine;
     struct builtin *builtin;
+    struct http_server *web;
     bool engine_started, ending;
     int status;
     struct timer for_timer, end_timer;
@@ -131,6 +133,15 @@ static bool make_loops(struct host *h, struct err *err)
     return loop_signals(h->main, on_signal, h, err);
 }
 
+static bool listen_http(struct host *h, struct err *err)
+{
+    const struct conf_address *at = &h->project.conf.settings.listen.http;
+    if (!h->options->listen || at->off)
+        return true;
+    const char *host = strchr(at->host, ':') ? pool_printf(h->pool, "[%s]", at->host) : at->host;
+    return web_start(h->pool, h->net, pool_printf(h->pool, "%s:%u", host, at->port), h->engine, &h->web, err);
+}
+
 static bool start(struct host *h, struct err *err)
 {
     timer_init(&h->for_timer, on_for_timer);
@@ -152,6 +163,7 @@ static bool start(struct host *h, struct err *err)
         .arg = h,
     };
     TRY(engine_new(h->pool, &h->project, h->store, &options, &h->engine, err));
+    TRY(listen_http(h, err));
     TRY(loop_start(h->disk, err));
     TRY(loop_start(h->net, err));
     TRY(loop_start(h->work, err));
@@ -181,6 +193,7 @@ static void finish(struct host *h)
         stop_loop(h->net);
         stop_loop(h->disk);
     }
+    http_server_stop(h->web);
     engine_free(h->engine);
     builtin_stop(h->builtin);
     if (h->store && !store_close(h->store, &err))

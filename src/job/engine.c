@@ -109,6 +109,7 @@ static void handle_start(struct msg *msg)
         stream_start(s);
     if (engine->options.sources)
         ingest_start_all(engine);
+    counter_set(&engine->ready, 1);
     engine_look_quiet(engine);
 }
 

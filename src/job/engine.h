@@ -41,7 +41,7 @@ struct stream_counters {
     struct counter rows_in, rows_out, bad, bytes_in;
 };
 struct member_counters {
-    struct counter rows, commits, failures;
+    struct counter rows, commits, failures, lag, running;
 };
 
 struct source_status_report {
@@ -72,6 +72,11 @@ struct engine_report {
 };
 /* A picture of everything, in arena (texts too). Any role but the engine's own loops: asks them and waits for the answer. */
 void engine_report(struct engine *engine, struct arena *arena, struct engine_report *report);
+
+/* The text of /metrics, appended. Any role. */
+void engine_metrics(struct engine *engine, struct sbuf *out);
+/* Every stream has begun, or waits for its first record. Any role. */
+bool engine_is_ready(const struct engine *engine);
 
 /* Commands; wait for their end. Any role but the engine's own loops. */
 bool engine_stream_pause(struct engine *engine, const char *stream, bool pause, struct err *err);

@@ -22,6 +22,9 @@ struct engine {
     struct task quiet_task;      /* looks whether everything has come to rest */
     struct msg start_msg, stop_msg, stopped_msg, quiet_msg;
 
+    /* ---- any role ---- */
+    struct counter ready;        /* 1: start has been handled */
+
     /* ---- any role, under schema_lock ---- */
     struct lock *schema_lock;
     struct pool *schema_pool;
@@ -35,6 +38,8 @@ void ingest_start_all(struct engine *engine);
 void ingest_stop_all(struct engine *engine);
 void ingest_free_all(struct engine *engine);
 
+struct metric_page;
+void ingest_metrics(struct engine *engine, struct metric_page *page);
 uint32_t ingest_count(const struct engine *engine);
 /* The loop of the index-th source, and a report made on it. */
 struct loop *ingest_loop(struct engine *engine, uint32_t index);

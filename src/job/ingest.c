@@ -7,6 +7,7 @@
 #include "job/engine_private.h"
 #include "job/engine_struct.h"
 #include "obs/event.h"
+#include "obs/metric.h"
 
 struct ingest {
     struct ingest *next;
@@ -31,6 +32,7 @@ struct ingest {
 
     /* ---- any role ---- */
     struct counter rows;         /* durable */
+    struct counter failures, bad, failing;
 };
 
 /* ---- telling the engine ---------------------------------------------------------------------------------------------- */
@@ -57,6 +59,8 @@ static void end(struct ingest *in)
 
 static void fail(struct ingest *in, const struct err *err)
 {
+    counter_add(&in->failures, 1);
+    counter_set(&in->failing, 1);
     in->source.health.failing = true;
     in->source.health.last_error = *err;
     if (err->class == ERR_RETRY) {
@@ -148,6 +152,8 @@ static bool ingest_turn(struct task *task)
         if (in->was_failing && rows.count)
             event_log(EVENT_SOURCE_OK, in->conf->name, "works again");
         in->was_failing = in->was_failing && rows.count == 0;
+        counter_set(&in->failing, in->was_failing);
+        counter_set(&in->bad, in->source.health.bad);
         if (!append(in, &rows, &err))
             fail(in, &err);
         return false;
@@ -266,6 +272,17 @@ void ingest_free_all(struct engine *engine)
     for (struct ingest *in = engine->ingests; in; in = in->next)
         frame_free(in->frame);
     engine->ingests = NULL;
+}
+
+void ingest_metrics(struct engine *engine, struct metric_page *page)
+{
+    for (const struct ingest *in = engine->ingests; in; in = in->next) {
+        const char *name = in->conf->name;
+        METRIC_PUT(page, METRIC_SOURCE_ROWS, (double)counter_get(&in->rows), "source", name);
+        METRIC_PUT(page, METRIC_SOURCE_FAILURES, (double)counter_get(&in->failures), "source", name);
+        METRIC_PUT(page, METRIC_SOURCE_BAD, (double)counter_get(&in->bad), "source", name);
+        METRIC_PUT(page, METRIC_SOURCE_FAILING, (double)counter_get(&in->failing), "source", name);
+    }
 }
 
 /* ---- looking in --------------------------------------------------------------------------------------------------------------- */

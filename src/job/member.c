@@ -156,13 +156,18 @@ static void note_now_and_then(struct member *m)
         member_note(m);
 }
 
+/* What the sink has taken in: pins on the inputs move, and its lag is known. */
 static void move_pins(struct member *m)
 {
+    uint64_t lag = 0;
     for (uint32_t i = 0; i < m->stream->input_count; i++) {
         int64_t next = m->committed[i] > m->idle[i] ? m->committed[i] : m->idle[i];
         if (next >= 0)
             log_pin_set(&m->pins[i], m->stream->inputs[i].log, next, m->def->name);
+        int64_t end = log_end(m->stream->inputs[i].log);
+        lag += next >= 0 && end > next ? (uint64_t)(end - next) : 0;
     }
+    counter_set(&m->counters.lag, lag);
 }
 
 /* ---- failing ------------------------------------------------------------------------------------------------------------ */
@@ -183,6 +188,7 @@ void member_fail(struct member *m, const struct err *err)
     if (m->state == MEMBER_STOPPED)
         return;
     m->state = passes ? MEMBER_WAITING : MEMBER_STOPPED;
+    counter_set(&m->counters.running, 0);
     event_err(passes ? EVENT_SINK_RETRY : EVENT_SINK_STOPPED, m->def->name, err);
     if (passes && !m->stream->engine->stopping) {
         m->backoff_ms = m->backoff_ms ? m->backoff_ms * 2 : RETRY_MIN_MS;
@@ -225,6 +231,7 @@ static void go(struct member *m, const int64_t *next)
     memcpy(m->committed, next, m->stream->input_count * sizeof *next);
     move_pins(m);
     m->state = MEMBER_RUNNING;
+    counter_set(&m->counters.running, 1);
     m->flushed = false;
     if (m->err.class != ERR_NONE)
         event_log(EVENT_SINK_OK, m->def->name, "works again");
