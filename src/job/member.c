@@ -540,6 +540,20 @@ void member_fini(struct member *m)
     m->frame = m->note = NULL;
 }
 
+enum { SHARED_CADENCE_MS = 1 };
+
+/* One writer at a time is SQLite's rule: sinks that share a database commit at once instead of holding it between commits. */
+static int64_t cadence_of(const struct project *project, const struct sink_def *def)
+{
+    uint32_t sharing = 0;
+    for (uint32_t i = 0; i < project->conf.stream_count; i++)
+        for (uint32_t k = 0; k < project->streams[i].sink_count; k++) {
+            const struct sink_def *other = &project->streams[i].sinks[k];
+            sharing += other->kind == def->kind && other->url && strcmp(other->url, def->url) == 0;
+        }
+    return strcmp(def->kind->name, "sqlite") == 0 && sharing > 1 ? SHARED_CADENCE_MS : def->cadence_ms;
+}
+
 bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, struct err *err)
 {
     struct engine *engine = s->engine;
@@ -570,7 +584,7 @@ bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, st
         .options = def->conf ? def->conf->options : NULL,
     };
     if (def->topic < 0)
-        return sink_runner_new(s->pool, def->kind, &m->spec, def->cadence_ms, engine->options.work, on_event, m, &m->runner, err);
+        return sink_runner_new(s->pool, def->kind, &m->spec, cadence_of(engine->project, def), engine->options.work, on_event, m, &m->runner, err);
     m->topic = topic_state_find(engine, str_of(engine->project->topics[def->topic].name));
     m->frame = frame_new(engine->store);
     return topic_writer_new(s->pool, m->topic->def, &m->writer, err);

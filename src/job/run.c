@@ -360,8 +360,10 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slic
 static void wait_for_more(struct run *run)
 {
     struct stream *s = run->stream;
-    for (uint32_t i = 0; i < s->input_count; i++)
+    for (uint32_t i = 0; i < s->input_count; i++) {
+        log_wait_cancel(&run->waits[i]);
         log_wait(s->inputs[i].log, &run->waits[i], &run->waker, run->next[i]);
+    }
 }
 
 static void merge_into_others(struct run *run);

@@ -179,6 +179,7 @@ static void wait_for_records(struct stream *s)
 {
     bool any = false;
     for (uint32_t k = 0; k < s->input_count; k++) {
+        log_wait_cancel(&s->start_waits[k]);
         log_wait(s->inputs[k].log, &s->start_waits[k], &s->start_waker, log_end(s->inputs[k].log));
         any = any || log_end(s->inputs[k].log) > log_start(s->inputs[k].log);
     }

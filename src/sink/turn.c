@@ -60,7 +60,8 @@ static struct sink_event *event_new(struct sink_runner *r, enum sink_event_kind 
 static void tell_positions(struct sink_runner *r, enum sink_event_kind kind, uint64_t rows)
 {
     struct sink_event *e = event_new(r, kind, r->position_count);
-    memcpy(e->positions, r->positions, r->position_count * sizeof *r->positions);
+    if (r->position_count)
+        memcpy(e->positions, r->positions, r->position_count * sizeof *r->positions);
     e->rows = rows;
     loop_post(r->owner_loop, &e->msg);
 }
