@@ -134,8 +134,13 @@ static bool to_decimal(const struct call *c, uint32_t row, struct decimal_shape 
 static void any_to_decimal(struct call *c)
 {
     struct decimal_shape shape = decimal_shape_of(c->out->type);
+    bool floating = arg_kind(c, 0) == TYPE_FLOAT || arg_kind(c, 0) == TYPE_DOUBLE;
     for (EACH_ROW(c, row)) {
         i128 v = 0;
+        if (floating && !isfinite(arg_f64(c, 0, row))) { /* as Spark: no error */
+            out_null(c, row);
+            continue;
+        }
         if (!to_decimal(c, row, shape, &v)) {
             v = 0;
             cast_fail(c, row);
