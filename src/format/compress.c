@@ -369,8 +369,8 @@ static bool lz4_raw(struct str in, struct sink *s, size_t most, struct err *err)
     uint8_t *to = has_room ? s->p + s->n : none;
     if (has_room && room > s->capacity - s->n)
         room = s->capacity - s->n;
-    int n = LZ4_decompress_safe(in.p, (char *)to, (int)in.n, has_room ? (int)room : 0);
-    if (n < 0)
+    int n = LZ4_decompress_safe(in.p, (char *)to, (int)in.n, has_room ? (int)room : (int)sizeof none);
+    if (n < 0 || (n > 0 && !has_room))
         return bad(err, CODEC_LZ4, "the data is damaged, or more comes out of it than expected");
     s->n += (size_t)n;
     return true;

@@ -527,7 +527,7 @@ static bool fill_piece(struct rleaf *leaf, struct err *err)
     if (leaf->skip_values)
         return true;
     size_t width = leaf->convert.out_width;
-    p->values = mem_grow(p->values, &p->value_capacity, (size_t)p->value_count + count, width);
+    p->values = mem_grow(p->values, &p->value_capacity, (size_t)p->value_count + count + 1, width);
     TRY(values_read(leaf, count, p->values + p->value_count * width, err));
     p->value_count += count;
     p->fresh += count;

@@ -33,7 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(out.n <= LIMIT && (done || err.class == ERR_DATA));
     uint8_t *exact = mem_new(out.n + 1);
     bool again = codec_decompress_exact(ctx, codec, form, data + 1, size - 1, exact, out.n, &err);
-    CHECK(!done || (again && (out.n == 0 || memcmp(out.p, exact, out.n) == 0)));
+    /* A raw LZ4 block that breaks the rules for its end is accepted or not as there is room behind. */
+    bool may_differ = codec == CODEC_LZ4 && form != FORM_KAFKA;
+    CHECK(!done || again || may_differ);
+    CHECK(!done || !again || out.n == 0 || memcmp(out.p, exact, out.n) == 0);
     if (codec < CODEC_COUNT && codec != CODEC_SNAPPY)
         in_pieces(codec, data + 1, size - 1);
     mem_free(exact);
