@@ -244,6 +244,11 @@ static void explain(struct composer *c)
             err_hint(&fail_at(c, at, 1, "a value cannot begin with \"%c\"", found)->err, "Quote the value.");
         return;
     }
+    if (strstr(problem, "expected ','") && found == '{' && here > 0 && text.p[here - 1] == '$') {
+        err_hint(&fail_at(c, at - 1, 2, "\"${\" begins no variable here")->err,
+                 "Write ${NAME} or ${NAME:-default}, or quote the value.");
+        return;
+    }
     if (strstr(problem, "mapping values are not allowed") && is_first_colon(text, here)) {
         size_t line = line_above(text, here);
         int width = width_of_line(text, line);

@@ -21,7 +21,7 @@ struct loader {
     const struct conf_kinds *kinds;
     struct conf_project *project;
     struct conf_scope root_scope;
-    struct map topics;      /* name → its index + 1 */
+    struct map topics;      /* name → its place in project->topics */
     struct map connections; /* the same */
     struct map names;       /* topics and streams, lower case → struct meaning */
 };
@@ -32,16 +32,20 @@ struct meaning {
     const struct conf_node *key;
 };
 
-static void *index_value(uint32_t index)
+static bool find_topic(const struct loader *l, struct str name, uint32_t *index)
 {
-    return (void *)(uintptr_t)(index + 1);
+    const struct conf_topic *topic = map_get(&l->topics, name);
+    if (topic)
+        *index = (uint32_t)(topic - l->project->topics);
+    return topic != NULL;
 }
 
-static bool find_index(const struct map *map, struct str name, uint32_t *index)
+static bool find_connection(const struct loader *l, struct str name, uint32_t *index)
 {
-    uintptr_t value = (uintptr_t)map_get(map, name);
-    *index = (uint32_t)(value - 1);
-    return value != 0;
+    const struct conf_connection *connection = map_get(&l->connections, name);
+    if (connection)
+        *index = (uint32_t)(connection - l->project->connections);
+    return connection != NULL;
 }
 
 /* ---- kinds --------------------------------------------------------------------------------------------------- */
@@ -160,7 +164,7 @@ static void load_connections(struct loader *l, const struct conf_map *map)
     project->connections = arena_zarray(l->reader.arena, struct conf_connection, map->count);
     for (uint32_t i = 0; i < map->count; i++) {
         load_connection(l, map->key_nodes[i], map->nodes[i], &project->connections[i]);
-        map_put(&l->connections, str_of(map->keys[i]), index_value(i));
+        map_put(&l->connections, str_of(map->keys[i]), &project->connections[i]);
     }
     project->connection_count = map->count;
 }
@@ -194,7 +198,7 @@ static void load_topics(struct loader *l, const struct conf_map *map, uint32_t m
         topic->key = map->key_nodes[i];
         topic->node = map->nodes[i];
         check_topic_name(l, topic->key, topic->key->text);
-        map_put(&l->topics, str_of(topic->name), index_value(i));
+        map_put(&l->topics, str_of(topic->name), topic);
     }
 }
 
@@ -205,7 +209,7 @@ static uint32_t topic_written(struct loader *l, const char *name, const struct c
     const char *names[NEAR_MAX];
     size_t count = 0;
     uint32_t index;
-    if (find_index(&l->topics, str_of(name), &index))
+    if (find_topic(l, str_of(name), &index))
         return index;
     for (uint32_t i = 0; i < project->topic_count && count < NEAR_MAX; i++)
         if (!project->topics[i].implied)
@@ -227,7 +231,7 @@ static uint32_t topic_written(struct loader *l, const char *name, const struct c
     topic->name = name;
     topic->implied = true;
     topic->key = topic->node = place;
-    map_put(&l->topics, str_of(name), index_value(project->topic_count));
+    map_put(&l->topics, str_of(name), &project->topics[project->topic_count]);
     return project->topic_count++;
 }
 
@@ -289,9 +293,9 @@ static const struct conf_node *long_target(struct loader *l, const struct conf_n
 {
     struct str connection, table;
     uint32_t index;
-    if (find_index(&l->topics, node->text, &index))
+    if (find_topic(l, node->text, &index))
         return conf_long_form(l->reader.arena, node, "topic");
-    if (split_table(node->text, &connection, &table) && find_index(&l->connections, connection, &index))
+    if (split_table(node->text, &connection, &table) && find_connection(l, connection, &index))
         return conf_long_form(l->reader.arena, node, "table");
     if (!str_is(node->text, "console"))
         return conf_long_form(l->reader.arena, node, "topic");
@@ -302,7 +306,7 @@ static const struct conf_node *long_target(struct loader *l, const struct conf_n
 }
 
 /* The connection of a target's table, before the target is read: its kind has a part of the table of options. */
-static bool find_connection(struct loader *l, const struct conf_node *table, struct conf_target *target)
+static bool connection_of_table(struct loader *l, const struct conf_node *table, struct conf_target *target)
 {
     struct str connection, name;
     struct conf_diags *diags = l->reader.diags;
@@ -317,7 +321,7 @@ static bool find_connection(struct loader *l, const struct conf_node *table, str
                      STR_ARG(table->text));
         return false;
     }
-    if (!find_index(&l->connections, connection, &target->index)) {
+    if (!find_connection(l, connection, &target->index)) {
         struct conf_diag *diag = conf_say_in(diags, CONF_ERROR, table, 0, (int)connection.n,
                                              "there is no connection \"%.*s\"", STR_ARG(connection));
         hint_connections(l, &diag->err, connection);
@@ -356,7 +360,7 @@ static void load_target(struct loader *l, const struct conf_scope *up, const str
         return;
     const struct conf_node *map = node->kind == CONF_SCALAR && !node->is_null ? long_target(l, node) : node;
     const struct conf_node *table = conf_get(map, "table");
-    bool found = find_connection(l, table, &target);
+    bool found = connection_of_table(l, table, &target);
     const struct conf_kind_table *kind = found ? l->project->connections[target.index].kind : NULL;
     const struct option *tables[] = {conf_target_options, kind ? kind->sink_options : NULL};
     struct conf_scope scope = {
@@ -432,7 +436,7 @@ static void check_rejects(struct loader *l, const struct conf_stream *stream, co
                           const struct conf_rejects_to *to)
 {
     uint32_t index;
-    if (to->connection == NULL || find_index(&l->connections, str_of(to->connection), &index))
+    if (to->connection == NULL || find_connection(l, str_of(to->connection), &index))
         return;
     struct conf_diag *diag = conf_say(l->reader.diags, CONF_ERROR,
                                       conf_get(conf_get(stream->node, key), "connection"),

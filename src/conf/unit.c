@@ -320,7 +320,7 @@ const char *conf_duration_text(int64_t ms, char *out)
     uint64_t left = ms < 0 ? UINT64_C(0) - (uint64_t)ms : (uint64_t)ms;
     size_t n = 0;
     if (ms == 0)
-        return strcpy(out, "0s");
+        memcpy(out, "0s", sizeof "0s");
     if (ms < 0)
         out[n++] = '-';
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {

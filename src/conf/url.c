@@ -86,8 +86,8 @@ bool conf_url_split(struct str text, struct conf_url_parts *parts)
 
 static bool read_authority(struct arena *arena, struct str text, struct conf_url *url, struct err *err)
 {
-    size_t colon = text.n;
-    struct str host = text;
+    size_t colon;
+    struct str host;
     if (text.n > 0 && text.p[0] == '[') {
         size_t close = find_any(text, "]", 0);
         if (close == text.n)
