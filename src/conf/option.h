@@ -87,6 +87,7 @@ struct option {
     enum option_type type;
     size_t offset;            /* in the struct */
     unsigned flags;           /* enum option_flag */
+    enum option_type keys;    /* MAP: OPTION_NAME, OPTION_TOPIC, or OPTION_TEXT (the default) */
     const char *default_text; /* as one would write it in YAML (a scalar); NULL: zero, NULL, empty */
     const char *
         help; /* what it is for: a sentence or more, in Markdown; begins with a capital, ends with a full stop */
@@ -100,8 +101,7 @@ struct option {
     const char *short_key;               /* ONE_OF */
     const struct option *
         of; /* LIST, MAP: one element; its offset and flags but SECRET, OPTIONAL and NOT_EMPTY are not used */
-    enum option_type keys; /* MAP: OPTION_NAME, OPTION_TOPIC, or OPTION_TEXT (the default) */
-    const char *example;   /* for the documentation, as YAML */
+    const char *example; /* for the documentation, as YAML */
     const char
         *instead; /* DEPRECATED: the key to use, often with the same offset; sets nothing when not given */
     /* Optional: a further look at the value that was read (at `value`, shape as above); sets err's text and hint. */
