@@ -371,6 +371,32 @@ TEST(a_truncation_is_kept_or_lost)
     EXPECT(outcomes[0] > 0 && outcomes[1] > 0 && outcomes[2] > 0);
 }
 
+TEST(what_is_written_after_a_truncation_does_not_come_without_it)
+{
+    char old[4 * SECTOR], new[2 * SECTOR];
+    memset(old, 'o', sizeof old);
+    memset(new, 'n', sizeof new);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        begin(seed);
+        int file = open_at("a", OS_WRITE | OS_CREATE);
+        EXPECT(os_pwrite(file, old, sizeof old, 0, &err) && os_sync(file, &err) && os_sync_folder("/", &err));
+        EXPECT(os_truncate(file, 0, &err) && os_pwrite(file, new, sizeof new, 0, &err));
+        os_close(file);
+        sim_power_cut();
+        struct os_stat stat = {0};
+        EXPECT(os_stat("a", &stat, &err));
+        if (stat.size == sizeof old) {
+            EXPECT(memcmp(content("a"), old, sizeof old) == 0);
+            outcomes[0]++;
+        } else {
+            EXPECT(stat.size <= sizeof new &&strchr(content("a"), 'o') == NULL);
+            outcomes[content("a")[0] == 'n' ? 1 : 2]++;
+        }
+        sim_close();
+    }
+    EXPECT(outcomes[0] > 0 && outcomes[1] > 0 && outcomes[2] > 0);
+}
+
 /* Sectors with their version in them, written in runs and synced at times: after a power cut a sector has a version that is not older than
  * its last sync, and not newer than its last write. */
 enum { SECTORS = 64, SECTOR_LIMIT = 128 };
@@ -446,6 +472,8 @@ TEST(every_sector_has_a_version_that_it_may_have)
 static int fill_the_disk(void *arg)
 {
     (void)arg;
+    int direct;
+    EXPECT(!os_open("d", OS_WRITE | OS_CREATE | OS_DIRECT, &direct, &err) && err.code == EINVAL);
     static char bytes[100 * 4096];
     uint64_t free_bytes;
     int a = open_at("a", OS_WRITE | OS_CREATE), b = open_at("b", OS_WRITE | OS_CREATE);
@@ -468,7 +496,7 @@ static int fill_the_disk(void *arg)
 
 TEST(a_disk_is_full_at_some_time)
 {
-    struct sim_options options = {.disk_bytes = 100 * 4096};
+    struct sim_options options = {.disk_bytes = 100 * 4096, .no_direct = true};
     int status;
     sim_open(1);
     EXPECT(sim_life(fill_the_disk, NULL, &options, &status) == SIM_RETURNED && status == 0);
@@ -556,6 +584,8 @@ static int return_it(void *arg)
 
 static int hold_a_lock(void *arg)
 {
+    if (arg == NULL)
+        open_at("shifts the handles", OS_WRITE | OS_CREATE);
     int file = open_at("lock", OS_WRITE | OS_CREATE), other = open_at("lock", OS_WRITE);
     EXPECT(os_lock(file, &err) && !os_lock(other, &err) && err.code == EWOULDBLOCK);
     EXPECT(os_env("PATH") == NULL && os_fd(file) == -1);
@@ -757,6 +787,7 @@ int main(void)
     RUN(synchronous_writes_are_durable_when_they_return);
     RUN(appends_keep_what_shares_their_sector);
     RUN(a_truncation_is_kept_or_lost);
+    RUN(what_is_written_after_a_truncation_does_not_come_without_it);
     RUN(every_sector_has_a_version_that_it_may_have);
     RUN(a_disk_is_full_at_some_time);
     RUN(a_failed_sync_is_not_made_good_by_the_next);
