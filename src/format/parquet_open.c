@@ -71,7 +71,8 @@ static bool parse(struct parquet_file *file, struct err *err)
     TRY(file_schema(file, err));
     const struct pq_row_group *groups = file->meta.row_groups.items;
     for (uint32_t i = 0; i < file->meta.row_groups.count; i++)
-        if (groups[i].columns.count != file->leaf_count || groups[i].num_rows < 0)
+        if (groups[i].columns.count != file->leaf_count || groups[i].num_rows < 0 ||
+            __builtin_add_overflow(file->rows, groups[i].num_rows, &file->rows))
             return err_set(err, ERR_DATA,
                            "the metadata is damaged: row group %u has %u columns and %lld rows", i,
                            groups[i].columns.count, (long long)groups[i].num_rows);
@@ -110,7 +111,7 @@ const struct parquet_name *parquet_names(const struct parquet_file *file)
 
 int64_t parquet_rows(const struct parquet_file *file)
 {
-    return file->meta.num_rows;
+    return file->rows;
 }
 
 uint32_t parquet_row_groups(const struct parquet_file *file)

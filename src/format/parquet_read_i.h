@@ -53,6 +53,7 @@ struct parquet_file {
     struct pq_file_meta meta;
     struct pq_leaf *leaves;
     uint32_t leaf_count;
+    int64_t rows; /* of its row groups: some writers' own sum is wrong */
     struct pq_field root;
     struct parquet_name *names;
 };
