@@ -170,6 +170,7 @@ static void touch(struct aggregate *a, uint32_t group)
     head->dirty = true;
     struct dirty d = {group, UINT32_MAX};
     if (!a->before_open) {
+        batch_reset(a->before);
         batch_builder_init(&a->before_rows, a->before, a->op.schema);
         a->before_open = true;
     }
@@ -345,6 +346,7 @@ static void finish_all(struct aggregate *a)
     arena_reset(&a->scratch);
     if (a->key_count == 0) /* a query without GROUP BY has one row, come what may */
         group_put(a, STR(""));
+    batch_reset(a->result);
     batch_builder_init(&b, a->result, a->op.schema);
     for (uint32_t g = 0; g < a->keys.used; g++)
         if (key_table_has(&a->keys, g))

@@ -148,7 +148,8 @@ static bool compile_leaf(struct compiler *c, const struct expr *e, uint32_t *reg
     if (e->kind == EXPR_COLUMN)
         CHECK(e->index < c->schema->field_count);
     else if (e->index >= EVAL_PARAMS_MAX)
-        return err_set(c->err, ERR_CONFIG, "lambda functions are nested too deep");
+        return err_set(c->err, ERR_CONFIG, "an expression has more than %d lambda parameters",
+                       EVAL_PARAMS_MAX);
     for (struct compiler *o = c; o->outer && o->outer->outer; o = o->outer) {
         if (e->kind == EXPR_PARAM && e->index - o->param_first < o->param_count)
             break; /* its own */
@@ -265,14 +266,20 @@ static bool compile_lambda(struct compiler *c, const struct expr *e, struct lamb
     l->param_first = e->index;
     l->param_count = e->param_count;
     if (l->param_first + l->param_count > EVAL_PARAMS_MAX)
-        return err_set(c->err, ERR_CONFIG, "lambda functions are nested too deep");
+        return err_set(c->err, ERR_CONFIG, "an expression has more than %d lambda parameters",
+                       EVAL_PARAMS_MAX);
     struct compiler inner = *c;
     inner.program = &l->program;
     inner.outer = c;
     inner.param_first = l->param_first;
     inner.param_count = l->param_count;
     inner.lazy++;
-    return compile(&inner, e->args[0], &l->reg);
+    TRY(compile(&inner, e->args[0], &l->reg));
+    l->slot_count = l->param_first + l->param_count;
+    for (uint32_t i = 0; i < l->program.step_count; i++)
+        if (l->program.steps[i].kind == STEP_PARAM && l->program.steps[i].index >= l->slot_count)
+            l->slot_count = l->program.steps[i].index + 1;
+    return true;
 }
 
 static bool compile_args(struct compiler *c, const struct expr *e, struct step *s)
@@ -340,9 +347,9 @@ static bool pick_kernel(struct compiler *c, const struct expr *e, struct step *s
 static bool fold(struct compiler *c, struct step *s, bool *folded)
 {
     *folded = false;
-    if (s->flags & (KERNEL_CONTEXT | KERNEL_VOLATILE) || s->lambdas || s->arg_count > 64)
+    if (s->flags & (KERNEL_CONTEXT | KERNEL_VOLATILE) || s->lambdas)
         return true;
-    struct column args[64];
+    struct column *args = arena_array(pool_arena(c->pool), struct column, s->arg_count + 1);
     for (uint32_t i = 0; i < s->arg_count; i++) {
         const struct step *arg = &c->program->steps[s->args[i]];
         if (arg->kind != STEP_CONST)

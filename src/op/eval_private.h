@@ -13,9 +13,9 @@
 #include "sql/function.h"
 
 enum {
-    EVAL_DEPTH_MAX = 1000,       /* nesting of one expression */
+    EVAL_DEPTH_MAX = 2000,       /* nesting of one expression */
     EVAL_STEPS_MAX = 1 << 20,    /* steps of one program */
-    EVAL_PARAMS_MAX = 64,        /* lambda parameters that are alive at once */
+    EVAL_PARAMS_MAX = 10000,     /* lambda parameters of one expression */
     EVAL_NAME_MAX = 96,          /* bytes of an expression's text in an error */
     EVAL_RESULT_MAX = 256 << 20, /* bytes that one kernel may put out for one batch; rows past it fail */
 };
@@ -95,6 +95,7 @@ struct lambda {
     struct program program;
     uint32_t reg;
     uint32_t param_first, param_count;
+    uint32_t slot_count; /* parameters that its steps name, and its own */
 };
 
 /* One run of a program over `rows` rows. */
@@ -104,7 +105,7 @@ struct run {
     const struct column *columns; /* of the input */
     uint32_t column_count;
     uint32_t rows;
-    const struct column *params; /* [EVAL_PARAMS_MAX], or NULL outside of lambdas */
+    const struct column *params; /* by slot, or NULL outside of lambdas */
     struct arena *arena;
     struct column *regs;        /* [step_count] */
     const struct column **flat; /* the registers flattened, where somebody needed that [step_count] */

@@ -438,7 +438,7 @@ static struct column logic_column(const struct type *type, uint8_t *logic, uint3
 /* All operands are in registers: cheap ones, no row is skipped. */
 static struct column logic_eager(struct run *r, const struct step *s)
 {
-    bool constant = true;
+    bool constant = r->rows > 0;
     for (uint32_t i = 0; i < s->arg_count; i++)
         constant &= r->regs[s->args[i]].encoding == COLUMN_CONSTANT;
     uint32_t rows = constant ? 1 : r->rows;
@@ -622,7 +622,7 @@ struct column call_lambda(struct call *c, uint32_t i, const struct column *param
     const struct program *program = &lambda->program;
     struct run r = {.program = program, .context = c->context, .rows = rows, .arena = c->arena};
     struct column *columns = arena_zarray(c->arena, struct column, c->run->column_count);
-    struct column *slots = arena_zarray(c->arena, struct column, EVAL_PARAMS_MAX);
+    struct column *slots = arena_zarray(c->arena, struct column, lambda->slot_count);
     struct row_errors errors = {0};
     for (uint32_t k = 0; k < lambda->param_count; k++)
         slots[lambda->param_first + k] = params[k];

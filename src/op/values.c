@@ -13,6 +13,7 @@ static void values_fill(struct values *v)
     struct batch_builder b;
     const struct plan *plan = v->plan;
     uint32_t columns = plan->schema->field_count;
+    batch_reset(v->out);
     batch_builder_init(&b, v->out, plan->schema);
     for (uint32_t row = 0; row < plan->row_count; row++)
         for (uint32_t i = 0; i < columns; i++) {
