@@ -5,6 +5,14 @@
 
 #include "base/check.h"
 
+/* the functions themselves, see err.h */
+#undef err_set
+#undef err_vset
+#undef err_set_errno
+#undef err_context
+#undef err_hint
+#undef err_at
+
 static char secrets[ERR_SECRETS_MAX][1024];
 static int secret_count;
 
@@ -75,7 +83,8 @@ bool err_set_errno(struct err *err, enum err_class class, int os_errno, const ch
     if (err == NULL)
         return false;
     size_t at = strlen(err->text);
-    int n = snprintf(err->text + at, sizeof err->text - at, ": %s", strerrordesc_np(os_errno) ? strerrordesc_np(os_errno) : "unknown error");
+    int n = snprintf(err->text + at, sizeof err->text - at, ": %s",
+                     strerrordesc_np(os_errno) ? strerrordesc_np(os_errno) : "unknown error");
     mark_cut(err->text, sizeof err->text, (int)at + n);
     err->code = os_errno;
     return false;

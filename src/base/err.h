@@ -42,8 +42,10 @@ struct err {
 };
 
 /* Fills *err (err may be NULL: then nothing) and returns false, so that `return err_set(...)` reads well. */
-bool err_set(struct err *err, enum err_class class, const char *format, ...) __attribute__((format(printf, 3, 4)));
-bool err_vset(struct err *err, enum err_class class, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
+bool err_set(struct err *err, enum err_class class, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool err_vset(struct err *err, enum err_class class, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* As err_set, with `: <strerror(os_errno)>` appended and code = os_errno. */
 bool err_set_errno(struct err *err, enum err_class class, int os_errno, const char *format, ...)
@@ -60,6 +62,15 @@ bool err_at(struct err *err, const char *file, int line, int column, int width);
 
 void err_clear(struct err *err);
 
+#ifdef __clang_analyzer__ /* which cannot see that they return false */
+#define err_set(...) (err_set(__VA_ARGS__), false)
+#define err_vset(...) (err_vset(__VA_ARGS__), false)
+#define err_set_errno(...) (err_set_errno(__VA_ARGS__), false)
+#define err_context(...) (err_context(__VA_ARGS__), false)
+#define err_hint(...) (err_hint(__VA_ARGS__), false)
+#define err_at(...) (err_at(__VA_ARGS__), false)
+#endif
+
 /* Secrets (passwords, tokens, credentials in URLs) are registered once, when the configuration is read; err_vset and
  * the log writer pass their text through err_redact(), which overwrites each occurrence with "***" in place.
  * At most ERR_SECRETS_MAX secrets of 4 to 1023 bytes; shorter ones are ignored (they would shred every text). Registered before
@@ -68,16 +79,16 @@ enum { ERR_SECRETS_MAX = 64 };
 bool err_secret_add(const char *secret);
 void err_redact(char *text, size_t size);
 
-#define TRY(call)                                                                                                      \
-    do {                                                                                                               \
-        if (!(call))                                                                                                   \
-            return false;                                                                                              \
+#define TRY(call)                                                                                            \
+    do {                                                                                                     \
+        if (!(call))                                                                                         \
+            return false;                                                                                    \
     } while (0)
 
-#define TRY_OUT(call)                                                                                                  \
-    do {                                                                                                               \
-        if (!(call))                                                                                                   \
-            goto out;                                                                                                  \
+#define TRY_OUT(call)                                                                                        \
+    do {                                                                                                     \
+        if (!(call))                                                                                         \
+            goto out;                                                                                        \
     } while (0)
 
 #endif

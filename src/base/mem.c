@@ -1,10 +1,10 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <malloc.h>
 
 enum {
     ARENA_BLOCK_MIN = 16 * 1024,
@@ -27,7 +27,10 @@ size_t mem_product(size_t count, size_t size)
 
 _Noreturn void mem_exhausted(size_t size)
 {
-    fprintf(stderr, "sluice: out of memory: could not allocate %zu bytes; what was acknowledged is safe, start again\n", size);
+    fprintf(
+        stderr,
+        "sluice: out of memory: could not allocate %zu bytes; what was acknowledged is safe, start again\n",
+        size);
     fflush(stderr);
     _Exit(70);
 }
@@ -281,7 +284,7 @@ void pool_free(struct pool *pool)
     if (pool == NULL)
         return;
     while (pool->child)
-        pool_free(pool->child);
+        pool_free(pool->child); /* NOLINT(clang-analyzer-unix.Malloc): which takes itself out of the list */
     while (pool->closers) {
         struct pool_closer *closer = pool->closers;
         pool->closers = closer->next;

@@ -64,7 +64,7 @@ struct arena {
 void *arena_alloc_slow(struct arena *arena, size_t size) __attribute__((alloc_size(2), returns_nonnull));
 void *arena_try_alloc(struct arena *arena, size_t size) __attribute__((alloc_size(2)));
 
-static inline void *arena_alloc(struct arena *arena, size_t size)
+static inline __attribute__((returns_nonnull)) void *arena_alloc(struct arena *arena, size_t size)
 {
     size_t padded = (size ? size + 15 : 16) & ~(size_t)15; /* 0 bytes have an address too */
     if (__builtin_expect(padded < size || padded > (size_t)(arena->end - arena->at), 0))
@@ -72,6 +72,8 @@ static inline void *arena_alloc(struct arena *arena, size_t size)
     void *p = arena->at;
     arena->at += padded;
     arena->bytes += padded;
+    if (p == NULL)
+        __builtin_unreachable(); /* an empty arena has no room for 16 bytes */
     return p;
 }
 
@@ -79,7 +81,8 @@ static inline void *arena_alloc(struct arena *arena, size_t size)
 void *arena_zalloc(struct arena *arena, size_t size) __attribute__((alloc_size(2), returns_nonnull));
 void *arena_dup(struct arena *arena, const void *p, size_t size) __attribute__((returns_nonnull));
 char *arena_strdup(struct arena *arena, const char *s) __attribute__((returns_nonnull));
-char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3), returns_nonnull));
+char *arena_printf(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3), returns_nonnull));
 
 #define arena_new(arena, type) ((type *)arena_zalloc((arena), sizeof(type)))
 #define arena_array(arena, type, count) ((type *)arena_alloc((arena), mem_product((count), sizeof(type))))
@@ -101,7 +104,8 @@ void pool_free(struct pool *pool);
 /* Zeroed; valid until the pool is freed. */
 void *pool_alloc(struct pool *pool, size_t size) __attribute__((alloc_size(2), returns_nonnull));
 char *pool_strdup(struct pool *pool, const char *s) __attribute__((returns_nonnull));
-char *pool_printf(struct pool *pool, const char *format, ...) __attribute__((format(printf, 2, 3), returns_nonnull));
+char *pool_printf(struct pool *pool, const char *format, ...)
+    __attribute__((format(printf, 2, 3), returns_nonnull));
 /* close(arg) runs when the pool is freed. */
 void pool_on_free(struct pool *pool, void (*close)(void *arg), void *arg);
 /* The pool's own arena, for things that live as long as the pool. */

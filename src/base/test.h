@@ -174,7 +174,7 @@ static inline bool test_eq_double(double actual, double expected, const char *fi
                                   const char *text)
 {
     bool both_nan = actual != actual && expected != expected;
-    bool same = both_nan || memcmp(&actual, &expected, sizeof(actual)) == 0;
+    bool same = both_nan || (actual == expected && __builtin_signbit(actual) == __builtin_signbit(expected));
     if (!test_expect(same, file, line, text))
         fprintf(stderr, "    actual:   %.17g\n    expected: %.17g\n", actual, expected);
     return same;

@@ -80,6 +80,7 @@ const struct type *column_child_type(const struct type *type, uint32_t i)
 
 void column_layout(struct column *column, const struct type *type, uint32_t rows, struct arena *arena)
 {
+    DCHECK(column != NULL);
     *column = (struct column){.type = type, .encoding = COLUMN_FLAT, .rows = rows};
     size_t width = type_width(type);
     if (width > 0)
@@ -149,7 +150,9 @@ struct value column_value(const struct column *column, uint32_t row, struct aren
     struct value v = {.type = column->type};
     switch (column->type->kind) {
     case TYPE_BOOLEAN: v.boolean = ((const uint8_t *)values->data)[i] != 0; break;
-    case TYPE_BYTE: v.i64 = ((const int8_t *)values->data)[i]; break;
+    case TYPE_BYTE:
+        v.i64 = ((const int8_t *)values->data)[i]; /* NOLINT(bugprone-signed-char-misuse): signed */
+        break;
     case TYPE_SHORT: v.i64 = ((const int16_t *)values->data)[i]; break;
     case TYPE_INT:
     case TYPE_DATE:
@@ -397,17 +400,17 @@ void column_own_bytes(struct column *column, struct arena *arena)
 
 static void set_type(struct column *column, const struct type *type)
 {
+    DCHECK(column != NULL);
     column->type = type;
     for (uint32_t i = 0; i < type->field_count; i++)
         set_type(&column->children[i], type->fields[i].type);
 }
 
-static void *take_array(const void *from, size_t width, const uint32_t *rows, uint32_t count,
-                        struct arena *arena)
+static void *take_array(void *from, size_t width, const uint32_t *rows, uint32_t count, struct arena *arena)
 {
     if (from == NULL)
         return NULL;
-    struct column in = {.data = (void *)(uintptr_t)from}, out = {0};
+    struct column in = {.data = from}, out = {0};
     take_fixed(&out, &in, rows, count, width, arena);
     return out.data;
 }

@@ -231,10 +231,10 @@ static const struct type *common_string(const struct type *other)
 
 const struct type *type_common(struct arena *arena, const struct type *a, const struct type *b)
 {
-    const struct type *plain = common_plain(arena, a, b, type_common);
-    if (plain != NULL)
-        return plain;
-    if (a->kind == TYPE_STRING)
+    bool a_string = a->kind == TYPE_STRING, b_string = b->kind == TYPE_STRING;
+    if (a_string && !b_string && b->kind != TYPE_NULL)
         return common_string(b);
-    return b->kind == TYPE_STRING ? common_string(a) : NULL;
+    if (b_string && !a_string && a->kind != TYPE_NULL)
+        return common_string(a);
+    return common_plain(arena, a, b, type_common);
 }

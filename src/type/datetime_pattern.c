@@ -322,6 +322,7 @@ static struct names names_of(const struct item *item)
 
 static struct str name_at(const struct names *names, unsigned i)
 {
+    CHECK(i < names->count);
     const char *name = names->names[i];
     return str_n(name, names->bytes ? names->bytes : strlen(name));
 }
@@ -558,8 +559,8 @@ static bool parse_number(struct input *in, const struct item *item)
 static bool parse_fraction(struct input *in, const struct item *item)
 {
     int64_t micro = 0, unit = 100000;
-    int n = digits_ahead(in, item->count);
-    for (int i = 0; i < n; i++, unit /= 10)
+    int n = 0;
+    for (; n < item->count && in->p < in->end && (unsigned)(*in->p - '0') <= 9; n++, unit /= 10)
         micro += (*in->p++ - '0') * unit;
     return n > 0 && set_part(in, PART_MICRO, micro);
 }
@@ -577,7 +578,7 @@ static bool parse_text(struct input *in, const struct item *item)
     struct names names = names_of(item);
     for (unsigned i = 0; i < names.count; i++)
         if (parse_word(in, name_at(&names, i)))
-            return set_part(in, (enum part)item->part, (int64_t)(i + names.first));
+            return set_part(in, (enum part)item->part, (int64_t)i + names.first);
     return false;
 }
 

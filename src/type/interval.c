@@ -186,6 +186,7 @@ static bool unmatched(struct str text, const struct type *type, struct err *err)
 static bool parse_body(struct scanner *s, const struct type *type, int64_t *value)
 {
     static const char separator[] = "\0-\0 ::"; /* before each unit */
+    CHECK(type->interval_to <= INTERVAL_SECOND);
     bool negative = take(s, '-');
     if (!negative)
         take(s, '+');

@@ -371,6 +371,7 @@ static bool parse_map(struct parser *p, const struct type **type)
     const struct type *key, *value;
     TRY(expect_mark(p, '<', "\"<\" and the types of key and value"));
     TRY(parse_any(p, &key));
+    DCHECK(key != NULL);
     if (key->kind == TYPE_MAP || key->kind == TYPE_VARIANT)
         return err_set(p->err, ERR_CONFIG, "a map or a variant cannot be the key of a map");
     TRY(expect_mark(p, ',', "\",\" and the type of the values"));
@@ -474,6 +475,7 @@ static bool parse_known(struct parser *p, struct token word, enum type_kind kind
 static bool parse_any(struct parser *p, const struct type **type)
 {
     struct token word = p->token;
+    *type = NULL;
     if (word.kind != TOKEN_WORD)
         return fail_at_token(p, "a type");
     size_t i = 0;
@@ -487,7 +489,7 @@ static bool parse_any(struct parser *p, const struct type **type)
     next(p);
     bool ok = parse_known(p, word, names[i].kind, type);
     p->depth--;
-    return ok;
+    return ok && *type != NULL;
 }
 
 static bool parse_end(struct parser *p, const char *what)

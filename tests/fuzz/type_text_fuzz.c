@@ -13,11 +13,11 @@ static void numbers(struct str s)
     int64_t i;
     if (cast_str_to_f64(s, &d)) {
         CHECK(cast_str_to_f64(str_n(text, cast_f64_to_str(d, text)), &again));
-        CHECK(memcmp(&d, &again, sizeof d) == 0 || (isnan(d) && isnan(again)));
+        CHECK((d == again && signbit(d) == signbit(again)) || (isnan(d) && isnan(again)));
     }
     if (cast_str_to_f32(s, &f)) {
         CHECK(cast_str_to_f32(str_n(text, cast_f32_to_str(f, text)), &f_again));
-        CHECK(memcmp(&f, &f_again, sizeof f) == 0 || (isnan(f) && isnan(f_again)));
+        CHECK((f == f_again && signbit(f) == signbit(f_again)) || (isnan(f) && isnan(f_again)));
     }
     if (cast_str_to_i64(s, INT64_MIN, INT64_MAX, &i)) {
         int64_t same;
