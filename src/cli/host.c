@@ -192,6 +192,9 @@ static void finish(struct host *h)
         stop_loop(h->work);
         stop_loop(h->net);
         stop_loop(h->disk);
+    } else if (h->main) { /* it began, and nothing else did */
+        loop_stop(h->main);
+        loop_run(h->main);
     }
     http_server_stop(h->web);
     engine_free(h->engine);
