@@ -162,6 +162,7 @@ struct ast_expr {
     enum ast_unit to;
     struct ast_call *call;
     struct ast_query *query;
+    const struct expr *bound; /* what the binder last made of it: names of columns depend on types */
 };
 
 /* ---- queries -------------------------------------------------------------------------------------------------- */

@@ -130,7 +130,8 @@ static bool unresolved(struct binder *b, const struct scope *s, const struct ast
             names[n++] = str_dup(b->arena, s->columns[i].name);
     for (uint32_t i = 0; i < s->alias_count && n < 2 * SUGGESTIONS_MAX; i++)
         names[n++] = str_dup(b->arena, s->aliases[i].name);
-    const char *hint = str_nearest(parts[0]->name, names, n);
+    const char *hint = parts[0]->name.n > 1 ? str_nearest(parts[0]->name, names, n)
+                                            : NULL; /* one letter is near to any other */
     if (hint == NULL && count > 1)
         hint = str_nearest(last, names, n);
     struct str text = ast->span.length <= 100 ? str_n(b->text.p + ast->span.offset, ast->span.length) : last;
@@ -203,11 +204,15 @@ static const struct expr *column_expr(struct binder *b, const struct scope *s, i
 
 /* parts[0] as a name of the select list. */
 static bool bind_alias(struct binder *b, const struct scope *s, const struct ast_expr *part,
-                       const struct expr **out)
+                       bool before_columns, const struct expr **out)
 {
     bool several;
     *out = find_alias(b, s, part->name, &several);
-    if (several)
+    if (several && before_columns) {
+        *out = NULL; /* perhaps a column of the input is meant */
+        return true;
+    }
+    if (several && !s->first_alias_wins)
         return ambiguous(b, part);
     return *out == NULL || bind_work(b, (*out)->size, part->span);
 }
@@ -220,7 +225,7 @@ static bool bind_name_parts(struct binder *b, struct scope *s, const struct ast_
         return bind_fail(b, ast->span, "the query is too large: too many names of too many columns");
     const struct expr *base = find_param(s, b, parts[0]->name);
     if (base == NULL && s->aliases_first && !s->in_aggregate)
-        TRY(bind_alias(b, s, parts[0], &base));
+        TRY(bind_alias(b, s, parts[0], true, &base));
     if (base == NULL) {
         int64_t at = resolve_column(b, s, parts, known, &used);
         if (at == -2)
@@ -229,7 +234,7 @@ static bool bind_name_parts(struct binder *b, struct scope *s, const struct ast_
             base = column_expr(b, s, at, parts[used - 1]->span);
     }
     if (base == NULL)
-        TRY(bind_alias(b, s, parts[0], &base));
+        TRY(bind_alias(b, s, parts[0], false, &base));
     if (base == NULL)
         return unresolved(b, s, parts, known, ast);
     return bind_fields(b, base, ast, count - used, out);

@@ -95,7 +95,8 @@ static bool is_kind(const struct expr *e, enum type_kind kind)
 static bool datetime_function(struct arena *arena, enum ast_op op, const struct expr **l,
                               const struct expr **r, enum function_id *id)
 {
-    if (op == AST_ADD && (type_is_interval((*l)->type) || type_is_integer((*l)->type)) &&
+    if (op == AST_ADD &&
+        (type_is_interval((*l)->type) || type_is_integer((*l)->type) || type_is_void((*l)->type)) &&
         (is_timestamp(*r) || is_kind(*r, TYPE_DATE))) {
         const struct expr *swap = *l;
         *l = *r;
@@ -107,8 +108,10 @@ static bool datetime_function(struct arena *arena, enum ast_op op, const struct 
         *id = FN_TIMESTAMP_SUBTRACT;
         return true;
     }
-    if (op == AST_SUBTRACT && ((date && is_kind(*r, TYPE_DATE)) || (date && is_kind(*r, TYPE_STRING)) ||
-                               (is_kind(*l, TYPE_STRING) && is_kind(*r, TYPE_DATE)))) {
+    bool loose_l = is_kind(*l, TYPE_STRING) || is_kind(*l, TYPE_NULL),
+         loose_r = is_kind(*r, TYPE_STRING) || is_kind(*r, TYPE_NULL);
+    if (op == AST_SUBTRACT &&
+        ((date && is_kind(*r, TYPE_DATE)) || (date && loose_r) || (loose_l && is_kind(*r, TYPE_DATE)))) {
         *id = FN_DATE_SUBTRACT;
         return true;
     }
@@ -116,6 +119,8 @@ static bool datetime_function(struct arena *arena, enum ast_op op, const struct 
         *l = cast_to(arena, *l, type_simple(TYPE_TIMESTAMP)); /* '2024-01-01' + INTERVAL 1 DAY */
         timestamp = true;
     }
+    if ((date || timestamp) && type_is_void((*r)->type)) /* NULL stands for an interval */
+        *r = cast_to(arena, *r, type_simple(TYPE_INTERVAL_DT));
     if (date && (type_is_integer((*r)->type) || is_kind(*r, TYPE_STRING) || type_is_void((*r)->type))) {
         *id = op == AST_ADD ? FN_DATE_ADD : FN_DATE_SUB;
         return true;
@@ -154,8 +159,13 @@ bool bind_binary(struct binder *b, enum ast_op op, const struct expr *l, const s
                  struct span span, const struct expr **out)
 {
     enum function_id id = op_function(op);
-    if ((op == AST_ADD || op == AST_SUBTRACT) && datetime_function(b->arena, op, &l, &r, &id))
-        return bind_datetime(b, op, id, l, r, span, out);
+    bool text = is_kind(l, TYPE_STRING) || is_kind(r, TYPE_STRING);
+    if ((op == AST_ADD || op == AST_SUBTRACT) && datetime_function(b->arena, op, &l, &r, &id)) {
+        TRY(bind_datetime(b, op, id, l, r, span, out));
+        if (text && type_is_interval(r->type)) /* a text plus an interval is a text again */
+            *out = cast_to(b->arena, *out, type_simple(TYPE_STRING));
+        return true;
+    }
     if ((op == AST_MULTIPLY || op == AST_DIVIDE) && type_is_interval(l->type) && !type_is_interval(r->type))
         id = op == AST_MULTIPLY ? FN_INTERVAL_MULTIPLY : FN_INTERVAL_DIVIDE;
     if (op == AST_MULTIPLY && type_is_interval(r->type) && !type_is_interval(l->type)) {
@@ -226,8 +236,8 @@ static bool bind_operator(struct binder *b, struct scope *s, const struct ast_ex
     if (ast->kind == AST_BINARY)
         return bind_binary(b, ast->op, args[0], args[1], ast->span, out);
     if (ast->op == AST_PLUS) {
-        TRY(bind_function(b, FN_NEGATE, args, 1, ast->span, out)); /* the check of the type */
-        *out = args[0];
+        TRY(bind_function(b, FN_NEGATE, args, 1, ast->span, out)); /* the check of the type, and its cast */
+        *out = (*out)->args[0];
         return true;
     }
     return bind_function(b, op_function(ast->op), args, 1, ast->span, out);
@@ -458,6 +468,7 @@ bool bind_expr(struct binder *b, struct scope *s, const struct ast_expr *ast, co
     TRY(bind_enter(b, ast->span));
     TRY(bind_work(b, 1, ast->span));
     TRY(bind_kind(b, s, ast, out));
+    ((struct ast_expr *)(uintptr_t)ast)->bound = *out; /* a note on the tree, which is otherwise left alone */
     bind_leave(b);
     return true;
 }

@@ -18,14 +18,25 @@ static const struct expr *param_expr(struct binder *b, const struct field *type,
     return e;
 }
 
+/* transform(a, 0): an expression without variables is a lambda that does not look at them. */
+static bool bind_constant_lambda(struct binder *b, struct scope *s, const struct ast_expr *ast,
+                                 const struct lambda_params *p, const struct expr **out)
+{
+    const struct expr **body = arena_array(b->arena, const struct expr *, 1);
+    TRY(bind_expr(b, s, ast, &body[0]));
+    struct expr *e = expr_new(b->arena, EXPR_LAMBDA, body[0]->type, body, 1, ast->span);
+    e->index = b->param_slots;
+    e->param_count = p->least;
+    b->param_slots += p->least;
+    *out = e;
+    return true;
+}
+
 static bool bind_lambda(struct binder *b, struct scope *s, const struct ast_expr *ast,
                         const struct lambda_params *p, const char *function, const struct expr **out)
 {
     if (ast->kind != AST_LAMBDA)
-        return bind_fail(
-            b, ast->span,
-            "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE: \"%s\" takes a lambda here, such as x -> x + 1",
-            function);
+        return bind_constant_lambda(b, s, ast, p, out);
     if (ast->name_count < p->least || ast->name_count > p->most)
         return bind_fail(
             b, ast->span,

@@ -161,9 +161,12 @@ static bool bind_timestamp(struct binder *b, const struct ast_expr *ast, const s
     struct timestamp_text parts;
     int64_t us;
     struct str text = cast_trim(ast->literal.str);
-    if (!timestamp_split(text, &parts) || !timestamp_parse(text, NULL, &(int32_t){0}, &us))
+    if (!timestamp_split(text, &parts))
         return bad_typed(b, ast);
-    if (parts.zone.n > 0) {
+    bool known = timestamp_parse(text, NULL, &(int32_t){0}, &us); /* not so the zones of regions */
+    if (!known && parts.zone.n == 0)
+        return bad_typed(b, ast);
+    if (known && parts.zone.n > 0) {
         *out = expr_literal(b->arena, &(struct value){.type = type_simple(TYPE_TIMESTAMP), .i64 = us},
                             ast->span);
         return true;

@@ -166,8 +166,8 @@ static bool lower_like(struct lowering *l, const struct expr **out)
 
 static bool lower_positive(struct lowering *l, const struct expr **out)
 {
-    TRY(call(l, FN_NEGATE, l->args, 1, out));
-    *out = l->args[0];
+    TRY(call(l, FN_NEGATE, l->args, 1, out)); /* the check of the type, and its cast */
+    *out = (*out)->args[0];
     return true;
 }
 
@@ -305,6 +305,10 @@ static bool lower_extract(struct lowering *l, const struct expr **out)
 {
     struct binder *b = l->b;
     struct value name;
+    if (expr_is_null(l->args[0])) {
+        *out = expr_null(b->arena, type_simple(TYPE_DOUBLE), l->ast->span);
+        return true;
+    }
     if (l->args[0]->type->kind != TYPE_STRING || !expr_constant(b->arena, l->args[0], &name) || name.is_null)
         return bind_fail(b, l->args[0]->span, "NON_FOLDABLE_ARGUMENT: the field of \"%s\" must be a constant",
                          l->f->name);
@@ -422,11 +426,17 @@ static const char *field_name(struct lowering *l, uint32_t i, const char *otherw
 static bool lower_struct(struct lowering *l, const struct expr **out)
 {
     struct field *fields = arena_zarray(l->b->arena, struct field, l->count + 1);
-    bool star = l->ast->count == 1 && l->ast->items[0]->kind == AST_STAR;
+    bool star = false;
+    for (uint32_t i = 0; i < l->ast->count; i++)
+        star |= l->ast->items[i]->kind == AST_STAR;
     for (uint32_t i = 0; i < l->count; i++) {
-        bool column = star && l->args[i]->kind == EXPR_COLUMN;
-        fields[i].name = column ? str_dup(l->b->arena, l->s->columns[l->args[i]->index].name)
-                                : field_name(l, i, "col");
+        const struct expr *e = l->args[i];
+        if (star && e->kind == EXPR_COLUMN)
+            fields[i].name = str_dup(l->b->arena, l->s->columns[e->index].name);
+        else if (star && e->kind == EXPR_FIELD)
+            fields[i].name = e->args[0]->type->fields[e->index].name;
+        else
+            fields[i].name = field_name(l, i, "col");
         fields[i].type = l->args[i]->type;
         fields[i].nullable = l->args[i]->nullable;
     }

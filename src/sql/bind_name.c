@@ -27,6 +27,22 @@ static void name_list(struct namer *n, struct ast_expr *const *items, uint32_t c
 
 /* ---- literals ----------------------------------------------------------------------------------------------------------- */
 
+/* Java's BigDecimal: 1.2E-8 once there are more than five zeros behind the point. */
+static void name_decimal(struct namer *n, const struct value *v)
+{
+    char text[DECIMAL_TEXT_MAX];
+    int exponent = (int)decimal_digits(v->decimal) - v->type->scale - 1;
+    if (v->type->scale == 0 || exponent >= -6) {
+        sbuf_add(&n->out, text, decimal_to_text(v->decimal, v->type->scale, text));
+        return;
+    }
+    size_t length = decimal_to_text(v->decimal, 0, text), digits = text[0] == '-' ? 2 : 1;
+    sbuf_add(&n->out, text, digits);
+    if (length > digits)
+        sbuf_printf(&n->out, ".%s", text + digits);
+    sbuf_printf(&n->out, "E%d", exponent);
+}
+
 static void name_value(struct namer *n, const struct value *v)
 {
     char text[DECIMAL_TEXT_MAX];
@@ -36,7 +52,7 @@ static void name_value(struct namer *n, const struct value *v)
     }
     switch (v->type->kind) {
     case TYPE_BOOLEAN: sbuf_cstr(&n->out, v->boolean ? "true" : "false"); break;
-    case TYPE_DECIMAL: sbuf_add(&n->out, text, decimal_to_text(v->decimal, v->type->scale, text)); break;
+    case TYPE_DECIMAL: name_decimal(n, v); break;
     case TYPE_FLOAT: sbuf_add(&n->out, text, cast_f32_to_str((float)v->f64, text)); break;
     case TYPE_DOUBLE: sbuf_add(&n->out, text, cast_f64_to_str(v->f64, text)); break;
     case TYPE_STRING: sbuf_str(&n->out, v->str); break;
@@ -79,8 +95,63 @@ static void name_interval(struct namer *n, const struct ast_expr *e)
 
 /* ---- operators ------------------------------------------------------------------------------------------------------------ */
 
+static enum type_kind kind_of(const struct ast_expr *e)
+{
+    return e->bound ? e->bound->type->kind : TYPE_NULL;
+}
+
+static bool is_interval_kind(enum type_kind kind)
+{
+    return kind == TYPE_INTERVAL_YM || kind == TYPE_INTERVAL_DT;
+}
+
+/* date + 1 is date_add(date, 1), time + interval has no parentheses, and the date or interval comes first. False if e is none of these. */
+static bool name_datetime(struct namer *n, const struct ast_expr *e)
+{
+    if (e->count != 2 || (e->op != AST_ADD && e->op != AST_SUBTRACT && e->op != AST_MULTIPLY))
+        return false;
+    const struct ast_expr *l = e->items[0], *r = e->items[1];
+    enum type_kind a = kind_of(l), b = kind_of(r);
+    bool time_b = b == TYPE_DATE || b == TYPE_TIMESTAMP || b == TYPE_TIMESTAMP_NTZ;
+    bool whole_a = a >= TYPE_BYTE && a <= TYPE_LONG;
+    if ((e->op == AST_MULTIPLY && is_interval_kind(b)) ||
+        (e->op == AST_ADD && time_b && (is_interval_kind(a) || whole_a || a == TYPE_NULL))) {
+        l = e->items[1];
+        r = e->items[0];
+        a = kind_of(l);
+        b = kind_of(r);
+    } else if (e->op == AST_MULTIPLY) {
+        return false;
+    }
+    bool time = a == TYPE_DATE || a == TYPE_TIMESTAMP || a == TYPE_TIMESTAMP_NTZ || a == TYPE_STRING;
+    bool days = a == TYPE_DATE && b >= TYPE_BYTE && b <= TYPE_LONG;
+    bool interval = time && (is_interval_kind(b) || (b == TYPE_NULL && e->op == AST_ADD));
+    if (e->op != AST_MULTIPLY && !days && !interval)
+        return false;
+    bool day_interval = interval && a == TYPE_DATE && b == TYPE_INTERVAL_DT &&
+                        r->bound->type->interval_to == INTERVAL_DAY;
+    if (days || day_interval) {
+        sbuf_cstr(&n->out, e->op == AST_ADD || day_interval ? "date_add(" : "date_sub(");
+        name_expr(n, l);
+        sbuf_cstr(&n->out, !day_interval      ? ", "
+                           : e->op == AST_ADD ? ", extractansiintervaldays("
+                                              : ", (- extractansiintervaldays(");
+        name_expr(n, r);
+        sbuf_cstr(&n->out, !day_interval ? ")" : e->op == AST_ADD ? "))" : ")))");
+        return true;
+    }
+    sbuf_cstr(&n->out, interval ? "" : "(");
+    name_expr(n, l);
+    sbuf_printf(&n->out, " %s ", ast_op_text(e->op));
+    name_expr(n, r);
+    sbuf_cstr(&n->out, interval ? "" : ")");
+    return true;
+}
+
 static void name_binary(struct namer *n, const struct ast_expr *e)
 {
+    if (name_datetime(n, e))
+        return;
     if (e->op == AST_CONCAT) {
         sbuf_cstr(&n->out, "concat(");
         name_list(n, e->items, e->count);
@@ -235,11 +306,23 @@ static const struct {
     {FN_TO_UNIX_TIMESTAMP, 1, ", yyyy-MM-dd HH:mm:ss"},
     {FN_PERCENTILE, 2, ", 1"},
     {FN_APPROX_PERCENTILE, 2, ", 10000"},
+    {FN_LISTAGG, 1, ", NULL"},
+    {FN_MAKE_DT_INTERVAL, 0, "0, 0, 0, 0.000000"},
+    {FN_MAKE_DT_INTERVAL, 1, ", 0, 0, 0.000000"},
+    {FN_MAKE_DT_INTERVAL, 2, ", 0, 0.000000"},
+    {FN_MAKE_DT_INTERVAL, 3, ", 0.000000"},
+    {FN_MAKE_YM_INTERVAL, 0, "0, 0"},
+    {FN_MAKE_YM_INTERVAL, 1, ", 0"},
+    {FN_AGGREGATE, 3, ", lambdafunction(namedlambdavariable(), namedlambdavariable())"},
 };
 
 static void name_function(struct namer *n, const struct ast_expr *e, const struct function *f)
 {
     static const char *const upper[] = {"regexp", "regexp_like", "signum"};
+    if (str_eq_nocase(e->name, STR("array_agg"))) {
+        sbuf_cstr(&n->out, "collect_list");
+        return;
+    }
     for (size_t i = 0; f && i < sizeof shown_names / sizeof *shown_names; i++) {
         bool one = e->count == 1 || (f->id != FN_CEIL && f->id != FN_FLOOR); /* ceil(x, 2) stays */
         if (shown_names[i].id == f->id && one && str_eq_nocase(e->name, str_of(f->name))) {
@@ -270,8 +353,8 @@ static bool name_form(struct namer *n, const struct ast_expr *e, const struct fu
         name_expr(n, e->items[1]);
         sbuf_cstr(&n->out, " FROM ");
         name_expr(n, e->items[0]);
-    } else if (f && f->id == FN_EXTRACT && str_is(e->name, "extract") && e->count == 2) {
-        sbuf_cstr(&n->out, "extract(");
+    } else if (f && f->id == FN_EXTRACT && !str_eq_nocase(e->name, STR("date_part")) && e->count == 2) {
+        sbuf_cstr(&n->out, str_eq_nocase(e->name, STR("datepart")) ? "datepart(" : "extract(");
         name_expr(n, e->items[0]);
         sbuf_cstr(&n->out, " FROM ");
         name_expr(n, e->items[1]);
@@ -282,19 +365,72 @@ static bool name_form(struct namer *n, const struct ast_expr *e, const struct fu
     return true;
 }
 
+/* Calls that Spark shows as something else than a call of that name. */
+static bool name_odd_call(struct namer *n, const struct ast_expr *e, const struct function *f)
+{
+    if (f == NULL || e->count == 0)
+        return false;
+    switch (f->id) {
+    case FN_IS_NULL:
+    case FN_IS_NOT_NULL:
+        sbuf_char(&n->out, '(');
+        name_expr(n, e->items[0]);
+        sbuf_cstr(&n->out, f->id == FN_IS_NULL ? " IS NULL)" : " IS NOT NULL)");
+        return true;
+    case FN_POSITIVE:
+        sbuf_cstr(&n->out, "(+ ");
+        name_expr(n, e->items[0]);
+        sbuf_char(&n->out, ')');
+        return true;
+    case FN_IF:
+        sbuf_cstr(&n->out, "(IF(");
+        name_list(n, e->items, e->count);
+        sbuf_cstr(&n->out, "))");
+        return true;
+    case FN_INT_DIVIDE:
+        sbuf_char(&n->out, '(');
+        name_expr(n, e->items[0]);
+        sbuf_cstr(&n->out, " div ");
+        name_expr(n, e->items[e->count - 1]);
+        sbuf_char(&n->out, ')');
+        return true;
+    case FN_BOOLEAN:
+    case FN_TINYINT:
+    case FN_SMALLINT:
+    case FN_INT:
+    case FN_BIGINT:
+    case FN_FLOAT:
+    case FN_DOUBLE:
+    case FN_DECIMAL:
+    case FN_DATE:
+    case FN_TIMESTAMP:
+    case FN_BINARY:
+    case FN_STRING: name_expr(n, e->items[0]); return true;
+    default: return false;
+    }
+}
+
+/* Schemas and options are not shown. */
+static uint32_t shown_count(const struct ast_expr *e, const struct function *f)
+{
+    bool first = f && (f->id == FN_FROM_JSON || f->id == FN_FROM_CSV || f->id == FN_TO_JSON ||
+                       f->id == FN_TO_CSV || f->id == FN_SCHEMA_OF_JSON || f->id == FN_SCHEMA_OF_CSV);
+    return first && e->count > 1 ? 1 : e->count;
+}
+
 static void name_call(struct namer *n, const struct ast_expr *e)
 {
     const struct function *f = function_find(e->name);
     bool count_star = f && f->id == FN_COUNT_VALUES && e->count == 1 && e->items[0]->kind == AST_STAR &&
                       e->items[0]->count == 0;
-    if (name_form(n, e, f))
+    if (name_form(n, e, f) || name_odd_call(n, e, f))
         return;
     name_function(n, e, f);
     sbuf_cstr(&n->out, e->call->distinct ? "(DISTINCT " : "(");
     if (count_star)
         sbuf_char(&n->out, '1');
     else
-        name_list(n, e->items, e->count);
+        name_list(n, e->items, shown_count(e, f));
     for (size_t i = 0; f && i < sizeof shown_arguments / sizeof *shown_arguments; i++)
         if (shown_arguments[i].id == f->id && shown_arguments[i].count == e->count)
             sbuf_cstr(&n->out, shown_arguments[i].rest);
@@ -417,5 +553,7 @@ struct str bind_item_name(struct binder *b, const struct scope *s, const struct 
         return ast->items[0]->name;
     if (ast->kind == AST_CALL && str_eq_nocase(ast->name, STR("window")))
         return STR("window");
+    if (ast->kind == AST_CALL && str_eq_nocase(ast->name, STR("from_json")) && kind_of(ast) == TYPE_MAP)
+        return STR("entries");
     return bind_name(b, s, ast);
 }

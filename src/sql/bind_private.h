@@ -71,8 +71,8 @@ struct scope {
     uint32_t count;
     struct scope_alias *aliases; /* of the select list so far */
     uint32_t alias_count;
-    bool aliases_first;     /* HAVING, ORDER BY: the select list's names come before the relation's columns */
-    bool aliases_are_exact; /* GROUP BY: an alias whose expression aggregates may not be used */
+    bool aliases_first;    /* HAVING, ORDER BY: the select list's names come before the relation's columns */
+    bool first_alias_wins; /* GROUP BY: of two that differ; elsewhere they are ambiguous */
     struct lambda_env *lambda;
     const char *no_aggregates; /* the clause that may not aggregate, or NULL */
     bool in_aggregate;

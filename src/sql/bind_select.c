@@ -221,7 +221,8 @@ static bool bind_group(struct select *s)
 
 /* ---- HAVING and ORDER BY ------------------------------------------------------------------------------------------------------------ */
 
-/* From here on the select list's names come first: those of all items, not only of aliases. */
+/* From here on the names of all items are known, not only aliases: to GROUP BY behind the relation's columns, to HAVING and ORDER BY before
+ * them. */
 static void show_items(struct select *s)
 {
     struct scope_alias *aliases = arena_array(s->b->arena, struct scope_alias,
@@ -238,7 +239,17 @@ static void show_items(struct select *s)
     }
     s->scope.aliases = aliases;
     s->scope.alias_count = n;
-    s->scope.aliases_first = true;
+}
+
+/* A number is a condition here, as in Spark: not 0. */
+static bool bind_having(struct select *s)
+{
+    const struct expr *e;
+    TRY(bind_expr(s->b, &s->scope, s->q->having, &e));
+    if (!type_is_numeric(e->type))
+        return bind_condition(s->b, &s->scope, s->q->having, "the condition of HAVING", &s->having);
+    s->having = cast_to(s->b->arena, e, type_simple(TYPE_BOOLEAN));
+    return true;
 }
 
 static void add_sort(struct select *s, const struct expr *e, const struct ast_sort *sort, struct span span)
@@ -527,10 +538,13 @@ bool bind_select(struct binder *b, const struct ast_query *q, struct plan **out)
     TRY(bind_input(&s));
     TRY(bind_window_keys(&s));
     TRY(bind_items(&s));
-    TRY(bind_group(&s));
     show_items(&s);
+    s.scope.first_alias_wins = true;
+    TRY(bind_group(&s));
+    s.scope.first_alias_wins = false;
+    s.scope.aliases_first = true;
     if (q->having)
-        TRY(bind_condition(b, &s.scope, q->having, "the condition of HAVING", &s.having));
+        TRY(bind_having(&s));
     TRY(bind_order(&s));
     s.aggregate = s.scope.aggregates > 0 || q->has_group || q->having;
     if (s.aggregate) {

@@ -193,6 +193,22 @@ static bool constant_negate(struct arena *arena, const struct expr *e, struct va
     }
 }
 
+/* Whole numbers, as in LIMIT 2 + 1; what overflows is left to the evaluator. */
+static bool constant_arithmetic(struct arena *arena, const struct expr *e, struct value *value)
+{
+    struct value a, b;
+    if (!type_is_integer(e->type) || !expr_constant(arena, e->args[0], &a) ||
+        !expr_constant(arena, e->args[1], &b) || a.is_null || b.is_null)
+        return false;
+    bool overflow = e->function->id == FN_ADD        ? __builtin_add_overflow(a.i64, b.i64, &value->i64)
+                    : e->function->id == FN_SUBTRACT ? __builtin_sub_overflow(a.i64, b.i64, &value->i64)
+                                                     : __builtin_mul_overflow(a.i64, b.i64, &value->i64);
+    value->type = e->type;
+    value->is_null = false;
+    return !overflow && value->i64 >= type_int_min(e->type->kind) &&
+           value->i64 <= type_int_max(e->type->kind);
+}
+
 /* Maps with equal keys are an error that the evaluator words. */
 static bool map_keys_differ(const struct value *map)
 {
@@ -226,6 +242,9 @@ bool expr_constant(struct arena *arena, const struct expr *e, struct value *valu
     case FN_STRUCT: return constant_items(arena, e, value);
     case FN_MAP: return constant_items(arena, e, value) && map_keys_differ(value);
     case FN_NEGATE: return constant_negate(arena, e, value);
+    case FN_ADD:
+    case FN_SUBTRACT:
+    case FN_MULTIPLY: return constant_arithmetic(arena, e, value);
     default: return false;
     }
 }

@@ -116,6 +116,8 @@ bool resolve_arrays_zip(struct arena *arena, const struct function *f, const str
 {
     struct field *fields = arena_zarray(arena, struct field, arg_count + 1);
     for (uint32_t i = 0; i < arg_count; i++) {
+        if (type_is_void(args[i]->type))
+            args[i] = cast_to(arena, args[i], type_array(arena, args[i]->type, true));
         TRY(take_kind(arena, f, args, i, TYPE_ARRAY, "an ARRAY", err));
         fields[i] = (struct field){
             .name = arena_printf(arena, "%u", i), .type = element(args[i])->type, .nullable = true};

@@ -559,7 +559,7 @@ bool resolve_percentile(struct arena *arena, const struct function *f, const str
             return resolve_mismatch(err, 0, f, "a number or an interval", args[0], arena);
         args[0] = e;
     }
-    *result = args[0]->type;
+    *result = type_simple(args[0]->type->kind);
     if (arg_count > 1)
         TRY(take_fractions(arena, f, args, &several, err));
     if (several)
@@ -593,10 +593,12 @@ bool resolve_approx_percentile(struct arena *arena, const struct function *f, co
 bool resolve_histogram(struct arena *arena, const struct function *f, const struct expr **args,
                        uint32_t arg_count, const struct type **result, bool *nullable, struct err *err)
 {
+    if (type_is_void(args[0]->type))
+        args[0] = cast_to(arena, args[0], type_simple(TYPE_DOUBLE));
     const struct type *t = args[0]->type;
     *nullable = true;
     if (!type_is_numeric(t) && !type_is_interval(t) && t->kind != TYPE_DATE && t->kind != TYPE_TIMESTAMP &&
-        t->kind != TYPE_TIMESTAMP_NTZ && !type_is_void(t))
+        t->kind != TYPE_TIMESTAMP_NTZ)
         return resolve_mismatch(err, 0, f, "a number, time or interval", args[0], arena);
     const struct expr *bins = cast_implicit(arena, args[1], type_simple(TYPE_INT));
     if (bins == NULL)

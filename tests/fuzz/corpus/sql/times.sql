@@ -1,0 +1,1 @@
+SELECT DATE '2024-01-02' + INTERVAL 1 DAY, ts - INTERVAL '1 02:03' DAY TO MINUTE, EXTRACT(SECOND FROM ts), date_trunc('HOUR', ts), INTERVAL '1-2' YEAR TO MONTH * 2, TIMESTAMP '2024-01-02 03:04:05Z', datediff(day, ts), dateadd(MONTH, 2, ts), ts::date, unix_timestamp(b, 'yyyy') FROM t
