@@ -83,19 +83,19 @@ int view_cmp(const struct view *a, const struct view *b);
 enum column_encoding {
     COLUMN_FLAT,
     COLUMN_CONSTANT, /* data, offsets, children and validity describe one row, which stands for all */
-    COLUMN_DICTIONARY, /* row i is row indices[i] of `dictionary` (flat); validity is per row, the dictionary's own counts too */
+    /* row i is row indices[i] of `dictionary` (flat); validity is per row, the dictionary's own counts too */
+    COLUMN_DICTIONARY,
 };
 
 struct column {
     const struct type *type;
     enum column_encoding encoding;
     uint32_t rows;
-    uint8_t
-        *validity; /* bit i = row i is not null, LSB first, validity[(rows + 7) / 8]; NULL = no row is null */
-    void *data;    /* data[rows × type_width] */
-    uint32_t *offsets;       /* ARRAY, MAP: offsets[rows + 1], offsets[0] = 0 in new columns, not in slices */
-    struct column *children; /* see above */
-    uint32_t *indices;       /* DICTIONARY: indices[rows] */
+    uint8_t *validity; /* validity[(rows + 7) / 8], LSB first: row i is not null; NULL = no row is null */
+    void *data;        /* data[rows × type_width] */
+    uint32_t *offsets; /* ARRAY, MAP: offsets[rows + 1], offsets[0] = 0 in new columns, not in slices */
+    struct column *children;   /* see above */
+    uint32_t *indices;         /* DICTIONARY: indices[rows] */
     struct column *dictionary; /* DICTIONARY */
 };
 
@@ -197,7 +197,7 @@ struct column_builder {
     const struct type *type;
     struct arena *arena;
     uint32_t rows, capacity;
-    uint8_t *validity; /* always there */
+    uint8_t *validity; /* always there; bits past `rows` are 1 */
     void *data;
     uint32_t *offsets;
     struct column_builder *children; /* [field_count] (VARIANT: 2) */
@@ -218,8 +218,8 @@ void column_builder_str(struct column_builder *b, struct str s, bool copy);
 /* ARRAY and MAP: append the elements to children[] first, then close the row; STRUCT: append to each
  * child, then this. */
 void column_builder_nested(struct column_builder *b);
-/* Room for `count` more rows, so that decoders may write data, validity (then all of it) and offsets
- * themselves. */
+/* Room for `count` more rows, so that decoders may write data and offsets themselves, clear validity bits
+ * (and count them in null_count), and then add to rows. */
 void column_builder_reserve(struct column_builder *b, uint32_t count);
 /* Appends rows[count] of column, any encoding, of the same type; rows NULL = its first count. copy: far
  * bytes into the arena. */

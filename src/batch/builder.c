@@ -61,7 +61,6 @@ static inline uint32_t push(struct column_builder *b)
 {
     if (__builtin_expect(b->rows == b->capacity, 0))
         column_builder_reserve(b, 1);
-    bit_set(b->validity, b->rows);
     return b->rows++;
 }
 
@@ -201,14 +200,11 @@ static void append_flat(struct column_builder *b, const struct column *from)
     b->rows += n;
     if (b->type->kind == TYPE_NULL)
         b->null_count += n;
-    for (uint32_t i = 0; i < n; i++) {
-        if (b->type->kind != TYPE_NULL && (from->validity == NULL || bit_get(from->validity, i))) {
-            bit_set(b->validity, at + i);
-            continue;
+    for (uint32_t i = 0; from->validity != NULL && i < n; i++)
+        if (!bit_get(from->validity, i)) {
+            bit_clear(b->validity, at + i);
+            b->null_count++;
         }
-        bit_clear(b->validity, at + i);
-        b->null_count += b->type->kind != TYPE_NULL;
-    }
     if (width > 0 && n > 0)
         memcpy((char *)b->data + at * width, from->data, n * width);
     uint32_t base = is_list(b->type) ? b->offsets[at] : 0;
@@ -241,8 +237,13 @@ void column_builder_append(struct column_builder *b, const struct column *column
 void column_builder_truncate(struct column_builder *b, uint32_t rows)
 {
     CHECK(rows <= b->rows);
-    for (uint32_t i = rows; i < b->rows; i++)
-        b->null_count -= b->type->kind == TYPE_NULL || !bit_get(b->validity, i);
+    if (b->type->kind == TYPE_NULL)
+        b->null_count = rows;
+    for (uint32_t i = rows; b->null_count > 0 && i < b->rows; i++)
+        if (b->type->kind != TYPE_NULL && !bit_get(b->validity, i)) {
+            bit_set(b->validity, i);
+            b->null_count--;
+        }
     b->rows = rows;
     uint32_t child_rows = is_list(b->type) ? b->offsets[rows] : rows;
     for (uint32_t c = 0; c < column_child_count(b->type); c++)
