@@ -394,10 +394,12 @@ static uint32_t take_lines(struct file_source *f)
 /* Elements until the window is used up; those that were consumed before are passed over. */
 static bool take_elements(struct file_source *f, uint32_t *count, struct err *err)
 {
+    size_t at = 0;
     *count = 0;
     while (*count < RECORDS) {
-        struct str record;
-        enum json_split_result result = json_split_next(&f->split, sbuf_view(&f->window), f->at_end, &record, err);
+        struct str record, rest = str_n(f->window.p + at, f->window.n - at);
+        enum json_split_result result = json_split_next(&f->split, rest, f->at_end, &record, err);
+        at += f->split.used;
         if (result == JSON_SPLIT_BAD)
             return false;
         if (result != JSON_SPLIT_RECORD) {
@@ -408,7 +410,7 @@ static bool take_elements(struct file_source *f, uint32_t *count, struct err *er
             f->values[(*count)++] = record;
     }
     f->now->consumed = f->elements > f->now->consumed ? f->elements : f->now->consumed;
-    f->handed = f->split.used;
+    f->handed = at;
     return true;
 }
 
@@ -525,7 +527,6 @@ static bool read_some(struct file_source *f, uint32_t *count, struct err *err)
     if (f->handed) {
         drop_front(f, f->handed);
         f->handed = 0;
-        f->split.used = 0;
     }
     if (f->shape == SHAPE_UNKNOWN && f->window.n == 0)
         TRY(fill(f, err));

@@ -241,11 +241,14 @@ static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, st
     const struct http_options *o = h->source->options;
     struct str answer = sbuf_view(&h->call.answer), row, message;
     struct json_split split;
+    size_t at = 0;
     *count = 0;
     *total = 0;
     json_split_init(&split, str_of(o->rows ? o->rows : ""), JSON_RECORD_MAX);
     for (;;) {
-        enum json_split_result result = json_split_next(&split, answer, true, &row, err);
+        struct str window = str_n(answer.p + at, answer.n - at);
+        enum json_split_result result = json_split_next(&split, window, true, &row, err);
+        at += split.used;
         if (result == JSON_SPLIT_BAD) {
             err_context(err, "the answer is no whole JSON document%s%s", h->call.content_type[0] ? ", but " : "", h->call.content_type);
             return false;
