@@ -1,9 +1,10 @@
 /* Codecs as a table: a row per codec, a column per thing that is done with it.
  *
- * Decompression of unknown size writes into a `sink`, which grows by doubling up to its limit; of known size the sink is
- * the caller's memory and does not grow. Each codec asks the sink for room and says what it used, so neither the limit
- * nor the growth is in any codec's code. A frame's own word on its size is a hint that is trusted as far as the input
- * justifies it: no allocation is larger than HINT_RATIO times the input. */
+ * Decompression of unknown size writes into a `sink`, which grows by doubling up to its limit; of known
+ * size the sink is the caller's memory and does not grow. Each codec asks the sink for room and says what
+ * it used, so neither the limit nor the growth is in any codec's code. A frame's own word on its size is a
+ * hint that is trusted as far as the input justifies it: no allocation is larger than HINT_RATIO times the
+ * input. */
 #include "format/compress.h"
 
 #include <limits.h>
@@ -76,7 +77,7 @@ static bool sink_room(struct sink *s, size_t hint)
     return true;
 }
 
-/* ---- none ---------------------------------------------------------------------------------------------------- */
+/* ---- none ------------------------------------------------------------------------------------------ */
 
 static bool put_bytes(struct sink *s, enum codec codec, const void *in, size_t n, struct err *err)
 {
@@ -113,7 +114,7 @@ static bool none_decompress(struct compress_ctx *ctx, enum compress_form form, s
     return put_bytes(s, CODEC_NONE, in.p, in.n, err);
 }
 
-/* ---- gzip ---------------------------------------------------------------------------------------------------- */
+/* ---- gzip ------------------------------------------------------------------------------------------ */
 
 static size_t gzip_bound(enum compress_form form, size_t n)
 {
@@ -184,7 +185,7 @@ static bool gzip_decompress(struct compress_ctx *ctx, enum compress_form form, s
     return true;
 }
 
-/* ---- snappy -------------------------------------------------------------------------------------------------- */
+/* ---- snappy ---------------------------------------------------------------------------------------- */
 
 static const char xerial_magic[8] = {(char)0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
 
@@ -256,8 +257,8 @@ static bool xerial_decompress(struct str in, struct sink *s, struct err *err)
     return true;
 }
 
-/* Hadoop's block framing: be32 size of what follows, uncompressed; then be32 size and a raw block, until that much has
- * come out. */
+/* Hadoop's block framing: be32 size of what follows, uncompressed; then be32 size and a raw block, until
+ * that much has come out. */
 static bool hadoop_decompress(enum codec codec, bool (*raw)(struct str, struct sink *, size_t, struct err *),
                               struct str in, struct sink *s, struct err *err)
 {
@@ -300,7 +301,7 @@ static bool snappy_decompress(struct compress_ctx *ctx, enum compress_form form,
     return snappy_raw(in, s, err);
 }
 
-/* ---- lz4 ----------------------------------------------------------------------------------------------------- */
+/* ---- lz4 ------------------------------------------------------------------------------------------- */
 
 static LZ4F_preferences_t lz4_prefs(int level)
 {
@@ -412,7 +413,7 @@ static bool lz4_decompress(struct compress_ctx *ctx, enum compress_form form, st
     return lz4_raw(in, s, SIZE_MAX, err);
 }
 
-/* ---- zstd ---------------------------------------------------------------------------------------------------- */
+/* ---- zstd ------------------------------------------------------------------------------------------ */
 
 static size_t zstd_bound(enum compress_form form, size_t n)
 {
@@ -485,7 +486,7 @@ static bool zstd_decompress(struct compress_ctx *ctx, enum compress_form form, s
     return true;
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------------- */
 
 static const struct codec_row {
     const char *name;

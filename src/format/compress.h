@@ -1,5 +1,5 @@
-/* Compression as the two outside formats have it: Kafka's record batches and Parquet's pages. One table of codecs, whose
- * numbers are Kafka's; three forms of what a codec's bytes look like.
+/* Compression as the two outside formats have it: Kafka's record batches and Parquet's pages. One table of
+ * codecs, whose numbers are Kafka's; three forms of what a codec's bytes look like.
  *
  *   codec     FORM_KAFKA (also files)                    FORM_PARQUET        FORM_HADOOP (read only)
  *   none      the bytes                                  the bytes           the bytes
@@ -9,8 +9,9 @@
  *   lz4       standard frame, independent 64 KiB blocks  raw block (LZ4_RAW) be32 framing, or a raw block
  *   zstd      frames                                     the same            the same
  *
- * A context keeps the libraries' working memory, so that a call does not allocate (snappy's C interface does, inside, and
- * that cannot be helped). Bad input is ERR_DATA, never a crash, and output never grows past the limit given. */
+ * A context keeps the libraries' working memory, so that a call does not allocate (snappy's C interface
+ * does, inside, and that cannot be helped). Bad input is ERR_DATA, never a crash, and output never grows
+ * past the limit given. */
 #ifndef FORMAT_COMPRESS_H
 #define FORMAT_COMPRESS_H
 
@@ -43,7 +44,8 @@ void compress_ctx_free(struct compress_ctx *ctx); /* NULL is fine */
 /* Bytes that codec_compress() may need for n bytes of input. */
 size_t codec_bound(enum codec codec, enum compress_form form, size_t n);
 /* in[n] → out[capacity], capacity ≥ codec_bound; *out_n = bytes written. level: see codec_levels, or
- * COMPRESS_LEVEL_DEFAULT; one outside the range is brought into it. Fails (ERR_DATA) only for n > COMPRESS_INPUT_MAX. */
+ * COMPRESS_LEVEL_DEFAULT; one outside the range is brought into it. Fails (ERR_DATA) only for n >
+ * COMPRESS_INPUT_MAX. */
 bool codec_compress(struct compress_ctx *ctx, enum codec codec, enum compress_form form, int level,
                     const void *in, size_t n, uint8_t *out, size_t capacity, size_t *out_n, struct err *err);
 
@@ -57,9 +59,10 @@ bool codec_decompress_buf(struct compress_ctx *ctx, enum codec codec, enum compr
 bool codec_decompress_exact(struct compress_ctx *ctx, enum codec codec, enum compress_form form,
                             const void *in, size_t n, uint8_t *out, size_t out_n, struct err *err);
 
-/* ---- files, in pieces ---------------------------------------------------------------------------------------- */
+/* ---- files, in pieces ------------------------------------------------------------------------------ */
 
-/* A .gz or .zst file as it is read: gzip members and zstd frames may follow each other; lz4 frames too. Not snappy. */
+/* A .gz or .zst file as it is read: gzip members and zstd frames may follow each other; lz4 frames too. Not
+ * snappy. */
 struct inflate_stream;
 
 /* The codec that the first bytes of a file show; CODEC_NONE where they show none. 4 bytes are enough. */
@@ -69,8 +72,9 @@ enum codec inflate_stream_codec_of_name(struct str name);
 /* codec: gzip, lz4, zstd or none (copies). */
 struct inflate_stream *inflate_stream_new(enum codec codec) __attribute__((returns_nonnull));
 void inflate_stream_free(struct inflate_stream *s); /* NULL is fine */
-/* Takes some of in->p[in->n] (in is moved on) and puts at most `capacity` bytes to out; *out_n = how many. To be called again
- * with more input when in->n is 0 and *out_n < capacity. ERR_DATA where the file is damaged; the error is sticky. */
+/* Takes some of in->p[in->n] (in is moved on) and puts at most `capacity` bytes to out; *out_n = how many.
+ * To be called again with more input when in->n is 0 and *out_n < capacity. ERR_DATA where the file is
+ * damaged; the error is sticky. */
 bool inflate_stream_step(struct inflate_stream *s, struct str *in, uint8_t *out, size_t capacity,
                          size_t *out_n, struct err *err);
 /* At the end of the file: false (ERR_DATA) where the last member or frame is cut. */

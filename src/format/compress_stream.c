@@ -1,6 +1,7 @@
-/* Compressed files in pieces: the same codecs as compress.c, but fed and drained in whatever pieces the caller has, with
- * the libraries' own state in between. Members and frames that follow each other are one file, as gzip and zstd tools
- * have it; zero bytes after the last gzip member (tape padding) are ignored, as gzip ignores them. */
+/* Compressed files in pieces: the same codecs as compress.c, but fed and drained in whatever pieces the
+ * caller has, with the libraries' own state in between. Members and frames that follow each other are one
+ * file, as gzip and zstd tools have it; zero bytes after the last gzip member (tape padding) are ignored,
+ * as gzip ignores them. */
 #include <limits.h>
 #include <lz4frame.h>
 #include <zlib.h>

@@ -1,20 +1,21 @@
 /* Parquet files (parquet-format 2.x): batches → bytes, and bytes → batches.
  *
- * Pure: the writer hands its bytes, in order, to a callback; the reader asks a callback for ranges. Neither knows what a file
- * is. What each SQL type becomes:
+ * Pure: the writer hands its bytes, in order, to a callback; the reader asks a callback for ranges. Neither
+ * knows what a file is. What each SQL type becomes:
  *
- *   BOOLEAN            BOOLEAN                          DECIMAL(p,s)   INT32 (p ≤ 9), INT64 (p ≤ 18), else FIXED; DECIMAL
- *   BYTE SHORT         INT32, INTEGER(8|16, signed)     STRING         BYTE_ARRAY, STRING
- *   INT LONG           INT32, INT64                     BINARY         BYTE_ARRAY
- *   FLOAT DOUBLE       FLOAT, DOUBLE                    ARRAY          LIST of 3 levels, list.element
- *   DATE               INT32, DATE                      MAP            MAP, key_value.key and .value
- *   TIMESTAMP          INT64, TIMESTAMP(µs, UTC)        STRUCT         group
- *   TIMESTAMP_NTZ      INT64, TIMESTAMP(µs, local)      VARIANT        group of metadata and value, VARIANT(1)
- *   INTERVAL_YM, _DT   INT32, INT64 (as Spark)          NULL           INT32, UNKNOWN
+ *   BOOLEAN           BOOLEAN                      DECIMAL(p,s)  INT32 (p ≤ 9), INT64 (≤ 18), FIXED; DECIMAL
+ *   BYTE SHORT        INT32, INTEGER(8|16)         STRING        BYTE_ARRAY, STRING
+ *   INT LONG          INT32, INT64                 BINARY        BYTE_ARRAY
+ *   FLOAT DOUBLE      FLOAT, DOUBLE                ARRAY         LIST of 3 levels, list.element
+ *   DATE              INT32, DATE                  MAP           MAP, key_value.key and .value
+ *   TIMESTAMP         INT64, TIMESTAMP(µs, UTC)    STRUCT        group
+ *   TIMESTAMP_NTZ     INT64, TIMESTAMP(µs, local)  VARIANT       group of metadata and value, VARIANT(1)
+ *   INTERVAL_YM, _DT  INT32, INT64 (as Spark)      NULL          INT32, UNKNOWN
  *
- * Read, besides: INT96 → TIMESTAMP; TIMESTAMP(ms|ns) → µs (ns floored); UINT_8 16 32 64 → SHORT INT LONG DECIMAL(20,0); TIME(ms) → INT,
- * TIME(µs|ns) → LONG; ENUM, JSON, UUID → STRING; BSON, INTERVAL, geometry and unknown annotations → BINARY or the physical
- * type's; FLOAT16 → FLOAT; DECIMAL of any physical type; two-level lists, unannotated repeated fields, MAP_KEY_VALUE.
+ * Read, besides: INT96 → TIMESTAMP; TIMESTAMP(ms|ns) → µs (ns floored); UINT_8 16 32 64 → SHORT INT LONG
+ * DECIMAL(20,0); TIME(ms) → INT, TIME(µs|ns) → LONG; ENUM, JSON, UUID → STRING; BSON, INTERVAL, geometry
+ * and unknown annotations → BINARY or the physical type's; FLOAT16 → FLOAT; DECIMAL of any physical type;
+ * two-level lists, unannotated repeated fields, MAP_KEY_VALUE.
  *
  * Refused by name: encrypted files, LZO and brotli, column chunks in other files, shredded variants. */
 #ifndef FORMAT_PARQUET_H
@@ -24,34 +25,31 @@
 #include "format/compress.h"
 
 enum {
-    PARQUET_PAGE_MAX =
-        1 << 30, /* bytes of one page, uncompressed; a value larger than that cannot be stored */
+    PARQUET_PAGE_MAX = 1 << 30,         /* bytes of a page, uncompressed; no larger value can be stored */
     PARQUET_PAGE_HEADER_MAX = 16 << 20, /* bytes of one page header */
     PARQUET_FOOTER_MAX = 512 << 20,     /* bytes of the metadata */
     PARQUET_ELEMENTS_MAX = 1 << 26,     /* elements of one row's lists, all levels together */
-    PARQUET_ELEMENTS_AIM =
-        1 << 20,             /* a batch with lists ends early at about as many elements in one column */
-    PARQUET_STAT_BYTES = 64, /* strings of statistics and indexes in the file are cut to this */
+    PARQUET_ELEMENTS_AIM = 1 << 20,     /* a batch ends early where a column's lists have about as many */
+    PARQUET_STAT_BYTES = 64,            /* strings of statistics and indexes in the file are cut to this */
 };
 
-/* ---- names and ids (Delta's column mapping) ------------------------------------------------------------------- */
+/* ---- names and ids (Delta's column mapping) -------------------------------------------------------- */
 
 /* Beside a schema: physical names and field ids of its fields, in the same order. */
 struct parquet_name {
-    const char *name; /* physical name; NULL = the field's own */
-    int32_t id;       /* Parquet field id; PARQUET_NO_ID = none */
-    const struct parquet_name
-        *children; /* [field_count of the field's type]; NULL = nothing to say of them */
+    const char *name;                    /* physical name; NULL = the field's own */
+    int32_t id;                          /* Parquet field id; PARQUET_NO_ID = none */
+    const struct parquet_name *children; /* [fields of the field's type]; NULL = nothing to say of them */
 };
 #define PARQUET_NO_ID INT32_MIN
 
-/* ---- writer -------------------------------------------------------------------------------------------------- */
+/* ---- writer ---------------------------------------------------------------------------------------- */
 
 enum parquet_encoding {
-    PARQUET_AUTO, /* a dictionary while it pays, else PARQUET_DELTA (measured: files a fifth smaller than with PLAIN) */
+    PARQUET_AUTO,       /* a dictionary while it pays, else PARQUET_DELTA: files a fifth smaller than PLAIN */
     PARQUET_PLAIN,      /* no dictionary */
     PARQUET_DICTIONARY, /* a dictionary up to its limit, then PLAIN */
-    PARQUET_DELTA, /* integers, dates, timestamps, small decimals: DELTA_BINARY_PACKED; strings: DELTA_LENGTH_BYTE_ARRAY */
+    PARQUET_DELTA,      /* integers of any meaning: DELTA_BINARY_PACKED; strings: DELTA_LENGTH_BYTE_ARRAY */
     PARQUET_DELTA_PREFIX, /* strings: DELTA_BYTE_ARRAY */
     PARQUET_SPLIT,        /* fixed widths: BYTE_STREAM_SPLIT */
 };
@@ -70,8 +68,7 @@ struct parquet_writer_options {
     bool no_statistics;  /* neither statistics nor indexes in the file; file statistics have no bounds */
     bool no_page_index;  /* no column and offset indexes */
     bool page_checksums; /* CRC-32 of every page */
-    bool
-        plain_fallback; /* AUTO: PLAIN in the place of PARQUET_DELTA, for readers of before 2022 (Spark before 3.3) */
+    bool plain_fallback; /* AUTO: PLAIN, not PARQUET_DELTA, for readers of before 2022 (Spark before 3.3) */
     const char *created_by;                     /* NULL = "sluice version <x.y.z>" */
     const struct parquet_key_value *key_values; /* [key_value_count] */
     uint32_t key_value_count;
@@ -92,15 +89,15 @@ struct parquet_output {
     void *arg;
 };
 
-/* What a file holds of one field: as Delta's statistics want it. Of STRUCT fields there are children; of ARRAY, MAP and VARIANT
- * only the nulls. Dropped columns have all zero. */
+/* What a file holds of one field: as Delta's statistics want it. Of STRUCT fields there are children; of
+ * ARRAY, MAP and VARIANT only the nulls. Dropped columns have all zero. */
 struct parquet_field_stats {
     const struct field *field;
     int64_t null_count; /* rows where the field, or a struct around it, is NULL */
     int64_t nan_count;  /* FLOAT, DOUBLE */
     bool has_bounds;    /* false: no value, only NaN, or a type without order (VARIANT, nested) */
-    struct value min,
-        max; /* exact; of FLOAT and DOUBLE without the NaN; bytes are the writer's, until it is restarted or freed */
+    /* Exact; of FLOAT and DOUBLE without the NaN. Bytes are the writer's, until it is restarted or freed. */
+    struct value min, max;
     uint32_t child_count;
     const struct parquet_field_stats *children; /* STRUCT: [child_count] */
 };
@@ -115,8 +112,9 @@ struct parquet_file_stats {
 
 struct parquet_writer;
 
-/* schema (a STRUCT) and options' pointers are borrowed for the writer's life; the writer is in a child of pool. NULL and
- * ERR_CONFIG where a type cannot be stored (a struct without fields). No byte is written yet. */
+/* schema (a STRUCT) and options' pointers are borrowed for the writer's life; the writer is in a child of
+ * pool. NULL and ERR_CONFIG where a type cannot be stored (a struct without fields). No byte is written
+ * yet. */
 struct parquet_writer *parquet_writer_new(struct pool *pool, const struct type *schema,
                                           const struct parquet_writer_options *options,
                                           struct parquet_output output, struct err *err);
@@ -125,9 +123,10 @@ void parquet_writer_free(struct parquet_writer *w);
 /* Begins another file with the same schema and options, the writer's memory reused; also after an error. */
 void parquet_writer_restart(struct parquet_writer *w, struct parquet_output output);
 
-/* Appends rows[count] of batch, or where rows is NULL its rows first..first+count. The batch's columns are the schema's
- * (type_same); nothing of it is needed afterwards. Full row groups go to the output. ERR_DATA: NULL in a field that is not
- * nullable, a value that is too large; then as after an error of the output, the file cannot be finished. */
+/* Appends rows[count] of batch, or where rows is NULL its rows first..first+count. The batch's columns are
+ * the schema's (type_same); nothing of it is needed afterwards. Full row groups go to the output. ERR_DATA:
+ * NULL in a field that is not nullable, a value that is too large; then as after an error of the output,
+ * the file cannot be finished. */
 bool parquet_writer_batch(struct parquet_writer *w, const struct batch *batch, const uint32_t *rows,
                           uint32_t first, uint32_t count, struct err *err);
 /* Ends the row group now, if it has rows. */
@@ -139,7 +138,7 @@ size_t parquet_writer_memory(const struct parquet_writer *w);
 /* Ends the row group, writes indexes and footer. *stats (or NULL) is filled; see its borrowed parts. */
 bool parquet_writer_finish(struct parquet_writer *w, struct parquet_file_stats *stats, struct err *err);
 
-/* ---- reader -------------------------------------------------------------------------------------------------- */
+/* ---- reader ---------------------------------------------------------------------------------------- */
 
 struct parquet_source {
     uint64_t size; /* bytes of the file */
@@ -150,8 +149,8 @@ struct parquet_source {
 
 struct parquet_file;
 
-/* Reads the footer. The file is in a child of pool. NULL: the source's error, or ERR_DATA for bytes that are no Parquet file, a
- * damaged or encrypted one. */
+/* Reads the footer. The file is in a child of pool. NULL: the source's error, or ERR_DATA for bytes that
+ * are no Parquet file, a damaged or encrypted one. */
 struct parquet_file *parquet_open(struct pool *pool, const struct parquet_source *source, struct err *err);
 void parquet_close(struct parquet_file *file); /* NULL is fine; scans of it end first */
 
@@ -171,26 +170,26 @@ struct parquet_scan;
 struct parquet_bounds {
     bool has_nulls, has_min, has_max; /* false: unknown */
     int64_t null_count;
-    struct value min,
-        max; /* of the wanted type; perhaps not exact: no value lies outside. NaN may be present beside them */
+    struct value min, max; /* of the wanted type, maybe not exact: no value lies outside but NaN */
 };
 
-/* The row group as a predicate sees it. Lookups by the wanted schema's top-level index, for primitive columns; nested ones: by
- * path (names of struct fields, [depth]). */
+/* The row group as a predicate sees it. */
 struct parquet_group {
     uint32_t index;
     int64_t rows;
     const struct parquet_scan *scan;
 };
-/* False where the file has no such leaf, or no statistics of it. */
+/* path[depth]: indexes of the wanted schema's fields, from the top-level column down to a primitive. False
+ * where the file says nothing of it. A column that the file does not have has as many nulls as rows. */
 bool parquet_group_bounds(const struct parquet_group *group, const uint32_t *path, uint32_t depth,
                           struct parquet_bounds *bounds);
 
 struct parquet_scan_options {
-    const struct type
-        *columns; /* a STRUCT: the wanted columns, types and order; NULL = all, as parquet_schema has them */
-    const struct parquet_name *
-        names; /* physical names and ids of `columns`; where an id is given and the file has ids, the id decides */
+    /* A STRUCT: the wanted columns, types and order; NULL = all, as parquet_schema has them. The batches
+     * borrow it (or the file's), so it outlives them. */
+    const struct type *columns;
+    /* Physical names and ids of `columns`; where an id is given and the file has ids, the id decides. */
+    const struct parquet_name *names;
     bool nocase;                       /* find names as Spark does, when no name is exact */
     uint32_t batch_rows;               /* 1..BATCH_ROWS_MAX; 0 = BATCH_ROWS */
     size_t read_bytes;                 /* what is asked of the source at once, per column, about; 0 = 1 MiB */
@@ -203,16 +202,18 @@ struct parquet_scan_options {
     struct compress_ctx *ctx; /* borrowed for the scan's life; NULL = one of its own */
 };
 
-/* options (or NULL) and what it points to are borrowed for the scan's life. A wanted column that the file does not have is NULL in every
- * row. ERR_DATA where a column's type in the file cannot become the wanted one: same, or wider as Delta's type widening has it
- * (integers; FLOAT → DOUBLE; integers → DOUBLE (up to INT), DECIMAL; DATE → TIMESTAMP_NTZ; DECIMAL to one with no fewer digits on either side),
- * a timestamp as LONG and back, STRING ↔ BINARY. */
+/* options (or NULL) and what it points to are borrowed for the scan's life. A wanted column that the file
+ * does not have is NULL in every row. ERR_DATA where a column's type in the file cannot become the wanted
+ * one: same, or wider as Delta's type widening has it (integers; FLOAT → DOUBLE; integers → DOUBLE (up to
+ * INT), DECIMAL; DATE → TIMESTAMP_NTZ; DECIMAL to one with no fewer digits on either side), a timestamp as
+ * LONG and back, STRING ↔ BINARY. */
 struct parquet_scan *parquet_scan_new(struct pool *pool, struct parquet_file *file,
                                       const struct parquet_scan_options *options, struct err *err);
 void parquet_scan_free(struct parquet_scan *scan); /* NULL is fine */
-/* Resets out and fills it with the next rows: up to batch_rows, never of two row groups. *end: there are none left (out
- * is empty). Strings are views into buffers that the batch holds; dictionary-encoded ones stay so; else columns are flat. After an
- * error the scan only ends. */
+/* Resets out and fills it with the next rows: up to batch_rows, never of two row groups. *end: there are
+ * none left (out is empty). Strings are views into buffers that the batch holds; dictionary-encoded ones
+ * stay so; what the file does not have is a constant NULL; else columns are flat. ERR_DATA also for NULL in a
+ * wanted column that is not nullable. After an error the scan only ends. */
 bool parquet_scan_next(struct parquet_scan *scan, struct batch *out, bool *end, struct err *err);
 /* Index in the file of the last batch's first row: deletion vectors count so. */
 int64_t parquet_scan_row(const struct parquet_scan *scan);

@@ -1,9 +1,10 @@
 /* From levels back to columns.
  *
- * A leaf's entries are its rows with every list on the way opened. A node at `rep` repeated ancestors has a row for each entry with
- * rep level ≤ rep whose definition level says that the element around it exists. From those entries follow a struct's
- * validity, a list's validity and the number of its elements (the entries one level deeper up to its next row), and a
- * primitive's values in order. Each nested node asks its witness leaf; that two leaves below one list agree is checked. */
+ * A leaf's entries are its rows with every list on the way opened. A node at `rep` repeated ancestors has a
+ * row for each entry with rep level ≤ rep whose definition level says that the element around it exists.
+ * From those entries follow a struct's validity, a list's validity and the number of its elements (the
+ * entries one level deeper up to its next row), and a primitive's values in order. Each nested node asks
+ * its witness leaf; that two leaves below one list agree is checked. */
 #include "format/parquet_read_i.h"
 
 struct assembler {
@@ -32,7 +33,7 @@ static bool disagree(struct assembler *a, const struct rnode *node)
     return rleaf_broken(node->leaf, a->err, "its levels disagree with those of its neighbour columns");
 }
 
-/* ---- columns that the file does not have ------------------------------------------------------------------------- */
+/* ---- columns that the file does not have ----------------------------------------------------------- */
 
 static void all_null(struct assembler *a, struct column *column)
 {
@@ -56,7 +57,7 @@ static void missing(struct assembler *a, const struct type *type, uint32_t rows,
     out->rows = rows;
 }
 
-/* ---- validity ------------------------------------------------------------------------------------------------------ */
+/* ---- validity -------------------------------------------------------------------------------------- */
 
 /* Bits of levels[n] ≥ level; NULL where all are. */
 static uint8_t *validity_of(struct assembler *a, const uint8_t *levels, uint32_t n, uint8_t level)
@@ -91,7 +92,8 @@ static bool within(const uint8_t *child, const uint8_t *parent, uint32_t rows)
     return true;
 }
 
-/* The definition levels of the node's rows, one a row; NULL where all are the leaf's max. *good = false: there are not at.rows. */
+/* The definition levels of the node's rows, one a row; NULL where all are the leaf's max. *good = false:
+ * there are not at.rows. */
 static const uint8_t *row_levels(struct assembler *a, const struct rleaf *leaf, const struct span *at,
                                  bool *good)
 {
@@ -115,7 +117,7 @@ static const uint8_t *row_levels(struct assembler *a, const struct rleaf *leaf, 
     return levels;
 }
 
-/* ---- nodes ---------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------------- */
 
 /* The leaf's dictionary as a column; what it lies in is held by the batch. */
 static struct column *dictionary_column(struct assembler *a, const struct rnode *node)

@@ -1,8 +1,9 @@
 /* Least and greatest values, for statistics and indexes.
  *
- * Order is the column's: signed for numbers, bytes unsigned for strings. NaN is left out and counted, because readers disagree
- * about its place; where a chunk has one, the file gets no bounds at all (a reader to whom NaN is the greatest value would skip rows
- * otherwise). A least zero is written as −0.0, a greatest as +0.0 (parquet.thrift, ColumnOrder). */
+ * Order is the column's: signed for numbers, bytes unsigned for strings. NaN is left out and counted,
+ * because readers disagree about its place; where a chunk has one, the file gets no bounds at all (a reader
+ * to whom NaN is the greatest value would skip rows otherwise). A least zero is written as −0.0, a greatest
+ * as +0.0 (parquet.thrift, ColumnOrder). */
 #include "format/parquet_write_i.h"
 
 #include <math.h>
@@ -155,7 +156,7 @@ int bounds_cmp(const struct bounds *a, const struct bounds *b, bool is_max)
     return (x > y) - (x < y);
 }
 
-/* ---- as bytes -------------------------------------------------------------------------------------------------- */
+/* ---- as bytes -------------------------------------------------------------------------------------- */
 
 /* The shortest prefix rule: cut to PARQUET_STAT_BYTES, text at a character. */
 static size_t cut_length(struct str s, bool is_text)

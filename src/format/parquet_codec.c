@@ -1,11 +1,12 @@
-/* Bits are packed eight values at a time: eight values of w bits are w whole bytes, so groups never share a byte, and the
- * packing of a group is a few shifts into two or four words instead of a loop over bits. Unpacking loads the eight bytes
- * around each value; that needs no table of functions per width and costs about a nanosecond. */
+/* Bits are packed eight values at a time: eight values of w bits are w whole bytes, so groups never share a
+ * byte, and the packing of a group is a few shifts into two or four words instead of a loop over bits.
+ * Unpacking loads the eight bytes around each value; that needs no table of functions per width and costs
+ * about a nanosecond. */
 #include "format/parquet_codec_i.h"
 
 #include "base/check.h"
 
-/* ---- bit packing --------------------------------------------------------------------------------------------- */
+/* ---- bit packing ----------------------------------------------------------------------------------- */
 
 /* v[8] of w ≤ 32 bits → w bytes at out, of which 32 are writable. */
 static inline void pack8(const uint32_t *v, unsigned w, uint8_t *out)
@@ -55,7 +56,7 @@ static size_t pack64(const uint64_t *v, size_t n, unsigned width, uint8_t *out)
     return n * width / 8;
 }
 
-/* ---- hybrid: reading ----------------------------------------------------------------------------------------- */
+/* ---- hybrid: reading ------------------------------------------------------------------------------- */
 
 void rle_reader_init(struct rle_reader *r, const void *p, size_t n, unsigned width)
 {
@@ -162,7 +163,7 @@ bool bit_packed_read8(const uint8_t *p, size_t size, unsigned width, size_t firs
     return true;
 }
 
-/* ---- hybrid: writing ----------------------------------------------------------------------------------------- */
+/* ---- hybrid: writing ------------------------------------------------------------------------------- */
 
 size_t rle_write_run(uint32_t value, uint64_t n, unsigned width, uint8_t *out)
 {
@@ -230,7 +231,7 @@ size_t rle_write8(const uint8_t *in, size_t n, unsigned width, uint8_t *out)
     RLE_WRITE(in, n, width, out);
 }
 
-/* ---- DELTA_BINARY_PACKED: reading ----------------------------------------------------------------------------- */
+/* ---- DELTA_BINARY_PACKED: reading ------------------------------------------------------------------ */
 
 bool delta_reader_init(struct delta_reader *r, const void *p, size_t n, bool is_32)
 {
@@ -316,9 +317,10 @@ bool delta_end(const struct delta_reader *fresh, const uint8_t **end)
     return true;
 }
 
-/* ---- DELTA_BINARY_PACKED: writing ----------------------------------------------------------------------------- */
+/* ---- DELTA_BINARY_PACKED: writing ------------------------------------------------------------------ */
 
-/* deltas[n], 0 < n ≤ DELTA_BLOCK, as one block. Deltas are of `bits` bits, signed; deltas above min wrap in `mask`. */
+/* deltas[n], 0 < n ≤ DELTA_BLOCK, as one block. Deltas are of `bits` bits, signed; deltas above min wrap in
+ * `mask`. */
 static uint8_t *delta_block(const int64_t *deltas, size_t n, uint64_t mask, uint8_t *out)
 {
     enum { PER = DELTA_BLOCK / DELTA_MINIBLOCKS };

@@ -1,6 +1,7 @@
-/* The encodings of integers in Parquet pages (parquet-format, Encodings.md): bit packing, the RLE and bit-packing hybrid, and
- * DELTA_BINARY_PACKED. Encoders work on a page's whole array; decoders are states that give the next n values, so that a
- * page that claims two billion values costs no more memory than what is asked of it. */
+/* The encodings of integers in Parquet pages (parquet-format, Encodings.md): bit packing, the RLE and
+ * bit-packing hybrid, and DELTA_BINARY_PACKED. Encoders work on a page's whole array; decoders are states
+ * that give the next n values, so that a page that claims two billion values costs no more memory than what
+ * is asked of it. */
 #ifndef FORMAT_PARQUET_CODEC_I_H
 #define FORMAT_PARQUET_CODEC_I_H
 
@@ -38,7 +39,7 @@ static inline uint64_t bits_get(const uint8_t *p, size_t n, size_t index, unsign
     return v & mask;
 }
 
-/* ---- RLE and bit-packing hybrid ------------------------------------------------------------------------------ */
+/* ---- RLE and bit-packing hybrid -------------------------------------------------------------------- */
 
 struct rle_reader {
     const uint8_t *p, *end;
@@ -55,12 +56,14 @@ void rle_reader_init(struct rle_reader *r, const void *p, size_t n, unsigned wid
 /* The next values: at most n, fewer only where the bytes end. */
 size_t rle_read(struct rle_reader *r, uint32_t *out, size_t n);
 size_t rle_read8(struct rle_reader *r, uint8_t *out, size_t n); /* width ≤ 8 */
-/* How many equal values come next, at most n, without taking them: 0 where that is not known (bit-packed) or the bytes end. */
+/* How many equal values come next, at most n, without taking them: 0 where that is not known (bit-packed)
+ * or the bytes end. */
 size_t rle_peek(struct rle_reader *r, size_t n, uint32_t *value);
 /* Takes n values that rle_peek has promised. */
 void rle_skip(struct rle_reader *r, size_t n);
 
-/* The deprecated BIT_PACKED levels: MSB first, no runs. out[n] = values first..first+n of p[size]; false where they end early. */
+/* The deprecated BIT_PACKED levels: MSB first, no runs. out[n] = values first..first+n of p[size]; false
+ * where they end early. */
 bool bit_packed_read8(const uint8_t *p, size_t size, unsigned width, size_t first, uint8_t *out, size_t n);
 
 /* Bytes that rle_write may need. */
@@ -74,7 +77,7 @@ size_t rle_write8(const uint8_t *in, size_t n, unsigned width, uint8_t *out);
 /* n times the same value, n > 0. */
 size_t rle_write_run(uint32_t value, uint64_t n, unsigned width, uint8_t *out);
 
-/* ---- DELTA_BINARY_PACKED ------------------------------------------------------------------------------------- */
+/* ---- DELTA_BINARY_PACKED --------------------------------------------------------------------------- */
 
 struct delta_reader {
     struct rd in;

@@ -170,7 +170,7 @@ TEST(damaged_codes_are_refused)
     EXPECT(!delta_read(&d, w, 64));
 }
 
-/* ---- Thrift ------------------------------------------------------------------------------------------------------- */
+/* ---- Thrift ---------------------------------------------------------------------------------------- */
 
 TEST(thrift_gives_back_a_struct_and_skips_what_it_does_not_know)
 {
@@ -191,7 +191,7 @@ TEST(thrift_gives_back_a_struct_and_skips_what_it_does_not_know)
                                          .rep_bytes = 6,
                                          .is_compressed = true};
     thrift_write(&out, &pq_page_header_table, &h);
-    out.n--; /* the stop, in whose place come fields of every type, unknown, a list and a map of structs too */
+    out.n--; /* the stop: in its place come unknown fields of every type, lists and maps of structs too */
     sbuf_add(&out, "\x19\x3C\x15\2\0\x15\4\0\0", 9);
     sbuf_add(&out, "\x1B\1\x8C\3abc\x18\1x\0", 11);
     sbuf_add(&out, "\x11\x12\x13\7\x14\2\x17\1\2\3\4\5\6\7\x8\x1A\x21\1\2\x06\x80\x01\x02\x00", 24);

@@ -1,6 +1,6 @@
-/* Physical values → values of the wanted SQL type. Two steps are one: what the file's type means (a timestamp in
- * milliseconds, an unsigned integer) and what the reader wants of it (a wider type). Which pairs are possible is decided once per
- * scan, so the loops have no question left. */
+/* Physical values → values of the wanted SQL type. Two steps are one: what the file's type means (a
+ * timestamp in milliseconds, an unsigned integer) and what the reader wants of it (a wider type). Which
+ * pairs are possible is decided once per scan, so the loops have no question left. */
 #include "format/parquet_read_i.h"
 #include "type/decimal.h"
 
@@ -14,7 +14,7 @@ unsigned physical_width(enum pq_type type)
     return widths[type];
 }
 
-/* ---- choosing ------------------------------------------------------------------------------------------------- */
+/* ---- choosing -------------------------------------------------------------------------------------- */
 
 /* Which unit the leaf's timestamps or times are in: µs = value × mul / div. */
 static void unit_of(const struct pq_schema_element *e, struct convert *out)
@@ -65,7 +65,8 @@ static bool choose_int(const struct pq_leaf *leaf, const struct type *want, stru
     } else if (own->kind == TYPE_DATE && want->kind == TYPE_TIMESTAMP_NTZ) {
         out->mul = us_per_day;
     } else if (type_is_integer(own) && type_is_integer(want)) {
-        /* Writers without small integers leave them as plain INT32: those may be read narrower, as Spark does. */
+        /* Writers without small integers leave them as plain INT32: those may be read narrower, as Spark
+         * does. */
         if (own->kind > want->kind && !(own->kind == TYPE_INT && physical == PQ_INT32))
             return false;
     } else {
@@ -158,7 +159,7 @@ bool convert_choose(const struct pq_leaf *leaf, const struct type *want, struct 
     }
 }
 
-/* ---- running --------------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------------- */
 
 static inline int64_t load_int(const struct convert *c, const void *in, size_t i)
 {

@@ -1,5 +1,5 @@
-/* Other writers' files (Apache parquet-testing): every one is read, or refused for what it is; some have their values beside them
- * as CSV. */
+/* Other writers' files (Apache parquet-testing): every one is read, or refused for what it is; some have
+ * their values beside them as CSV. */
 #include "format/parquet.h"
 
 #include <dirent.h>
@@ -112,7 +112,7 @@ TEST(bad_files_do_no_harm)
     EXPECT(each_file("bad_data", false) >= 8);
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------------------- */
 
 static struct str csv_next(struct str *line)
 {

@@ -1,10 +1,11 @@
-/* Values of a page, by encoding. A page's values are read in pieces; each piece goes from the encoding to physical values
- * and from there to the wanted form. Where the two forms are the same, the first step writes to its final place. */
+/* Values of a page, by encoding. A page's values are read in pieces; each piece goes from the encoding to
+ * physical values and from there to the wanted form. Where the two forms are the same, the first step
+ * writes to its final place. */
 #include "format/parquet_read_i.h"
 
 #include "base/utf8.h"
 
-/* ---- text ------------------------------------------------------------------------------------------------------ */
+/* ---- text ------------------------------------------------------------------------------------------ */
 
 /* p[n] with every invalid byte as U+FFFD; out has room for 3 × n. Returns the length. */
 static size_t repair(const char *p, size_t n, char *out)
@@ -26,7 +27,8 @@ static size_t repair(const char *p, size_t n, char *out)
     return (size_t)(at - out);
 }
 
-/* Strings that are no UTF-8 become so, in a buffer of their own (*text, given), or NULL where all are. false: too many bytes. */
+/* Strings that are no UTF-8 become so, in a buffer of their own (*text, given), or NULL where all are.
+ * false: too many bytes. */
 static bool repair_views(struct view *v, size_t n, struct buf **text)
 {
     uint64_t bytes = 0;
@@ -50,7 +52,7 @@ static bool repair_views(struct view *v, size_t n, struct buf **text)
     return true;
 }
 
-/* ---- beginning a page ------------------------------------------------------------------------------------------- */
+/* ---- beginning a page ------------------------------------------------------------------------------ */
 
 static bool refuse(struct rleaf *leaf, int32_t encoding, struct err *err)
 {
@@ -130,7 +132,7 @@ bool values_begin(struct rleaf *leaf, int32_t encoding, const uint8_t *p, size_t
     return refuse(leaf, encoding, err);
 }
 
-/* ---- physical values ---------------------------------------------------------------------------------------------- */
+/* ---- physical values ------------------------------------------------------------------------------- */
 
 /* Bytes of one value in PLAIN; 0 for BYTE_ARRAY and BOOLEAN. */
 static size_t plain_width(const struct rleaf *leaf)
@@ -228,7 +230,8 @@ static void hold_extra(struct rleaf *leaf, struct buf *buf)
     leaf->has_extra = true;
 }
 
-/* Each value is a prefix of the one before and a suffix of its own: expanded into a buffer that the leaf holds. */
+/* Each value is a prefix of the one before and a suffix of its own: expanded into a buffer that the leaf
+ * holds. */
 static bool read_prefixes(struct rleaf *leaf, size_t n, struct view *out)
 {
     struct value_reader *v = &leaf->values;
@@ -305,7 +308,7 @@ static bool read_physical(struct rleaf *leaf, size_t n, void *out)
     }
 }
 
-/* ---- wanted values ------------------------------------------------------------------------------------------------ */
+/* ---- wanted values --------------------------------------------------------------------------------- */
 
 /* Physical in[n] → out[n], with the buffers that texts need: *text, given, or NULL. */
 static bool finish_values(struct rleaf *leaf, const void *in, size_t n, void *out, struct buf **text,

@@ -1,6 +1,6 @@
-/* Dictionaries: open addressing over slots that carry 32 bits of the hash, so that a probe touches the values only when they
- * are very probably equal, and a larger table is made from the slots alone. Values are compared by their bits: NaNs of one
- * pattern are one entry, −0.0 and 0.0 are two. */
+/* Dictionaries: open addressing over slots that carry 32 bits of the hash, so that a probe touches the
+ * values only when they are very probably equal, and a larger table is made from the slots alone. Values
+ * are compared by their bits: NaNs of one pattern are one entry, −0.0 and 0.0 are two. */
 #include "base/map.h"
 #include "format/parquet_write_i.h"
 

@@ -1,5 +1,5 @@
-/* SQL schema → Parquet schema: the writer's tree of nodes, its leaves, and the flat list of elements of the footer. The
- * recursion is as deep as the type, whose depth the type parsers bound. */
+/* SQL schema → Parquet schema: the writer's tree of nodes, its leaves, and the flat list of elements of the
+ * footer. The recursion is as deep as the type, whose depth the type parsers bound. */
 #include "format/parquet_write_i.h"
 
 struct builder {
@@ -49,7 +49,7 @@ static void set_logical(struct pq_schema_element *e, enum pq_logical_id logical)
     e->logical.has = 1U << logical;
 }
 
-/* ---- leaves ---------------------------------------------------------------------------------------------------- */
+/* ---- leaves ---------------------------------------------------------------------------------------- */
 
 static void annotate_int(struct pq_schema_element *e, int8_t bits, enum pq_converted converted)
 {
@@ -193,7 +193,7 @@ static void leaf_new(struct builder *b, struct node *node, const struct type *ty
     }
 }
 
-/* ---- nodes ----------------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------------- */
 
 struct field_name {
     const char *name;

@@ -1,5 +1,5 @@
-/* Parquet's metadata as C structs (parquet-format, parquet.thrift), with the tables that read and write them. The members'
- * names and order are the specification's. */
+/* Parquet's metadata as C structs (parquet-format, parquet.thrift), with the tables that read and write
+ * them. The members' names and order are the specification's. */
 #ifndef FORMAT_PARQUET_META_I_H
 #define FORMAT_PARQUET_META_I_H
 

@@ -1,12 +1,14 @@
 /* A leaf's pages.
  *
- * Values of a page are kept in the form that the encoding wants last: PLAIN bytes as they will stand in the page, or
- * indices into the dictionary. A full page is encoded and compressed at once and only its compressed bytes stay in memory.
+ * Values of a page are kept in the form that the encoding wants last: PLAIN bytes as they will stand in the
+ * page, or indices into the dictionary. A full page is encoded and compressed at once and only its
+ * compressed bytes stay in memory.
  *
- * Every chunk of a leaf that may have a dictionary begins with one. At the end of the first page the dictionary is
- * kept if it and the indices are smaller than the plain values, else the page is encoded anew and the chunk goes on in the
- * fallback encoding; a leaf whose dictionary failed in several row groups in a row begins some without. A dictionary that grows past
- * its limit ends: pages before it stay, pages after it are in the fallback. */
+ * Every chunk of a leaf that may have a dictionary begins with one. At the end of the first page the
+ * dictionary is kept if it and the indices are smaller than the plain values, else the page is encoded anew
+ * and the chunk goes on in the fallback encoding; a leaf whose dictionary failed in several row groups in a
+ * row begins some without. A dictionary that grows past its limit ends: pages before it stay, pages after
+ * it are in the fallback. */
 #include <zlib.h>
 
 #include "format/parquet_write_i.h"
@@ -21,7 +23,7 @@ static bool too_large(struct parquet_writer *w, const struct leaf *leaf, struct 
                    STR_ARG(leaf->path[0]), PARQUET_PAGE_MAX);
 }
 
-/* ---- levels ---------------------------------------------------------------------------------------------------- */
+/* ---- levels ---------------------------------------------------------------------------------------- */
 
 static void add_levels(struct leaf *leaf, const struct shred *s)
 {
@@ -51,7 +53,7 @@ static void add_levels(struct leaf *leaf, const struct shred *s)
         memset(leaf->def + at, s->def_all, s->n);
 }
 
-/* ---- dense values ---------------------------------------------------------------------------------------------- */
+/* ---- dense values ---------------------------------------------------------------------------------- */
 
 /* The values of living entries, densely: to[] of type_to from from[] of type_from. */
 #define GATHER(type_to, type_from)                                                                           \
@@ -72,7 +74,8 @@ static void add_levels(struct leaf *leaf, const struct shred *s)
             }                                                                                                \
     } while (0)
 
-/* The type that the column has in memory is that of the leaf's values in the page? Then a range needs no copy. */
+/* The type that the column has in memory is that of the leaf's values in the page? Then a range needs no
+ * copy. */
 static bool same_shape(const struct leaf *leaf)
 {
     switch (leaf->type->kind) {
@@ -133,7 +136,7 @@ static const void *dense_values(struct parquet_writer *w, const struct leaf *lea
     return out;
 }
 
-/* ---- values into the page -------------------------------------------------------------------------------------- */
+/* ---- values into the page -------------------------------------------------------------------------- */
 
 static void put_decimals(struct leaf *leaf, const i128 *v, size_t n)
 {
@@ -292,7 +295,7 @@ bool leaf_add(struct parquet_writer *w, struct leaf *leaf, const struct column *
     return true;
 }
 
-/* ---- the end of a page ------------------------------------------------------------------------------------------ */
+/* ---- the end of a page ----------------------------------------------------------------------------- */
 
 static unsigned index_width(const struct leaf *leaf)
 {
@@ -363,7 +366,8 @@ static void put_delta(struct sbuf *body, const struct leaf *leaf, const void *va
                            : delta_write64(values, leaf->values_count, out));
 }
 
-/* DELTA_BYTE_ARRAY: lengths of what each value shares with the one before it, then the rest as DELTA_LENGTH_BYTE_ARRAY. */
+/* DELTA_BYTE_ARRAY: lengths of what each value shares with the one before it, then the rest as
+ * DELTA_LENGTH_BYTE_ARRAY. */
 static void put_prefixes(struct parquet_writer *w, struct sbuf *body, struct leaf *leaf)
 {
     uint32_t n = leaf->values_count;
@@ -562,7 +566,7 @@ bool leaf_dictionary_page(struct parquet_writer *w, struct leaf *leaf, size_t *u
     return true;
 }
 
-/* ---- chunks ----------------------------------------------------------------------------------------------------- */
+/* ---- chunks ---------------------------------------------------------------------------------------- */
 
 size_t leaf_memory(const struct leaf *leaf)
 {

@@ -1,4 +1,5 @@
-/* The wanted schema laid over the file's: which leaves to read, and how each node of the wanted tree gets its levels. */
+/* The wanted schema laid over the file's: which leaves to read, and how each node of the wanted tree gets
+ * its levels. */
 #include "format/parquet_read_i.h"
 
 struct planner {
@@ -9,7 +10,7 @@ struct planner {
 static bool plan(struct planner *p, struct rnode *node, const struct type *want, const struct pq_field *field,
                  const struct parquet_name *names, const char *name, unsigned depth);
 
-/* ---- finding fields ------------------------------------------------------------------------------------------- */
+/* ---- finding fields -------------------------------------------------------------------------------- */
 
 static const struct pq_field *by_id(const struct pq_field *parent, int32_t id)
 {
@@ -42,7 +43,7 @@ static const struct pq_field *find(const struct parquet_scan *scan, const struct
     return NULL;
 }
 
-/* ---- leaves ------------------------------------------------------------------------------------------------------ */
+/* ---- leaves ---------------------------------------------------------------------------------------- */
 
 static struct rleaf *leaf_new(struct planner *p, uint32_t index, const char *name)
 {
@@ -89,7 +90,7 @@ static bool plan_primitive(struct planner *p, struct rnode *node, const char *na
     return true;
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------------- */
 
 /* Levels come from the first leaf below that is read anyway, else from the file's first leaf below. */
 static void choose_witness(struct planner *p, struct rnode *node, const char *name)

@@ -23,7 +23,7 @@ enum {
     PQ_EXPANDED_MAX = 256 << 20, /* bytes of the values that one call expands from DELTA_BYTE_ARRAY */
 };
 
-/* ---- the file ------------------------------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------------- */
 
 /* A primitive column of the file. */
 struct pq_leaf {
@@ -63,7 +63,7 @@ bool file_schema(struct parquet_file *file, struct err *err);
 /* The bytes offset..offset+n of the file, checked against its size. */
 bool file_read(const struct parquet_file *file, uint64_t offset, size_t n, uint8_t *out, struct err *err);
 
-/* ---- conversions ------------------------------------------------------------------------------------------------ */
+/* ---- conversions ----------------------------------------------------------------------------------- */
 
 enum convert_kind {
     CONVERT_NONE,      /* physical values are the wanted ones */
@@ -97,7 +97,7 @@ bool convert_choose(const struct pq_leaf *leaf, const struct type *want, struct 
 /* in[n] → out[n]; UUID: text[n × 36] takes the bytes. false: a decimal does not fit. */
 bool convert_run(const struct convert *c, const void *in, size_t n, void *out, char *text);
 
-/* ---- reading a leaf ----------------------------------------------------------------------------------------------- */
+/* ---- reading a leaf -------------------------------------------------------------------------------- */
 
 struct level_reader {
     bool is_bit_packed;
@@ -209,7 +209,7 @@ bool values_indices(struct rleaf *leaf, size_t n, uint32_t *out, struct err *err
 bool values_dictionary(struct rleaf *leaf, struct buf *page, const uint8_t *p, size_t n, uint32_t count,
                        struct err *err);
 
-/* ---- the scan ------------------------------------------------------------------------------------------------------ */
+/* ---- the scan -------------------------------------------------------------------------------------- */
 
 /* A wanted field. */
 struct rnode {

@@ -1,7 +1,7 @@
 /* A scan: row groups, of which a predicate may drop some by their statistics, and batches of their rows.
  *
- * Leaves with lists are read first, into what is pending; the batch has as many rows as all of them have complete. Then the
- * flat ones read exactly those. */
+ * Leaves with lists are read first, into what is pending; the batch has as many rows as all of them have
+ * complete. Then the flat ones read exactly those. */
 #include "format/parquet_read_i.h"
 
 enum { READ_BYTES = 1 << 20, READ_BYTES_MIN = 4096, READ_BYTES_MAX = 1 << 30 };
@@ -63,7 +63,7 @@ int64_t parquet_scan_row(const struct parquet_scan *scan)
     return scan->row;
 }
 
-/* ---- statistics ----------------------------------------------------------------------------------------------------- */
+/* ---- statistics ------------------------------------------------------------------------------------ */
 
 /* One value of statistics bytes, as the leaf's conversion makes it. p is borrowed by value->str. */
 static bool stat_value(const struct rleaf *leaf, const struct type *type, struct str bytes, struct value *out)
@@ -75,8 +75,8 @@ static bool stat_value(const struct rleaf *leaf, const struct type *type, struct
     *out = value_null(type);
     if (physical == PQ_BYTE_ARRAY || physical == PQ_FIXED) {
         view = view_of(bytes.p, bytes.n);
-        if (type_is_view(
-                type)) { /* text that is cut may end in half a character: no value for a person, but a bound */
+        /* Text that is cut may end in half a character: no value for a person, but a bound. */
+        if (type_is_view(type)) {
             out->is_null = false;
             out->str = bytes;
             return true;
@@ -144,7 +144,7 @@ bool parquet_group_bounds(const struct parquet_group *group, const uint32_t *pat
     return bounds->has_nulls || bounds->has_min || bounds->has_max;
 }
 
-/* ---- batches --------------------------------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------------------------- */
 
 /* Begins the next row group that is wanted and has rows; group_left = 0: there is none. */
 static bool next_group(struct parquet_scan *scan, struct err *err)

@@ -1,9 +1,10 @@
 /* Parquet schema → SQL schema.
  *
- * The footer's flat list of elements is a tree in depth-first order. Each element adds to the levels: OPTIONAL one
- * definition level, REPEATED one of each. Over that tree SQL's is laid: LIST and MAP groups vanish into ARRAY and MAP, a repeated
- * element without annotation is an ARRAY that is never null, and the rules for two-level lists are those of the
- * specification (LogicalTypes.md, "Backward-compatibility rules"). */
+ * The footer's flat list of elements is a tree in depth-first order. Each element adds to the levels:
+ * OPTIONAL one definition level, REPEATED one of each. Over that tree SQL's is laid: LIST and MAP groups
+ * vanish into ARRAY and MAP, a repeated element without annotation is an ARRAY that is never null, and the
+ * rules for two-level lists are those of the specification (LogicalTypes.md, "Backward-compatibility
+ * rules"). */
 #include "format/parquet_read_i.h"
 
 struct pq_node {
@@ -26,7 +27,7 @@ static bool broken(struct mapper *m, const char *why)
     return err_set(m->err, ERR_DATA, "the schema is damaged: %s", why);
 }
 
-/* ---- the physical tree ------------------------------------------------------------------------------------------- */
+/* ---- the physical tree ----------------------------------------------------------------------------- */
 
 static bool has(const struct pq_schema_element *e, unsigned id)
 {
@@ -88,7 +89,7 @@ static bool build_node(struct mapper *m, struct pq_node *node, uint8_t def, uint
     return true;
 }
 
-/* ---- types of leaves ---------------------------------------------------------------------------------------------- */
+/* ---- types of leaves ------------------------------------------------------------------------------- */
 
 static const struct type *decimal_type(struct mapper *m, const struct pq_schema_element *e)
 {
@@ -175,7 +176,7 @@ static const struct type *leaf_type(struct mapper *m, const struct pq_schema_ele
     return type_simple(is_text(e) ? TYPE_STRING : TYPE_BINARY);
 }
 
-/* ---- the SQL tree --------------------------------------------------------------------------------------------------- */
+/* ---- the SQL tree ---------------------------------------------------------------------------------- */
 
 static bool map_field(struct mapper *m, const struct pq_node *node, struct pq_field *out, unsigned depth);
 static bool map_value(struct mapper *m, const struct pq_node *node, struct pq_field *out, unsigned depth);

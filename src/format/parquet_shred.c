@@ -1,10 +1,10 @@
 /* Shredding: from columns to definition and repetition levels, column by column.
  *
- * A node receives its entries (struct shred): for each, the row of its column and the levels so far. It resolves the
- * column's encoding, takes out the nulls, and hands the entries to its children: the same ones through a struct, the elements
- * through a list. Entries without a value (a null somewhere above, an empty list) stay in the list as SHRED_DEAD, since every
- * leaf below needs their levels. As long as nothing is null and nothing is selected, no array is made at all: a plain column
- * reaches its page as one range. */
+ * A node receives its entries (struct shred): for each, the row of its column and the levels so far. It
+ * resolves the column's encoding, takes out the nulls, and hands the entries to its children: the same ones
+ * through a struct, the elements through a list. Entries without a value (a null somewhere above, an empty
+ * list) stay in the list as SHRED_DEAD, since every leaf below needs their levels. As long as nothing is
+ * null and nothing is selected, no array is made at all: a plain column reaches its page as one range. */
 #include "format/parquet_write_i.h"
 
 struct shredder {

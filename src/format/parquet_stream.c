@@ -1,6 +1,7 @@
-/* A leaf's column chunk as a stream of entries. Bytes come through a window of the file that moves forward; a page is
- * decompressed whole, its levels and values are read in pieces. Buffers that views point into are counted references: the window
- * itself for uncompressed pages, the decompressed page else; they go to the batch at the hand-over. */
+/* A leaf's column chunk as a stream of entries. Bytes come through a window of the file that moves forward;
+ * a page is decompressed whole, its levels and values are read in pieces. Buffers that views point into are
+ * counted references: the window itself for uncompressed pages, the decompressed page else; they go to the
+ * batch at the hand-over. */
 #include "format/parquet_read_i.h"
 
 #include <stdarg.h>
@@ -17,7 +18,7 @@ bool rleaf_broken(const struct rleaf *leaf, struct err *err, const char *format,
     return err_context(err, "column \"%s\"", leaf->name);
 }
 
-/* ---- buffers --------------------------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------------- */
 
 void rleaf_hold(struct rleaf *leaf, struct buf *buf)
 {
@@ -115,7 +116,7 @@ void rleaf_fini(struct rleaf *leaf)
     mem_free(leaf->pending.values);
 }
 
-/* ---- the window ------------------------------------------------------------------------------------------------- */
+/* ---- the window ------------------------------------------------------------------------------------ */
 
 /* The window covers the next n bytes at leaf->at, which are in the chunk. */
 static bool need(struct rleaf *leaf, size_t n, struct err *err)
@@ -153,7 +154,7 @@ static const uint8_t *window_bytes(const struct rleaf *leaf)
     return leaf->window->p + (leaf->at - leaf->window_at);
 }
 
-/* ---- pages -------------------------------------------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------------------------------- */
 
 bool rleaf_begin(struct rleaf *leaf, const struct pq_row_group *group, struct err *err)
 {
@@ -372,7 +373,7 @@ bool rleaf_next_page(struct rleaf *leaf, struct err *err)
     return true;
 }
 
-/* ---- levels -------------------------------------------------------------------------------------------------------- */
+/* ---- levels ---------------------------------------------------------------------------------------- */
 
 /* The next n levels. */
 static bool read_levels(struct rleaf *leaf, struct level_reader *l, uint8_t *out, size_t n, struct err *err)
@@ -402,9 +403,10 @@ static uint32_t count_of(const uint8_t *levels, uint32_t n, uint8_t level)
     return count;
 }
 
-/* ---- leaves without repetition ---------------------------------------------------------------------------------------- */
+/* ---- leaves without repetition --------------------------------------------------------------------- */
 
-/* From the back, so that dense values move to their places without a second array; done when the rest is in place. */
+/* From the back, so that dense values move to their places without a second array; done when the rest is in
+ * place. */
 #define SPREAD(type)                                                                                         \
     for (uint32_t i_ = n, k_ = count; i_ > k_; i_--)                                                         \
     ((type *)data)[i_ - 1] = levels[i_ - 1] == max ? ((type *)data)[--k_] : (type)0
@@ -421,7 +423,8 @@ static void spread(void *data, size_t width, const uint8_t *levels, uint32_t n, 
     }
 }
 
-/* The next `n` values, of which `count` are there, to row `at` of the leaf's arrays: as indices while that works. */
+/* The next `n` values, of which `count` are there, to row `at` of the leaf's arrays: as indices while that
+ * works. */
 static bool flat_values(struct rleaf *leaf, uint32_t at, uint32_t n, uint32_t count, const uint8_t *levels,
                         struct arena *arena, struct err *err)
 {
@@ -507,7 +510,7 @@ bool rleaf_read_flat(struct rleaf *leaf, uint32_t rows, struct arena *arena, str
     return true;
 }
 
-/* ---- leaves with repetition -------------------------------------------------------------------------------------------- */
+/* ---- leaves with repetition ------------------------------------------------------------------------ */
 
 /* One piece of the current page into the pending. */
 static bool fill_piece(struct rleaf *leaf, struct err *err)

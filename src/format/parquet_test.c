@@ -1,5 +1,5 @@
-/* Parquet, written and read back: random nested tables under random options, then one feature at a time. With a folder as its
- * argument the program leaves the random files there, for other readers to judge. */
+/* Parquet, written and read back: random nested tables under random options, then one feature at a time.
+ * With a folder as its argument the program leaves the random files there, for other readers to judge. */
 #include "format/parquet.h"
 
 #include <math.h>
@@ -22,7 +22,7 @@ static uint64_t below(uint64_t n)
     return (rnd() >> 11) % n;
 }
 
-/* ---- files in memory ------------------------------------------------------------------------------------------------- */
+/* ---- files in memory ------------------------------------------------------------------------------- */
 
 static bool put(void *arg, const void *p, size_t n, struct err *err)
 {
@@ -50,7 +50,7 @@ static struct parquet_file *open_file(struct pool *pool, struct sbuf *file)
     return f;
 }
 
-/* ---- random tables ---------------------------------------------------------------------------------------------------- */
+/* ---- random tables --------------------------------------------------------------------------------- */
 
 static const struct type *random_type(struct arena *arena, unsigned depth)
 {
@@ -167,7 +167,8 @@ static void random_value(struct column_builder *b, bool nullable, unsigned spice
     }
 }
 
-/* Some columns become constant or dictionary-encoded, with the same meaning or another: what counts is the batch afterwards. */
+/* Some columns become constant or dictionary-encoded, with the same meaning or another: what counts is the
+ * batch afterwards. */
 static void encode_columns(struct batch *batch, unsigned spice)
 {
     for (uint32_t i = 0; i < batch->schema->field_count && batch->rows > 0; i++) {
@@ -240,7 +241,7 @@ static bool same_value(const struct value *a, const struct value *b)
     }
 }
 
-/* ---- the round trip ---------------------------------------------------------------------------------------------------- */
+/* ---- the round trip -------------------------------------------------------------------------------- */
 
 /* What is expected of a file: rows in order, as (batch, row). */
 struct expected {
@@ -481,7 +482,7 @@ TEST(random_tables_come_back)
     }
 }
 
-/* ---- helpers of the tests below --------------------------------------------------------------------------------------- */
+/* ---- helpers of the tests below -------------------------------------------------------------------- */
 
 static const struct type *ddl(struct arena *arena, const char *text)
 {
@@ -530,7 +531,7 @@ static int64_t i64_at(const struct batch *batch, uint32_t column, uint32_t row)
     return v.is_null ? INT64_MIN : v.i64;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------------- */
 
 TEST(null_in_a_required_field_is_refused)
 {
@@ -678,7 +679,7 @@ TEST(names_ids_and_metadata_are_written_and_found)
     arena_fini(&arena);
 }
 
-/* ---- statistics ---------------------------------------------------------------------------------------------------------- */
+/* ---- statistics ------------------------------------------------------------------------------------ */
 
 struct bounds_seen {
     struct parquet_bounds b[8];
@@ -870,7 +871,7 @@ TEST(page_indexes_describe_the_pages)
     arena_fini(&arena);
 }
 
-/* ---- reading as another type ------------------------------------------------------------------------------------------- */
+/* ---- reading as another type ----------------------------------------------------------------------- */
 
 static bool reads_as(const char *from, const char *to, int64_t value, struct value *out, struct arena *arena)
 {
@@ -938,7 +939,7 @@ TEST(types_widen_and_do_not_narrow)
     arena_fini(&arena);
 }
 
-/* ---- strings ------------------------------------------------------------------------------------------------------------- */
+/* ---- strings --------------------------------------------------------------------------------------- */
 
 TEST(strings_stay_dictionaries_and_live_with_the_batch)
 {
@@ -1019,7 +1020,7 @@ TEST(bytes_that_are_no_text_are_repaired_when_text_is_wanted)
     arena_fini(&arena);
 }
 
-/* ---- damage ---------------------------------------------------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------------------------- */
 
 static bool read_all(struct sbuf *bytes, struct err *err)
 {

@@ -1,5 +1,6 @@
-/* The compact protocol's bytes: a field is a header (delta of the id and wire type) and a value; a struct ends with 0x00.
- * Booleans of structs live in the header's type; integers are zigzag varints, except the byte, which is itself. */
+/* The compact protocol's bytes: a field is a header (delta of the id and wire type) and a value; a struct
+ * ends with 0x00. Booleans of structs live in the header's type; integers are zigzag varints, except the
+ * byte, which is itself. */
 #include "format/parquet_thrift_i.h"
 
 enum wire {
@@ -38,7 +39,7 @@ static size_t size_of_kind(unsigned kind, const struct thrift_struct *of)
     }
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------- */
 
 struct reader {
     struct rd *r;
@@ -242,7 +243,7 @@ bool thrift_read(struct rd *r, const struct thrift_struct *of, void *out, struct
     return read_struct(&t, of, out, 0);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------------- */
 
 static void put_uint(struct sbuf *out, uint64_t v)
 {

@@ -1,9 +1,9 @@
 /* Thrift's compact protocol, as far as Parquet uses it, driven by tables.
  *
- * A Thrift struct is a C struct whose first member is `uint32_t has`: bit id is set where field id is present. A table
- * says where each field lies. Reading fills the C struct from bytes, skips fields that the table does not name (and
- * those of another wire type than it expects), and borrows binaries from the bytes; lists are in an arena. Writing is the
- * same table the other way round. */
+ * A Thrift struct is a C struct whose first member is `uint32_t has`: bit id is set where field id is
+ * present. A table says where each field lies. Reading fills the C struct from bytes, skips fields that the
+ * table does not name (and those of another wire type than it expects), and borrows binaries from the
+ * bytes; lists are in an arena. Writing is the same table the other way round. */
 #ifndef FORMAT_PARQUET_THRIFT_I_H
 #define FORMAT_PARQUET_THRIFT_I_H
 
@@ -53,9 +53,9 @@ struct thrift_struct {
 
 #define THRIFT_HAS(s, id) (((s)->has >> (id)) & 1)
 
-/* One struct from r into out (of->size bytes, zeroed by the caller). Lists go to arena by arena_try_alloc, so arena->limit bounds
- * them. ERR_DATA where the bytes are malformed, a required field is missing, or the limit is reached. r->bad tells malformed or
- * cut bytes from the rest. */
+/* One struct from r into out (of->size bytes, zeroed by the caller). Lists go to arena by arena_try_alloc,
+ * so arena->limit bounds them. ERR_DATA where the bytes are malformed, a required field is missing, or the
+ * limit is reached. r->bad tells malformed or cut bytes from the rest. */
 bool thrift_read(struct rd *r, const struct thrift_struct *of, void *out, struct arena *arena,
                  struct err *err);
 /* Appends the fields whose bit is set. */

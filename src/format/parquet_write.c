@@ -1,9 +1,10 @@
 /* The writer: batches → row groups → a file.
  *
- * Rows go column by column into the leaves, a slice of about a thousand at a time, so that what a column's slice needs stays in
- * the caches. Each leaf holds its chunk of the row group as compressed pages; when the group has its rows, or holds its share of
- * memory, its chunks are put out one after the other: dictionary page, data pages. Nothing is ever written back: offsets are
- * known when the footer is made. Of earlier groups only their metadata and page indexes stay. */
+ * Rows go column by column into the leaves, a slice of about a thousand at a time, so that what a column's
+ * slice needs stays in the caches. Each leaf holds its chunk of the row group as compressed pages; when the
+ * group has its rows, or holds its share of memory, its chunks are put out one after the other: dictionary
+ * page, data pages. Nothing is ever written back: offsets are known when the footer is made. Of earlier
+ * groups only their metadata and page indexes stay. */
 #include "format/parquet_write_i.h"
 
 enum {
@@ -111,7 +112,7 @@ static bool begin(struct parquet_writer *w, struct err *err)
     return w->offset > 0 || put_out(w, "PAR1", 4, err);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------------ */
 
 /* Bytes of the rows of a flat column, 8 an element at least; stops counting past `enough`. */
 static uint64_t bytes_of(const struct column *c, const uint32_t *rows, uint32_t first, uint32_t n,
@@ -223,7 +224,7 @@ bool parquet_writer_batch(struct parquet_writer *w, const struct batch *batch, c
     return true;
 }
 
-/* ---- row groups -------------------------------------------------------------------------------------------------- */
+/* ---- row groups ------------------------------------------------------------------------------------ */
 
 static void set_statistics(struct parquet_writer *w, const struct leaf *leaf, struct pq_statistics *s)
 {
@@ -376,7 +377,7 @@ bool parquet_writer_flush(struct parquet_writer *w, struct err *err)
     return true;
 }
 
-/* ---- the end of the file ------------------------------------------------------------------------------------------ */
+/* ---- the end of the file --------------------------------------------------------------------------- */
 
 static bool put_struct(struct parquet_writer *w, const struct thrift_struct *table, const void *s,
                        int64_t *offset, int32_t *length, struct err *err)

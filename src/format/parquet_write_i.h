@@ -1,12 +1,12 @@
-/* The writer's inside: nodes that follow the schema, leaves that are Parquet columns, and what each does with its values.
+/* The writer's inside: nodes that follow the schema, leaves that are Parquet columns, and what each does
+ * with its values.
  *
  *   parquet_write.c    the writer, row groups, footer
  *   parquet_elements.c SQL schema → Parquet schema
  *   parquet_shred.c    columns of a batch → levels and dense values of each leaf
  *   parquet_page.c     a leaf's pages: encode, compress, record
  *   parquet_dict.c     dictionaries: values → indices
- *   parquet_bounds.c   least and greatest values
- */
+ *   parquet_bounds.c   least and greatest values */
 #ifndef FORMAT_PARQUET_WRITE_I_H
 #define FORMAT_PARQUET_WRITE_I_H
 
@@ -30,7 +30,7 @@ enum dense_kind {
     DENSE_VIEW, /* struct view */
 };
 
-/* ---- dictionaries -------------------------------------------------------------------------------------------- */
+/* ---- dictionaries ---------------------------------------------------------------------------------- */
 
 struct dict {
     enum dense_kind kind;
@@ -52,7 +52,7 @@ void dict_reset(struct dict *d); /* no values; memory is kept */
 /* indices[n] of dense values[n], new ones added. */
 void dict_put(struct dict *d, const void *values, size_t n, uint32_t *indices);
 
-/* ---- bounds --------------------------------------------------------------------------------------------------- */
+/* ---- bounds ---------------------------------------------------------------------------------------- */
 
 /* Least and greatest of the values added. Which members count: kind. */
 struct bounds {
@@ -75,13 +75,13 @@ void bounds_own(struct bounds *b);
 void bounds_merge(struct bounds *b, const struct bounds *from);
 /* <0, 0, >0: the mins (is_max false) or maxs of two. */
 int bounds_cmp(const struct bounds *a, const struct bounds *b, bool is_max);
-/* Statistics bytes (PLAIN, no length) of min or max; long bytes are cut to PARQUET_STAT_BYTES, the max then made greater. *exact:
- * not cut. false: no bound can be given. fixed = bytes of a FIXED decimal. */
+/* Statistics bytes (PLAIN, no length) of min or max; long bytes are cut to PARQUET_STAT_BYTES, the max then
+ * made greater. *exact: not cut. false: no bound can be given. fixed = bytes of a FIXED decimal. */
 bool bounds_bytes(const struct bounds *b, bool is_max, enum pq_type physical, unsigned fixed, bool is_text,
                   struct arena *arena, struct str *out, bool *exact);
 struct value bounds_value(const struct bounds *b, bool is_max, const struct type *type);
 
-/* ---- leaves and nodes ----------------------------------------------------------------------------------------- */
+/* ---- leaves and nodes ------------------------------------------------------------------------------ */
 
 enum leaf_mode { MODE_DICT, MODE_PLAIN, MODE_DELTA, MODE_DELTA_LENGTH, MODE_DELTA_PREFIX, MODE_SPLIT };
 

@@ -1,4 +1,5 @@
-/* Decompression of hostile bytes: every codec, every form, in one piece and as a file in pieces. The first byte chooses. */
+/* Decompression of hostile bytes: every codec, every form, in one piece and as a file in pieces. The first
+ * byte chooses. */
 #include "format/compress.h"
 
 enum { LIMIT = 1 << 20 };

@@ -1,5 +1,5 @@
-/* RLE and bit packing, and DELTA_BINARY_PACKED, on hostile bytes; what comes out is encoded and must come back. The first two bytes
- * choose the codec, the width and the size of pieces. */
+/* RLE and bit packing, and DELTA_BINARY_PACKED, on hostile bytes; what comes out is encoded and must come
+ * back. The first two bytes choose the codec, the width and the size of pieces. */
 #include "format/parquet_codec_i.h"
 
 #include "base/check.h"

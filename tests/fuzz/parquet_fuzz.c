@@ -1,5 +1,5 @@
-/* The reader on hostile files: whatever it gives out is a valid batch, whatever it refuses is ERR_DATA. What it could read whole is
- * written again, and must come back with the same rows. */
+/* The reader on hostile files: whatever it gives out is a valid batch, whatever it refuses is ERR_DATA.
+ * What it could read whole is written again, and must come back with the same rows. */
 #include "format/parquet.h"
 
 enum { BATCHES = 64, ROWS = 2000 };
