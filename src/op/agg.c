@@ -22,17 +22,26 @@ static struct column flat_values(const struct column *column, const struct agg_r
     return column_flatten(&all, rows->arena);
 }
 
+static const uint8_t *validity_of(const struct column *flat, const struct agg_rows *rows)
+{
+    if (flat->type->kind == TYPE_NULL)
+        return arena_zalloc(rows->arena, rows->batch_rows / 8 + 1);
+    return flat->validity;
+}
+
 #define WIDEN(type)                                                                                          \
-    for (uint32_t i = 0; i < rows->batch_rows; i++)                                                          \
+    for (uint32_t i = 0; i < n; i++)                                                                         \
     out[i] = ((const type *)flat.data)[i]
 
-const int64_t *agg_i64(const struct column *column, const struct agg_rows *rows)
+const int64_t *agg_i64(const struct column *column, const struct agg_rows *rows, const uint8_t **validity)
 {
     struct column flat = flat_values(column, rows);
+    const uint32_t n = rows->batch_rows;
     size_t width = type_width(flat.type);
+    *validity = validity_of(&flat, rows);
     if (width == 8)
         return flat.data;
-    int64_t *out = arena_zarray(rows->arena, int64_t, rows->batch_rows + 1);
+    int64_t *out = arena_zarray(rows->arena, int64_t, n + 1);
     if (width == 1) {
         WIDEN(int8_t);
     } else if (width == 2) {
@@ -43,29 +52,38 @@ const int64_t *agg_i64(const struct column *column, const struct agg_rows *rows)
     return out;
 }
 
-const double *agg_f64(const struct column *column, const struct agg_rows *rows)
+const double *agg_f64(const struct column *column, const struct agg_rows *rows, const uint8_t **validity)
 {
     struct column flat = flat_values(column, rows);
+    const uint32_t n = rows->batch_rows;
+    *validity = validity_of(&flat, rows);
     if (flat.type->kind == TYPE_DOUBLE)
         return flat.data;
-    double *out = arena_zarray(rows->arena, double, rows->batch_rows + 1);
+    double *out = arena_zarray(rows->arena, double, n + 1);
     if (flat.type->kind == TYPE_FLOAT) {
         WIDEN(float);
     } else if (flat.type->kind == TYPE_DECIMAL) {
-        for (uint32_t i = 0; i < rows->batch_rows; i++)
+        for (uint32_t i = 0; i < n; i++)
             out[i] = decimal_to_f64(((const i128 *)flat.data)[i], flat.type->scale);
     } else if (type_width(flat.type) > 0) {
-        const int64_t *whole = agg_i64(&flat, rows);
-        for (uint32_t i = 0; i < rows->batch_rows; i++)
+        const int64_t *whole = agg_i64(&flat, rows, validity);
+        for (uint32_t i = 0; i < n; i++)
             out[i] = (double)whole[i];
     }
     return out;
 }
 
-/* Loops over the rows whose first argument is not NULL, with the group's state and the sign. */
-#define EACH_VALUE(state_type, column)                                                                       \
+const i128 *agg_decimal(const struct column *column, const struct agg_rows *rows, const uint8_t **validity)
+{
+    struct column flat = flat_values(column, rows);
+    *validity = validity_of(&flat, rows);
+    return flat.data;
+}
+
+/* Loops over the rows that are not NULL by `validity`, with the group's state and the sign. */
+#define EACH_VALUE(state_type, validity)                                                                     \
     for (uint32_t k = 0, row = 0; k < rows->count && ((row = rows->rows[k]), true); k++)                     \
-        if (agg_null(column, row)) {                                                                         \
+        if ((validity) && !bit_get(validity, row)) {                                                         \
         } else                                                                                               \
             for (state_type *s = (state_type *)(agg_state(states, rows->groups[row]) + agg->offset); s;      \
                  s = NULL)
@@ -124,8 +142,9 @@ static void count_update(const struct agg *agg, struct agg_states *states, const
 static void count_if_update(const struct agg *agg, struct agg_states *states, const struct column *args,
                             const struct agg_rows *rows)
 {
-    const int64_t *is = agg_i64(&args[0], rows);
-    EACH_VALUE(struct count_state, &args[0])
+    const uint8_t *valid;
+    const int64_t *is = agg_i64(&args[0], rows, &valid);
+    EACH_VALUE(struct count_state, valid)
     s->n += is[row] ? SIGN : 0;
 }
 
@@ -167,8 +186,9 @@ struct double_state {
 static void sum_integer_update(const struct agg *agg, struct agg_states *states, const struct column *args,
                                const struct agg_rows *rows)
 {
-    const int64_t *values = agg_i64(&args[0], rows);
-    EACH_VALUE(struct sum_state, &args[0])
+    const uint8_t *valid;
+    const int64_t *values = agg_i64(&args[0], rows, &valid);
+    EACH_VALUE(struct sum_state, valid)
     {
         s->sum += SIGN > 0 ? (i128)values[row] : -(i128)values[row];
         s->n += SIGN;
@@ -178,8 +198,9 @@ static void sum_integer_update(const struct agg *agg, struct agg_states *states,
 static void sum_decimal_update(const struct agg *agg, struct agg_states *states, const struct column *args,
                                const struct agg_rows *rows)
 {
-    const i128 *values = flat_values(&args[0], rows).data;
-    EACH_VALUE(struct sum_state, &args[0])
+    const uint8_t *valid;
+    const i128 *values = agg_decimal(&args[0], rows, &valid);
+    EACH_VALUE(struct sum_state, valid)
     {
         s->overflow |= __builtin_add_overflow(s->sum, SIGN > 0 ? values[row] : -values[row], &s->sum);
         s->n += SIGN;
@@ -189,8 +210,9 @@ static void sum_decimal_update(const struct agg *agg, struct agg_states *states,
 static void sum_double_update(const struct agg *agg, struct agg_states *states, const struct column *args,
                               const struct agg_rows *rows)
 {
-    const double *values = agg_f64(&args[0], rows);
-    EACH_VALUE(struct double_state, &args[0])
+    const uint8_t *valid;
+    const double *values = agg_f64(&args[0], rows, &valid);
+    EACH_VALUE(struct double_state, valid)
     {
         s->sum += SIGN > 0 ? values[row] : -values[row];
         s->n += SIGN;
@@ -365,8 +387,9 @@ static void min_max_update(const struct agg *agg, struct agg_states *states, con
     bool max = wants_max(agg);
     enum type_kind kind = agg->arg_type->kind;
     if (kind == TYPE_FLOAT || kind == TYPE_DOUBLE) {
-        const double *values = agg_f64(&args[0], rows);
-        EACH_VALUE(struct extreme_state, &args[0])
+        const uint8_t *valid;
+        const double *values = agg_f64(&args[0], rows, &valid);
+        EACH_VALUE(struct extreme_state, valid)
         {
             double v = values[row];
             if (!s->set || (max ? f64_less(s->fraction, v) : f64_less(v, s->fraction)))
@@ -374,16 +397,18 @@ static void min_max_update(const struct agg *agg, struct agg_states *states, con
             s->set = true;
         }
     } else if (kind == TYPE_DECIMAL) {
-        const i128 *values = flat_values(&args[0], rows).data;
-        EACH_VALUE(struct extreme_state, &args[0])
+        const uint8_t *valid;
+        const i128 *values = agg_decimal(&args[0], rows, &valid);
+        EACH_VALUE(struct extreme_state, valid)
         {
             if (!s->set || (max ? values[row] > s->wide : values[row] < s->wide))
                 s->wide = values[row];
             s->set = true;
         }
     } else {
-        const int64_t *values = agg_i64(&args[0], rows);
-        EACH_VALUE(struct extreme_state, &args[0])
+        const uint8_t *valid;
+        const int64_t *values = agg_i64(&args[0], rows, &valid);
+        EACH_VALUE(struct extreme_state, valid)
         {
             if (!s->set || (max ? values[row] > s->whole : values[row] < s->whole))
                 s->whole = values[row];
@@ -443,8 +468,9 @@ struct bool_state {
 static void bool_update(const struct agg *agg, struct agg_states *states, const struct column *args,
                         const struct agg_rows *rows)
 {
-    const int64_t *is = agg_i64(&args[0], rows);
-    EACH_VALUE(struct bool_state, &args[0])
+    const uint8_t *valid;
+    const int64_t *is = agg_i64(&args[0], rows, &valid);
+    EACH_VALUE(struct bool_state, valid)
     {
         s->yes += is[row] ? SIGN : 0;
         s->no += is[row] ? 0 : SIGN;
@@ -487,8 +513,9 @@ struct bits_state {
 static void bits_update(const struct agg *agg, struct agg_states *states, const struct column *args,
                         const struct agg_rows *rows)
 {
-    const int64_t *values = agg_i64(&args[0], rows);
-    EACH_VALUE(struct bits_state, &args[0])
+    const uint8_t *valid;
+    const int64_t *values = agg_i64(&args[0], rows, &valid);
+    EACH_VALUE(struct bits_state, valid)
     {
         if (s->n == 0)
             s->bits = values[row];
@@ -539,8 +566,9 @@ struct moments_state {
 static void moments_update(const struct agg *agg, struct agg_states *states, const struct column *args,
                            const struct agg_rows *rows)
 {
-    const double *values = agg_f64(&args[0], rows);
-    EACH_VALUE(struct moments_state, &args[0])
+    const uint8_t *valid;
+    const double *values = agg_f64(&args[0], rows, &valid);
+    EACH_VALUE(struct moments_state, valid)
     {
         double before = s->n, n = before + 1, delta = values[row] - s->mean, step = delta / n,
                step2 = step * step, term = delta * step * before;
@@ -602,10 +630,11 @@ struct pairs_state {
 static void pairs_update(const struct agg *agg, struct agg_states *states, const struct column *args,
                          const struct agg_rows *rows)
 {
-    const double *ys = agg_f64(&args[0], rows), *xs = agg_f64(&args[1], rows);
-    EACH_VALUE(struct pairs_state, &args[0])
+    const uint8_t *valid, *valid_x;
+    const double *ys = agg_f64(&args[0], rows, &valid), *xs = agg_f64(&args[1], rows, &valid_x);
+    EACH_VALUE(struct pairs_state, valid)
     {
-        if (agg_null(&args[1], row))
+        if (valid_x && !bit_get(valid_x, row))
             continue;
         double n = s->n + 1, dx = xs[row] - s->mean_x, dy = ys[row] - s->mean_y;
         s->mean_x += dx / n;

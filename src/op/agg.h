@@ -25,7 +25,7 @@ struct agg_states {
     uint32_t stride;
     size_t blob_bytes; /* on the heap, besides */
 };
-enum { AGG_CHUNK_GROUPS = 1024 };
+enum { AGG_CHUNK_GROUPS = 1024 }; /* a power of two */
 static inline char *agg_state(const struct agg_states *s, uint32_t group)
 {
     return s->chunks[group / AGG_CHUNK_GROUPS] + (size_t)(group % AGG_CHUNK_GROUPS) * s->stride;
@@ -70,9 +70,10 @@ bool agg_init(struct pool *pool, const struct expr *call, struct agg *agg, struc
 
 /* ---- for the files of accumulators ----------------------------------------------------------------------------------- */
 
-/* A column's values as int64 or double, one for each row (constant: repeated), with nothing about NULLs. */
-const int64_t *agg_i64(const struct column *column, const struct agg_rows *rows);
-const double *agg_f64(const struct column *column, const struct agg_rows *rows);
+/* A column's values as a plain array, one for each row; *validity: of them, NULL = no row is NULL. */
+const int64_t *agg_i64(const struct column *column, const struct agg_rows *rows, const uint8_t **validity);
+const double *agg_f64(const struct column *column, const struct agg_rows *rows, const uint8_t **validity);
+const i128 *agg_decimal(const struct column *column, const struct agg_rows *rows, const uint8_t **validity);
 /* true: NULL. */
 static inline bool agg_null(const struct column *column, uint32_t row)
 {

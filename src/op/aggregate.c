@@ -182,18 +182,70 @@ static void touch(struct aggregate *a, uint32_t group)
     a->dirty[a->dirty_count++] = d;
 }
 
+/* How a key column is written into the key's bytes, as cell_write would: flat fixed widths and texts here, the rest there. */
+struct key_part {
+    const struct column *column;
+    enum { KEY_FIXED, KEY_TEXT, KEY_OTHER } how;
+    size_t width;
+};
+
+static struct key_part key_part(const struct column *column)
+{
+    struct key_part part = {column, KEY_OTHER, type_width(column->type)};
+    enum type_kind kind = column->type->kind;
+    if (column->encoding != COLUMN_FLAT || kind == TYPE_FLOAT || kind == TYPE_DOUBLE || kind == TYPE_NULL)
+        return part;
+    if (type_is_view(column->type))
+        part.how = column->type->collation ? KEY_OTHER : KEY_TEXT;
+    else if (part.width > 0)
+        part.how = KEY_FIXED;
+    return part;
+}
+
+static void write_part(const struct key_part *part, uint32_t row, struct sbuf *key)
+{
+    const struct column *column = part->column;
+    if (part->how == KEY_OTHER) {
+        cell_write(column, row, true, key);
+        return;
+    }
+    bool null = column->validity && !bit_get(column->validity, row);
+    const struct view *v = (const struct view *)column->data + row;
+    char *to = sbuf_reserve(key, part->how == KEY_FIXED || null ? part->width + 1
+                                                                : (size_t)v->size + 1 + VARINT_MAX);
+    size_t n = 1;
+    to[0] = (char)!null;
+    if (null) {
+    } else if (part->how == KEY_FIXED) {
+        memcpy(to + 1, (const char *)column->data + row * part->width, part->width);
+        n += part->width;
+    } else {
+        n += put_uvarint((uint8_t *)to + 1, v->size);
+        memcpy(to + n, view_bytes(v), v->size);
+        n += v->size;
+    }
+    sbuf_added(key, n);
+}
+
 static void assign_groups(struct aggregate *a, const struct column *keys, const uint32_t *rows,
                           uint32_t count, const int8_t *sign, uint32_t *groups)
 {
+    struct key_part *parts = arena_array(&a->scratch, struct key_part, a->key_count + 1);
+    for (uint32_t i = 0; i < a->key_count; i++)
+        parts[i] = key_part(&keys[i]);
+    uint32_t group = 0;
     for (uint32_t k = 0; k < count; k++) {
         uint32_t row = rows[k];
-        sbuf_clear(&a->key);
-        for (uint32_t i = 0; i < a->key_count; i++)
-            cell_write(&keys[i], row, true, &a->key);
-        groups[row] = group_put(a, sbuf_view(&a->key));
-        if (a->streaming)
-            touch(a, groups[row]);
-        head_of(a, groups[row])->rows += sign ? sign[row] : 1;
+        if (a->key_count > 0 || k == 0) {
+            sbuf_clear(&a->key);
+            for (uint32_t i = 0; i < a->key_count; i++)
+                write_part(&parts[i], row, &a->key);
+            group = group_put(a, sbuf_view(&a->key));
+            if (a->streaming)
+                touch(a, group);
+        }
+        groups[row] = group;
+        head_of(a, group)->rows += sign ? sign[row] : 1;
     }
 }
 

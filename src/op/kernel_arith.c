@@ -45,8 +45,8 @@ static void out_zero(struct call *c, uint32_t row)
     {                                                                                                        \
         const type *a = c->args[0].data, *b = c->args[1].data;                                               \
         type *out = c->out->data;                                                                            \
+        const uint32_t n = c->rows;                                                                          \
         wide bad = 0;                                                                                        \
-        uint32_t n = c->rows;                                                                                \
         if (c->args[0].encoding == COLUMN_CONSTANT) {                                                        \
             const type x = a[0];                                                                             \
             for (uint32_t i = 0; i < n; i++)                                                                 \
@@ -159,16 +159,17 @@ static kernel_fn *integer_kernel(enum arith_op op, size_t width)
     {                                                                                                        \
         const type *a = c->args[0].data, *b = c->args[1].data;                                               \
         type *out = c->out->data;                                                                            \
+        const uint32_t n = c->rows;                                                                          \
         if (c->args[0].encoding == COLUMN_CONSTANT) {                                                        \
             const type x = a[0];                                                                             \
-            for (uint32_t i = 0; i < c->rows; i++)                                                           \
+            for (uint32_t i = 0; i < n; i++)                                                                 \
                 out[i] = x op b[i];                                                                          \
         } else if (c->args[1].encoding == COLUMN_CONSTANT) {                                                 \
             const type y = b[0];                                                                             \
-            for (uint32_t i = 0; i < c->rows; i++)                                                           \
+            for (uint32_t i = 0; i < n; i++)                                                                 \
                 out[i] = a[i] op y;                                                                          \
         } else {                                                                                             \
-            for (uint32_t i = 0; i < c->rows; i++)                                                           \
+            for (uint32_t i = 0; i < n; i++)                                                                 \
                 out[i] = a[i] op b[i];                                                                       \
         }                                                                                                    \
     }
@@ -488,7 +489,8 @@ static void abs_integer(struct call *c)
     {                                                                                                        \
         const type *a = c->args[0].data;                                                                     \
         type *out = c->out->data;                                                                            \
-        for (uint32_t i = 0; i < c->rows; i++)                                                               \
+        const uint32_t n = c->rows;                                                                          \
+        for (uint32_t i = 0; i < n; i++)                                                                     \
             out[i] = value;                                                                                  \
     }
 UNARY(negate_f32, float, -a[i])

@@ -31,7 +31,8 @@ static void cast_fail(struct call *c, uint32_t row)
     {                                                                                                        \
         const from *a = c->args[0].data;                                                                     \
         to *out = c->out->data;                                                                              \
-        for (uint32_t i = 0; i < c->rows; i++) {                                                             \
+        const uint32_t n = c->rows;                                                                          \
+        for (uint32_t i = 0; i < n; i++) {                                                                   \
             const from x = a[i];                                                                             \
             out[i] = expression;                                                                             \
         }                                                                                                    \
@@ -42,8 +43,9 @@ static void cast_fail(struct call *c, uint32_t row)
     {                                                                                                        \
         const from *a = c->args[0].data;                                                                     \
         to *out = c->out->data;                                                                              \
+        const uint32_t n = c->rows;                                                                          \
         from bad = 0;                                                                                        \
-        for (uint32_t i = 0; i < c->rows; i++) {                                                             \
+        for (uint32_t i = 0; i < n; i++) {                                                                   \
             out[i] = (to)a[i];                                                                               \
             bad |= a[i] ^ (from)out[i];                                                                      \
         }                                                                                                    \
@@ -244,10 +246,11 @@ static void boolean_to_str(struct call *c)
 static void timestamp_to_date_rows(struct call *c)
 {
     struct timezone_cursor cursor = {0};
-    for (EACH_ROW(c, row))
-        OUT(c, int32_t)
-    [row] = (int32_t)floor_div(timezone_local(c->context->zone, ARG(c, int64_t, 0, row), &cursor),
-                               US_PER_DAY);
+    for (EACH_ROW(c, row)) {
+        int64_t us = ARG(c, int64_t, 0, row);
+        timezone_local(c->context->zone, us, &cursor);
+        OUT(c, int32_t)[row] = (int32_t)floor_div(floor_div(us, US_PER_S) + cursor.offset_us / US_PER_S, 86400);
+    }
 }
 
 static void ntz_to_date(struct call *c)

@@ -28,16 +28,17 @@ enum compare_op { OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE };
     {                                                                                                        \
         const type *a = c->args[0].data, *b = c->args[1].data;                                               \
         uint8_t *out = c->out->data;                                                                         \
+        const uint32_t n = c->rows;                                                                          \
         if (c->args[0].encoding == COLUMN_CONSTANT) {                                                        \
             const type x = a[0];                                                                             \
-            for (uint32_t i = 0; i < c->rows; i++)                                                           \
+            for (uint32_t i = 0; i < n; i++)                                                                 \
                 out[i] = test(x, b[i]);                                                                      \
         } else if (c->args[1].encoding == COLUMN_CONSTANT) {                                                 \
             const type y = b[0];                                                                             \
-            for (uint32_t i = 0; i < c->rows; i++)                                                           \
+            for (uint32_t i = 0; i < n; i++)                                                                 \
                 out[i] = test(a[i], y);                                                                      \
         } else {                                                                                             \
-            for (uint32_t i = 0; i < c->rows; i++)                                                           \
+            for (uint32_t i = 0; i < n; i++)                                                                 \
                 out[i] = test(a[i], b[i]);                                                                   \
         }                                                                                                    \
     }
@@ -159,7 +160,8 @@ void kernel_not(struct call *c)
 {
     const uint8_t *a = c->args[0].data;
     uint8_t *out = c->out->data;
-    for (uint32_t i = 0; i < c->rows; i++)
+    const uint32_t n = c->rows;
+    for (uint32_t i = 0; i < n; i++)
         out[i] = !a[i];
 }
 
@@ -167,11 +169,12 @@ static void null_test(struct call *c, bool wanted)
 {
     const struct column *a = &c->args[0];
     uint8_t *out = c->out->data;
+    const uint32_t n = c->rows;
     bool all = a->type->kind == TYPE_NULL;
     memset(out, all == wanted, c->rows);
     if (all || a->validity == NULL)
         return;
-    for (uint32_t i = 0; i < c->rows; i++)
+    for (uint32_t i = 0; i < n; i++)
         out[i] = bit_get(a->validity, i) ^ wanted;
 }
 

@@ -12,10 +12,26 @@ static const struct timezone_data *zone_of(const struct call *c, uint32_t arg)
     return arg_kind(c, arg) == TYPE_TIMESTAMP ? c->context->zone : NULL;
 }
 
+/* The wall clock in µs; saturates at the ends of time. */
 static int64_t local_of(const struct call *c, uint32_t arg, uint32_t row, struct timezone_cursor *cursor)
 {
+    int64_t v = ARG(c, int64_t, arg, row), local;
+    if (arg_kind(c, arg) != TYPE_TIMESTAMP)
+        return v;
+    local = timezone_local(c->context->zone, v, cursor);
+    if (__builtin_expect((cursor->offset_us > 0 && local < v) || (cursor->offset_us < 0 && local > v), 0))
+        return cursor->offset_us > 0 ? INT64_MAX : INT64_MIN;
+    return local;
+}
+
+/* The same in whole seconds, which cannot overflow. */
+static int64_t local_seconds(const struct call *c, uint32_t arg, uint32_t row, struct timezone_cursor *cursor)
+{
     int64_t v = ARG(c, int64_t, arg, row);
-    return arg_kind(c, arg) == TYPE_TIMESTAMP ? timezone_local(c->context->zone, v, cursor) : v;
+    if (arg_kind(c, arg) != TYPE_TIMESTAMP)
+        return floor_div(v, US_PER_S);
+    timezone_local(c->context->zone, v, cursor);
+    return floor_div(v, US_PER_S) + cursor->offset_us / US_PER_S;
 }
 
 static void out_datetime_overflow(struct call *c, uint32_t row)
@@ -104,23 +120,26 @@ void kernel_dayname(struct call *c)
 
 /* ---- parts of times ----------------------------------------------------------------------------------------------------- */
 
+/* seconds / unit mod modulus */
 #define TIME_PART(name, unit, modulus)                                                                       \
     void name(struct call *c)                                                                                \
     {                                                                                                        \
         struct timezone_cursor cursor = {0};                                                                 \
         for (EACH_ROW(c, row))                                                                               \
             OUT(c, int32_t)                                                                                  \
-        [row] = (int32_t)floor_mod(floor_div(local_of(c, 0, row, &cursor), unit), modulus);                  \
+        [row] = (int32_t)floor_mod(floor_div(local_seconds(c, 0, row, &cursor), unit), modulus);             \
     }
-TIME_PART(kernel_hour, US_PER_HOUR, 24)
-TIME_PART(kernel_minute, US_PER_MINUTE, 60)
-TIME_PART(kernel_second, US_PER_S, 60)
+TIME_PART(kernel_hour, 3600, 24)
+TIME_PART(kernel_minute, 60, 60)
+TIME_PART(kernel_second, 1, 60)
 
 void kernel_second_fraction(struct call *c)
 {
     struct timezone_cursor cursor = {0};
     for (EACH_ROW(c, row))
-        OUT(c, i128)[row] = floor_mod(local_of(c, 0, row, &cursor), US_PER_MINUTE);
+        OUT(c, i128)
+    [row] = floor_mod(local_seconds(c, 0, row, &cursor), 60) * US_PER_S +
+            floor_mod(ARG(c, int64_t, 0, row), US_PER_S);
 }
 
 void kernel_interval_part(struct call *c)
