@@ -2,7 +2,8 @@
  *
  * What the log says is followed whoever wrote it: partition values become typed constant columns, columns that a file lacks are NULL,
  * narrower types are widened, columns are found by name or by field id (column mapping), rows that a deletion vector marks are left out. A
- * table that needs a reader feature which we do not have is refused by that feature's name. */
+ * table that needs a reader feature which we do not have is refused by that feature's name. Every column of a batch is nullable, whatever the
+ * table says: it promises that of writers, and files may be older than the promise. */
 #ifndef SINK_DELTA_SCAN_H
 #define SINK_DELTA_SCAN_H
 
@@ -26,10 +27,12 @@ const struct delta_table *delta_scan_table(const struct delta_scan *scan);
  * ERR_DATA: a damaged or missing file; ERR_RETRY: could not be read now. After an error the scan only ends. */
 bool delta_scan_next(struct delta_scan *scan, struct batch *out, bool *end, struct err *err);
 
-/* The marked rows of a deletion vector in the "portable" 64-bit Roaring form with Delta's magic number, ascending, for tests and fuzzing:
- * rows[*count] in arena. ERR_DATA: not of that form, or more than `limit` rows. */
-bool delta_vector_rows(struct arena *arena, const uint8_t *p, size_t n, uint64_t limit, uint64_t **rows, uint64_t *count, struct err *err);
-/* Text of a partition value (NULL or empty: NULL) as a value of that type; strings are copied into arena. ERR_DATA. */
+/* A deletion vector (p[n], Delta's form of a portable 64-bit Roaring bitmap) of a file with so many rows: sets the bit of each marked row in
+ * bits[(rows + 7) / 8], LSB first, and counts them. ERR_DATA: damaged, or a row that the file does not have. Pure. */
+bool delta_vector_read(const uint8_t *p, size_t n, uint64_t rows, uint8_t *bits, uint64_t *count, struct err *err);
+/* Appends the bytes; false: no Z85 text. Pure. */
+bool delta_z85_decode(struct str text, struct sbuf *out);
+/* Text of a partition value (empty: NULL) as a value of that type; bytes are in arena or borrowed from text. ERR_DATA. Pure. */
 bool delta_partition_value(struct arena *arena, struct str text, const struct type *type, struct value *out, struct err *err);
 
 #endif
