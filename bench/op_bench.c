@@ -1,5 +1,6 @@
-/* How fast the engine is, as a ratio to copying the bytes that it touches: a typical stateless stream (concat of five columns, two casts, a
- * filter), cheap expressions on flat columns, and aggregation. Rows in batches of 4,096, all in the cache as they are behind a decoder. */
+/* How fast the engine is, as a ratio to copying the bytes that it touches: a typical stateless stream (concat
+ * of five columns, two casts, a filter), cheap expressions on flat columns, and aggregation. Rows in batches
+ * of 4,096, all in the cache as they are behind a decoder. */
 #include <ref/run_query.h>
 #include <stdio.h>
 #include <time.h>

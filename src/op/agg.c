@@ -1,7 +1,7 @@
 /* Accumulators of numbers: counts, sums, means, extremes, bits. See agg.h.
  *
- * Whole numbers are added in 128 bits and checked when finished: whether a sum overflows does not depend on the order of rows. Doubles are
- * added in the order of arrival. */
+ * Whole numbers are added in 128 bits and checked when finished: whether a sum overflows does not depend on
+ * the order of rows. Doubles are added in the order of arrival. */
 #include "op/agg.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 #include "type/cast.h"
 #include "type/decimal.h"
 
-/* ---- columns as plain arrays ------------------------------------------------------------------------------------------ */
+/* ---- columns as plain arrays --------------------------------------------------------------------------- */
 
 static struct column flat_values(const struct column *column, const struct agg_rows *rows)
 {
@@ -116,7 +116,7 @@ static i128 read_wide(struct rd *r)
     return (i128)((unsigned __int128)high << 64 | low);
 }
 
-/* ---- count ------------------------------------------------------------------------------------------------------------ */
+/* ---- count --------------------------------------------------------------------------------------------- */
 
 struct count_state {
     int64_t n;
@@ -171,7 +171,7 @@ const struct agg_kind agg_count = {
 const struct agg_kind agg_count_if = {
     sizeof(struct count_state), true, count_if_update, count_finish, count_write, count_read, NULL};
 
-/* ---- sums and means --------------------------------------------------------------------------------------------------- */
+/* ---- sums and means ------------------------------------------------------------------------------------ */
 
 struct sum_state {
     i128 sum;
@@ -359,7 +359,7 @@ const struct agg_kind agg_avg_decimal = {
 const struct agg_kind agg_avg_double = {
     sizeof(struct double_state), true, sum_double_update, avg_double_finish, double_write, double_read, NULL};
 
-/* ---- least and greatest of fixed widths ------------------------------------------------------------------------------- */
+/* ---- least and greatest of fixed widths ---------------------------------------------------------------- */
 
 struct extreme_state {
     union {
@@ -459,7 +459,7 @@ static bool min_max_read(const struct agg *agg, void *state, struct rd *r, struc
 const struct agg_kind agg_min_max = {
     sizeof(struct extreme_state), false, min_max_update, min_max_finish, min_max_write, min_max_read, NULL};
 
-/* ---- booleans and bits ------------------------------------------------------------------------------------------------ */
+/* ---- booleans and bits --------------------------------------------------------------------------------- */
 
 struct bool_state {
     int64_t yes, no;
@@ -556,7 +556,7 @@ static bool bits_read(const struct agg *agg, void *state, struct rd *r, struct a
 const struct agg_kind agg_bits = {
     sizeof(struct bits_state), false, bits_update, bits_finish, bits_write, bits_read, NULL};
 
-/* ---- moments ---------------------------------------------------------------------------------------------------------- */
+/* ---- moments ------------------------------------------------------------------------------------------- */
 
 /* Central moments, updated as Welford and Pébay have it. */
 struct moments_state {

@@ -1,5 +1,6 @@
-/* Aggregate functions as accumulators: a state of fixed size for each group, updated column by column, finished into a result, written
- * and read for snapshots and changelogs. The operator (aggregate.c) owns groups, filters, DISTINCT and output. */
+/* Aggregate functions as accumulators: a state of fixed size for each group, updated column by column,
+ * finished into a result, written and read for snapshots and changelogs. The operator (aggregate.c) owns
+ * groups, filters, DISTINCT and output. */
 #ifndef OP_AGG_H
 #define OP_AGG_H
 
@@ -58,17 +59,18 @@ struct agg {
     uint32_t value_arg; /* which argument is aggregated: update()'s args[0] */
     bool ignore_nulls;  /* first, last, any_value */
     bool try_;
-    struct column *
-        constants; /* [arg_count]: arguments that are the same for all rows, flat, one row; others have no type */
-    double *fractions; /* percentiles */
+    struct column *constants; /* [arg_count]: arguments that are the same for all rows, flat, one row; others
+                                 have no type */
+    double *fractions;        /* percentiles */
     uint32_t fraction_count;
     uint32_t hll_bits;
 };
 
-/* Prepares a call. ERR_CONFIG: no accumulator for the function, or an argument that must be constant is not. */
+/* Prepares a call. ERR_CONFIG: no accumulator for the function, or an argument that must be constant is not.
+ */
 bool agg_init(struct pool *pool, const struct expr *call, struct agg *agg, struct err *err);
 
-/* ---- for the files of accumulators ----------------------------------------------------------------------------------- */
+/* ---- for the files of accumulators --------------------------------------------------------------------- */
 
 /* A column's values as a plain array, one for each row; *validity: of them, NULL = no row is NULL. */
 const int64_t *agg_i64(const struct column *column, const struct agg_rows *rows, const uint8_t **validity);

@@ -1,6 +1,8 @@
-/* Accumulators that keep values: extremes of texts and nested values, first and last, x of the least y, lists, sets, percentiles, estimates.
+/* Accumulators that keep values: extremes of texts and nested values, first and last, x of the least y,
+ * lists, sets, percentiles, estimates.
  *
- * A kept value is the bytes of its cell (cells.h). To compare with one, it is read back into a column of one row. */
+ * A kept value is the bytes of its cell (cells.h). To compare with one, it is read back into a column of one
+ * row. */
 #include <math.h>
 
 #include "op/agg.h"
@@ -9,7 +11,7 @@
 #include "op/keys.h"
 #include "type/decimal.h"
 
-/* ---- blobs ------------------------------------------------------------------------------------------------------------ */
+/* ---- blobs --------------------------------------------------------------------------------------------- */
 
 void agg_blob_add(struct agg_blob *blob, struct str bytes, struct agg_states *states)
 {
@@ -84,7 +86,7 @@ static void append_cell(struct column_builder *out, struct str bytes)
     }
 }
 
-/* ---- extremes of texts and nested values; x of the least y -------------------------------------------------------------- */
+/* ---- extremes of texts and nested values; x of the least y --------------------------------------------- */
 
 struct cell_state {
     struct agg_blob value, order; /* empty = none yet; order: the y of min_by */
@@ -195,7 +197,7 @@ const struct agg_kind agg_by = CELL_KIND(extreme_update);
 const struct agg_kind agg_first = CELL_KIND(first_update);
 const struct agg_kind agg_last = CELL_KIND(first_update);
 
-/* ---- lists -------------------------------------------------------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------------------------------------- */
 
 /* Cells of all values that are not NULL, one after the other. */
 struct list_state {
@@ -351,7 +353,7 @@ const struct agg_kind agg_collect_set = LIST_KIND(collect_set_finish);
 const struct agg_kind agg_listagg = LIST_KIND(listagg_finish);
 const struct agg_kind agg_mode = LIST_KIND(mode_finish);
 
-/* ---- percentiles -------------------------------------------------------------------------------------------------------- */
+/* ---- percentiles --------------------------------------------------------------------------------------- */
 
 static void sort_rows(const struct column *all, uint32_t *rows, uint32_t *scratch, uint32_t n)
 {
@@ -447,7 +449,7 @@ static bool percentile_cell_finish(const struct agg *agg, const void *state, str
 const struct agg_kind agg_percentile = LIST_KIND(percentile_finish);
 const struct agg_kind agg_percentile_cell = LIST_KIND(percentile_cell_finish);
 
-/* ---- HyperLogLog ---------------------------------------------------------------------------------------------------------- */
+/* ---- HyperLogLog --------------------------------------------------------------------------------------- */
 
 struct hll_state {
     struct agg_blob registers; /* 2^bits bytes, or none yet */

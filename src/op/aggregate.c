@@ -1,8 +1,8 @@
 /* GROUP BY: hash aggregation, and the keyed state of a stream.
  *
- * A group is a number: of its key's entry in the table, and of its state in the chunks. A batch goes through column by column: keys, then
- * each aggregate's arguments (under its FILTER, and for DISTINCT those rows alone that are the first of their value), then one loop for
- * each aggregate.
+ * A group is a number: of its key's entry in the table, and of its state in the chunks. A batch goes through
+ * column by column: keys, then each aggregate's arguments (under its FILTER, and for DISTINCT those rows
+ * alone that are the first of their value), then one loop for each aggregate.
  *
  *   batch query   groups come out at the end, in order of their first row
  *   stream        at each barrier the groups that changed come out: +I new, −U old and +U new, −D gone
@@ -88,7 +88,7 @@ static struct str read_bytes(struct rd *r)
     return p ? str_n(p, n) : STR("");
 }
 
-/* ---- groups ----------------------------------------------------------------------------------------------------------- */
+/* ---- groups -------------------------------------------------------------------------------------------- */
 
 static uint32_t group_put(struct aggregate *a, struct str key)
 {
@@ -135,7 +135,8 @@ static void clear(struct aggregate *a)
     sbuf_clear(&a->log);
 }
 
-/* The group's row of the result: keys, then aggregates. Errors are added with the row's number in the builder. */
+/* The group's row of the result: keys, then aggregates. Errors are added with the row's number in the
+ * builder. */
 static void finish_row(struct aggregate *a, uint32_t group, struct column_builder *columns,
                        struct row_errors *errors)
 {
@@ -154,7 +155,7 @@ static void finish_row(struct aggregate *a, uint32_t group, struct column_builde
     }
 }
 
-/* ---- taking rows in --------------------------------------------------------------------------------------------------- */
+/* ---- taking rows in ------------------------------------------------------------------------------------ */
 
 /* Before a group changes for the first time in a turn: its row as others saw it is kept. */
 static void touch(struct aggregate *a, uint32_t group)
@@ -182,7 +183,8 @@ static void touch(struct aggregate *a, uint32_t group)
     a->dirty[a->dirty_count++] = d;
 }
 
-/* How a key column is written into the key's bytes, as cell_write would: flat fixed widths and texts here, the rest there. */
+/* How a key column is written into the key's bytes, as cell_write would: flat fixed widths and texts here,
+ * the rest there. */
 struct key_part {
     const struct column *column;
     enum { KEY_FIXED, KEY_TEXT, KEY_OTHER } how;
@@ -382,7 +384,7 @@ static void take_in(struct aggregate *a, const struct batch *in)
         update(a, i, &inputs, all, &errors);
 }
 
-/* ---- putting out ------------------------------------------------------------------------------------------------------ */
+/* ---- putting out --------------------------------------------------------------------------------------- */
 
 static void report_groups(struct aggregate *a, const struct row_errors *errors)
 {
@@ -537,7 +539,7 @@ static enum op_status aggregate_step(struct op *op, uint32_t port, const struct 
     return put_out(a);
 }
 
-/* ---- state ------------------------------------------------------------------------------------------------------------ */
+/* ---- state --------------------------------------------------------------------------------------------- */
 
 static void write_group(struct aggregate *a, uint32_t group, struct sbuf *out)
 {
@@ -698,7 +700,7 @@ static const struct op_kind aggregate_kind = {
     .memory = aggregate_memory,
 };
 
-/* ---- making one ------------------------------------------------------------------------------------------------------- */
+/* ---- making one ---------------------------------------------------------------------------------------- */
 
 static bool make_aggs(struct aggregate *a, struct pool *pool, bool changes, struct err *err)
 {

@@ -1,5 +1,6 @@
-/* See cells.h. Bytes of a cell: 0 = NULL; else 1 and the value: fixed widths little endian, text as uvarint length and bytes, lists as
- * uvarint count and cells, structs as cells. Depth is bounded by TYPE_DEPTH_MAX, which every parser of types keeps. */
+/* See cells.h. Bytes of a cell: 0 = NULL; else 1 and the value: fixed widths little endian, text as uvarint
+ * length and bytes, lists as uvarint count and cells, structs as cells. Depth is bounded by TYPE_DEPTH_MAX,
+ * which every parser of types keeps. */
 #include "op/cells.h"
 
 #include <math.h>
@@ -103,7 +104,7 @@ bool cell_equal(const struct column *a, uint32_t row_a, const struct column *b, 
     return cell_cmp(a, row_a, b, row_b) == 0;
 }
 
-/* ---- bytes ---------------------------------------------------------------------------------------------------------- */
+/* ---- bytes --------------------------------------------------------------------------------------------- */
 
 static void write_uvarint(struct sbuf *out, uint64_t v)
 {

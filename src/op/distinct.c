@@ -1,5 +1,6 @@
-/* DISTINCT: each row the first time it comes. Where rows can be taken back, a row is counted, and taken back with its last copy. The state
- * is the set of rows, as key bytes, with their counts; a changelog holds the rows whose count changed. */
+/* DISTINCT: each row the first time it comes. Where rows can be taken back, a row is counted, and taken back
+ * with its last copy. The state is the set of rows, as key bytes, with their counts; a changelog holds the
+ * rows whose count changed. */
 #include "base/bytes.h"
 #include "op/cells.h"
 #include "op/gather.h"

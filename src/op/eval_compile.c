@@ -1,10 +1,12 @@
 /* From expression trees to a program.
  *
- * One pass, depth first. Every step is looked up among the visible ones before it is added (common parts are computed once); a call
- * whose arguments are all constant is run at once and becomes a constant. Parts that are evaluated for some rows only become blocks;
- * their steps are visible to the later blocks of the same step (whose rows are a subset), and hidden after it.
+ * One pass, depth first. Every step is looked up among the visible ones before it is added (common parts are
+ * computed once); a call whose arguments are all constant is run at once and becomes a constant. Parts that
+ * are evaluated for some rows only become blocks; their steps are visible to the later blocks of the same
+ * step (whose rows are a subset), and hidden after it.
  *
- * A constant that fails (1/0) is an error of the query, unless it lies in a block: then only rows that come there fail. */
+ * A constant that fails (1/0) is an error of the query, unless it lies in a block: then only rows that come
+ * there fail. */
 #include "op/eval_private.h"
 #include "op/gather.h"
 
@@ -21,7 +23,7 @@ struct compiler {
 
 static bool compile(struct compiler *c, const struct expr *e, uint32_t *reg);
 
-/* ---- steps ----------------------------------------------------------------------------------------------------------- */
+/* ---- steps --------------------------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {
@@ -33,7 +35,8 @@ static bool is_floating(const struct type *t)
     return t->kind == TYPE_FLOAT || t->kind == TYPE_DOUBLE || type_is_nested(t) || t->kind == TYPE_VARIANT;
 }
 
-/* Literals are the same when their values are: floating ones never (−0.0 compares equal to 0.0, and is not). */
+/* Literals are the same when their values are: floating ones never (−0.0 compares equal to 0.0, and is not).
+ */
 static bool literal_equal(const struct expr *a, const struct expr *b)
 {
     if (a == b)
@@ -111,7 +114,7 @@ static void free_program(void *arg)
     mem_free(((struct program *)arg)->steps);
 }
 
-/* ---- leaves ------------------------------------------------------------------------------------------------------------ */
+/* ---- leaves -------------------------------------------------------------------------------------------- */
 
 static struct column constant_column(struct pool *pool, const struct value *v, const struct type *type)
 {
@@ -167,7 +170,7 @@ static bool compile_field(struct compiler *c, const struct expr *e, uint32_t *re
     return share_step(c, s, reg);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------------ */
+/* ---- blocks -------------------------------------------------------------------------------------------- */
 
 /* A step with blocks, reserved: hidden until it is complete. */
 static bool open_step(struct compiler *c, enum step_kind kind, const struct expr *e, uint32_t first,
@@ -257,7 +260,7 @@ static bool compile_case(struct compiler *c, const struct expr *e, uint32_t *reg
     return true;
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------------------------------------- */
 
 static bool compile_lambda(struct compiler *c, const struct expr *e, struct lambda **lambda)
 {
@@ -423,7 +426,7 @@ bool pick_str(const struct kernel_pick *p, uint32_t i, struct str *text)
     return true;
 }
 
-/* ---- evaluators -------------------------------------------------------------------------------------------------------- */
+/* ---- evaluators ---------------------------------------------------------------------------------------- */
 
 struct evaluator {
     struct program program;

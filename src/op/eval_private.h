@@ -1,11 +1,13 @@
 /* Inside the evaluator: programs, steps, and what a kernel sees. For files of op/ only.
  *
- * A program is an array of steps in an order in which every step follows what it reads; the result of step i is register i. A step
- * with lazily evaluated parts (AND, OR, CASE) is followed by the steps of those parts, its blocks, which only it runs; `end`
- * is the step after them. Equal steps are shared: within a block, and with the blocks around it, whose rows are a superset.
+ * A program is an array of steps in an order in which every step follows what it reads; the result of step i
+ * is register i. A step with lazily evaluated parts (AND, OR, CASE) is followed by the steps of those parts,
+ * its blocks, which only it runs; `end` is the step after them. Equal steps are shared: within a block, and
+ * with the blocks around it, whose rows are a superset.
  *
- * What holds for every register: rows that its step was asked for are right; the others are arbitrary but well-formed (views point to
- * something, offsets ascend), so that a cheap kernel may run over all rows and ignore the selection. */
+ * What holds for every register: rows that its step was asked for are right; the others are arbitrary but
+ * well-formed (views point to something, offsets ascend), so that a cheap kernel may run over all rows and
+ * ignore the selection. */
 #ifndef OP_EVAL_PRIVATE_H
 #define OP_EVAL_PRIVATE_H
 
@@ -36,23 +38,17 @@ typedef void kernel_fn(struct call *c);
 
 /* What the evaluator may do with a kernel. */
 enum {
-    KERNEL_TOTAL =
-        1
-        << 0, /* cannot fail, never gives NULL by itself, defined on any well-formed value: run over all rows */
-    KERNEL_NULLS =
-        1
-        << 1, /* sees NULLs, and says itself which results are NULL (out->validity, all valid before); set for
-                                 every function that is not FUNCTION_STRICT */
+    KERNEL_TOTAL = 1 << 0,   /* cannot fail, never gives NULL by itself, defined on any well-formed value: run
+                                over all rows */
+    KERNEL_NULLS = 1 << 1,   /* sees NULLs, and says itself which results are NULL (out->validity, all valid
+                                before); set for every function that is not FUNCTION_STRICT */
     KERNEL_CONTEXT = 1 << 2, /* reads the eval_context: not folded */
     KERNEL_VOLATILE =
-        1 << 3, /* differs for each row: never shared, folded, or run for each dictionary entry */
-    KERNEL_OUT =
-        1 << 4, /* makes *out itself, in any encoding, validity included (the combined one of strict arguments
-                                 is in out->validity on entry) */
-    KERNEL_DENSE =
-        1
-        << 5, /* fixed width: as TOTAL, but rows may fail: c->sel is all that were asked for, NULL ones too, and
-                                 the kernel fails only those of them for which call_live() */
+        1 << 3,          /* differs for each row: never shared, folded, or run for each dictionary entry */
+    KERNEL_OUT = 1 << 4, /* makes *out itself, in any encoding, validity included (the combined one of strict
+                            arguments is in out->validity on entry) */
+    KERNEL_DENSE = 1 << 5, /* fixed width: as TOTAL, but rows may fail: c->sel is all that were asked for,
+                              NULL ones too, and the kernel fails only those of them for which call_live() */
 };
 
 struct lambda;
@@ -112,7 +108,8 @@ struct run {
     struct row_errors *errors;  /* in any order, several for a row, until the run is over */
 };
 
-/* What a kernel sees: arguments that are flat or constant (then their arrays hold one row), and the rows to compute. */
+/* What a kernel sees: arguments that are flat or constant (then their arrays hold one row), and the rows to
+ * compute. */
 struct call {
     struct run *run;
     const struct eval_context *context;
@@ -169,7 +166,8 @@ int64_t arg_i64(const struct call *c, uint32_t i, uint32_t row);
 double arg_f64(const struct call *c, uint32_t i, uint32_t row);
 
 #define OUT(c, type) ((type *)(c)->out->data)
-/* Results of a row. Text longer than an inline view must stay where it is: in the inputs, the arena, or be static. */
+/* Results of a row. Text longer than an inline view must stay where it is: in the inputs, the arena, or be
+ * static. */
 static inline void out_str(struct call *c, uint32_t row, struct str s)
 {
     OUT(c, struct view)[row] = view_of(s.p, s.n);
@@ -179,7 +177,8 @@ void out_copy(struct call *c, uint32_t row, struct str s);
 /* n bytes for a row's text, or NULL (the row has failed) past EVAL_RESULT_MAX. */
 char *out_room(struct call *c, uint32_t row, size_t n);
 void out_null(struct call *c, uint32_t row);
-/* The row fails: `format` begins with Spark's error class, as "DIVIDE_BY_ZERO: …". NULL instead for try_ functions. */
+/* The row fails: `format` begins with Spark's error class, as "DIVIDE_BY_ZERO: …". NULL instead for try_
+ * functions. */
 void out_error(struct call *c, uint32_t row, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Integer of any width. */
 void out_i64(struct call *c, uint32_t row, int64_t v);
@@ -188,12 +187,12 @@ void row_errors_add(struct row_errors *errors, struct arena *arena, uint32_t row
 /* In row order, the first of each row. */
 void row_errors_finish(struct row_errors *errors, struct arena *arena);
 
-/* Runs lambda i of the call's step over `rows` elements: params[param_count] are their columns, owner[k] is the row of the call that
- * element k belongs to. */
+/* Runs lambda i of the call's step over `rows` elements: params[param_count] are their columns, owner[k] is
+ * the row of the call that element k belongs to. */
 struct column call_lambda(struct call *c, uint32_t i, const struct column *params, uint32_t rows,
                           const uint32_t *owner);
 
-/* ---- kernels ---------------------------------------------------------------------------------------------------- */
+/* ---- kernels ------------------------------------------------------------------------------------------- */
 
 /* What picks the kernel for a call when the program is compiled. */
 struct kernel_pick {
@@ -206,8 +205,8 @@ struct kernel_pick {
     void *state;
 };
 
-/* An entry of the table: either `run`, or `pick` chooses by types and prepares state. `same` = as another function, `try_` = errors
- * are NULLs. */
+/* An entry of the table: either `run`, or `pick` chooses by types and prepares state. `same` = as another
+ * function, `try_` = errors are NULLs. */
 struct kernel {
     kernel_fn *run;
     bool (*pick)(struct kernel_pick *pick, struct err *err);

@@ -1,18 +1,20 @@
 /* Running a program on a batch.
  *
- * The generic part of a call is here, so that kernels stay loops: NULLs of strict arguments, constants (computed for one row),
- * dictionaries (computed for each entry, where all arguments that are not constant share their indices), flattening, and errors.
- * The lazily evaluated steps narrow the selection, run a block, and merge.
+ * The generic part of a call is here, so that kernels stay loops: NULLs of strict arguments, constants
+ * (computed for one row), dictionaries (computed for each entry, where all arguments that are not constant
+ * share their indices), flattening, and errors. The lazily evaluated steps narrow the selection, run a block,
+ * and merge.
  *
- * Cost: a cheap kernel (KERNEL_TOTAL) runs over all rows whatever the selection says: for fixed widths a loop without branches over 4,096
- * rows is cheaper than a loop over indices. Others see just the rows selected, without NULLs. */
+ * Cost: a cheap kernel (KERNEL_TOTAL) runs over all rows whatever the selection says: for fixed widths a loop
+ * without branches over 4,096 rows is cheaper than a loop over indices. Others see just the rows selected,
+ * without NULLs. */
 #include "op/eval_private.h"
 
 #include <stdio.h>
 
 #include "op/gather.h"
 
-/* ---- errors ------------------------------------------------------------------------------------------------------ */
+/* ---- errors -------------------------------------------------------------------------------------------- */
 
 void row_errors_add(struct row_errors *errors, struct arena *arena, uint32_t row, const char *text)
 {
@@ -55,7 +57,7 @@ void row_errors_finish(struct row_errors *errors, struct arena *arena)
     errors->count = kept;
 }
 
-/* ---- what kernels call --------------------------------------------------------------------------------------------- */
+/* ---- what kernels call --------------------------------------------------------------------------------- */
 
 int64_t arg_i64(const struct call *c, uint32_t i, uint32_t row)
 {
@@ -141,7 +143,7 @@ void out_copy(struct call *c, uint32_t row, struct str s)
     out_str(c, row, s);
 }
 
-/* ---- one call --------------------------------------------------------------------------------------------------- */
+/* ---- one call ------------------------------------------------------------------------------------------ */
 
 static bool is_null_constant(const struct column *a)
 {
@@ -357,7 +359,7 @@ static struct column step_call(struct run *r, const struct step *s, struct selec
     return call_flat(r, s, args, r->rows, sel, r->errors);
 }
 
-/* ---- struct fields ----------------------------------------------------------------------------------------------- */
+/* ---- struct fields ------------------------------------------------------------------------------------- */
 
 static struct column step_field(struct run *r, const struct step *s)
 {
@@ -385,7 +387,7 @@ static struct column step_field(struct run *r, const struct step *s)
     return out;
 }
 
-/* ---- three-valued logic -------------------------------------------------------------------------------------------- */
+/* ---- three-valued logic -------------------------------------------------------------------------------- */
 
 enum { LOGIC_FALSE = 0, LOGIC_NULL = 1, LOGIC_TRUE = 2 }; /* AND is the least, OR the greatest */
 
@@ -479,7 +481,7 @@ static struct column step_logic(struct run *r, const struct step *s, struct sele
     return logic_column(s->type, logic, r->rows, r->arena);
 }
 
-/* ---- CASE -------------------------------------------------------------------------------------------------------- */
+/* ---- CASE ---------------------------------------------------------------------------------------------- */
 
 struct branch {
     const struct column *column;
@@ -613,7 +615,7 @@ static struct column step_case(struct run *r, const struct step *s, struct selec
     return merge(r, s, branches, count);
 }
 
-/* ---- lambdas ------------------------------------------------------------------------------------------------------- */
+/* ---- lambdas ------------------------------------------------------------------------------------------- */
 
 struct column call_lambda(struct call *c, uint32_t i, const struct column *params, uint32_t rows,
                           const uint32_t *owner)
@@ -645,7 +647,7 @@ struct column call_lambda(struct call *c, uint32_t i, const struct column *param
     return r.regs[lambda->reg];
 }
 
-/* ---- programs ------------------------------------------------------------------------------------------------------ */
+/* ---- programs ------------------------------------------------------------------------------------------ */
 
 static struct column step_constant(const struct run *r, const struct step *s)
 {

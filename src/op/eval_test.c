@@ -18,7 +18,8 @@ static const struct type *schema;
 #define S(text) make_str(arena, text)
 #define I(n) make_i32(arena, n)
 
-/* Columns: 0 i INT, 1 j INT, 2 s STRING, 3 d DOUBLE, 4 b BOOLEAN, 5 l LONG, 6 a ARRAY<INT>, 7 st STRUCT<x INT, y STRING>. */
+/* Columns: 0 i INT, 1 j INT, 2 s STRING, 3 d DOUBLE, 4 b BOOLEAN, 5 l LONG, 6 a ARRAY<INT>, 7 st STRUCT<x
+ * INT, y STRING>. */
 static void begin(void)
 {
     pool = pool_new(NULL, "test");

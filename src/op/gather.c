@@ -1,7 +1,7 @@
 /* See gather.h.
  *
- * Each level first resolves every result row to (source, index into its arrays), with NULLs and encodings out of the way; then one
- * loop by width copies. Nested types go down a level with new row lists. */
+ * Each level first resolves every result row to (source, index into its arrays), with NULLs and encodings out
+ * of the way; then one loop by width copies. Nested types go down a level with new row lists. */
 #include "op/gather.h"
 
 struct column column_nulls(const struct type *type, uint32_t rows, struct arena *arena)

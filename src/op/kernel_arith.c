@@ -1,7 +1,8 @@
 /* Arithmetic: + - * / % div, pmod, negation, abs, bits.
  *
- * Integers: one loop computes all rows modulo 2^n and gathers, without a branch, whether any row overflowed; only then a second one looks
- * for the rows to fail. Decimals keep the scales of their sides; results are exact, then rounded half up, and fail past their precision. */
+ * Integers: one loop computes all rows modulo 2^n and gathers, without a branch, whether any row overflowed;
+ * only then a second one looks for the rows to fail. Decimals keep the scales of their sides; results are
+ * exact, then rounded half up, and fail past their precision. */
 #include <math.h>
 
 #include "op/kernels_private.h"
@@ -29,9 +30,10 @@ static void out_zero(struct call *c, uint32_t row)
     out_error(c, row, "DIVIDE_BY_ZERO: division by zero");
 }
 
-/* ---- integers ---------------------------------------------------------------------------------------------------------- */
+/* ---- integers ------------------------------------------------------------------------------------------ */
 
-/* wrapped(a, b, r): r = the result modulo 2^n; over(a, b, r): not 0 where it overflowed, below 0 in the sign bit. */
+/* wrapped(a, b, r): r = the result modulo 2^n; over(a, b, r): not 0 where it overflowed, below 0 in the sign
+ * bit. */
 #define INTEGER(name, type, wide, op, builtin)                                                               \
     static void name##_fail(struct call *c)                                                                  \
     {                                                                                                        \
@@ -152,7 +154,7 @@ static kernel_fn *integer_kernel(enum arith_op op, size_t width)
     return table[op][width == 1 ? 0 : width == 2 ? 1 : width == 4 ? 2 : 3];
 }
 
-/* ---- floating ---------------------------------------------------------------------------------------------------------- */
+/* ---- floating ------------------------------------------------------------------------------------------ */
 
 #define FLOATING(name, type, op)                                                                             \
     static void name(struct call *c)                                                                         \
@@ -187,7 +189,7 @@ static kernel_fn *floating_kernel(enum arith_op op, bool is_float)
     return table[op][is_float];
 }
 
-/* ---- decimals ---------------------------------------------------------------------------------------------------------- */
+/* ---- decimals ------------------------------------------------------------------------------------------ */
 
 typedef bool decimal_fn(i128 a, unsigned sa, i128 b, unsigned sb, struct decimal_shape out, i128 *result);
 
@@ -203,7 +205,8 @@ static void decimal_binary(struct call *c, decimal_fn *run)
         }
 }
 
-/* The sum or difference where all three scales are one and the sides are short: no rescaling, no overflow of 128 bits. */
+/* The sum or difference where all three scales are one and the sides are short: no rescaling, no overflow of
+ * 128 bits. */
 static void decimal_add_same(struct call *c)
 {
     i128 limit = decimal_pow10[c->out->type->precision];
@@ -314,7 +317,7 @@ bool pick_multiply(struct kernel_pick *p, struct err *err)
     return pick_basic(p, ARITH_MUL);
 }
 
-/* ---- division ---------------------------------------------------------------------------------------------------------- */
+/* ---- division ------------------------------------------------------------------------------------------ */
 
 static void divide_f64(struct call *c)
 {
@@ -450,7 +453,7 @@ bool pick_pmod(struct kernel_pick *p, struct err *err)
     return true;
 }
 
-/* ---- one side ---------------------------------------------------------------------------------------------------------- */
+/* ---- one side ------------------------------------------------------------------------------------------ */
 
 static int64_t least_of(const struct type *t)
 {
@@ -519,7 +522,7 @@ bool pick_abs(struct kernel_pick *p, struct err *err)
     return pick_unary(p, abs_f32, abs_f64, abs_i128, abs_integer);
 }
 
-/* ---- bits -------------------------------------------------------------------------------------------------------------- */
+/* ---- bits ---------------------------------------------------------------------------------------------- */
 
 void kernel_bit_and(struct call *c)
 {

@@ -23,7 +23,7 @@ static void out_elements(struct call *c, const struct column *from, const uint32
     *c->out = column_gather(c->out->type, &from, 1, NULL, rows, c->rows, c->arena);
 }
 
-/* ---- making ----------------------------------------------------------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------------------------------------- */
 
 static const struct column **arguments(struct call *c, uint32_t from)
 {
@@ -82,7 +82,7 @@ void kernel_struct(struct call *c)
     }
 }
 
-/* ---- asking ----------------------------------------------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------------------------------- */
 
 void kernel_size(struct call *c)
 {
@@ -238,7 +238,7 @@ void kernel_array_join(struct call *c)
     sbuf_fini(&text);
 }
 
-/* ---- some of one array --------------------------------------------------------------------------------------------------------- */
+/* ---- some of one array --------------------------------------------------------------------------------- */
 
 /* The elements of argument 0 for which keep() says so. */
 typedef bool keep_fn(const struct call *c, uint32_t row, uint32_t element, struct seen *seen);
@@ -308,7 +308,7 @@ void kernel_slice(struct call *c)
     list_close(&l, 0, &from_column, 1);
 }
 
-/* ---- two arrays ------------------------------------------------------------------------------------------------------------------ */
+/* ---- two arrays ---------------------------------------------------------------------------------------- */
 
 static void fill_seen(const struct call *c, uint32_t arg, uint32_t row, struct seen *seen)
 {
@@ -415,7 +415,7 @@ void kernel_arrays_zip(struct call *c)
     }
 }
 
-/* ---- one more element ------------------------------------------------------------------------------------------------------------ */
+/* ---- one more element ---------------------------------------------------------------------------------- */
 
 static void add_element(struct call *c, bool front)
 {
@@ -482,7 +482,7 @@ void kernel_array_insert(struct call *c)
     list_close(&l, 0, sources, 2);
 }
 
-/* ---- order ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- order --------------------------------------------------------------------------------------------- */
 
 static void insertion_or_merge(const struct column *cells, uint32_t *rows, uint32_t *scratch, uint32_t n,
                                int (*order)(const struct column *cells, uint32_t a, uint32_t b))
@@ -571,7 +571,7 @@ bool pick_shuffle(struct kernel_pick *p, struct err *err)
     return pick_random(p, shuffle_rows);
 }
 
-/* ---- nested and made up -------------------------------------------------------------------------------------------------------------- */
+/* ---- nested and made up -------------------------------------------------------------------------------- */
 
 void kernel_flatten(struct call *c)
 {

@@ -1,7 +1,8 @@
 /* CAST: Spark's ANSI matrix.
  *
- * Pairs of simple types have loops of their own over type/cast.h's scalar conversions; a row that fails is asked for its sentence from
- * value_cast, which is slow and rare. Nested types and intervals go through value_cast altogether. */
+ * Pairs of simple types have loops of their own over type/cast.h's scalar conversions; a row that fails is
+ * asked for its sentence from value_cast, which is slow and rare. Nested types and intervals go through
+ * value_cast altogether. */
 #include "type/cast.h"
 
 #include <math.h>
@@ -23,7 +24,7 @@ static void cast_fail(struct call *c, uint32_t row)
     out_error(c, row, "%s", err.text);
 }
 
-/* ---- numbers ----------------------------------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------------------------- */
 
 /* Between fixed widths: `expression` of x, the source's value; cannot fail. */
 #define CONVERT(name, from, to, expression)                                                                  \
@@ -151,7 +152,7 @@ static void any_to_decimal(struct call *c)
     }
 }
 
-/* ---- from text --------------------------------------------------------------------------------------------------------- */
+/* ---- from text ----------------------------------------------------------------------------------------- */
 
 static void str_to_integer(struct call *c)
 {
@@ -210,7 +211,7 @@ static void str_to_ntz(struct call *c)
             cast_fail(c, row);
 }
 
-/* ---- to text ----------------------------------------------------------------------------------------------------------- */
+/* ---- to text ------------------------------------------------------------------------------------------- */
 
 enum { CAST_TEXT_MAX = 64 };
 
@@ -241,7 +242,7 @@ static void boolean_to_str(struct call *c)
         out_str(c, row, ARG(c, uint8_t, 0, row) ? STR("true") : STR("false"));
 }
 
-/* ---- times ------------------------------------------------------------------------------------------------------------- */
+/* ---- times --------------------------------------------------------------------------------------------- */
 
 static void timestamp_to_date_rows(struct call *c)
 {
@@ -249,7 +250,8 @@ static void timestamp_to_date_rows(struct call *c)
     for (EACH_ROW(c, row)) {
         int64_t us = ARG(c, int64_t, 0, row);
         timezone_local(c->context->zone, us, &cursor);
-        OUT(c, int32_t)[row] = (int32_t)floor_div(floor_div(us, US_PER_S) + cursor.offset_us / US_PER_S, 86400);
+        OUT(c, int32_t)
+        [row] = (int32_t)floor_div(floor_div(us, US_PER_S) + cursor.offset_us / US_PER_S, 86400);
     }
 }
 
@@ -272,7 +274,7 @@ static void ntz_to_timestamp(struct call *c)
         OUT(c, int64_t)[row] = timezone_to_utc(c->context->zone, ARG(c, int64_t, 0, row));
 }
 
-/* ---- the rest ---------------------------------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------------------------------------ */
 
 static void cast_values(struct call *c)
 {

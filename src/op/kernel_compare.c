@@ -1,7 +1,7 @@
 /* Comparison: = != < <= > >= <=>, IN, IS NULL, NOT.
  *
- * One loop for each operator and physical type, over flat columns or a flat one and a constant; a constant on the left is the mirrored
- * operator with the sides swapped. NaN equals NaN and is the greatest number. */
+ * One loop for each operator and physical type, over flat columns or a flat one and a constant; a constant on
+ * the left is the mirrored operator with the sides swapped. NaN equals NaN and is the greatest number. */
 #include <math.h>
 
 #include "op/cells.h"
@@ -187,7 +187,7 @@ void kernel_is_not_null(struct call *c)
     null_test(c, false);
 }
 
-/* ---- IN ------------------------------------------------------------------------------------------------------------ */
+/* ---- IN ------------------------------------------------------------------------------------------------ */
 
 /* A list of constants: sorted cells of one column, or a table of short and long texts by hash. */
 struct in_list {

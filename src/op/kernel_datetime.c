@@ -1,5 +1,5 @@
-/* Dates and times: parts, arithmetic, truncation. TIMESTAMP is looked at in the session's time zone, TIMESTAMP_NTZ as it is. Text by
- * patterns is in kernel_pattern.c. */
+/* Dates and times: parts, arithmetic, truncation. TIMESTAMP is looked at in the session's time zone,
+ * TIMESTAMP_NTZ as it is. Text by patterns is in kernel_pattern.c. */
 #include <math.h>
 
 #include "op/kernels_private.h"
@@ -39,7 +39,7 @@ static void out_datetime_overflow(struct call *c, uint32_t row)
     out_error(c, row, "DATETIME_OVERFLOW: the result is out of the range of its type");
 }
 
-/* ---- now ------------------------------------------------------------------------------------------------------------- */
+/* ---- now ----------------------------------------------------------------------------------------------- */
 
 void kernel_current_timestamp(struct call *c)
 {
@@ -63,7 +63,7 @@ void kernel_current_timezone(struct call *c)
         out_copy(c, row, str_of(name));
 }
 
-/* ---- parts of dates ----------------------------------------------------------------------------------------------------- */
+/* ---- parts of dates ------------------------------------------------------------------------------------ */
 
 struct civil {
     int32_t year;
@@ -118,7 +118,7 @@ void kernel_dayname(struct call *c)
         out_str(c, row, str_n(names + 3 * (day_of_week(ARG(c, int32_t, 0, row)) - 1), 3));
 }
 
-/* ---- parts of times ----------------------------------------------------------------------------------------------------- */
+/* ---- parts of times ------------------------------------------------------------------------------------ */
 
 /* seconds / unit mod modulus */
 #define TIME_PART(name, unit, modulus)                                                                       \
@@ -157,7 +157,7 @@ void kernel_interval_part(struct call *c)
     }
 }
 
-/* ---- arithmetic --------------------------------------------------------------------------------------------------------- */
+/* ---- arithmetic ---------------------------------------------------------------------------------------- */
 
 static void add_days(struct call *c, int sign)
 {
@@ -307,9 +307,10 @@ void kernel_interval_divide(struct call *c)
     interval_scale(c, true);
 }
 
-/* ---- months and named days ------------------------------------------------------------------------------------------------ */
+/* ---- months and named days ----------------------------------------------------------------------------- */
 
-/* Whole months where both are the same day or both the last of their month, else with the part of a month of 31 days. */
+/* Whole months where both are the same day or both the last of their month, else with the part of a month of
+ * 31 days. */
 static double months_between(int64_t a, int64_t b)
 {
     struct civil x = civil_of(floor_div(a, US_PER_DAY)), y = civil_of(floor_div(b, US_PER_DAY));
@@ -368,7 +369,7 @@ void kernel_next_day(struct call *c)
     }
 }
 
-/* ---- units ---------------------------------------------------------------------------------------------------------------- */
+/* ---- units --------------------------------------------------------------------------------------------- */
 
 enum time_unit {
     UNIT_NONE,
@@ -529,7 +530,7 @@ void kernel_timestampdiff(struct call *c)
     }
 }
 
-/* ---- numbers and zones ---------------------------------------------------------------------------------------------------- */
+/* ---- numbers and zones --------------------------------------------------------------------------------- */
 
 void kernel_timestamp_seconds(struct call *c)
 {
@@ -625,7 +626,7 @@ void kernel_convert_timezone(struct call *c)
     }
 }
 
-/* ---- from parts ----------------------------------------------------------------------------------------------------------- */
+/* ---- from parts ---------------------------------------------------------------------------------------- */
 
 void kernel_make_date(struct call *c)
 {
@@ -695,9 +696,10 @@ void kernel_make_ym_interval(struct call *c)
     }
 }
 
-/* ---- windows ------------------------------------------------------------------------------------------------------------------ */
+/* ---- windows ------------------------------------------------------------------------------------------- */
 
-/* The tumbling window of a time, struct<start, end>: starts are `start` past a multiple of the duration since 1970. */
+/* The tumbling window of a time, struct<start, end>: starts are `start` past a multiple of the duration since
+ * 1970. */
 void kernel_window(struct call *c)
 {
     struct column *ends = arena_array(c->arena, struct column, 2);

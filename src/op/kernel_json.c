@@ -1,5 +1,5 @@
-/* JSON and CSV in columns: from_json, to_json, get_json_object and their kin, over format/. A reader or writer is made with the first
- * batch, when the time zone is known. */
+/* JSON and CSV in columns: from_json, to_json, get_json_object and their kin, over format/. A reader or
+ * writer is made with the first batch, when the time zone is known. */
 #include "format/csv.h"
 #include "format/json.h"
 #include "format/json_tree.h"
@@ -111,7 +111,7 @@ static bool pick_reader(struct kernel_pick *p, const struct type *type, uint32_t
     return make(r, NULL, writing, err); /* a wrong option is an error of the query */
 }
 
-/* ---- from text ------------------------------------------------------------------------------------------------------------ */
+/* ---- from text ----------------------------------------------------------------------------------------- */
 
 /* The texts of the rows asked for; others have none, and give NULL. */
 static struct str *records_of(struct call *c)
@@ -191,7 +191,7 @@ bool pick_from_csv(struct kernel_pick *p, struct err *err)
     return pick_reader(p, p->expr->type, 1, true, false, err);
 }
 
-/* ---- to text --------------------------------------------------------------------------------------------------------------- */
+/* ---- to text ------------------------------------------------------------------------------------------- */
 
 static void encode_row(const struct reader *r, const struct column *column, uint32_t row, struct sbuf *text)
 {
@@ -231,7 +231,7 @@ bool pick_to_csv(struct kernel_pick *p, struct err *err)
     return pick_reader(p, p->expr->args[0]->type, 1, true, true, err);
 }
 
-/* ---- parts of a document ---------------------------------------------------------------------------------------------------- */
+/* ---- parts of a document ------------------------------------------------------------------------------- */
 
 /* A step of a path: .name, ['name'], [n], [*], .* */
 enum { JSON_PATH_STEPS_MAX = 64 };
@@ -428,7 +428,7 @@ void kernel_json_object_keys(struct call *c)
     arena_fini(&arena);
 }
 
-/* ---- schemas ------------------------------------------------------------------------------------------------------------------ */
+/* ---- schemas ------------------------------------------------------------------------------------------- */
 
 static void schema_of_json(struct call *c)
 {

@@ -1,11 +1,13 @@
-/* Higher-order functions. The elements of all rows lie one behind the other, so a lambda is evaluated once for a batch; columns of the
- * rows around it are seen through a dictionary from element to row (call_lambda). */
+/* Higher-order functions. The elements of all rows lie one behind the other, so a lambda is evaluated once
+ * for a batch; columns of the rows around it are seen through a dictionary from element to row (call_lambda).
+ */
 #include "op/cells.h"
 #include "op/gather.h"
 #include "op/kernels_private.h"
 #include "op/list_private.h"
 
-/* The elements that a lambda is to see: `count` of them, element k is row items[k] of its array and belongs to row owner[k]. */
+/* The elements that a lambda is to see: `count` of them, element k is row items[k] of its array and belongs
+ * to row owner[k]. */
 struct elements {
     uint32_t *items, *owner, *index; /* index: place in its array */
     uint32_t count;
@@ -83,7 +85,8 @@ static bool is_true(const struct column *column, uint32_t row)
     return ((const uint8_t *)values->data)[at] != 0;
 }
 
-/* Offsets of an output whose rows have the elements of e that `keep` has (NULL = all). Returns their number; kept[…] = which. */
+/* Offsets of an output whose rows have the elements of e that `keep` has (NULL = all). Returns their number;
+ * kept[…] = which. */
 static uint32_t offsets_of(struct call *c, const struct elements *e, const struct column *keep,
                            uint32_t *kept)
 {
@@ -166,7 +169,7 @@ void kernel_all_match(struct call *c)
     quantify(c, true);
 }
 
-/* ---- fold ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- fold ---------------------------------------------------------------------------------------------- */
 
 static struct column typed(struct call *c, struct column column, const struct type *type, uint32_t rows)
 {
@@ -228,7 +231,7 @@ void kernel_aggregate(struct call *c)
             bit_clear(column_need_validity(c->out, c->arena), row);
 }
 
-/* ---- two arrays -------------------------------------------------------------------------------------------------------------------- */
+/* ---- two arrays ---------------------------------------------------------------------------------------- */
 
 void kernel_zip_with(struct call *c)
 {
@@ -259,7 +262,7 @@ void kernel_zip_with(struct call *c)
     c->out->children[0] = flat_child(c, 0, result, a.count);
 }
 
-/* ---- sorting by a comparison --------------------------------------------------------------------------------------------------------- */
+/* ---- sorting by a comparison --------------------------------------------------------------------------- */
 
 enum { ARRAY_SORT_MAX = 1024 }; /* elements of an array that a lambda can sort: all pairs are compared */
 
@@ -272,7 +275,8 @@ static int64_t order_at(const struct column *orders, uint32_t row)
     return ((const int32_t *)values->data)[at];
 }
 
-/* Insertion sort of one row's elements by the matrix of their comparisons: pair (i, j), i < j, is at first + i × n − i(i+1)/2 + j − i − 1. */
+/* Insertion sort of one row's elements by the matrix of their comparisons: pair (i, j), i < j, is at first +
+ * i × n − i(i+1)/2 + j − i − 1. */
 static void sort_by_pairs(const struct column *orders, uint32_t first, uint32_t n, uint32_t *places_)
 {
     for (uint32_t i = 0; i < n; i++) {
@@ -344,7 +348,7 @@ bool pick_array_sort(struct kernel_pick *p, struct err *err)
     return true;
 }
 
-/* ---- maps ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- maps ---------------------------------------------------------------------------------------------- */
 
 static struct column map_pairs(struct call *c, const struct elements *e)
 {

@@ -4,7 +4,7 @@
 #include "op/kernels_private.h"
 #include "op/list_private.h"
 
-/* ---- parts ------------------------------------------------------------------------------------------------------------------- */
+/* ---- parts --------------------------------------------------------------------------------------------- */
 
 static void map_child(struct call *c, uint32_t i)
 {
@@ -43,7 +43,7 @@ void kernel_map_contains_key(struct call *c)
     }
 }
 
-/* ---- making ------------------------------------------------------------------------------------------------------------------ */
+/* ---- making -------------------------------------------------------------------------------------------- */
 
 /* A map's entries, as they are added: keys and values have sources of their own, but one numbering. */
 struct entries {

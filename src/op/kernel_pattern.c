@@ -1,5 +1,5 @@
-/* Dates and times as text by patterns: date_format, to_timestamp, to_date, unix_timestamp, from_unixtime. A pattern is compiled when it
- * changes, so a constant one once. */
+/* Dates and times as text by patterns: date_format, to_timestamp, to_date, unix_timestamp, from_unixtime. A
+ * pattern is compiled when it changes, so a constant one once. */
 #include "op/kernels_private.h"
 #include "type/timestamp.h"
 

@@ -1,7 +1,9 @@
-/* Regular expressions: RLIKE, regexp_*, split, str_to_map, through PCRE2, whose syntax holds nearly all of Java's.
+/* Regular expressions: RLIKE, regexp_*, split, str_to_map, through PCRE2, whose syntax holds nearly all of
+ * Java's.
  *
- * A constant pattern is compiled once, with the program; others when they change from row to row. A match that takes too long (a
- * pattern like (a+)+b on a long text) is ended by a limit and fails its row, not the stream. */
+ * A constant pattern is compiled once, with the program; others when they change from row to row. A match
+ * that takes too long (a pattern like (a+)+b on a long text) is ended by a limit and fails its row, not the
+ * stream. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -136,7 +138,7 @@ static bool pick_regex(struct kernel_pick *p, uint32_t arg, kernel_fn *run)
     return true;
 }
 
-/* ---- tests ----------------------------------------------------------------------------------------------------------- */
+/* ---- tests --------------------------------------------------------------------------------------------- */
 
 static void rlike_rows(struct call *c)
 {
@@ -189,7 +191,7 @@ static void substr_rows(struct call *c)
     }
 }
 
-/* ---- groups ---------------------------------------------------------------------------------------------------------- */
+/* ---- groups -------------------------------------------------------------------------------------------- */
 
 /* The group asked for; false: the row has failed. */
 static bool group_of(struct call *c, uint32_t row, const struct regex *r, uint32_t *group)
@@ -278,7 +280,7 @@ static void extract_all_rows(struct call *c)
     strings_end(&list);
 }
 
-/* ---- replace --------------------------------------------------------------------------------------------------------- */
+/* ---- replace ------------------------------------------------------------------------------------------- */
 
 /* Appends Java's replacement text: $1 and \$ . false: a group that is none. */
 static bool replacement(const struct regex *r, struct str s, struct str with, struct sbuf *out)
@@ -356,9 +358,10 @@ static void replace_rows(struct call *c)
     sbuf_fini(&out);
 }
 
-/* ---- split ----------------------------------------------------------------------------------------------------------- */
+/* ---- split --------------------------------------------------------------------------------------------- */
 
-/* Java's String.split with Spark's limit: > 0 at most so many parts; others all, empty ones at the end too. */
+/* Java's String.split with Spark's limit: > 0 at most so many parts; others all, empty ones at the end too.
+ */
 static bool split_row(struct call *c, uint32_t row, struct regex *r, struct str s, int64_t limit,
                       struct strings *list)
 {

@@ -1,4 +1,5 @@
-/* Text, the common part: joining, cutting, padding, searching, case. Parts of a text are views into it: nothing is copied. */
+/* Text, the common part: joining, cutting, padding, searching, case. Parts of a text are views into it:
+ * nothing is copied. */
 #include <limits.h>
 
 #include "base/utf8.h"
@@ -6,12 +7,12 @@
 #include "op/kernels_private.h"
 #include "op/text.h"
 
-/* ---- concat ---------------------------------------------------------------------------------------------------------- */
+/* ---- concat -------------------------------------------------------------------------------------------- */
 
 enum { JOIN_SLACK = 16 }; /* bytes behind the end of a row's room that join_row may overwrite */
 
-/* The bytes of all arguments of a row, one after the other, at `to`. Inline views are copied whole: a few bytes too many are cheaper than a
- * call for each. */
+/* The bytes of all arguments of a row, one after the other, at `to`. Inline views are copied whole: a few
+ * bytes too many are cheaper than a call for each. */
 static void join_row(const struct call *c, uint32_t row, char *to)
 {
     for (uint32_t i = 0; i < c->arg_count; i++) {
@@ -159,7 +160,7 @@ void kernel_concat_ws(struct call *c)
     }
 }
 
-/* ---- lengths --------------------------------------------------------------------------------------------------------- */
+/* ---- lengths ------------------------------------------------------------------------------------------- */
 
 size_t text_length(struct str s)
 {
@@ -191,7 +192,7 @@ void kernel_bit_length(struct call *c)
         OUT(c, int32_t)[row] = (int32_t)(arg_str(c, 0, row).n * 8);
 }
 
-/* ---- case ------------------------------------------------------------------------------------------------------------ */
+/* ---- case ---------------------------------------------------------------------------------------------- */
 
 /* c's own arena has the text already when it is new. */
 #define CASE(name, change)                                                                                   \
@@ -204,7 +205,7 @@ CASE(kernel_upper, text_upper)
 CASE(kernel_lower, text_lower)
 CASE(kernel_initcap, text_initcap)
 
-/* ---- parts ----------------------------------------------------------------------------------------------------------- */
+/* ---- parts --------------------------------------------------------------------------------------------- */
 
 /* Characters (bytes where !text) [start, end) of s, both cut to it. */
 static struct str part(struct str s, bool text, int64_t start, int64_t end)
@@ -303,7 +304,7 @@ void kernel_substring_index(struct call *c)
         out_str(c, row, substring_index(arg_str(c, 0, row), arg_str(c, 1, row), ARG(c, int32_t, 2, row)));
 }
 
-/* ---- trim ------------------------------------------------------------------------------------------------------------ */
+/* ---- trim ---------------------------------------------------------------------------------------------- */
 
 enum { TRIM_FRONT = 1, TRIM_BACK = 2 };
 
@@ -370,7 +371,7 @@ void kernel_rtrim(struct call *c)
     trim_rows(c, TRIM_BACK);
 }
 
-/* ---- pad and repeat ---------------------------------------------------------------------------------------------------- */
+/* ---- pad and repeat ------------------------------------------------------------------------------------ */
 
 /* `count` characters of the pad, repeated, at `to`; returns the bytes, or measures them where to is NULL. */
 static size_t fill(struct str pad, size_t pad_length, bool text, size_t count, char *to)
@@ -487,7 +488,7 @@ bool pick_reverse(struct kernel_pick *p, struct err *err)
     return true;
 }
 
-/* ---- replace --------------------------------------------------------------------------------------------------------- */
+/* ---- replace ------------------------------------------------------------------------------------------- */
 
 static void replace_row(struct call *c, uint32_t row, struct str s, struct str search, struct str with)
 {
@@ -526,7 +527,8 @@ void kernel_replace(struct call *c)
                     c->arg_count > 2 ? arg_str(c, 2, row) : STR(""));
 }
 
-/* What a letter becomes: its place in `from` is the place of the new one in `to`; past its end the letter goes. */
+/* What a letter becomes: its place in `from` is the place of the new one in `to`; past its end the letter
+ * goes. */
 static struct str translated(struct str letter, struct str from, struct str to)
 {
     size_t at_to = 0;
@@ -583,7 +585,7 @@ void kernel_overlay(struct call *c)
     }
 }
 
-/* ---- searching ------------------------------------------------------------------------------------------------------- */
+/* ---- searching ----------------------------------------------------------------------------------------- */
 
 /* Place of needle from character `from`, counted from 1; 0 = none. */
 static int32_t place(struct str s, struct str needle, int64_t from)
@@ -701,9 +703,10 @@ void kernel_find_in_set(struct call *c)
     }
 }
 
-/* ---- LIKE ------------------------------------------------------------------------------------------------------------ */
+/* ---- LIKE ---------------------------------------------------------------------------------------------- */
 
-/* A pattern is cut into literals between % signs. Most are of a form that needs no matching: literal, 'a%', '%a', '%a%'. */
+/* A pattern is cut into literals between % signs. Most are of a form that needs no matching: literal, 'a%',
+ * '%a', '%a%'. */
 enum like_form { LIKE_EXACT, LIKE_PREFIX, LIKE_SUFFIX, LIKE_PART, LIKE_GENERAL };
 
 struct like {

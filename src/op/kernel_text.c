@@ -17,7 +17,7 @@ static size_t letter_size(struct str s, size_t at)
     return n ? n : 1;
 }
 
-/* ---- numbers as text --------------------------------------------------------------------------------------------------------- */
+/* ---- numbers as text ----------------------------------------------------------------------------------- */
 
 /* Commas into the whole part of a plain decimal text ("-1234.50"). */
 static void group_digits(struct str plain, struct sbuf *out)
@@ -66,7 +66,8 @@ static void plain_number(const struct call *c, uint32_t arg, uint32_t row, int p
         sbuf_char(out, '0');
 }
 
-/* Java's DecimalFormat, its common part: literals around #,##0.00; digits behind the point: 0 always, # if not zero. */
+/* Java's DecimalFormat, its common part: literals around #,##0.00; digits behind the point: 0 always, # if
+ * not zero. */
 static void number_by_pattern(const struct call *c, uint32_t row, struct str pattern, struct sbuf *plain,
                               struct sbuf *out)
 {
@@ -138,7 +139,7 @@ void kernel_format_number(struct call *c)
     sbuf_fini(&out);
 }
 
-/* ---- printf ------------------------------------------------------------------------------------------------------------------- */
+/* ---- printf -------------------------------------------------------------------------------------------- */
 
 /* One conversion of a Java format: %[n$][flags][width][.precision]letter */
 struct conversion {
@@ -351,7 +352,7 @@ void kernel_format_string(struct call *c)
     sbuf_fini(&out);
 }
 
-/* ---- distances and sounds -------------------------------------------------------------------------------------------------------- */
+/* ---- distances and sounds ------------------------------------------------------------------------------ */
 
 enum { LEVENSHTEIN_MAX = 10000 }; /* characters: the time is their product */
 
@@ -511,7 +512,7 @@ void kernel_quote(struct call *c)
     }
 }
 
-/* ---- encodings -------------------------------------------------------------------------------------------------------------------- */
+/* ---- encodings ----------------------------------------------------------------------------------------- */
 
 void kernel_base64(struct call *c)
 {
@@ -526,7 +527,8 @@ void kernel_base64(struct call *c)
     }
 }
 
-/* Characters outside of the alphabet are skipped, as MIME has it; returns the bytes, or SIZE_MAX where the end is cut. */
+/* Characters outside of the alphabet are skipped, as MIME has it; returns the bytes, or SIZE_MAX where the
+ * end is cut. */
 static size_t unbase64(struct str s, char *out)
 {
     uint32_t bits = 0, have = 0;
@@ -812,7 +814,7 @@ void kernel_current_user(struct call *c)
         out_str(c, row, STR("sluice"));
 }
 
-/* ---- URLs --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- URLs ---------------------------------------------------------------------------------------------- */
 
 void kernel_url_encode(struct call *c)
 {

@@ -1,5 +1,6 @@
-/* See keys.h. Linear probing at a load of at most one half; removal moves the followers back, so there are no tombstones. Bytes of removed
- * keys are left until they are more than half of all, then the rest is copied together. */
+/* See keys.h. Linear probing at a load of at most one half; removal moves the followers back, so there are no
+ * tombstones. Bytes of removed keys are left until they are more than half of all, then the rest is copied
+ * together. */
 #include "op/keys.h"
 
 void key_table_fini(struct key_table *t)

@@ -1,5 +1,5 @@
-/* A hash table from key bytes (cell_write with key = true) to small numbers: 0, 1, 2 … in order of arrival; numbers of removed keys are
- * used again. Aggregation, DISTINCT, count(DISTINCT …). */
+/* A hash table from key bytes (cell_write with key = true) to small numbers: 0, 1, 2 … in order of arrival;
+ * numbers of removed keys are used again. Aggregation, DISTINCT, count(DISTINCT …). */
 #ifndef OP_KEYS_H
 #define OP_KEYS_H
 

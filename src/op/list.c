@@ -56,7 +56,7 @@ void list_close(struct list *l, uint32_t child, const struct column *const *sour
                                          l->c->arena);
 }
 
-/* ---- sets -------------------------------------------------------------------------------------------------------------- */
+/* ---- sets ---------------------------------------------------------------------------------------------- */
 
 static void table_key(const struct column *column, uint32_t row, struct sbuf *key)
 {

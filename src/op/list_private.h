@@ -1,5 +1,5 @@
-/* For kernels whose result is an array or a map: rows are opened in ascending order, elements added as (source column, its row), and the
- * children gathered at the end. Rows that are never opened are empty. */
+/* For kernels whose result is an array or a map: rows are opened in ascending order, elements added as
+ * (source column, its row), and the children gathered at the end. Rows that are never opened are empty. */
 #ifndef OP_LIST_PRIVATE_H
 #define OP_LIST_PRIVATE_H
 

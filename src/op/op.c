@@ -1,7 +1,8 @@
 /* The driver: the tree of operators for a plan, and the one place that moves messages between them.
  *
- * A message goes into an operator; whatever that puts out goes into its parent before the operator is asked for more. The result of the
- * root is the caller's. Filter and projection that lie together are one operator. */
+ * A message goes into an operator; whatever that puts out goes into its parent before the operator is asked
+ * for more. The result of the root is the caller's. Filter and projection that lie together are one operator.
+ */
 #include "op/op.h"
 
 #include "base/bytes.h"
@@ -47,7 +48,7 @@ void op_free(struct op *op)
         op->kind->close(op);
 }
 
-/* ---- what operators share ------------------------------------------------------------------------------------------ */
+/* ---- what operators share ------------------------------------------------------------------------------ */
 
 void op_report(struct op *op, const struct batch *in, const struct row_errors *errors, struct arena *arena)
 {
@@ -97,7 +98,7 @@ void batch_hidden(struct batch *out, const struct batch *in, const uint32_t *row
     }
 }
 
-/* ---- the tree ------------------------------------------------------------------------------------------------------ */
+/* ---- the tree ------------------------------------------------------------------------------------------ */
 
 struct node {
     struct op *op;       /* NULL: a scan */
@@ -278,7 +279,7 @@ bool pipeline_is_done(const struct pipeline *p)
     return p->root->done;
 }
 
-/* ---- moving messages ----------------------------------------------------------------------------------------------- */
+/* ---- moving messages ----------------------------------------------------------------------------------- */
 
 static void feed(struct pipeline *p, struct node *node, uint32_t port, const struct op_msg *msg,
                  const struct eval_context *context, const struct pipeline_output *output);
@@ -339,7 +340,7 @@ void pipeline_push(struct pipeline *p, const struct eval_context *context, uint3
         feed(p, p->scan_nodes[scan], 0, msg, context, output);
 }
 
-/* ---- state --------------------------------------------------------------------------------------------------------- */
+/* ---- state --------------------------------------------------------------------------------------------- */
 
 typedef bool state_write(struct op *op, struct sbuf *out);
 typedef bool state_read(struct op *op, struct str bytes, struct err *err);

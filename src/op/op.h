@@ -1,9 +1,11 @@
-/* Operators. Only the driver moves batches: an operator is given one message and says what it wants next; its result lies in its slot.
+/* Operators. Only the driver moves batches: an operator is given one message and says what it wants next; its
+ * result lies in its slot.
  *
  *     op_step(op, port, msg) → NEED_INPUT | HAS_OUTPUT | BLOCKED | DONE
  *
- * After HAS_OUTPUT the driver takes op->output and calls op_step(op, port, NULL) until it is NEED_INPUT, BLOCKED or DONE; only then does it
- * hand in the next message. So any operator can yield, spill or stop early, and a turn can end inside a large result. */
+ * After HAS_OUTPUT the driver takes op->output and calls op_step(op, port, NULL) until it is NEED_INPUT,
+ * BLOCKED or DONE; only then does it hand in the next message. So any operator can yield, spill or stop
+ * early, and a turn can end inside a large result. */
 #ifndef OP_OP_H
 #define OP_OP_H
 
@@ -61,8 +63,8 @@ bool op_changelog(struct op *op, struct sbuf *out);
 bool op_apply(struct op *op, struct str changelog, struct err *err);
 void op_free(struct op *op);
 
-/* The chain of operators for a plan above its scans; freed with the pool. scans[*scan_count] are the plan's leaves in order:
- * the driver feeds batches of scans[i]->schema to port i. */
+/* The chain of operators for a plan above its scans; freed with the pool. scans[*scan_count] are the plan's
+ * leaves in order: the driver feeds batches of scans[i]->schema to port i. */
 struct pipeline;
 bool pipeline_new(struct pool *pool, const struct plan *plan, struct pipeline **pipeline, struct err *err);
 uint32_t pipeline_scans(const struct pipeline *p, const struct plan *const **scans);
@@ -70,13 +72,15 @@ const struct type *pipeline_schema(const struct pipeline *p);
 bool pipeline_is_stateful(const struct pipeline *p);
 /* No more rows will come out, whatever is pushed: a LIMIT is reached. OP_END is still to be pushed. */
 bool pipeline_is_done(const struct pipeline *p);
-/* Pushes one message into port `scan`; calls emit for each result. Bad rows go to bad. Both are called during the push only. */
+/* Pushes one message into port `scan`; calls emit for each result. Bad rows go to bad. Both are called during
+ * the push only. */
 struct pipeline_output {
     void (*emit)(void *arg, struct batch *batch); /* batch borrowed until it returns */
     void (*bad)(void *arg, const struct op_bad_row *row);
     void *arg;
 };
-/* A plan without scans (SELECT 1) is run by pushing OP_END into port 0. Rows of VALUES come out at the first push. */
+/* A plan without scans (SELECT 1) is run by pushing OP_END into port 0. Rows of VALUES come out at the first
+ * push. */
 void pipeline_push(struct pipeline *p, const struct eval_context *context, uint32_t scan,
                    const struct op_msg *msg, const struct pipeline_output *output);
 /* State of all stateful operators together, in plan order. */

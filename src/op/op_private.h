@@ -1,10 +1,12 @@
-/* Inside of the operators: how each kind is made. All live in the pool given; the plan is borrowed for as long as they do. */
+/* Inside of the operators: how each kind is made. All live in the pool given; the plan is borrowed for as
+ * long as they do. */
 #ifndef OP_OP_PRIVATE_H
 #define OP_OP_PRIVATE_H
 
 #include "op/op.h"
 
-/* Filter, projection, or both: predicate NULL = all rows; exprs NULL = the input's columns. input: its schema. */
+/* Filter, projection, or both: predicate NULL = all rows; exprs NULL = the input's columns. input: its
+ * schema. */
 bool project_new(struct pool *pool, const struct expr *predicate, const struct expr *const *exprs,
                  uint32_t expr_count, const struct type *input, const struct type *schema, struct op **op,
                  struct err *err);
@@ -35,9 +37,11 @@ static inline struct op_bad_row bad_row_of(const struct batch *in, uint32_t row,
 }
 /* The rows of `in` that are left out: errors become op->bad, in arena. */
 void op_report(struct op *op, const struct batch *in, const struct row_errors *errors, struct arena *arena);
-/* rows[count] without those that have errors (in row order); rows NULL = all. Returns how many are left, in kept[count]. */
+/* rows[count] without those that have errors (in row order); rows NULL = all. Returns how many are left, in
+ * kept[count]. */
 uint32_t rows_without(const uint32_t *rows, uint32_t count, const struct row_errors *errors, uint32_t *kept);
-/* out, whose columns the caller fills, gets the hidden columns of rows[count] of `in` (NULL = all), and its buffers. */
+/* out, whose columns the caller fills, gets the hidden columns of rows[count] of `in` (NULL = all), and its
+ * buffers. */
 void batch_hidden(struct batch *out, const struct batch *in, const uint32_t *rows, uint32_t count);
 
 #endif

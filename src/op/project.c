@@ -1,8 +1,9 @@
 /* Filter and projection, fused.
  *
- * The predicate gives the rows that stay. The projection then sees them through dictionaries (column_indirect): columns that pass through
- * are not copied, and those that are computed from are gathered once, densely, by the evaluator. Rows whose evaluation fails are left out
- * and reported. The output shares the input's memory and holds its buffers: it is good for as long as the input is. */
+ * The predicate gives the rows that stay. The projection then sees them through dictionaries
+ * (column_indirect): columns that pass through are not copied, and those that are computed from are gathered
+ * once, densely, by the evaluator. Rows whose evaluation fails are left out and reported. The output shares
+ * the input's memory and holds its buffers: it is good for as long as the input is. */
 #include "op/eval_private.h"
 #include "op/gather.h"
 #include "op/op_private.h"
@@ -38,7 +39,8 @@ static void add_errors(struct row_errors *all, const struct row_errors *more, st
         row_errors_add(all, arena, more->items[i].row, more->items[i].text);
 }
 
-/* Fills out->columns with the projection of rows[*count] (NULL = all); rows that fail are taken out of rows. */
+/* Fills out->columns with the projection of rows[*count] (NULL = all); rows that fail are taken out of rows.
+ */
 static const uint32_t *project_rows(struct project *p, const struct batch *in, const uint32_t *rows,
                                     uint32_t *count, struct row_errors *errors)
 {

@@ -1,8 +1,9 @@
 /* ORDER BY, and top-n.
  *
- * Input is kept in runs: batches of its own with all bytes copied, the sort keys as columns beside. What is sorted are entries of (first
- * eight bytes of the first key in an order-preserving form, run, row); only ties look at the cells. Merge sort, so equal rows keep their order.
- * Top-n keeps its rows to twice the limit by sorting and cutting in between. */
+ * Input is kept in runs: batches of its own with all bytes copied, the sort keys as columns beside. What is
+ * sorted are entries of (first eight bytes of the first key in an order-preserving form, run, row); only ties
+ * look at the cells. Merge sort, so equal rows keep their order. Top-n keeps its rows to twice the limit by
+ * sorting and cutting in between. */
 #include <math.h>
 
 #include "op/cells.h"
@@ -37,7 +38,7 @@ struct sort {
     bool ended;
 };
 
-/* ---- order ----------------------------------------------------------------------------------------------------------- */
+/* ---- order --------------------------------------------------------------------------------------------- */
 
 static uint64_t bits_of_f64(double v)
 {
@@ -164,7 +165,7 @@ static void sort_entries(struct sort *s)
     s->entries = a;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------------------ */
+/* ---- rows ---------------------------------------------------------------------------------------------- */
 
 static void add_run(struct sort *s, struct batch *batch, struct column *keys)
 {

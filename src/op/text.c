@@ -1,5 +1,5 @@
-/* See text.h. ICU works on UTF-8 through UCaseMap; its functions are pure, and opening a map costs an allocation, which texts with
- * other letters pay. */
+/* See text.h. ICU works on UTF-8 through UCaseMap; its functions are pure, and opening a map costs an
+ * allocation, which texts with other letters pay. */
 #include "op/text.h"
 
 #include <unicode/ucasemap.h>

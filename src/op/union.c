@@ -1,5 +1,5 @@
-/* UNION ALL: rows of all inputs as they come. The watermark is the least of the inputs', the end is the last one's; a barrier comes into
- * every port and goes out once. */
+/* UNION ALL: rows of all inputs as they come. The watermark is the least of the inputs', the end is the last
+ * one's; a barrier comes into every port and goes out once. */
 #include "op/op_private.h"
 
 struct union_ {

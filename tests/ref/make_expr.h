@@ -1,4 +1,5 @@
-/* Bound expressions by hand, for tests: what the binder would make. Types are given or follow from the arguments. */
+/* Bound expressions by hand, for tests: what the binder would make. Types are given or follow from the
+ * arguments. */
 #ifndef REF_MAKE_EXPR_H
 #define REF_MAKE_EXPR_H
 

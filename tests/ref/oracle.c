@@ -19,7 +19,7 @@ static bool unknown(struct oracle *o, const char *what)
     return err_set(&o->err, ERR_FATAL, "the oracle does not know %s", what);
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------------------- */
 
 static void set_i64(struct value *out, const struct type *type, int64_t v)
 {
@@ -63,7 +63,7 @@ static bool set_whole(struct oracle *o, struct value *out, const struct type *ty
     return true;
 }
 
-/* ---- arithmetic ------------------------------------------------------------------------------------------------------------ */
+/* ---- arithmetic ---------------------------------------------------------------------------------------- */
 
 static bool decimal_op(struct oracle *o, enum function_id id, const struct value *a, const struct value *b,
                        const struct type *type, struct value *out)
@@ -173,7 +173,7 @@ static bool one_sided(struct oracle *o, enum function_id id, const struct value 
     return set_whole(o, out, type, id == FN_NEGATE || a->i64 < 0 ? -(i128)a->i64 : (i128)a->i64);
 }
 
-/* ---- text: arrays of characters --------------------------------------------------------------------------------------------- */
+/* ---- text: arrays of characters ------------------------------------------------------------------------ */
 
 struct letters {
     struct str *at; /* [n] */
@@ -438,7 +438,7 @@ static bool text_call(struct oracle *o, enum function_id id, const struct value 
     }
 }
 
-/* ---- times, by the C library's calendar ------------------------------------------------------------------------------------- */
+/* ---- times, by the C library's calendar ---------------------------------------------------------------- */
 
 static struct tm tm_of(int64_t seconds)
 {
@@ -518,7 +518,7 @@ static bool time_call(struct oracle *o, enum function_id id, const struct value 
     }
 }
 
-/* ---- arrays ------------------------------------------------------------------------------------------------------------------- */
+/* ---- arrays -------------------------------------------------------------------------------------------- */
 
 static bool element(struct oracle *o, const struct value *array, int64_t at, bool or_null,
                     const struct type *type, struct value *out)
@@ -588,7 +588,7 @@ static bool array_call(struct oracle *o, enum function_id id, const struct value
     }
 }
 
-/* ---- calls with arguments that may be NULL ---------------------------------------------------------------------------------- */
+/* ---- calls with arguments that may be NULL ------------------------------------------------------------- */
 
 static bool is_in(const struct value *a, uint32_t n, const struct type *type, struct value *out)
 {
@@ -752,7 +752,7 @@ static bool strict_call(struct oracle *o, enum function_id id, const struct valu
     }
 }
 
-/* ---- lambdas ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- lambdas ------------------------------------------------------------------------------------------- */
 
 static bool lambda_call(struct oracle *o, const struct expr *e, const struct value *row, struct value *out)
 {
@@ -803,7 +803,7 @@ static bool lambda_call(struct oracle *o, const struct expr *e, const struct val
     return true;
 }
 
-/* ---- expressions -------------------------------------------------------------------------------------------------------------------- */
+/* ---- expressions --------------------------------------------------------------------------------------- */
 
 static bool call(struct oracle *o, const struct expr *e, const struct value *row, struct value *out)
 {

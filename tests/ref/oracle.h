@@ -1,5 +1,6 @@
-/* The oracle: bound expressions and plans, evaluated slowly, one row at a time, over struct value; written independently of op/ (which
- * it is there to check), with plain recursion. It shares the scalar conversions of type/ and nothing else. */
+/* The oracle: bound expressions and plans, evaluated slowly, one row at a time, over struct value; written
+ * independently of op/ (which it is there to check), with plain recursion. It shares the scalar conversions
+ * of type/ and nothing else. */
 #ifndef REF_ORACLE_H
 #define REF_ORACLE_H
 
@@ -26,8 +27,8 @@ struct oracle {
 /* e over row[columns]; false: the row fails (or `unknown`). */
 bool oracle_eval(struct oracle *o, const struct expr *e, const struct value *row, struct value *out);
 
-/* A batch plan over inputs[scans] (in the order of the plan's leaves). Rows that fail are left out, and counted in *bad. Groups come in
- * order of their first row. false: the oracle does not know a part of it. */
+/* A batch plan over inputs[scans] (in the order of the plan's leaves). Rows that fail are left out, and
+ * counted in *bad. Groups come in order of their first row. false: the oracle does not know a part of it. */
 bool oracle_run(struct oracle *o, const struct plan *plan, const struct oracle_rows *inputs,
                 struct oracle_rows *out, uint32_t *bad);
 

@@ -1,4 +1,5 @@
-/* The oracle's plans; see oracle.h. Everything is a list of rows; groups and duplicates are found by looking at all of them. */
+/* The oracle's plans; see oracle.h. Everything is a list of rows; groups and duplicates are found by looking
+ * at all of them. */
 #include <ref/oracle.h>
 
 #include "sql/function.h"
@@ -130,9 +131,10 @@ static bool sort(struct run *r, const struct plan *plan, const struct oracle_row
     return true;
 }
 
-/* ---- aggregates ---------------------------------------------------------------------------------------------------------------- */
+/* ---- aggregates ---------------------------------------------------------------------------------------- */
 
-/* One group's rows, and the aggregate over them: slow and plain. values[n] are the arguments' first column of rows that take part. */
+/* One group's rows, and the aggregate over them: slow and plain. values[n] are the arguments' first column of
+ * rows that take part. */
 static bool fold(struct run *r, const struct expr *e, const struct value *values, uint32_t n,
                  struct value *out)
 {
@@ -294,7 +296,7 @@ static bool aggregate(struct run *r, const struct plan *plan, const struct oracl
     return true;
 }
 
-/* ---- the rest -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------------------------------------ */
 
 static bool distinct(struct run *r, const struct oracle_rows *in, struct oracle_rows *out)
 {

@@ -14,7 +14,8 @@ struct query_table {
 bool query_plan(struct arena *arena, const char *text, const struct query_table *tables, uint32_t count,
                 const struct plan **plan, struct err *err);
 
-/* What a pipeline puts out: rows as struct values, copied into arena, with their change kinds; and how many rows were bad. */
+/* What a pipeline puts out: rows as struct values, copied into arena, with their change kinds; and how many
+ * rows were bad. */
 struct query_result {
     struct arena *arena;
     struct value *rows; /* [count], each a struct */

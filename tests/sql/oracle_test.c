@@ -1,5 +1,6 @@
-/* The engine against the oracle: random schemas, rows full of edges, random typed expressions and plans; the same values, NULLs and failing
- * rows whatever the batch size and the encoding. A fixed seed; SLUICE_SEEDS=n runs that many. */
+/* The engine against the oracle: random schemas, rows full of edges, random typed expressions and plans; the
+ * same values, NULLs and failing rows whatever the batch size and the encoding. A fixed seed; SLUICE_SEEDS=n
+ * runs that many. */
 #include <ref/make_expr.h>
 #include <ref/oracle.h>
 #include <ref/random_batch.h>
@@ -26,7 +27,7 @@ static unsigned below(unsigned n)
     return (unsigned)rng_below(&rng, n);
 }
 
-/* ---- rows --------------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------------------------- */
 
 static struct value some_text(void)
 {
@@ -132,7 +133,7 @@ static void make_batch(struct batch *batch, uint32_t rows)
     batch->partition = 3;
 }
 
-/* ---- expressions ---------------------------------------------------------------------------------------------------------- */
+/* ---- expressions --------------------------------------------------------------------------------------- */
 
 static const struct expr *expr(const struct type *type, unsigned depth);
 
@@ -379,7 +380,7 @@ static const struct type *any_type(void)
     }
 }
 
-/* ---- comparison ------------------------------------------------------------------------------------------------------------- */
+/* ---- comparison ---------------------------------------------------------------------------------------- */
 
 static bool values_same(const struct value *a, const struct value *b)
 {

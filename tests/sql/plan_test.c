@@ -1,4 +1,5 @@
-/* Whole queries, in SQL text, against the oracle: the same rows and as many bad ones, whatever the sizes of batches. */
+/* Whole queries, in SQL text, against the oracle: the same rows and as many bad ones, whatever the sizes of
+ * batches. */
 #include <ref/oracle.h>
 #include <ref/random_batch.h>
 #include <ref/run_query.h>
