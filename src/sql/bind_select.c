@@ -25,7 +25,7 @@ struct select {
     uint32_t item_count, item_capacity, window_aliases;
     const struct expr **keys; /* GROUP BY */
     uint32_t key_count;
-    const struct expr *having;
+    const struct expr *having, *window; /* window: the key that is one */
     struct sort_key *sort;
     struct span *sort_spans;
     uint32_t sort_count;
@@ -117,6 +117,30 @@ static bool is_call_of(const struct ast_expr *ast, const char *name)
     return ast->kind == AST_CALL && str_eq_nocase(ast->name, str_of(name));
 }
 
+static void plan_filter(struct select *s, const struct expr *condition)
+{
+    struct plan *p = plan_new(s->b, PLAN_FILTER, s->plan);
+    p->exprs = arena_array(s->b->arena, const struct expr *, 1);
+    p->exprs[0] = condition;
+    p->expr_count = 1;
+    s->plan = p;
+}
+
+/* A row without a time is in no window: it goes, and the window is never NULL. */
+static bool drop_null_times(struct select *s, const struct expr **window)
+{
+    struct binder *b = s->b;
+    const struct expr *time = (*window)->args[0], *condition;
+    if (!(*window)->nullable)
+        return true;
+    TRY(bind_function(b, FN_IS_NOT_NULL, &time, 1, time->span, &condition));
+    plan_filter(s, condition);
+    struct expr *copy = arena_dup(b->arena, *window, sizeof(struct aggregate_expr));
+    copy->nullable = false;
+    *window = copy;
+    return true;
+}
+
 /* GROUP BY window(…) makes a column `window` that the select list may use: bound before it. */
 static bool bind_window_keys(struct select *s)
 {
@@ -132,6 +156,8 @@ static bool bind_window_keys(struct select *s)
             return bind_fail(s->b, ast->span,
                              "UNSUPPORTED_FEATURE: one window is the most that GROUP BY can have");
         TRY(bind_expr(s->b, &s->scope, ast, &e));
+        TRY(drop_null_times(s, &e));
+        s->window = e;
         add_alias(s, ast->name, e);
     }
     return true;
@@ -178,6 +204,8 @@ static bool bind_key(struct select *s, const struct ast_expr *ast, const struct 
 {
     if (is_ordinal(ast)) {
         TRY(ordinal_key(s, ast, out));
+    } else if (s->window && is_call_of(ast, "window")) {
+        *out = s->window;
     } else {
         s->scope.no_aggregates = "GROUP BY";
         TRY(bind_expr(s->b, &s->scope, ast, out));
@@ -347,7 +375,7 @@ static bool split_visit(struct expr_rewriter *r, const struct expr *e, const str
     *done = true;
     for (uint32_t i = 0; i < s->key_count; i++) {
         if (expr_equal(s->keys[i], e)) {
-            *out = expr_column(r->arena, i, e->type, e->nullable, e->span);
+            *out = expr_column(r->arena, i, e->type, s->keys[i]->nullable, e->span);
             return true;
         }
     }
@@ -407,15 +435,6 @@ static void plan_aggregate(struct select *s)
 }
 
 /* ---- the top: project, distinct, sort --------------------------------------------------------------------------------------------------- */
-
-static void plan_filter(struct select *s, const struct expr *condition)
-{
-    struct plan *p = plan_new(s->b, PLAN_FILTER, s->plan);
-    p->exprs = arena_array(s->b->arena, const struct expr *, 1);
-    p->exprs[0] = condition;
-    p->expr_count = 1;
-    s->plan = p;
-}
 
 struct over_output {
     struct select *s;

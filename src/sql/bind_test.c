@@ -232,12 +232,13 @@ TEST(windows_and_watermarks)
             "WATERMARK timestamp DELAY OF INTERVAL 10 MINUTES GROUP BY window(timestamp, '1 hour'), country"),
         "project [#0:key0.start AS hour, #1:key1 AS country, #2:agg0 AS total]\n"
         "  aggregate by [window(#0:timestamp, 3600000000L, 3600000000L, 0L), #1:country] of [count(1)]\n"
-        "    watermark [#0:timestamp] delay 600000000 us\n"
-        "      scan stream user-activity [timestamp, country]\n");
+        "    filter [isnotnull(#0:timestamp)]\n"
+        "      watermark [#0:timestamp] delay 600000000 us\n"
+        "        scan stream user-activity [timestamp, country]\n");
     EXPECT_STR(
         schema(
             "SELECT window, window(timestamp, INTERVAL 5 MINUTES).end FROM `user-activity` GROUP BY window(timestamp, '5 minutes')"),
-        "window? struct<start:timestamp,end:timestamp>, window(timestamp, INTERVAL '05' MINUTE).end? timestamp");
+        "window struct<start:timestamp,end:timestamp>, window(timestamp, INTERVAL '05' MINUTE).end? timestamp");
     EXPECT_STR(
         plan("SELECT 1 FROM t WATERMARK b DELAY OF INTERVAL 1 DAY"),
         "1:27+1 EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE: the event time of WATERMARK must be TIMESTAMP, not STRING");
