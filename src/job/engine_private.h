@@ -79,6 +79,7 @@ struct stream {
     bool started, paused, infer_now;
     struct err err;             /* why it stopped; class ERR_NONE: it did not */
     struct job *job;            /* stateful streams: job.c */
+    int64_t *counted;           /* offsets below these are in the counters [input_count] */
     struct stream_counters counters;
     struct stream *next;
 };

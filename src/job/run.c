@@ -27,6 +27,7 @@ struct unit {
     struct batch *bad;
     struct batch_builder bad_builder;
     bool bad_open, own_open;
+    uint32_t bad_fresh;           /* of the bad records, those that no run has counted yet */
     struct batch_builder own_builder;
     struct position *positions;   /* after this unit [input_count] */
     struct delivery deliveries[MEMBERS_MAX];
@@ -47,12 +48,15 @@ struct run {
     struct task task;
     struct waker waker;
     struct log_wait *waits; /* waits[input_count] */
-    struct timer lag_timer;
+    struct timer lag_timer, sync_timer;
     bool at_end;         /* nothing was left to read at the last look */
 };
 
 static bool run_turn(struct task *task);
 static void on_lag(struct timer *timer);
+static void on_sync(struct timer *timer);
+
+enum { SYNC_LOOK_MS = 2 };
 
 /* ---- units -------------------------------------------------------------------------------------------------------- */
 
@@ -113,6 +117,7 @@ static void unit_give(struct unit *u)
     batch_reset(u->own);
     batch_reset(u->bad);
     u->own_open = u->bad_open = false;
+    u->bad_fresh = 0;
     u->out = NULL;
     if (run == NULL) {
         unit_free(u);
@@ -187,7 +192,7 @@ static void on_bad_record(void *arg, const struct topic_bad *bad)
     put_text(&c[BAD_VALUE], bad->value);
     column_builder_bool(&c[BAD_DELIVERED], bad->delivered);
     column_builder_i64(&c[BAD_AT], os_wall().us);
-    counter_add(&s->counters.bad, 1);
+    u->bad_fresh += bad->offset >= s->counted[u->current_input];
 }
 
 static void on_bad_row(void *arg, const struct op_bad_row *row)
@@ -245,7 +250,7 @@ static bool decode(struct unit *u, const struct stream_input *input, const struc
     for (;;) {
         struct decode_report found = {.unit = u};
         const struct topic_report report = {decode_bad, decode_unknown, &found};
-        TRY(topic_decode(u->decoders[input->scan], slice, input->partition, from, INT64_MAX, u->in, &report, err));
+        TRY(topic_decode(u->decoders[input->scan], slice, input->partition, from, slice->next_offset, u->in, &report, err));
         bool grew = false;
         if (found.unknown)
             TRY(topic_state_grow(input->topic, slice, &grew, err));
@@ -253,6 +258,7 @@ static bool decode(struct unit *u, const struct stream_input *input, const struc
             return true;
         batch_reset(u->bad);
         u->bad_open = false;
+        u->bad_fresh = 0;
         TRY(stream_make_plan(s, err));
         TRY(unit_compile(u, s, err));
     }
@@ -264,13 +270,16 @@ static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice
     struct stream *s = run->stream;
     for (uint32_t i = 0; i < s->input_count; i++) {
         uint32_t k = (run->turn_input + i) % s->input_count;
-        if (run->next[k] >= log_end(s->inputs[k].log))
+        int64_t synced = log_synced(s->inputs[k].log); /* with flush: os less than log_end: no table may know more than the disk */
+        if (run->next[k] >= synced)
             continue;
         *failed = !log_read(s->inputs[k].log, run->next[k], RUN_SLICE_BYTES, slice, err);
         if (*failed)
             return false;
         if (slice->n == 0)
             continue;
+        if (slice->next_offset > synced)
+            slice->next_offset = synced;
         *index = k;
         run->turn_input = (k + 1) % s->input_count;
         return true;
@@ -328,6 +337,28 @@ static void report_lacking_keys(struct unit *u)
     }
 }
 
+static uint32_t rows_from(const struct batch *batch, int64_t offset)
+{
+    uint32_t n = 0;
+    for (uint32_t row = 0; batch && row < batch->rows; row++)
+        n += batch->offset == NULL || batch->offset[row] >= offset;
+    return n;
+}
+
+/* Each record counts once, however many runs read it. */
+static void count(struct unit *u, uint32_t k, const struct log_slice *slice)
+{
+    struct stream *s = u->run->stream;
+    int64_t from = s->counted[k];
+    if (slice->next_offset <= from)
+        return;
+    counter_add(&s->counters.rows_in, rows_from(u->in, from));
+    counter_add(&s->counters.rows_out, rows_from(u->out, from));
+    counter_add(&s->counters.bad, u->bad_fresh);
+    counter_add(&s->counters.bytes_in, slice->n);
+    s->counted[k] = slice->next_offset;
+}
+
 static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slice *slice, struct err *err)
 {
     struct stream *s = run->stream;
@@ -340,12 +371,9 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slic
     const struct op_msg msg = {.kind = OP_BATCH, .batch = u->in};
     const struct pipeline_output output = {on_result, on_bad_row, u};
     pipeline_push(u->pipeline, &context, input->scan, &msg, &output);
-    counter_add(&s->counters.rows_in, u->in->rows);
-    counter_add(&s->counters.bytes_in, slice->n);
-    if (u->out) {
+    if (u->out)
         report_lacking_keys(u);
-        counter_add(&s->counters.rows_out, u->out->rows);
-    }
+    count(u, k, slice);
     if (u->bad_open && s->def->conf->bad.mode == CONF_REJECTS_FAIL) {
         struct arena arena = {0};
         batch_builder_finish(&u->bad_builder);
@@ -361,8 +389,11 @@ static void wait_for_more(struct run *run)
 {
     struct stream *s = run->stream;
     for (uint32_t i = 0; i < s->input_count; i++) {
+        int64_t end = log_end(s->inputs[i].log);
+        if (run->next[i] < end && !timer_is_set(&run->sync_timer)) /* written, and not synced yet */
+            timer_set_in(&run->sync_timer, SYNC_LOOK_MS * NS_PER_MS);
         log_wait_cancel(&run->waits[i]);
-        log_wait(s->inputs[i].log, &run->waits[i], &run->waker, run->next[i]);
+        log_wait(s->inputs[i].log, &run->waits[i], &run->waker, end);
     }
 }
 
@@ -427,6 +458,7 @@ static struct run *run_new(struct stream *s)
     task_init(&run->task, run_turn);
     waker_init(&run->waker, loop_current(), &run->task);
     timer_init(&run->lag_timer, on_lag);
+    timer_init(&run->sync_timer, on_sync);
     list_push_back(&s->runs, &run->link);
     return run;
 }
@@ -468,6 +500,7 @@ static void drop_units(struct run *run)
     run->unit_count = 0;
     run->free_units = NULL;
     timer_cancel(&run->lag_timer);
+    timer_cancel(&run->sync_timer);
 }
 
 void run_leave(struct member *m)
@@ -484,6 +517,12 @@ void run_leave(struct member *m)
     drop_units(run);
     for (uint32_t i = 0; i < run->stream->input_count; i++)
         log_wait_cancel(&run->waits[i]);
+}
+
+static void on_sync(struct timer *timer)
+{
+    struct run *run = CONTAINER_OF(timer, struct run, sync_timer);
+    task_wake(&run->task);
 }
 
 /* All units have been out for RUN_LAG_MS. Members that hold them all go on alone, if there are others that do not. */

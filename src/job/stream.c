@@ -64,6 +64,7 @@ static bool find_inputs(struct stream *s, struct err *err)
         s->input_count += (uint32_t)s->topics[t]->info.partitions;
     s->inputs = pool_alloc(s->pool, s->input_count * sizeof *s->inputs);
     s->start_waits = pool_alloc(s->pool, s->input_count * sizeof *s->start_waits);
+    s->counted = pool_alloc(s->pool, s->input_count * sizeof *s->counted);
     s->schema_versions = pool_alloc(s->pool, s->topic_count * sizeof *s->schema_versions);
     uint32_t k = 0;
     for (uint32_t t = 0; t < s->topic_count; t++)
