@@ -73,7 +73,10 @@ static void end(struct host *h)
 
 static void on_quiet(void *arg)
 {
-    end(arg);
+    struct host *h = arg;
+    if (engine_has_failed(h->engine))
+        h->status = EXIT_FAILED; /* what and why stands in the log */
+    end(h);
 }
 
 static void on_for_timer(struct timer *timer)

@@ -321,3 +321,38 @@ bool engine_stream_pause(struct engine *engine, const char *stream, bool pause, 
     struct call call = {.function = do_pause, .engine = engine, .stream = str_of(stream), .flag = pause, .err = err};
     return call_on(engine->options.work, &call) && call.ok;
 }
+
+static void do_reset(struct call *call)
+{
+    struct stream *s = find_stream(call->engine, call->stream, call->err);
+    uint32_t count = 0;
+    for (uint32_t i = 0; s && s->started && i < s->member_count; i++) {
+        struct member *m = s->members[i];
+        if (m->runner == NULL || !m->def->kind->exactly_once || (call->sink.n && !str_is(call->sink, m->def->name)))
+            continue;
+        member_reset(m, call->flag);
+        count++;
+    }
+    call->ok = count > 0;
+    if (s && count == 0)
+        err_set(call->err, ERR_CONFIG, s->started ? "stream \"%s\" has no such table" : "stream \"%s\" has not started yet", s->def->name);
+}
+
+bool engine_stream_reset(struct engine *engine, const char *stream, const char *sink, bool replace, struct err *err)
+{
+    struct call call = {
+        .function = do_reset, .engine = engine, .stream = str_of(stream), .sink = str_of(sink ? sink : ""), .flag = replace, .err = err};
+    return call_on(engine->options.work, &call) && call.ok;
+}
+
+bool engine_has_failed(const struct engine *engine)
+{
+    for (const struct stream *s = engine->streams; s; s = s->next) {
+        if (s->err.class != ERR_NONE)
+            return true;
+        for (uint32_t i = 0; i < s->member_count; i++)
+            if (s->members[i]->state == MEMBER_STOPPED)
+                return true;
+    }
+    return ingest_has_failed(engine);
+}

@@ -18,6 +18,8 @@ struct engine_options {
     bool sources;            /* start the sources at all */
     const char *builtin_url; /* where builtin:randomuser is served, or NULL */
     struct loop *main, *net, *work;
+    const char *reset_stream, *reset_sink; /* `stream reset` without a running process: done when the stream starts; sink NULL: all its tables */
+    bool reset_replace;
     void (*on_quiet)(void *arg);   /* once: every row has come as far as it will; on main */
     void (*on_stopped)(void *arg); /* after engine_stop; on main */
     void *arg;
@@ -80,7 +82,9 @@ bool engine_is_ready(const struct engine *engine);
 
 /* Commands; wait for their end. Any role but the engine's own loops. */
 bool engine_stream_pause(struct engine *engine, const char *stream, bool pause, struct err *err);
-/* Accepts what the table (sink NULL: every table of the stream) and the data folder hold now: keep what is there, or replace it. */
+/* A source, stream or sink has stopped and needs a person. Any role, after on_quiet or on_stopped. */
+bool engine_has_failed(const struct engine *engine);
+/* Begun when it returns; status tells how it went. Accepts what the table (sink NULL: every table of the stream) and the data folder hold now: keep what is there, or replace it. */
 bool engine_stream_reset(struct engine *engine, const char *stream, const char *sink, bool replace, struct err *err);
 
 #endif

@@ -149,7 +149,10 @@ struct member {
     struct delivery *queue, **queue_end;
 
     struct frame *note;         /* of identity and positions, for tables */
-    bool note_busy, note_wanted, opening_after_note;
+    bool note_busy, note_wanted;
+    enum { NOTE_ONLY, NOTE_THEN_OPEN, NOTE_THEN_RESET } after_note;
+    enum { RESET_NONE, RESET_KEEP, RESET_REPLACE } reset;
+    bool was_reset;             /* as engine_options asked */
     struct mono_time noted;
     struct member_counters counters;
 };
@@ -163,6 +166,8 @@ void member_close(struct member *m);
 bool member_is_idle(const struct member *m);
 void member_fail(struct member *m, const struct err *err);
 void member_note(struct member *m);
+/* Accepts what the table holds (keep), or empties it and writes it anew; under a new identity. */
+void member_reset(struct member *m, bool replace);
 void member_prepare(struct member *m);
 void member_fini(struct member *m);
 

@@ -40,6 +40,7 @@ void ingest_free_all(struct engine *engine);
 
 struct metric_page;
 void ingest_metrics(struct engine *engine, struct metric_page *page);
+bool ingest_has_failed(const struct engine *engine);
 uint32_t ingest_count(const struct engine *engine);
 /* The loop of the index-th source, and a report made on it. */
 struct loop *ingest_loop(struct engine *engine, uint32_t index);

@@ -32,7 +32,7 @@ struct ingest {
 
     /* ---- any role ---- */
     struct counter rows;         /* durable */
-    struct counter failures, bad, failing;
+    struct counter failures, bad, failing, has_stopped;
 };
 
 /* ---- telling the engine ---------------------------------------------------------------------------------------------- */
@@ -71,6 +71,7 @@ static void fail(struct ingest *in, const struct err *err)
     }
     event_err(EVENT_SOURCE_STOPPED, in->conf->name, err);
     in->stopped = true;
+    counter_set(&in->has_stopped, 1);
     end(in);
 }
 
@@ -293,6 +294,14 @@ uint32_t ingest_count(const struct engine *engine)
     for (const struct ingest *in = engine->ingests; in; in = in->next)
         n++;
     return n;
+}
+
+bool ingest_has_failed(const struct engine *engine)
+{
+    for (const struct ingest *in = engine->ingests; in; in = in->next)
+        if (counter_get(&in->has_stopped))
+            return true;
+    return false;
 }
 
 struct loop *ingest_loop(struct engine *engine, uint32_t index)

@@ -116,12 +116,15 @@ static void note_ended(struct frame *frame)
 {
     struct member *m = frame->arg;
     m->note_busy = false;
-    if (m->opening_after_note) {
-        m->opening_after_note = false;
-        if (frame->durable)
-            sink_runner_open(m->runner, schema_of(m));
-        else
+    if (m->after_note != NOTE_ONLY) {
+        bool reset = m->after_note == NOTE_THEN_RESET;
+        m->after_note = NOTE_ONLY;
+        if (!frame->durable)
             member_fail(m, &frame->err);
+        else if (reset)
+            sink_runner_reset(m->runner, m->reset == RESET_REPLACE, schema_of(m));
+        else
+            sink_runner_open(m->runner, schema_of(m));
         return;
     }
     if (m->note_wanted)
@@ -185,6 +188,7 @@ void member_fail(struct member *m, const struct err *err)
     run_leave(m);
     m->err = *err;
     counter_add(&m->counters.failures, 1);
+    m->reset = RESET_NONE;
     if (m->state == MEMBER_STOPPED)
         return;
     m->state = passes ? MEMBER_WAITING : MEMBER_STOPPED;
@@ -258,12 +262,23 @@ static void open_topic(struct member *m)
     go(m, next);
 }
 
+static bool wants_reset(const struct member *m)
+{
+    const struct engine_options *o = &m->stream->engine->options;
+    return !m->was_reset && o->reset_stream && strcmp(o->reset_stream, m->stream->def->name) == 0 &&
+           (o->reset_sink == NULL || strcmp(o->reset_sink, m->def->name) == 0);
+}
+
 void member_open(struct member *m)
 {
     CHECK(m->state == MEMBER_IDLE || m->state == MEMBER_WAITING);
     m->state = MEMBER_OPENING;
     if (m->topic) {
         open_topic(m);
+        return;
+    }
+    if (wants_reset(m)) {
+        member_reset(m, m->stream->engine->options.reset_replace);
         return;
     }
     for (uint32_t i = 0; i < m->stream->input_count; i++)
@@ -279,8 +294,49 @@ void member_open(struct member *m)
     m->live = false;
     first_positions(m, m->committed);
     move_pins(m);
-    m->opening_after_note = true;
+    m->after_note = NOTE_THEN_OPEN;
     member_note(m);
+}
+
+/* ---- resetting: first the new identity is durable, then the table takes it on; each step can be repeated ------------------- */
+
+void member_reset(struct member *m, bool replace)
+{
+    CHECK(m->runner != NULL);
+    timer_cancel(&m->retry);
+    run_leave(m);
+    m->reset = replace ? RESET_REPLACE : RESET_KEEP;
+    m->state = MEMBER_OPENING;
+    sink_runner_close(m->runner); /* even if it is closed: its answer says that nobody looks at the spec */
+}
+
+static void begin_reset(struct member *m)
+{
+    uint32_t n = m->stream->input_count;
+    for (uint32_t i = 0; i < n; i++)
+        m->committed[i] = m->idle[i] = -1;
+    if (m->reset == RESET_REPLACE || !get_positions(m, "at", m->committed))
+        first_positions(m, m->committed);
+    if (m->reset == RESET_REPLACE)
+        memcpy(m->idle, m->committed, n * sizeof *m->idle); /* takes back what was noted before */
+    else
+        get_positions(m, "idle", m->idle);
+    m->idle_moved = true;
+    os_uuid(m->spec.uuid);
+    m->live = false;
+    move_pins(m);
+    m->after_note = NOTE_THEN_RESET;
+    member_note(m);
+}
+
+static void end_reset(struct member *m)
+{
+    event_log(EVENT_SINK_OK, m->def->name, m->reset == RESET_REPLACE ? "reset: the table is written anew" : "reset: goes on after what is there");
+    m->reset = RESET_NONE;
+    m->live = true;
+    m->was_reset = true;
+    member_note(m);
+    sink_runner_open(m->runner, schema_of(m));
 }
 
 /* The table's positions against what the store could have given. NULL: legal. */
@@ -331,7 +387,7 @@ static void on_opened(struct member *m, const struct sink_event *e)
         if (mine)
             *mine = e->positions[i].next_offset;
     }
-    if (e->found == SINK_NEW)
+    if (e->found == SINK_NEW || e->count == 0) /* new, or just reset */
         memcpy(next, m->committed, n * sizeof *next);
     for (uint32_t i = 0; i < n; i++)
         if (m->idle[i] > next[i])
@@ -393,10 +449,15 @@ static void on_event(void *owner, struct sink_event *e)
         engine_member_flushed(m->stream->engine);
         break;
     case SINK_CLOSED:
+        if (m->reset != RESET_NONE && !m->stream->engine->stopping) {
+            begin_reset(m);
+            break;
+        }
         m->closed = true;
         engine_member_flushed(m->stream->engine);
         break;
     case SINK_WAS_RESET:
+        end_reset(m);
         break;
     }
 }
