@@ -134,9 +134,31 @@ static bool plan_nested(struct planner *p, struct rnode *node, const struct parq
     return node->leaf != NULL || cannot(p, field, want, name);
 }
 
+/* A group of metadata and value without the annotation, as writers had it before there was one, where a VARIANT is
+ * wanted: the same as one with it. Else the field itself. */
+static const struct pq_field *as_variant(struct planner *p, const struct pq_field *field)
+{
+    if (field == NULL || field->type->kind != TYPE_STRUCT || field->child_count != 2)
+        return field;
+    bool swapped = str_is(field->children[0].name, "value");
+    const struct pq_field *metadata = &field->children[swapped], *value = &field->children[!swapped];
+    if (!str_is(metadata->name, "metadata") || !str_is(value->name, "value") ||
+        metadata->type->kind != TYPE_BINARY || value->type->kind != TYPE_BINARY)
+        return field;
+    struct pq_field *variant = pool_alloc(p->scan->pool, sizeof *variant);
+    *variant = *field;
+    variant->type = type_simple(TYPE_VARIANT);
+    variant->children = pool_alloc(p->scan->pool, 2 * sizeof *variant->children);
+    variant->children[0] = *metadata;
+    variant->children[1] = *value;
+    return variant;
+}
+
 static bool plan(struct planner *p, struct rnode *node, const struct type *want, const struct pq_field *field,
                  const struct parquet_name *names, const char *name, unsigned depth)
 {
+    if (want->kind == TYPE_VARIANT)
+        field = as_variant(p, field);
     *node = (struct rnode){
         .type = want, .field = field, .is_primitive = !type_is_nested(want) && want->kind != TYPE_VARIANT};
     if (depth > TYPE_DEPTH_MAX)

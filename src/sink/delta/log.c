@@ -52,8 +52,9 @@ static bool apply_protocol(struct delta_table *t, const struct json_node *a, str
 
 static bool apply_metadata(struct delta_table *t, const struct json_node *a, struct str line, struct err *err)
 {
-    struct str id, schema;
-    if (!json_str(a, "id", &id) || !json_str(a, "schemaString", &schema) ||
+    struct str id, schema = STR("{\"type\":\"struct\",\"fields\":[]}"); /* one that has none has no columns */
+    const struct json_node *text = json_get(a, "schemaString");
+    if (!json_str(a, "id", &id) || (text && text->kind != JSON_NULL && !json_str(a, "schemaString", &schema)) ||
         !take_strings(t, json_get(a, "partitionColumns"), &t->partition_columns, &t->partition_column_count))
         return err_set(err, ERR_DATA, "malformed metaData action");
     if (!type_from_json(&t->arena, keep(t, schema), &t->schema, err))
@@ -95,6 +96,13 @@ static struct str dv_id(struct delta_table *t, const struct json_node *dv)
     return str_of(arena_printf(&t->arena, "%.*s%.*s", STR_ARG(storage), STR_ARG(path)));
 }
 
+/* The one spelling of a path that has several: "file:///a", "file:/a" and "/a" are the same file. */
+static struct str canonical(struct str path)
+{
+    size_t scheme = str_starts(path, STR("file:///")) ? 7 : str_starts(path, STR("file:/")) ? 5 : 0;
+    return str_n(path.p + scheme, path.n - scheme);
+}
+
 static bool apply_file(struct delta_table *t, const struct json_node *a, struct str line, bool add, struct err *err)
 {
     struct delta_file *f = arena_new(&t->arena, struct delta_file);
@@ -114,7 +122,8 @@ static bool apply_file(struct delta_table *t, const struct json_node *a, struct 
         sbuf_fini(&text);
     }
     f->action = kept_line(t, line);
-    char *key = arena_printf(&t->arena, "%.*s\n%.*s", STR_ARG(f->path), (int)f->dv.n, f->dv.n ? f->dv.p : "");
+    struct str same = canonical(f->path);
+    char *key = arena_printf(&t->arena, "%.*s\n%.*s", STR_ARG(same), (int)f->dv.n, f->dv.n ? f->dv.p : "");
     map_remove(add ? &t->removed : &t->files, str_of(key));
     map_put(add ? &t->files : &t->removed, str_of(key), f);
     return true;
