@@ -5,12 +5,17 @@
  * alone that are the first of their value), then one loop for each aggregate.
  *
  *   batch query   groups come out at the end, in order of their first row
- *   stream        at each barrier the groups that changed come out: +I new, −U old and +U new, −D gone
+ *   stream        at each barrier the groups that changed come out: +I new, −U old and +U new, −D gone; or, in
+ *                 append mode, those that the watermark has passed, once
+ *
+ * A group has an event time when one of its keys is a window or the watermark's column. The watermark ends it: it
+ * is forgotten, and rows for it that come later are late (they are not taken in).
  *
  * State bytes are records, for snapshots and changelogs alike; applying one in order gives the state:
  *   'G' key, rows, states of the aggregates      a group as it is now
  *   'R' key                                      a group that is gone
  *   'D' aggregate, key and value, count          how often a DISTINCT value is there
+ *   'W' watermark                                how far event time has come
  * A key is its length (uvarint) and bytes, numbers are little endian. */
 #include "op/agg.h"
 #include "op/cells.h"
@@ -50,7 +55,9 @@ struct aggregate {
     struct key_table keys;
     struct agg_states states;
     struct distinct_values *distinct; /* [agg_count] */
-    bool streaming;
+    bool streaming, append;
+    uint32_t event_key;                   /* the key that has the event time; UINT32_MAX = none */
+    struct event_time watermark, evicted; /* evicted: groups up to here are gone, and rows for them late */
 
     struct dirty *dirty;
     uint32_t dirty_count;
@@ -131,6 +138,7 @@ static void clear(struct aggregate *a)
         mem_free(a->states.chunks[i]);
     a->states.chunk_count = 0;
     a->dirty_count = a->logged_count = 0;
+    a->watermark = a->evicted = EVENT_TIME_NONE;
     a->before_open = false;
     sbuf_clear(&a->log);
 }
@@ -166,7 +174,7 @@ static void touch(struct aggregate *a, uint32_t group)
         a->logged = mem_grow(a->logged, &a->logged_capacity, (size_t)a->logged_count + 1, sizeof(uint32_t));
         a->logged[a->logged_count++] = group;
     }
-    if (head->dirty)
+    if (head->dirty || a->append)
         return;
     head->dirty = true;
     struct dirty d = {group, UINT32_MAX};
@@ -367,6 +375,42 @@ static int8_t *signs(struct aggregate *a, const struct batch *in, struct row_err
     return sign;
 }
 
+/* The last moment of a key's event time: of a window its end. false: NULL, which no watermark passes. */
+static bool event_time_of(const struct column *key, uint32_t row, int64_t *us)
+{
+    const struct column *values;
+    if (column_is_null(key, row))
+        return false;
+    uint32_t at = column_resolve(key, row, &values);
+    if (values->type->kind == TYPE_STRUCT)
+        return event_time_of(&values->children[1], at, us); /* one level: a time is no struct */
+    *us = ((const int64_t *)values->data)[at];
+    return true;
+}
+
+/* Rows for groups that are gone are left out and reported. */
+static uint32_t drop_late(struct aggregate *a, const struct batch *in, const struct column *keys,
+                          uint32_t *rows, uint32_t count)
+{
+    uint32_t kept = 0;
+    int64_t us;
+    if (a->event_key == UINT32_MAX || a->evicted.us == EVENT_TIME_NONE.us)
+        return count;
+    struct op_bad_row *bad = arena_array(&a->scratch, struct op_bad_row, (size_t)a->op.bad_count + count + 1);
+    if (a->op.bad_count)
+        memcpy(bad, a->op.bad, a->op.bad_count * sizeof(*bad));
+    a->op.bad = bad;
+    for (uint32_t k = 0; k < count; k++) {
+        if (!event_time_of(&keys[a->event_key], rows[k], &us) || us > a->evicted.us) {
+            rows[kept++] = rows[k];
+            continue;
+        }
+        bad[a->op.bad_count] = bad_row_of(in, rows[k], "LATE: the watermark has passed the row's event time");
+        bad[a->op.bad_count++].late = true;
+    }
+    return kept;
+}
+
 static void take_in(struct aggregate *a, const struct batch *in)
 {
     struct row_errors errors = {0};
@@ -378,6 +422,7 @@ static void take_in(struct aggregate *a, const struct batch *in)
     uint32_t *rows = arena_array(&a->scratch, uint32_t, in->rows + 1),
              *groups = arena_array(&a->scratch, uint32_t, in->rows + 1);
     uint32_t count = rows_without(NULL, in->rows, &errors, rows);
+    count = drop_late(a, in, inputs.main, rows, count);
     assign_groups(a, inputs.main, rows, count, sign, groups);
     struct agg_rows all = {rows, groups, sign, count, in->rows, &a->scratch};
     for (uint32_t i = 0; i < a->agg_count; i++)
@@ -496,6 +541,83 @@ static void finish_dirty(struct aggregate *a)
     report_groups(a, &errors);
 }
 
+/* Whether the watermark has passed the group. */
+static bool is_over(struct aggregate *a, uint32_t group)
+{
+    struct arena arena = {0};
+    struct str key = key_table_key(&a->keys, group);
+    struct rd r = rd_of(key.p, key.n);
+    bool over = false;
+    for (uint32_t i = 0; i <= a->event_key; i++) {
+        struct column_builder b;
+        int64_t us;
+        column_builder_init(&b, a->plan->exprs[i]->type, &arena);
+        CHECK(cell_read(&r, &b));
+        struct column cell = column_builder_finish(&b);
+        over = i == a->event_key && event_time_of(&cell, 0, &us) && us <= a->watermark.us;
+    }
+    arena_fini(&arena);
+    return over;
+}
+
+/* DISTINCT values of groups that are gone. */
+static void forget_values(struct aggregate *a)
+{
+    struct arena arena = {0};
+    for (uint32_t i = 0; i < a->agg_count; i++) {
+        struct key_table *keys = &a->distinct[i].keys;
+        for (uint32_t e = 0; e < keys->used; e++) {
+            if (!key_table_has(keys, e))
+                continue;
+            struct str key = key_table_key(keys, e);
+            struct rd r = rd_of(key.p, key.n);
+            arena_reset(&arena);
+            for (uint32_t k = 0; k < a->key_count; k++) {
+                struct column_builder b;
+                column_builder_init(&b, a->plan->exprs[k]->type, &arena);
+                CHECK(cell_read(&r, &b));
+            }
+            if (key_table_get(&a->keys, str_n(key.p, key.n - rd_left(&r))) == KEY_NONE)
+                key_table_remove(keys, e);
+        }
+    }
+    arena_fini(&arena);
+}
+
+/* Ends the groups that the watermark has passed; in append mode their rows are the result. */
+static void evict(struct aggregate *a)
+{
+    struct batch_builder b;
+    struct row_errors errors = {0};
+    uint32_t count = 0;
+    if (a->append) {
+        arena_reset(&a->scratch);
+        batch_reset(a->result);
+        batch_builder_init(&b, a->result, a->op.schema);
+    }
+    if (a->event_key != UINT32_MAX && a->watermark.us > a->evicted.us) {
+        for (uint32_t g = 0; g < a->keys.used; g++) {
+            if (!key_table_has(&a->keys, g) || !is_over(a, g))
+                continue;
+            if (a->append && head_of(a, g)->rows > 0)
+                finish_row(a, g, b.columns, &errors);
+            forget_group(a, g);
+            count++;
+        }
+        a->evicted = a->watermark;
+        sbuf_char(&a->log, 'W');
+        put_le64(sbuf_reserve(&a->log, 8), (uint64_t)a->evicted.us);
+        sbuf_added(&a->log, 8);
+    }
+    if (count)
+        forget_values(a);
+    if (a->append) {
+        batch_builder_finish(&b);
+        a->result->rows = batch_builder_rows(&b);
+        report_groups(a, &errors);
+    }
+}
+
 static enum op_status put_out(struct aggregate *a)
 {
     if (!a->putting_out)
@@ -527,12 +649,16 @@ static enum op_status aggregate_step(struct op *op, uint32_t port, const struct 
         take_in(a, msg->batch);
         return OP_NEED_INPUT;
     }
+    if (msg->kind == OP_WATERMARK && msg->watermark.us > a->watermark.us)
+        a->watermark = msg->watermark; /* what it ends, ends at the barrier behind it */
     if (msg->kind == OP_WATERMARK || (!a->streaming && msg->kind == OP_BARRIER))
         return op_pass(op, msg);
-    if (a->streaming)
-        finish_dirty(a);
-    else
+    if (!a->streaming)
         finish_all(a);
+    else if (!a->append)
+        finish_dirty(a);
+    if (a->streaming)
+        evict(a);
     a->after = *msg;
     a->at = 0;
     a->putting_out = true;
@@ -554,6 +680,9 @@ static void write_group(struct aggregate *a, uint32_t group, struct sbuf *out)
 static void aggregate_snapshot(struct op *op, struct sbuf *out)
 {
     struct aggregate *a = (struct aggregate *)op;
+    sbuf_char(out, 'W');
+    put_le64(sbuf_reserve(out, 8), (uint64_t)a->evicted.us);
+    sbuf_added(out, 8);
     for (uint32_t g = 0; g < a->keys.used; g++)
         if (key_table_has(&a->keys, g))
             write_group(a, g, out);
@@ -636,6 +765,11 @@ static bool apply_record(struct aggregate *a, struct rd *r)
     switch (rd_u8(r)) {
     case 'G': return apply_group(a, r);
     case 'D': return apply_distinct(a, r);
+    case 'W':
+        a->evicted.us = a->watermark.us = (int64_t)rd_le64(r);
+        if (a->event_key != UINT32_MAX)
+            forget_values(a);
+        return !r->bad;
     case 'R': {
         uint32_t group = key_table_get(&a->keys, read_bytes(r));
         if (group != KEY_NONE)
@@ -745,6 +879,46 @@ static bool make_evaluators(struct aggregate *a, struct pool *pool, struct err *
     return evaluator_new(pool, exprs, n, input, &a->main, err);
 }
 
+/* The expression below that a column of a node's output is. NULL: it is made there. */
+static const struct expr *below(const struct plan **plan, const struct expr *e)
+{
+    while (e->kind == EXPR_COLUMN && (*plan)->kind != PLAN_WATERMARK && (*plan)->input_count == 1) {
+        if ((*plan)->kind == PLAN_PROJECT)
+            e = (*plan)->exprs[e->index];
+        else if ((*plan)->kind != PLAN_FILTER && (*plan)->kind != PLAN_LIMIT)
+            break;
+        *plan = (*plan)->inputs[0];
+    }
+    return e;
+}
+
+/* The key that is a window over, or is itself, the watermark's column. */
+static uint32_t find_event_key(const struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->group_count; i++) {
+        const struct plan *at = plan->inputs[0];
+        const struct expr *e = below(&at, plan->exprs[i]);
+        if (e->kind == EXPR_CALL && e->function->id == FN_WINDOW)
+            e = below(&at, e->args[0]);
+        while (e->kind == EXPR_CAST) /* the kernel takes a long */
+            e = below(&at, e->args[0]);
+        if (e->kind == EXPR_COLUMN && at->kind == PLAN_WATERMARK && at->exprs[0]->index == e->index)
+            return i;
+    }
+    return UINT32_MAX;
+}
+
+bool aggregate_set_append(struct op *op, struct err *err)
+{
+    struct aggregate *a = (struct aggregate *)op;
+    if (a->event_key == UINT32_MAX)
+        return err_set(err, ERR_CONFIG,
+                       "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION: an aggregation without a window over a "
+                       "watermark never ends, so it cannot append");
+    a->append = true;
+    return true;
+}
+
 bool aggregate_new(struct pool *pool, const struct plan *plan, bool changes, struct op **op, struct err *err)
 {
     struct aggregate *a = pool_new_struct(pool, struct aggregate);
@@ -752,6 +926,8 @@ bool aggregate_new(struct pool *pool, const struct plan *plan, bool changes, str
     a->key_count = plan->group_count;
     a->agg_count = plan->expr_count - plan->group_count;
     a->streaming = plan->streaming;
+    a->event_key = plan->streaming ? find_event_key(plan) : UINT32_MAX;
+    a->watermark = a->evicted = EVENT_TIME_NONE;
     a->aggs = pool_alloc(pool, mem_product(a->agg_count + 1, sizeof(*a->aggs)));
     a->filtered = pool_alloc(pool, mem_product(a->agg_count + 1, sizeof(*a->filtered)));
     a->args_at = pool_alloc(pool, mem_product(a->agg_count + 1, sizeof(uint32_t)));

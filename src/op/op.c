@@ -108,6 +108,7 @@ struct node {
     bool changes;        /* may put out rows that are no inserts */
     bool source;         /* VALUES: run at the first push */
     bool passes;         /* a projection: is done when its input is */
+    bool aggregates;     /* of a stream */
 };
 
 struct pipeline {
@@ -191,7 +192,6 @@ static const char *plan_word(enum plan_kind kind)
     case PLAN_JOIN: return "JOIN";
     case PLAN_GENERATE: return "LATERAL VIEW and explode";
     case PLAN_WINDOW: return "window functions";
-    case PLAN_WATERMARK: return "WATERMARK";
     default: return "this part of the query";
     }
 }
@@ -206,6 +206,7 @@ static bool build_op(struct pipeline *p, const struct plan *plan, bool changes, 
     case PLAN_LIMIT: return limit_new(p->pool, plan, op, err);
     case PLAN_DISTINCT: return distinct_new(p->pool, plan, op, err);
     case PLAN_UNION: return union_new(p->pool, plan, op, err);
+    case PLAN_WATERMARK: return watermark_new(p->pool, plan, op, err);
     default: break;
     }
     return err_set(err, ERR_CONFIG, "%s cannot be run by this engine yet", plan_word(plan->kind));
@@ -232,7 +233,8 @@ static bool build(struct pipeline *p, const struct plan *plan, uint32_t depth, s
     *node = node_add(p, op);
     (*node)->source = plan->kind == PLAN_VALUES;
     connect(*node, inputs, plan->input_count);
-    (*node)->changes |= plan->kind == PLAN_AGGREGATE && plan->streaming;
+    (*node)->aggregates = plan->kind == PLAN_AGGREGATE && plan->streaming;
+    (*node)->changes |= (*node)->aggregates;
     return true;
 }
 
@@ -253,6 +255,18 @@ bool pipeline_new(struct pool *pool, const struct plan *plan, struct pipeline **
     p->scans = pool_alloc(pool, PIPELINE_SCANS_MAX * sizeof(struct plan *));
     pool_on_free(pool, pipeline_close, p);
     return build(p, plan, 0, &p->root, err);
+}
+
+bool pipeline_set_mode(struct pipeline *p, enum op_mode mode, struct err *err)
+{
+    CHECK(!p->started);
+    for (uint32_t i = 0; mode == OP_MODE_APPEND && i < p->node_count; i++) {
+        if (!p->nodes[i]->aggregates)
+            continue;
+        TRY(aggregate_set_append(p->nodes[i]->op, err));
+        p->nodes[i]->changes = false;
+    }
+    return true;
 }
 
 uint32_t pipeline_scans(const struct pipeline *p, const struct plan *const **scans)

@@ -30,6 +30,7 @@ struct op_bad_row {
     int32_t partition;
     int64_t offset;
     const char *reason; /* in the arena of the step's output */
+    bool late; /* nothing is wrong with it, but the watermark has passed it: it goes to <stream>_late */
 };
 
 /* The slots of a kind of operator; nobody calls them directly, op_step() and its siblings do. */
@@ -67,6 +68,11 @@ void op_free(struct op *op);
  * leaves in order: the driver feeds batches of scans[i]->schema to port i. */
 struct pipeline;
 bool pipeline_new(struct pool *pool, const struct plan *plan, struct pipeline **pipeline, struct err *err);
+/* How a stream's aggregation puts out its groups. UPDATE, the default: at each barrier those that changed, as
+ * -U/+U. APPEND: each once, as an insert, when the watermark has passed it; ERR_CONFIG where there is none, or
+ * the groups have no event time. Before the first push. */
+enum op_mode { OP_MODE_UPDATE, OP_MODE_APPEND };
+bool pipeline_set_mode(struct pipeline *p, enum op_mode mode, struct err *err);
 uint32_t pipeline_scans(const struct pipeline *p, const struct plan *const **scans);
 const struct type *pipeline_schema(const struct pipeline *p);
 bool pipeline_is_stateful(const struct pipeline *p);

@@ -16,8 +16,12 @@ bool limit_new(struct pool *pool, const struct plan *plan, struct op **op, struc
 bool union_new(struct pool *pool, const struct plan *plan, struct op **op, struct err *err);
 bool sort_new(struct pool *pool, const struct plan *plan, struct op **op, struct err *err);
 bool distinct_new(struct pool *pool, const struct plan *plan, struct op **op, struct err *err);
+bool watermark_new(struct pool *pool, const struct plan *plan, struct op **op, struct err *err);
 /* changes: the input may take rows back. */
 bool aggregate_new(struct pool *pool, const struct plan *plan, bool changes, struct op **op, struct err *err);
+
+/* Puts out groups when the watermark has passed them, once; false + ERR_CONFIG: they have no event time. */
+bool aggregate_set_append(struct op *op, struct err *err);
 
 /* What most operators do with a message that is no batch: pass it on. */
 static inline enum op_status op_pass(struct op *op, const struct op_msg *msg)
@@ -33,7 +37,7 @@ static inline enum op_status op_emit(struct op *op, struct batch *batch)
 /* Where a row of a batch came from. */
 static inline struct op_bad_row bad_row_of(const struct batch *in, uint32_t row, const char *reason)
 {
-    return (struct op_bad_row){in->partition, in->offset ? in->offset[row] : -1, reason};
+    return (struct op_bad_row){in->partition, in->offset ? in->offset[row] : -1, reason, false};
 }
 /* The rows of `in` that are left out: errors become op->bad, in arena. */
 void op_report(struct op *op, const struct batch *in, const struct row_errors *errors, struct arena *arena);

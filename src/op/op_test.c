@@ -279,6 +279,63 @@ TEST(state_is_restored)
     end();
 }
 
+static const char windows[] = "SELECT window.start AS h, k, count(*) AS c, count(DISTINCT v) AS d "
+                              "FROM STREAM t WATERMARK ts DELAY OF INTERVAL 10 MINUTES "
+                              "GROUP BY window(ts, '1 hour'), k";
+
+TEST(windows_end)
+{
+    begin("ts TIMESTAMP, k STRING, v INT");
+    struct pipeline *p = pipeline_of(windows, true);
+    struct query_result r;
+    struct err err = {0};
+    query_result_init(&r, arena);
+    if (p == NULL)
+        return;
+    if (!EXPECT(pipeline_set_mode(p, OP_MODE_APPEND, &err)))
+        fprintf(stderr, "    %s\n", err.text);
+    push_rows(p, "2024-01-01 10:05:00,a,1;2024-01-01 10:50:00,a,1;2024-01-01 11:01:00,b,2", &r);
+    push_all(p, (struct op_msg){.kind = OP_BARRIER, .turn = 1}, &r);
+    CHANGES(&r, "");
+    push_rows(p, "2024-01-01 11:10:00,b,3", &r); /* the watermark is at 11:00 with the end of the turn */
+    push_all(p, (struct op_msg){.kind = OP_BARRIER, .turn = 2}, &r);
+    CHANGES(&r, "+I 2024-01-01 10:00:00,a,2,1");
+    struct sbuf snapshot = {0};
+    pipeline_snapshot(p, &snapshot);
+    struct pipeline *q = pipeline_of(windows, true);
+    EXPECT(pipeline_set_mode(q, OP_MODE_APPEND, &err) && pipeline_restore(q, sbuf_view(&snapshot), &err));
+    for (int i = 0; i < 2; i++) { /* late for 10:00, in time for 11:00 */
+        r.bad = 0;
+        push_rows(i ? q : p, "2024-01-01 10:59:00,a,9;2024-01-01 11:00:00,b,3;2024-01-01 13:00:00,c,1", &r);
+        push_all(i ? q : p, (struct op_msg){.kind = OP_BARRIER, .turn = 3}, &r);
+        CHANGES(&r, "+I 2024-01-01 11:00:00,b,3,2");
+        EXPECT_EQ_INT(r.bad, 1);
+        EXPECT(r.last_reason && strstr(r.last_reason, "LATE") == r.last_reason);
+    }
+    sbuf_fini(&snapshot);
+    query_result_fini(&r);
+    end();
+}
+
+TEST(windows_update)
+{
+    begin("ts TIMESTAMP, k STRING, v INT");
+    struct pipeline *p = pipeline_of(windows, true);
+    struct query_result r;
+    query_result_init(&r, arena);
+    if (p == NULL)
+        return;
+    push_rows(p, "2024-01-01 10:05:00,a,1;2024-01-01 11:30:00,a,1", &r);
+    push_all(p, (struct op_msg){.kind = OP_BARRIER, .turn = 1}, &r);
+    CHANGES(&r, "+I 2024-01-01 10:00:00,a,1,1 | +I 2024-01-01 11:00:00,a,1,1");
+    push_rows(p, "2024-01-01 10:05:00,a,1;2024-01-01 11:31:00,a,2", &r);
+    push_all(p, (struct op_msg){.kind = OP_BARRIER, .turn = 2}, &r);
+    CHANGES(&r, "-U 2024-01-01 11:00:00,a,1,1 | +U 2024-01-01 11:00:00,a,2,2");
+    EXPECT_EQ_INT(r.bad, 1);
+    query_result_fini(&r);
+    end();
+}
+
 TEST(limit_ends_early)
 {
     begin("name STRING, n INT");
@@ -315,6 +372,8 @@ int main(void)
     RUN(a_stream_puts_out_changes);
     RUN(aggregates_of_aggregates_retract);
     RUN(state_is_restored);
+    RUN(windows_end);
+    RUN(windows_update);
     RUN(limit_ends_early);
     RUN(bad_rows_say_where_from);
     return test_end();
