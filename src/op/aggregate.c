@@ -56,7 +56,8 @@ struct aggregate {
     struct agg_states states;
     struct distinct_values *distinct; /* [agg_count] */
     bool streaming, append;
-    uint32_t event_key;                   /* the key that has the event time; UINT32_MAX = none */
+    uint32_t window_key,
+        event_key; /* which key is a window, and which has the event time; UINT32_MAX = none */
     struct event_time watermark, evicted; /* evicted: groups up to here are gone, and rows for them late */
 
     struct dirty *dirty;
@@ -388,6 +389,19 @@ static bool event_time_of(const struct column *key, uint32_t row, int64_t *us)
     return true;
 }
 
+/* A row without a time is in no window: it is left out, as Spark does. */
+static uint32_t drop_timeless(struct aggregate *a, const struct column *keys, uint32_t *rows, uint32_t count)
+{
+    uint32_t kept = 0;
+    if (a->window_key == UINT32_MAX ||
+        (keys[a->window_key].encoding == COLUMN_FLAT && !keys[a->window_key].validity))
+        return count;
+    for (uint32_t k = 0; k < count; k++)
+        if (!column_is_null(&keys[a->window_key], rows[k]))
+            rows[kept++] = rows[k];
+    return kept;
+}
+
 /* Rows for groups that are gone are left out and reported. */
 static uint32_t drop_late(struct aggregate *a, const struct batch *in, const struct column *keys,
                           uint32_t *rows, uint32_t count)
@@ -422,6 +436,7 @@ static void take_in(struct aggregate *a, const struct batch *in)
     uint32_t *rows = arena_array(&a->scratch, uint32_t, in->rows + 1),
              *groups = arena_array(&a->scratch, uint32_t, in->rows + 1);
     uint32_t count = rows_without(NULL, in->rows, &errors, rows);
+    count = drop_timeless(a, inputs.main, rows, count);
     count = drop_late(a, in, inputs.main, rows, count);
     assign_groups(a, inputs.main, rows, count, sign, groups);
     struct agg_rows all = {rows, groups, sign, count, in->rows, &a->scratch};
@@ -892,20 +907,24 @@ static const struct expr *below(const struct plan **plan, const struct expr *e)
     return e;
 }
 
-/* The key that is a window over, or is itself, the watermark's column. */
-static uint32_t find_event_key(const struct plan *plan)
+/* The key that is a window (there is one at most), and the one whose event time ends a group: a window over, or
+ * itself, the watermark's column. */
+static void find_time_keys(struct aggregate *a, const struct plan *plan)
 {
+    a->event_key = a->window_key = UINT32_MAX;
     for (uint32_t i = 0; i < plan->group_count; i++) {
         const struct plan *at = plan->inputs[0];
         const struct expr *e = below(&at, plan->exprs[i]);
-        if (e->kind == EXPR_CALL && e->function->id == FN_WINDOW)
+        if (e->kind == EXPR_CALL && e->function->id == FN_WINDOW) {
+            a->window_key = i;
             e = below(&at, e->args[0]);
+        }
         while (e->kind == EXPR_CAST) /* the kernel takes a long */
             e = below(&at, e->args[0]);
-        if (e->kind == EXPR_COLUMN && at->kind == PLAN_WATERMARK && at->exprs[0]->index == e->index)
-            return i;
+        if (plan->streaming && e->kind == EXPR_COLUMN && at->kind == PLAN_WATERMARK &&
+            at->exprs[0]->index == e->index)
+            a->event_key = i;
     }
-    return UINT32_MAX;
 }
 
 bool aggregate_set_append(struct op *op, struct err *err)
@@ -926,7 +945,7 @@ bool aggregate_new(struct pool *pool, const struct plan *plan, bool changes, str
     a->key_count = plan->group_count;
     a->agg_count = plan->expr_count - plan->group_count;
     a->streaming = plan->streaming;
-    a->event_key = plan->streaming ? find_event_key(plan) : UINT32_MAX;
+    find_time_keys(a, plan);
     a->watermark = a->evicted = EVENT_TIME_NONE;
     a->aggs = pool_alloc(pool, mem_product(a->agg_count + 1, sizeof(*a->aggs)));
     a->filtered = pool_alloc(pool, mem_product(a->agg_count + 1, sizeof(*a->filtered)));

@@ -336,6 +336,15 @@ TEST(windows_update)
     end();
 }
 
+TEST(windows_of_a_batch)
+{
+    begin("ts TIMESTAMP, k STRING, v INT");
+    IS("SELECT window.end, sum(v) FROM t GROUP BY window(ts, '15 minutes') ORDER BY 1",
+       "2024-01-01 10:14:59,a,1;2024-01-01 10:15:00,a,2;\\N,a,9;2024-01-01 10:16:00,a,4",
+       "2024-01-01 10:15:00,1 | 2024-01-01 10:30:00,6");
+    end();
+}
+
 TEST(limit_ends_early)
 {
     begin("name STRING, n INT");
@@ -374,6 +383,7 @@ int main(void)
     RUN(state_is_restored);
     RUN(windows_end);
     RUN(windows_update);
+    RUN(windows_of_a_batch);
     RUN(limit_ends_early);
     RUN(bad_rows_say_where_from);
     return test_end();
