@@ -271,7 +271,9 @@ static bool read_prefixes(struct rleaf *leaf, size_t n, struct view *out)
 static bool read_split(struct rleaf *leaf, size_t n, void *out)
 {
     struct value_reader *v = &leaf->values;
-    size_t width = plain_width(leaf), stride = (size_t)(v->end - v->p) / width;
+    size_t width = plain_width(leaf);
+    CHECK(width > 0);
+    size_t stride = (size_t)(v->end - v->p) / width;
     bool is_fixed = leaf->leaf->element->type == PQ_FIXED;
     if (n > stride - v->at || n * width > PARQUET_PAGE_MAX)
         return false;
@@ -348,7 +350,9 @@ bool values_indices(struct rleaf *leaf, size_t n, uint32_t *out, struct err *err
 static bool look_up(struct rleaf *leaf, size_t n, void *out, struct err *err)
 {
     uint32_t indices[512];
-    const void *from = leaf->dictionary.values ? leaf->dictionary.values->p : NULL;
+    if (leaf->dictionary.values == NULL)
+        return rleaf_broken(leaf, err, "a page's dictionary is missing");
+    const void *from = leaf->dictionary.values->p;
     size_t width = leaf->convert.out_width;
     for (size_t done = 0; done < n;) {
         size_t some = n - done < 512 ? n - done : 512;

@@ -55,24 +55,33 @@ static void add_levels(struct leaf *leaf, const struct shred *s)
 
 /* ---- dense values ---------------------------------------------------------------------------------- */
 
-/* The values of living entries, densely: to[] of type_to from from[] of type_from. */
-#define GATHER(type_to, type_from)                                                                           \
-    do {                                                                                                     \
-        const type_from *from_ = data;                                                                       \
-        type_to *to_ = out;                                                                                  \
-        if (idx == NULL)                                                                                     \
-            for (uint32_t i_ = 0; i_ < s->n; i_++)                                                           \
-                to_[i_] = (type_to)from_[s->first + i_];                                                     \
-        else if (s->alive == s->n)                                                                           \
-            for (uint32_t i_ = 0; i_ < s->n; i_++)                                                           \
-                to_[i_] = (type_to)from_[idx[i_]];                                                           \
-        else                                                                                                 \
-            for (uint32_t i_ = 0, k_ = 0; i_ < s->n; i_++) {                                                 \
-                uint32_t row_ = idx[i_], dead_ = row_ == SHRED_DEAD;                                         \
-                to_[k_] = (type_to)from_[dead_ ? 0 : row_];                                                  \
-                k_ += !dead_;                                                                                \
+/* The values of living entries, densely: out[] of type_to from data[] of type_from; idx is s->idx, or the same
+ * through a dictionary. */
+#define GATHER(name, type_to, type_from)                                                                     \
+    static void name(const type_from *data, const uint32_t *idx, const struct shred *s, type_to *out)        \
+    {                                                                                                        \
+        if (idx == NULL) {                                                                                   \
+            for (uint32_t i = 0; i < s->n; i++)                                                              \
+                out[i] = (type_to)data[s->first + i];                                                        \
+        } else if (s->alive == s->n) {                                                                       \
+            for (uint32_t i = 0; i < s->n; i++)                                                              \
+                out[i] = (type_to)data[idx[i]];                                                              \
+        } else {                                                                                             \
+            for (uint32_t i = 0, k = 0; i < s->n; i++) {                                                     \
+                uint32_t row = idx[i], dead = row == SHRED_DEAD;                                             \
+                out[k] = (type_to)data[dead ? 0 : row];                                                      \
+                k += !dead;                                                                                  \
             }                                                                                                \
-    } while (0)
+        }                                                                                                    \
+    }
+GATHER(gather_i8_i32, int32_t, int8_t)
+GATHER(gather_i16_i32, int32_t, int16_t)
+GATHER(gather_dec_i32, int32_t, i128)
+GATHER(gather_dec_i64, int64_t, i128)
+GATHER(gather_8, uint8_t, uint8_t)
+GATHER(gather_32, uint32_t, uint32_t)
+GATHER(gather_64, uint64_t, uint64_t)
+GATHER(gather_128, i128, i128)
 
 /* The type that the column has in memory is that of the leaf's values in the page? Then a range needs no
  * copy. */
@@ -89,27 +98,23 @@ static bool same_shape(const struct leaf *leaf)
 static void gather(const struct leaf *leaf, const void *data, const uint32_t *idx, const struct shred *s,
                    void *out)
 {
-    switch (leaf->type->kind) {
-    case TYPE_BYTE: GATHER(int32_t, int8_t); return;
-    case TYPE_SHORT: GATHER(int32_t, int16_t); return;
-    case TYPE_DECIMAL:
-        if (leaf->dense == DENSE_I32)
-            GATHER(int32_t, i128);
-        else if (leaf->dense == DENSE_I64)
-            GATHER(int64_t, i128);
-        else
-            GATHER(i128, i128);
-        return;
-    default: break;
-    }
-    switch (leaf->dense) {
-    case DENSE_BOOL: GATHER(uint8_t, uint8_t); return;
-    case DENSE_I32:
-    case DENSE_F32: GATHER(uint32_t, uint32_t); return;
-    case DENSE_I64:
-    case DENSE_F64: GATHER(uint64_t, uint64_t); return;
-    default: GATHER(i128, i128); return; /* views too: 16 bytes */
-    }
+    bool is_decimal = leaf->type->kind == TYPE_DECIMAL;
+    if (leaf->type->kind == TYPE_BYTE)
+        gather_i8_i32(data, idx, s, out);
+    else if (leaf->type->kind == TYPE_SHORT)
+        gather_i16_i32(data, idx, s, out);
+    else if (leaf->dense == DENSE_BOOL)
+        gather_8(data, idx, s, out);
+    else if (is_decimal && leaf->dense == DENSE_I32)
+        gather_dec_i32(data, idx, s, out);
+    else if (is_decimal && leaf->dense == DENSE_I64)
+        gather_dec_i64(data, idx, s, out);
+    else if (leaf->dense == DENSE_I32 || leaf->dense == DENSE_F32)
+        gather_32(data, idx, s, out);
+    else if (leaf->dense == DENSE_I64 || leaf->dense == DENSE_F64)
+        gather_64(data, idx, s, out);
+    else
+        gather_128(data, idx, s, out); /* views too */
 }
 
 static const size_t dense_width[] = {1, 4, 8, 4, 8, 16, 16};

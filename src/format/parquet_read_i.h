@@ -140,14 +140,14 @@ struct rleaf {
     struct compress_ctx *ctx;
     struct arena *scratch; /* of the scan's current batch */
     const struct pq_leaf *leaf;
-    uint32_t index;   /* in the file */
     const char *name; /* for errors */
     struct convert convert;
+    size_t read_bytes;
+    uint32_t index;      /* in the file */
     bool skip_values;    /* only the levels are wanted */
     bool is_view;        /* the values are views into buffers */
     bool may_dictionary; /* views may stay dictionary-encoded */
     bool verify;         /* checksums */
-    size_t read_bytes;
 
     /* this chunk */
     const struct pq_column_meta *meta;
@@ -160,12 +160,12 @@ struct rleaf {
     /* this page */
     struct buf *page; /* what the values lie in */
     uint32_t left;    /* entries not yet read */
+    bool is_dict;     /* the values are indices */
+    bool has_extra;   /* held are others than page and dictionary, too */
     struct level_reader def, rep;
     struct value_reader values;
-    bool is_dict; /* the values are indices */
 
     /* what views given out since the last hand-over point into */
-    bool has_extra;   /* into others than page and dictionary, too */
     struct buf *last; /* what values.last lies in */
     struct buf **held;
     size_t held_count, held_capacity;

@@ -113,7 +113,7 @@ static const struct type *integer_type(struct mapper *m, const struct pq_schema_
     int bits = e->type == PQ_INT64 ? 64 : 32;
     bool is_signed = true;
     if (has_logical(e, PQ_L_INTEGER)) {
-        bits = e->logical.integer.bits;
+        bits = (uint8_t)e->logical.integer.bits;
         is_signed = e->logical.integer.is_signed;
     } else if (has(e, PQ_E_CONVERTED) && e->converted >= PQ_UINT_8 && e->converted <= PQ_INT_64) {
         bits = bits_of_converted[e->converted - PQ_UINT_8];

@@ -273,7 +273,7 @@ static bool unpack(struct rleaf *leaf, const uint8_t *in, size_t n, size_t head,
 
 static bool dictionary_page(struct rleaf *leaf, const struct pq_page_header *h, struct err *err)
 {
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     if (!THRIFT_HAS(h, PQ_P_DICTIONARY) || h->dictionary.num_values < 0)
         return rleaf_broken(leaf, err, "a dictionary page has no header");
     if (h->dictionary.encoding != PQ_PLAIN && h->dictionary.encoding != PQ_PLAIN_DICTIONARY)
@@ -322,12 +322,13 @@ static bool levels_v1(struct rleaf *leaf, struct level_reader *l, uint8_t max, i
 static bool data_page(struct rleaf *leaf, const struct pq_page_header *h, struct err *err)
 {
     const struct pq_data_page *d = &h->data;
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     size_t n = (size_t)h->uncompressed_size;
     if (!THRIFT_HAS(h, PQ_P_DATA) || d->num_values < 0)
         return rleaf_broken(leaf, err, "a data page has no header");
     uint32_t entries = (uint32_t)d->num_values;
     TRY(unpack(leaf, window_bytes(leaf), (size_t)h->compressed_size, 0, n, true, &p, err));
+    CHECK(p != NULL);
     TRY(levels_v1(leaf, &leaf->rep, leaf->leaf->max_rep, d->rep_encoding, entries, &p, &n, err));
     TRY(levels_v1(leaf, &leaf->def, leaf->leaf->max_def, d->def_encoding, entries, &p, &n, err));
     leaf->left = entries;
@@ -337,7 +338,7 @@ static bool data_page(struct rleaf *leaf, const struct pq_page_header *h, struct
 static bool data_page_v2(struct rleaf *leaf, const struct pq_page_header *h, struct err *err)
 {
     const struct pq_data_page_v2 *d = &h->data_v2;
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     if (!THRIFT_HAS(h, PQ_P_DATA_V2) || d->num_values < 0 || d->def_bytes < 0 || d->rep_bytes < 0)
         return rleaf_broken(leaf, err, "a data page has no header");
     size_t head = (size_t)d->def_bytes + (size_t)d->rep_bytes, size = (size_t)h->uncompressed_size;

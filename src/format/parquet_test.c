@@ -220,7 +220,9 @@ static bool same_value(const struct value *a, const struct value *b)
         return a->is_null == b->is_null;
     switch (a->type->kind) {
     case TYPE_FLOAT:
-    case TYPE_DOUBLE: return memcmp(&a->f64, &b->f64, 8) == 0 || (a->f64 != a->f64 && b->f64 != b->f64);
+    case TYPE_DOUBLE:
+        return (a->f64 == b->f64 && signbit(a->f64) == signbit(b->f64)) ||
+               (a->f64 != a->f64 && b->f64 != b->f64);
     case TYPE_VARIANT: return str_eq(a->str, b->str) && str_eq(a->metadata, b->metadata);
     case TYPE_ARRAY:
     case TYPE_MAP:

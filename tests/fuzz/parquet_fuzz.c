@@ -27,7 +27,7 @@ static bool put(void *arg, const void *p, size_t n, struct err *err)
 
 static bool look_at_bounds(void *arg, const struct parquet_group *group)
 {
-    const struct type *schema = arg;
+    const struct type *schema = *(const struct type **)arg;
     struct parquet_bounds b;
     for (uint32_t i = 0; i < schema->field_count; i++)
         parquet_group_bounds(group, &i, 1, &b);
@@ -48,7 +48,7 @@ static int64_t read_rows(struct pool *pool, struct bytes bytes, uint32_t batch_r
     const struct type *schema = parquet_schema(file);
     struct parquet_scan_options o = {.batch_rows = batch_rows, .read_bytes = 4096, .no_checksums = true};
     o.keep = look_at_bounds;
-    o.arg = (void *)(uintptr_t)schema;
+    o.arg = &schema;
     struct parquet_scan *scan = parquet_scan_new(pool, file, &o, &err);
     if (w && scan) {
         struct parquet_writer_options wo = {.row_group_rows = 1000};
