@@ -23,7 +23,8 @@ enum {
     JSON_WIDTH_MAX = 10000,             /* default and largest number of fields of one object in inference */
     JSON_RECORD_MAX = 64 * 1024 * 1024, /* default bytes of one record; a larger one is a bad record */
     JSON_RECORD_LIMIT = 1 << 30,        /* largest record_max */
-    JSON_PATH_MAX = 512,                /* bytes of a path in a report; a longer one is cut */
+    JSON_BAD_VALUES_MAX = 1000, /* values of one record that are reported; further ones are only NULL */
+    JSON_PATH_MAX = 512,        /* bytes of a path in a report; a longer one is cut */
 };
 
 enum json_mode { JSON_PERMISSIVE, JSON_DROPMALFORMED, JSON_FAILFAST };
@@ -124,7 +125,7 @@ struct json_decoder *json_decoder_new(struct pool *pool, const struct type *sche
  * Types as Spark's from_json has them: numbers are not taken from strings except DECIMAL; STRING takes any
  * value as its raw text; an integer column takes integers in its range only; TIMESTAMP takes text, and
  * integers as seconds; BINARY is base64; intervals are text. A missing field is NULL, of a repeated one
- * the last counts.
+ * the last counts; a map keeps all.
  *
  * As in Spark a schema's NOT NULL counts for nothing here: out->schema is the decoder's own copy with all
  * fields nullable.

@@ -200,6 +200,8 @@ NEVER_INLINE static const uint32_t *misfit(struct json_decoder *d, struct json_s
     if (next == NULL)
         return NULL;
     json_slot_clear(slot, row);
+    if (d->misfit_count == JSON_BAD_VALUES_MAX)
+        return next;
     if (d->misfit_count == d->misfit_capacity)
         d->misfits = mem_grow(d->misfits, &d->misfit_capacity, d->misfit_count + 1, sizeof *d->misfits);
     d->misfits[d->misfit_count++] = (struct json_misfit){slot, raw_value(d, at, next), *at};
@@ -653,11 +655,13 @@ __attribute__((noinline)) static const uint32_t *slow_value(struct json_decoder 
 
 /* ---- arrays, maps, objects ----------------------------------------------------------------------------- */
 
-static uint32_t add_row(struct json_decoder *d, struct json_slot *element)
+/* A row for one more element; false: there are too many. */
+ALWAYS_INLINE bool add_row(struct json_decoder *d, struct json_slot *element, uint32_t *row)
 {
-    if (UNLIKELY(element->rows == element->capacity))
-        json_slot_grow(element, d->arena);
-    return element->rows++;
+    if (UNLIKELY(element->rows == element->capacity) && !json_slot_grow(element, d->arena))
+        return false;
+    *row = element->rows++;
+    return true;
 }
 
 static const uint32_t *close_list(struct json_decoder *d, struct json_slot *slot, uint32_t row,
@@ -685,7 +689,10 @@ static const uint32_t *decode_array(struct json_decoder *d, struct json_slot *sl
     if (base[*at] == ']')
         return close_list(d, slot, row, at + 1);
     for (;;) {
-        at = decode_value(d, element, add_row(d, element), at);
+        uint32_t added;
+        if (UNLIKELY(!add_row(d, element, &added)))
+            return fault(d, at, "an array has too many elements");
+        at = decode_value(d, element, added, at);
         if (UNLIKELY(at == NULL))
             return NULL;
         char c = base[*at++];
@@ -711,8 +718,10 @@ static const uint32_t *decode_map(struct json_decoder *d, struct json_slot *slot
     for (;;) {
         if (UNLIKELY(skip_name(d, at) == NULL))
             return NULL;
-        uint32_t key = add_row(d, &slot->children[0]), value = add_row(d, &slot->children[1]);
+        uint32_t key, value;
         struct str name;
+        if (UNLIKELY(!add_row(d, &slot->children[0], &key) || !add_row(d, &slot->children[1], &value)))
+            return fault(d, at, "a map has too many entries");
         if (UNLIKELY(!string_text(d, at, &name)))
             return NULL;
         store_text(d, &slot->children[0], key, name);
@@ -1138,6 +1147,11 @@ bool json_decode(struct json_decoder *d, const struct str *records, uint32_t cou
     out->schema = d->schema;
     out->rows = count;
     out->columns = all.children;
+    if (d->index_capacity > JSON_INDEX_KEEP) {
+        mem_free(d->index);
+        d->index = NULL;
+        d->index_capacity = 0;
+    }
     d->arena = NULL;
     d->report = NULL;
     return ok;

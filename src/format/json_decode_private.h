@@ -7,11 +7,13 @@
 #include "type/timestamp.h"
 
 enum {
-    JSON_KEY_FAST_MAX = 32,     /* bytes of "name": that are compared without a call */
-    JSON_KEY_LEARNT_MAX = 1024, /* names without a column, and other spellings, kept per object */
-    JSON_KEY_NAME_MAX = 256,    /* a longer one is not kept */
-    JSON_INDEX_GUARD = 8,       /* copies of the last entry behind the index */
-    JSON_RECORD_MIN = 16,       /* shorter records are copied, so that eight bytes before the end are there */
+    JSON_KEY_FAST_MAX = 32,      /* bytes of "name": that are compared without a call */
+    JSON_KEY_LEARNT_MAX = 1024,  /* names without a column, and other spellings, kept per object */
+    JSON_KEY_NAME_MAX = 256,     /* a longer one is not kept */
+    JSON_INDEX_GUARD = 8,        /* copies of the last entry behind the index */
+    JSON_ELEMENTS_MAX = 1 << 30, /* bytes of the columns of one list's elements in a batch */
+    JSON_INDEX_KEEP = 1 << 20,   /* entries of the index that are kept from batch to batch */
+    JSON_RECORD_MIN = 16, /* shorter records are copied, so that eight bytes before the end are there */
 };
 
 struct json_slot;
@@ -43,6 +45,7 @@ struct json_slot {
     uint32_t *offsets; /* ARRAY, MAP: offsets[0 … closed] are valid */
     uint32_t closed;
     uint32_t rows, capacity;
+    size_t row_bytes;     /* of all columns at and below this one, but for lists' elements */
     uint32_t rows_before; /* what the last batch had: a good first capacity */
 
     /* STRUCT: the names */
@@ -101,8 +104,8 @@ const struct type *json_nullable(struct arena *arena, const struct type *type);
 bool json_slot_build(struct json_decoder *d, struct json_slot *slot, const struct type *type, unsigned depth,
                      struct err *err);
 void json_slot_begin(struct json_slot *slot, uint32_t rows, struct arena *arena);
-/* Doubles the room for a list's elements. */
-void json_slot_grow(struct json_slot *slot, struct arena *arena);
+/* Doubles the room for a list's elements; false: they would take more than JSON_ELEMENTS_MAX bytes. */
+bool json_slot_grow(struct json_slot *slot, struct arena *arena);
 /* Row `row`, and all below it, is null again, as if nothing had been written. */
 void json_slot_clear(struct json_slot *slot, uint32_t row);
 /* A list's row begins: what an earlier value of the same row left is dropped. */

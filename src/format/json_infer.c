@@ -161,7 +161,7 @@ static struct known_field *find_field(struct json_inference *inference, struct k
     field = pool_new_struct(inference->pool, struct known_field);
     field->name = str_dup(pool_arena(inference->pool), name);
     field->size = name.n;
-    known->fields = mem_grow(known->fields, &known->capacity, known->count + 1, sizeof *known->fields);
+    known->fields = mem_grow(known->fields, &known->capacity, known->count + 1, sizeof(struct known_field *));
     known->fields[known->count++] = field;
     map_put(&known->names, name, field);
     return field;
@@ -256,7 +256,7 @@ static bool parse(struct json_inference *inference, struct str text, const struc
 
 bool json_inference_add(struct json_inference *inference, struct str record, struct err *err)
 {
-    const struct json_node *root;
+    const struct json_node *root = NULL;
     TRY(parse(inference, record, &root, err));
     if (root->kind != JSON_OBJECT)
         return err_set(err, ERR_DATA, "the record is not a JSON object");
@@ -310,7 +310,7 @@ bool json_infer_value(struct arena *arena, struct str text, const struct json_op
 {
     struct pool *pool = pool_new(NULL, "json value");
     struct json_inference *inference = json_inference_new(pool, options);
-    const struct json_node *root;
+    const struct json_node *root = NULL;
     bool ok = parse(inference, text, &root, err) && add(inference, &inference->root, root, err);
     if (ok) /* deep, since names are the pool's */
         *type = root->kind == JSON_NULL ? type_simple(TYPE_NULL)

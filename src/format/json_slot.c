@@ -119,6 +119,11 @@ struct json_key *json_slot_find(struct json_decoder *d, struct json_slot *object
     return key_add(object, name, *slot, pool_arena(d->pool));
 }
 
+static bool is_list(const struct json_slot *slot)
+{
+    return slot->kind == TYPE_ARRAY || slot->kind == TYPE_MAP;
+}
+
 /* ---- building ------------------------------------------------------------------------------------------ */
 
 const struct type *json_nullable(struct arena *arena, const struct type *type)
@@ -147,6 +152,7 @@ static bool build_struct(struct json_decoder *d, struct json_slot *slot, unsigne
         slot->children[i].name = field->name;
         if (!json_slot_build(d, &slot->children[i], field->type, depth + 1, err))
             return err_context(err, "field \"%s\"", field->name);
+        slot->row_bytes += slot->children[i].row_bytes;
         if (slot == &d->root && (int)i == d->corrupt)
             continue;
         struct str name = str_of(field->name);
@@ -173,6 +179,7 @@ bool json_slot_build(struct json_decoder *d, struct json_slot *slot, const struc
     slot->kind = type->kind;
     slot->type = type;
     slot->child_count = type->kind == TYPE_VARIANT ? 2 : type->field_count;
+    slot->row_bytes = type_width(type) + 1 + (is_list(slot) ? sizeof(uint32_t) : 0);
     if (slot->child_count == 0)
         return true;
     slot->children = arena_zarray(pool_arena(d->pool), struct json_slot, slot->child_count);
@@ -183,6 +190,7 @@ bool json_slot_build(struct json_decoder *d, struct json_slot *slot, const struc
     if (type->kind == TYPE_VARIANT) {
         slot->children[0].kind = slot->children[1].kind = TYPE_BINARY;
         slot->children[0].type = slot->children[1].type = type_simple(TYPE_BINARY);
+        slot->row_bytes += 2 * sizeof(struct view);
         return true;
     }
     for (uint32_t i = 0; i < slot->child_count; i++)
@@ -192,11 +200,6 @@ bool json_slot_build(struct json_decoder *d, struct json_slot *slot, const struc
 }
 
 /* ---- columns under construction ------------------------------------------------------------------------ */
-
-static bool is_list(const struct json_slot *slot)
-{
-    return slot->kind == TYPE_ARRAY || slot->kind == TYPE_MAP;
-}
 
 /* Room for `capacity` rows, what is there kept: `rows` of them. */
 static void reserve(struct json_slot *slot, uint32_t rows, uint32_t capacity, struct arena *arena)
@@ -247,12 +250,14 @@ void json_slot_begin(struct json_slot *slot, uint32_t rows, struct arena *arena)
     begin_lists(slot, arena);
 }
 
-void json_slot_grow(struct json_slot *slot, struct arena *arena)
+bool json_slot_grow(struct json_slot *slot, struct arena *arena)
 {
-    CHECK(slot->capacity < LIST_ROWS_MAX);
     uint32_t capacity = slot->capacity * 2;
+    if (slot->capacity >= LIST_ROWS_MAX || mem_product(capacity, slot->row_bytes) > JSON_ELEMENTS_MAX)
+        return false;
     reserve(slot, slot->rows, capacity, arena);
     slot->capacity = capacity;
+    return true;
 }
 
 /* ---- taking back --------------------------------------------------------------------------------------- */

@@ -53,7 +53,7 @@ enum { VARIANT_VERSION = 1, SHORT_STRING_MAX = 63 };
 
 struct build {
     struct sbuf value, names; /* names: their bytes, one after another */
-    struct map ids;           /* name → 1 + id, as a pointer */
+    struct map ids;           /* name → uint32_t, in arena */
     uint32_t *offsets;        /* of the names: offsets[count] */
     size_t count, capacity;
     struct arena arena;
@@ -143,14 +143,16 @@ static void add_number(struct build *b, struct str text)
 
 static uint32_t name_id(struct build *b, struct str name)
 {
-    uintptr_t known = (uintptr_t)map_get(&b->ids, name);
-    if (known != 0)
-        return (uint32_t)(known - 1);
+    uint32_t *id = map_get(&b->ids, name);
+    if (id != NULL)
+        return *id;
     b->offsets = mem_grow(b->offsets, &b->capacity, b->count + 1, sizeof *b->offsets);
     b->offsets[b->count++] = (uint32_t)b->names.n;
     sbuf_str(&b->names, name);
-    map_put(&b->ids, name, (void *)(uintptr_t)b->count); /* 1 + id */
-    return (uint32_t)b->count - 1;
+    id = arena_new(&b->arena, uint32_t);
+    *id = (uint32_t)b->count - 1;
+    map_put(&b->ids, name, id);
+    return *id;
 }
 
 static int by_name(const void *a, const void *b)
