@@ -330,19 +330,22 @@ static void hex_number(struct call *c)
         out_copy(c, row, str_n(text, digits_of((uint64_t)ARG(c, int64_t, 0, row), 16, text)));
 }
 
+void out_hex(struct call *c, uint32_t row, struct str s)
+{
+    char *to = out_room(c, row, s.n * 2);
+    if (to == NULL)
+        return;
+    for (size_t i = 0; i < s.n; i++) {
+        to[2 * i] = "0123456789ABCDEF"[(uint8_t)s.p[i] >> 4];
+        to[2 * i + 1] = "0123456789ABCDEF"[s.p[i] & 15];
+    }
+    out_str(c, row, str_n(to, s.n * 2));
+}
+
 static void hex_bytes(struct call *c)
 {
-    for (EACH_ROW(c, row)) {
-        struct str s = arg_str(c, 0, row);
-        char *to = out_room(c, row, s.n * 2);
-        if (to == NULL)
-            continue;
-        for (size_t i = 0; i < s.n; i++) {
-            to[2 * i] = "0123456789ABCDEF"[(uint8_t)s.p[i] >> 4];
-            to[2 * i + 1] = "0123456789ABCDEF"[s.p[i] & 15];
-        }
-        out_str(c, row, str_n(to, s.n * 2));
-    }
+    for (EACH_ROW(c, row))
+        out_hex(c, row, arg_str(c, 0, row));
 }
 
 bool pick_hex(struct kernel_pick *p, struct err *err)

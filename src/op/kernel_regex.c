@@ -464,3 +464,100 @@ bool pick_split(struct kernel_pick *p, struct err *err)
     p->flags |= KERNEL_OUT;
     return pick_regex(p, 1, split_rows);
 }
+
+/* ---- str_to_map ---------------------------------------------------------------------------------------------- */
+
+/* The expressions of its second and third argument. */
+struct pair_regex {
+    struct regex pairs, keys;
+};
+
+/* A text's parts go to a list of their own, which the entries are then made of. */
+static bool pairs_of(struct call *c, uint32_t row, struct strings *list, uint32_t *before)
+{
+    *before = list->items.rows;
+    struct pair_regex *r = c->step->state;
+    const struct str defaults[] = {STR(","), STR(":")};
+    struct regex *each[] = {&r->pairs, &r->keys};
+    for (uint32_t i = 0; i < 2; i++) {
+        struct str pattern = c->arg_count > i + 1 ? arg_str(c, i + 1, row) : defaults[i];
+        if (each[i]->pattern.p == NULL || !str_eq(pattern, each[i]->pattern))
+            regex_compile(each[i], pattern);
+        if (each[i]->broken) {
+            out_error(c, row, "INVALID_PARAMETER_VALUE.PATTERN: \"%.*s\" is not a regular expression: %s",
+                      (int)(pattern.n < 200 ? pattern.n : 200), pattern.p, each[i]->error);
+            return false;
+        }
+    }
+    return split_row(c, row, &r->pairs, arg_str(c, 0, row), -1, list);
+}
+
+/* One entry: the text up to the first key delimiter, and the rest, NULL where there is none. */
+static bool add_entry(struct call *c, uint32_t row, struct str pair, struct column_builder *keys,
+                      struct column_builder *values, uint32_t from)
+{
+    struct pair_regex *r = c->step->state;
+    size_t span[2];
+    enum regex_found found = regex_next(c, row, &r->keys, pair, 0, span);
+    if (found == REGEX_FAILED)
+        return false;
+    struct str key = found == REGEX_FOUND ? str_n(pair.p, span[0]) : pair;
+    for (uint32_t k = from; k < keys->rows; k++)
+        if (str_eq(view_str((struct view *)keys->data + k), key)) {
+            out_error(c, row, "DUPLICATED_MAP_KEY: the key \"%.*s\" is in the map twice",
+                      (int)(key.n < 80 ? key.n : 80), key.p);
+            return false;
+        }
+    column_builder_str(keys, key, false);
+    if (found == REGEX_FOUND)
+        column_builder_str(values, str_n(pair.p + span[1], pair.n - span[1]), false);
+    else
+        column_builder_null(values);
+    return true;
+}
+
+static void str_to_map_rows(struct call *c)
+{
+    struct strings list = {.c = c};
+    struct column_builder keys, values;
+    uint32_t next = 0, before;
+    const struct type *text = type_simple(TYPE_STRING);
+    column_builder_init(&list.items, text, c->arena);
+    column_builder_init(&keys, text, c->arena);
+    column_builder_init(&values, text, c->arena);
+    c->out->offsets = arena_zarray(c->arena, uint32_t, (size_t)c->rows + 1);
+    for (EACH_ROW(c, row)) {
+        for (; next <= row; next++)
+            c->out->offsets[next] = keys.rows;
+        uint32_t from = keys.rows;
+        bool ok = pairs_of(c, row, &list, &before);
+        for (uint32_t k = before; ok && k < list.items.rows; k++)
+            ok = add_entry(c, row, view_str((struct view *)list.items.data + k), &keys, &values, from);
+        if (!ok) {
+            column_builder_truncate(&keys, from);
+            column_builder_truncate(&values, from);
+        }
+    }
+    for (; next <= c->rows; next++)
+        c->out->offsets[next] = keys.rows;
+    c->out->children = arena_array(c->arena, struct column, 2);
+    c->out->children[0] = column_builder_finish(&keys);
+    c->out->children[1] = column_builder_finish(&values);
+}
+
+bool pick_str_to_map(struct kernel_pick *p, struct err *err)
+{
+    struct pair_regex *r = pool_new_struct(p->pool, struct pair_regex);
+    struct regex *each[] = {&r->pairs, &r->keys};
+    for (uint32_t i = 0; i < 2; i++) {
+        pool_on_free(p->pool, regex_close, each[i]);
+        each[i]->context = pcre2_match_context_create(NULL);
+        CHECK(each[i]->context);
+        pcre2_set_match_limit(each[i]->context, REGEX_MATCH_LIMIT);
+        pcre2_set_heap_limit(each[i]->context, REGEX_HEAP_KIB);
+    }
+    p->run = str_to_map_rows;
+    p->state = r;
+    p->flags |= KERNEL_OUT;
+    return true;
+}

@@ -514,17 +514,20 @@ void kernel_quote(struct call *c)
 
 /* ---- encodings ----------------------------------------------------------------------------------------- */
 
+void out_base64(struct call *c, uint32_t row, struct str s)
+{
+    size_t n = (s.n + 2) / 3 * 4;
+    char *out = out_room(c, row, s.n < INT32_MAX / 2 ? n + 1 : SIZE_MAX);
+    if (out == NULL)
+        return;
+    EVP_EncodeBlock((unsigned char *)out, (const unsigned char *)s.p, (int)s.n);
+    out_str(c, row, str_n(out, n));
+}
+
 void kernel_base64(struct call *c)
 {
-    for (EACH_ROW(c, row)) {
-        struct str s = arg_str(c, 0, row);
-        size_t n = (s.n + 2) / 3 * 4;
-        char *out = s.n < INT32_MAX / 2 ? out_room(c, row, n + 1) : out_room(c, row, SIZE_MAX);
-        if (out == NULL)
-            continue;
-        EVP_EncodeBlock((unsigned char *)out, (const unsigned char *)s.p, (int)s.n);
-        out_str(c, row, str_n(out, n));
-    }
+    for (EACH_ROW(c, row))
+        out_base64(c, row, arg_str(c, 0, row));
 }
 
 /* Characters outside of the alphabet are skipped, as MIME has it; returns the bytes, or SIZE_MAX where the

@@ -19,6 +19,8 @@ void out_overflow(struct call *c, uint32_t row);
 /* For the kernel tables of other files. */
 kernel_fn kernel_array_sort_plain;
 bool text_unhex(struct str s, char *out);
+void out_hex(struct call *c, uint32_t row, struct str s);
+void out_base64(struct call *c, uint32_t row, struct str s);
 /* The next number of the call's random stream; its state is made by pick_random. */
 uint64_t random_draw(struct call *c, uint64_t own_seed);
 bool pick_random(struct kernel_pick *p, kernel_fn *run);
