@@ -125,8 +125,8 @@ void parquet_writer_restart(struct parquet_writer *w, struct parquet_output outp
 
 /* Appends rows[count] of batch, or where rows is NULL its rows first..first+count. The batch's columns are
  * the schema's (type_same); nothing of it is needed afterwards. Full row groups go to the output. ERR_DATA:
- * NULL in a field that is not nullable, a value that is too large; then as after an error of the output,
- * the file cannot be finished. */
+ * NULL in a field that is not nullable, a value that is too large; after it, as after an error of the
+ * output, every call but restart and free is ERR_FATAL. */
 bool parquet_writer_batch(struct parquet_writer *w, const struct batch *batch, const uint32_t *rows,
                           uint32_t first, uint32_t count, struct err *err);
 /* Ends the row group now, if it has rows. */

@@ -590,10 +590,12 @@ TEST(an_error_of_the_output_comes_through)
     struct parquet_writer_options o = {.row_group_rows = 1000};
     for (int most = 0; most < 40; most++) {
         int left = most;
+        struct err again;
         struct parquet_writer *w = parquet_writer_new(NULL, schema, &o,
                                                       (struct parquet_output){put_some, &left}, &err);
         bool done = parquet_writer_batch(w, batch, NULL, 0, 5000, &err) &&
                     parquet_writer_finish(w, NULL, &err);
+        EXPECT(done || (!parquet_writer_finish(w, NULL, &again) && again.class == ERR_FATAL));
         EXPECT(done == (most >= 32) &&
                (done || err.class == ERR_RETRY)); /* magic, 10 chunks, 20 indexes, footer */
         if (done != (most >= 32))
@@ -674,6 +676,51 @@ TEST(names_ids_and_metadata_are_written_and_found)
     struct parquet_scan_options nocase = {.columns = ddl(&arena, "`COL-1` LONG"), .nocase = true};
     scan = parquet_scan_new(pool, file, &nocase, &err);
     EXPECT(parquet_scan_next(scan, got, &end, &err) && i64_at(got, 0, 5) == i64_at(batch, 0, 5));
+    batch_free(got);
+    pool_free(pool);
+    batch_free(batch);
+    sbuf_fini(&bytes);
+    arena_fini(&arena);
+}
+
+/* A field that a struct gained later is NULL in older files, inside lists too, and where nothing else of the
+ * struct is wanted. */
+TEST(fields_that_came_later_are_null_at_every_depth)
+{
+    struct err err;
+    struct arena arena = {0};
+    struct sbuf bytes = {0};
+    const struct type *schema = ddl(
+        &arena, "s STRUCT<a: INT, b: STRING>, l ARRAY<STRUCT<x: INT, m: MAP<STRING, INT>>>");
+    const struct type *wanted = ddl(
+        &arena, "l ARRAY<STRUCT<new: STRUCT<q: INT>, x: INT>>, s STRUCT<c: DOUBLE>, n ARRAY<INT>");
+    struct batch *batch = random_batch(schema, 500, 4), *got = batch_new();
+    struct parquet_writer_options o = PARQUET_WRITER_OPTIONS;
+    write_one(&bytes, batch, &o);
+    struct pool *pool = pool_new(NULL, "test");
+    struct parquet_scan_options so = {.columns = wanted, .batch_rows = 77};
+    struct parquet_scan *scan = parquet_scan_new(pool, open_file(pool, &bytes), &so, &err);
+    bool end;
+    uint32_t row = 0;
+    while (EXPECT(parquet_scan_next(scan, got, &end, &err)) && !end) {
+        EXPECT(batch_check(got, &err));
+        for (uint32_t i = 0; i < got->rows; i++, row++) {
+            struct value s = column_value(&batch->columns[0], row, &arena),
+                         t = column_value(&got->columns[1], i, &arena);
+            struct value l = column_value(&batch->columns[1], row, &arena),
+                         k = column_value(&got->columns[0], i, &arena);
+            EXPECT(s.is_null == t.is_null && (t.is_null || t.nested.items[0].is_null));
+            EXPECT(l.is_null == k.is_null && (l.is_null || l.nested.count == k.nested.count));
+            for (uint32_t e = 0; !l.is_null && e < l.nested.count; e++) {
+                const struct value *x = &l.nested.items[e], *y = &k.nested.items[e];
+                EXPECT(x->is_null == y->is_null);
+                EXPECT(x->is_null ||
+                       (y->nested.items[0].is_null && same_value(&x->nested.items[0], &y->nested.items[1])));
+            }
+            EXPECT(column_is_null(&got->columns[2], i));
+        }
+    }
+    EXPECT_EQ_INT(row, 500);
     batch_free(got);
     pool_free(pool);
     batch_free(batch);
@@ -1093,6 +1140,48 @@ TEST(checksums_are_verified)
     arena_fini(&arena);
 }
 
+struct failing {
+    struct sbuf *file;
+    int left; /* reads that work */
+};
+
+static bool get_some(void *arg, uint64_t offset, size_t n, uint8_t *out, struct err *err)
+{
+    struct failing *f = arg;
+    return f->left-- > 0 ? get(f->file, offset, n, out, err) : err_set(err, ERR_RETRY, "the network is down");
+}
+
+TEST(an_error_of_the_source_comes_through)
+{
+    struct arena arena = {0};
+    struct sbuf bytes = {0};
+    struct batch *batch = random_batch(ddl(&arena, "a LONG, l ARRAY<STRING>"), 2000, 3), *got = batch_new();
+    struct parquet_writer_options o = {.row_group_rows = 500};
+    write_one(&bytes, batch, &o);
+    bool good = false;
+    for (int most = 0; most < 100 && !good; most++) {
+        struct err err = {0};
+        struct failing f = {&bytes, most};
+        struct pool *pool = pool_new(NULL, "test");
+        struct parquet_source source = {bytes.n, get_some, &f};
+        struct parquet_scan_options so = {.read_bytes = 4096};
+        struct parquet_file *file = parquet_open(pool, &source, &err);
+        struct parquet_scan *scan = file ? parquet_scan_new(pool, file, &so, &err) : NULL;
+        bool end = false;
+        good = scan != NULL;
+        while (good && !end)
+            good = parquet_scan_next(scan, got, &end, &err);
+        EXPECT(good || err.class == ERR_RETRY);
+        EXPECT(good || scan == NULL || (parquet_scan_next(scan, got, &end, &err) && end));
+        pool_free(pool);
+    }
+    EXPECT(good);
+    batch_free(got);
+    batch_free(batch);
+    sbuf_fini(&bytes);
+    arena_fini(&arena);
+}
+
 TEST(what_is_no_parquet_is_named)
 {
     struct err err;
@@ -1114,6 +1203,7 @@ int main(int argc, char **argv)
     RUN(an_error_of_the_output_comes_through);
     RUN(dropped_columns_are_not_stored);
     RUN(names_ids_and_metadata_are_written_and_found);
+    RUN(fields_that_came_later_are_null_at_every_depth);
     RUN(not_a_number_and_zeros_have_their_rules);
     RUN(long_texts_have_cut_bounds_that_hold);
     RUN(row_groups_are_skipped_and_rows_still_count);
@@ -1123,6 +1213,7 @@ int main(int argc, char **argv)
     RUN(bytes_that_are_no_text_are_repaired_when_text_is_wanted);
     RUN(damaged_files_are_refused_or_read_but_never_crash);
     RUN(checksums_are_verified);
+    RUN(an_error_of_the_source_comes_through);
     RUN(what_is_no_parquet_is_named);
     return test_end();
 }

@@ -109,6 +109,9 @@ static bool put_out(struct parquet_writer *w, const void *p, size_t n, struct er
 
 static bool begin(struct parquet_writer *w, struct err *err)
 {
+    if (w->failed)
+        return err_set(err, ERR_FATAL, "the Parquet file cannot go on: writing it has failed before");
+    CHECK(!w->finished);
     return w->offset > 0 || put_out(w, "PAR1", 4, err);
 }
 
@@ -196,7 +199,6 @@ uint64_t parquet_writer_bytes(const struct parquet_writer *w)
 bool parquet_writer_batch(struct parquet_writer *w, const struct batch *batch, const uint32_t *rows,
                           uint32_t first, uint32_t count, struct err *err)
 {
-    CHECK(!w->failed && !w->finished);
     CHECK(batch->schema->field_count == w->schema->field_count);
     DCHECK(type_same(batch->schema, w->schema));
     CHECK(rows != NULL || (first <= batch->rows && count <= batch->rows - first));
@@ -344,7 +346,7 @@ static bool put_chunk(struct parquet_writer *w, struct leaf *leaf, struct pq_col
 
 bool parquet_writer_flush(struct parquet_writer *w, struct err *err)
 {
-    CHECK(!w->failed && !w->finished);
+    TRY(begin(w, err));
     if (w->group_rows == 0)
         return true;
     arena_reset(&w->scratch);
@@ -434,7 +436,8 @@ static bool put_footer(struct parquet_writer *w, struct err *err)
     }
     sbuf_clear(&w->body);
     thrift_write(&w->body, &pq_file_meta_table, &meta);
-    if (w->body.n > PARQUET_FOOTER_MAX)
+    w->failed = w->body.n > PARQUET_FOOTER_MAX;
+    if (w->failed)
         return err_set(err, ERR_DATA,
                        "cannot end the Parquet file: its metadata takes %zu bytes, the limit is %d",
                        w->body.n, PARQUET_FOOTER_MAX);
@@ -470,7 +473,6 @@ static void field_stats(struct parquet_writer *w, const struct node *node, const
 
 bool parquet_writer_finish(struct parquet_writer *w, struct parquet_file_stats *stats, struct err *err)
 {
-    TRY(begin(w, err));
     TRY(parquet_writer_flush(w, err));
     w->finished = true;
     if (!w->options.no_statistics && !w->options.no_page_index)
