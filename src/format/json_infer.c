@@ -247,11 +247,13 @@ static bool parse(struct json_inference *inference, struct str text, const struc
     arena_reset(&inference->scratch);
     if (text.n > o->record_max)
         return err_set(err, ERR_DATA, "a record of %zu bytes is larger than %zu", text.n, o->record_max);
-    if (json_parse_as(&inference->scratch, text, o->allow_non_numeric_numbers, o->depth_max, root, err))
-        return true;
-    return json_lenient(text, o, &inference->text) &&
-           json_parse_as(&inference->scratch, sbuf_view(&inference->text), o->allow_non_numeric_numbers,
-                         o->depth_max, root, err);
+    bool ok = json_parse_as(&inference->scratch, text, o->allow_non_numeric_numbers, o->depth_max, root,
+                            err) ||
+              (json_lenient(text, o, &inference->text) &&
+               json_parse_as(&inference->scratch, sbuf_view(&inference->text), o->allow_non_numeric_numbers,
+                             o->depth_max, root, err));
+    CHECK(!ok || *root != NULL);
+    return ok;
 }
 
 bool json_inference_add(struct json_inference *inference, struct str record, struct err *err)
