@@ -68,7 +68,8 @@ static void expect(struct run run, const char *ddl, const char *text, const char
                    int line)
 {
     decode(&run, ddl, text);
-    if (!(EXPECT(run.ok) & EXPECT_STR(text_of(&run.rows), rows) & EXPECT_STR(text_of(&run.bad), bad)))
+    bool same = EXPECT_STR(text_of(&run.rows), rows);
+    if (!EXPECT_STR(text_of(&run.bad), bad) || !EXPECT(run.ok) || !same)
         fprintf(stderr, "    line %d\n", line);
     end(&run);
 }
