@@ -142,6 +142,11 @@ struct ast_call {
     uint32_t within_group_count;
 };
 
+/* What the binder last made of an expression: names of columns depend on types. The one thing about a tree that changes. */
+struct ast_note {
+    const struct expr *bound;
+};
+
 struct ast_expr {
     enum ast_kind kind;
     struct span span; /* of the whole expression */
@@ -162,7 +167,7 @@ struct ast_expr {
     enum ast_unit to;
     struct ast_call *call;
     struct ast_query *query;
-    const struct expr *bound; /* what the binder last made of it: names of columns depend on types */
+    struct ast_note *note; /* the binder's; never NULL */
 };
 
 /* ---- queries -------------------------------------------------------------------------------------------------- */
@@ -230,44 +235,34 @@ struct ast_cte {
 /* One query, with what binds it: WITH in front, ORDER BY … OFFSET behind. */
 struct ast_query {
     enum ast_query_kind kind;
+    enum ast_set_op set_op;
     struct span span;
+    struct span hint;     /* SELECT: the text within the hint's comment, length 0 = none */
     struct ast_cte *ctes; /* ctes[cte_count] */
-    uint32_t cte_count;
-    bool recursive;
     /* SELECT */
-    bool distinct;
-    struct span hint;         /* the text within the hint's comment, length 0 = none */
     struct ast_expr **select; /* select[select_count] */
-    uint32_t select_count;
-    struct ast_from *from; /* NULL = none */
+    struct ast_from *from;    /* NULL = none */
     struct ast_expr *where, *having, *qualify;
-    bool group_all, has_group;
-    bool group_kind_suffix;      /* GROUP BY a, b WITH ROLLUP */
     struct ast_grouping *groups; /* groups[group_count] */
-    uint32_t group_count;
-    struct ast_window *windows; /* windows[window_count] */
-    uint32_t window_count;
+    struct ast_window *windows;  /* windows[window_count] */
     /* VALUES: rows[row_count] are AST_ROW or single expressions; AS values_alias(values_columns) behind them */
     struct ast_expr **rows;
-    uint32_t row_count;
     struct str values_alias;
     struct str *values_columns;
-    uint32_t values_column_count;
-    struct relation_name table; /* TABLE x */
-    /* SET_OPERATION */
-    enum ast_set_op set_op;
-    bool all;
-    struct ast_query *left, *right;
+    struct relation_name table;     /* TABLE x */
+    struct ast_query *left, *right; /* SET_OPERATION */
     /* of any */
-    bool order_all;
     struct ast_sort *order, *sort; /* ORDER BY, SORT BY */
-    uint32_t order_count, sort_count;
-    struct ast_expr **distribute; /* DISTRIBUTE BY, CLUSTER BY */
-    uint32_t distribute_count;
-    bool cluster;
-    bool limit_all;
+    struct ast_expr **distribute;  /* DISTRIBUTE BY, CLUSTER BY */
     struct ast_expr *limit, *offset;
-    bool parens; /* was in parentheses */
+    uint32_t cte_count, select_count, group_count, window_count, row_count, values_column_count, order_count,
+        sort_count, distribute_count;
+    bool recursive, distinct, group_all, has_group;
+    bool group_kind_suffix; /* GROUP BY a, b WITH ROLLUP */
+    bool all;               /* UNION ALL … */
+    bool order_all, limit_all;
+    bool cluster; /* CLUSTER BY, not DISTRIBUTE BY */
+    bool parens;  /* was in parentheses */
 };
 
 /* ---- statements ------------------------------------------------------------------------------------------------ */

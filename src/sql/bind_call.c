@@ -30,7 +30,7 @@ bool bind_function(struct binder *b, enum function_id id, const struct expr **ar
         return wrong_count(b, f, count, span);
     const struct expr **own = arena_array(b->arena, const struct expr *, count + 1);
     if (count)
-        memcpy(own, args, count * sizeof *own);
+        memcpy(own, args, count * sizeof(const struct expr *));
     if (!f->resolve(b->arena, f, own, count, &type, &nullable, b->err)) {
         uint32_t at = (uint32_t)b->err->code;
         return bind_place(b, at >= 1 && at <= count ? own[at - 1]->span : span);
@@ -71,7 +71,7 @@ static bool bind_arguments(struct binder *b, struct scope *s, const struct ast_e
         struct scope fields;
         TRY(bind_star(b, s, arg, &indexes, &n, &base, &fields));
         const struct expr **grown = arena_array(b->arena, const struct expr *, list.capacity + n);
-        memcpy(grown, list.items, list.count * sizeof *grown);
+        memcpy(grown, list.items, list.count * sizeof(const struct expr *));
         list.items = grown;
         list.capacity += n;
         TRY(bind_work(b, n, arg->span));
@@ -125,7 +125,7 @@ static bool within_group(struct binder *b, struct scope *s, const struct ast_exp
     const struct expr **all = arena_array(b->arena, const struct expr *, *count + 1);
     struct value fraction;
     TRY(bind_expr(b, s, c->within_group[0].expr, &all[0]));
-    memcpy(all + 1, *args, *count * sizeof *all);
+    memcpy(all + 1, *args, *count * sizeof(const struct expr *));
     *args = all;
     ++*count;
     if (!percentile || !c->within_group[0].descending)
@@ -196,9 +196,10 @@ static bool bind_aggregate(struct binder *b, struct scope *s, const struct ast_e
     if (ast->call->distinct && !type_is_groupable(count ? (*out)->args[0]->type : type_simple(TYPE_NULL)))
         return bind_fail(b, ast->span, "DATATYPE_MISMATCH: DISTINCT cannot compare values of %s",
                          bind_type_text(b->arena, (*out)->args[0]->type));
-    struct aggregate_expr *a = (struct aggregate_expr *)(void *)(uintptr_t)*out;
+    struct aggregate_expr *a = arena_dup(b->arena, *out, sizeof *a);
     a->distinct = ast->call->distinct;
     a->filter = filter;
+    *out = &a->expr;
     s->aggregates++;
     return true;
 }

@@ -225,9 +225,10 @@ static bool bind_not(struct binder *b, const struct expr *e, bool not_, struct s
 static bool bind_operator(struct binder *b, struct scope *s, const struct ast_expr *ast,
                           const struct expr **out)
 {
-    const struct expr *args[2];
+    const struct expr *args[2] = {0};
     if (ast->op == AST_AND || ast->op == AST_OR)
         return bind_logic(b, s, ast, out);
+    CHECK(ast->count == (ast->kind == AST_UNARY ? 1 : 2));
     TRY(bind_exprs(b, s, ast->items, ast->count, args));
     if (ast->op == AST_NOT) {
         TRY(to_condition(b, args[0], "the operand of NOT", &args[0]));
@@ -248,7 +249,7 @@ static bool bind_operator(struct binder *b, struct scope *s, const struct ast_ex
 static bool bind_between(struct binder *b, struct scope *s, const struct ast_expr *ast,
                          const struct expr **out)
 {
-    const struct expr *args[3], **both = arena_array(b->arena, const struct expr *, 2);
+    const struct expr *args[3] = {0}, **both = arena_array(b->arena, const struct expr *, 2);
     TRY(bind_exprs(b, s, ast->items, 3, args));
     TRY(bind_binary(b, AST_GE, args[0], args[1], ast->span, &both[0]));
     TRY(bind_binary(b, AST_LE, args[0], args[2], ast->span, &both[1]));
@@ -297,7 +298,8 @@ static bool bind_like(struct binder *b, struct scope *s, const struct ast_expr *
 
 static bool bind_is(struct binder *b, struct scope *s, const struct ast_expr *ast, const struct expr **out)
 {
-    const struct expr *args[2];
+    const struct expr *args[2] = {0};
+    CHECK(ast->count == (ast->test == AST_IS_DISTINCT ? 2 : 1));
     TRY(bind_exprs(b, s, ast->items, ast->count, args));
     if (ast->test == AST_IS_NULL || ast->test == AST_IS_UNKNOWN) {
         if (ast->test == AST_IS_UNKNOWN)
@@ -389,7 +391,7 @@ static bool bind_cast(struct binder *b, struct scope *s, const struct ast_expr *
 static bool bind_subscript(struct binder *b, struct scope *s, const struct ast_expr *ast,
                            const struct expr **out)
 {
-    const struct expr *args[2];
+    const struct expr *args[2] = {0};
     struct value key;
     TRY(bind_exprs(b, s, ast->items, 2, args));
     switch (args[0]->type->kind) {
@@ -467,8 +469,10 @@ bool bind_expr(struct binder *b, struct scope *s, const struct ast_expr *ast, co
 {
     TRY(bind_enter(b, ast->span));
     TRY(bind_work(b, 1, ast->span));
+    *out = NULL;
     TRY(bind_kind(b, s, ast, out));
-    ((struct ast_expr *)(uintptr_t)ast)->bound = *out; /* a note on the tree, which is otherwise left alone */
+    CHECK(*out != NULL);
+    ast->note->bound = *out;
     bind_leave(b);
     return true;
 }

@@ -87,9 +87,11 @@ static bool bind_cte(struct binder *b, struct cte_env *env, struct span span, st
     struct cte_env *before = b->ctes;
     TRY(bind_enter(b, span));
     b->ctes = env->outer;
+    *out = NULL;
     bool ok = bind_query(b, env->cte->query, out);
     b->ctes = before;
     TRY(ok);
+    CHECK(*out != NULL);
     bind_leave(b);
     if (env->cte->column_count == 0)
         return true;

@@ -372,7 +372,7 @@ static bool lower_window(struct lowering *l, const struct expr **out)
 {
     struct binder *b = l->b;
     struct span span = l->ast->span;
-    int64_t duration, slide, start = 0;
+    int64_t duration = 0, slide, start = 0;
     TRY(take_duration(l, 1, "duration", &duration));
     slide = duration;
     if (l->count > 2)
@@ -521,8 +521,9 @@ static bool take_schema(struct lowering *l, const struct expr *e, const struct t
 static bool lower_from_json(struct lowering *l, const struct expr **out)
 {
     struct binder *b = l->b;
-    const struct type *type;
+    const struct type *type = NULL;
     TRY(take_schema(l, l->args[1], &type));
+    CHECK(type != NULL);
     if (type->kind != TYPE_STRUCT &&
         (l->f->id == FN_FROM_CSV || (type->kind != TYPE_ARRAY && type->kind != TYPE_MAP)))
         return bind_fail(b, l->args[1]->span,

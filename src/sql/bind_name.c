@@ -97,7 +97,7 @@ static void name_interval(struct namer *n, const struct ast_expr *e)
 
 static enum type_kind kind_of(const struct ast_expr *e)
 {
-    return e->bound ? e->bound->type->kind : TYPE_NULL;
+    return e->note->bound ? e->note->bound->type->kind : TYPE_NULL;
 }
 
 static bool is_interval_kind(enum type_kind kind)
@@ -129,7 +129,7 @@ static bool name_datetime(struct namer *n, const struct ast_expr *e)
     if (e->op != AST_MULTIPLY && !days && !interval)
         return false;
     bool day_interval = interval && a == TYPE_DATE && b == TYPE_INTERVAL_DT &&
-                        r->bound->type->interval_to == INTERVAL_DAY;
+                        r->note->bound->type->interval_to == INTERVAL_DAY;
     if (days || day_interval) {
         sbuf_cstr(&n->out, e->op == AST_ADD || day_interval ? "date_add(" : "date_sub(");
         name_expr(n, l);

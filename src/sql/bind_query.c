@@ -49,6 +49,7 @@ bool bind_limit(struct binder *b, const struct ast_query *q, struct plan **plan)
 static bool bind_organization(struct binder *b, const struct ast_query *q, struct plan **plan)
 {
     const struct ast_sort *items = q->order_count ? q->order : q->sort;
+    CHECK(*plan != NULL);
     uint32_t count = q->order_count ? q->order_count : q->sort_count, n = (*plan)->schema->field_count;
     struct scope scope;
     plan_scope(b, *plan, STR(""), &scope);
@@ -218,7 +219,10 @@ static bool bind_table(struct binder *b, const struct ast_query *q, struct plan 
     struct ast_query *select = arena_new(b->arena, struct ast_query);
     struct ast_expr *star = arena_new(b->arena, struct ast_expr);
     *from = (struct ast_from){.kind = AST_FROM_NAME, .relation = q->table, .span = q->table.span};
-    *star = (struct ast_expr){.kind = AST_STAR, .span = q->table.span, .at = q->table.span};
+    *star = (struct ast_expr){.kind = AST_STAR,
+                              .span = q->table.span,
+                              .at = q->table.span,
+                              .note = arena_new(b->arena, struct ast_note)};
     select->kind = AST_SELECT;
     select->span = q->span;
     select->from = from;
@@ -262,6 +266,7 @@ static bool open_ctes(struct binder *b, const struct ast_query *q)
 bool bind_query(struct binder *b, const struct ast_query *q, struct plan **out)
 {
     struct cte_env *before = b->ctes;
+    *out = NULL;
     TRY(bind_enter(b, q->span));
     if (b->nodes > BIND_PLAN_MAX)
         return bind_fail(b, q->span,
@@ -269,6 +274,7 @@ bool bind_query(struct binder *b, const struct ast_query *q, struct plan **out)
                          BIND_PLAN_MAX);
     TRY(open_ctes(b, q));
     TRY(bind_body(b, q, out));
+    CHECK(*out != NULL);
     b->ctes = before;
     bind_leave(b);
     return true;

@@ -46,9 +46,9 @@ static bool add_item(struct select *s, const struct expr *e, struct str name, co
         struct str *names = arena_array(s->b->arena, struct str, capacity);
         const struct ast_expr **asts = arena_array(s->b->arena, const struct ast_expr *, capacity);
         if (s->item_count) {
-            memcpy(items, s->items, s->item_count * sizeof *items);
+            memcpy(items, s->items, s->item_count * sizeof(const struct expr *));
             memcpy(names, s->names, s->item_count * sizeof *names);
-            memcpy(asts, s->asts, s->item_count * sizeof *asts);
+            memcpy(asts, s->asts, s->item_count * sizeof(const struct ast_expr *));
         }
         s->items = items;
         s->names = names;
@@ -346,7 +346,7 @@ static uint32_t call_index(struct select *s, const struct expr *e)
         uint32_t capacity = s->call_capacity ? 2 * s->call_capacity : 8;
         const struct expr **calls = arena_array(s->b->arena, const struct expr *, capacity);
         if (s->call_count)
-            memcpy(calls, s->calls, s->call_count * sizeof *calls);
+            memcpy(calls, s->calls, s->call_count * sizeof(const struct expr *));
         s->calls = calls;
         s->call_capacity = capacity;
     }
@@ -505,7 +505,7 @@ static bool plan_top(struct select *s)
     const struct expr **exprs = arena_array(s->b->arena, const struct expr *, most);
     struct str *names = arena_array(s->b->arena, struct str, most);
     if (s->item_count) {
-        memcpy(exprs, s->items, s->item_count * sizeof *exprs);
+        memcpy(exprs, s->items, s->item_count * sizeof(const struct expr *));
         memcpy(names, s->names, s->item_count * sizeof *names);
     }
     TRY(sort_over_output(s, exprs, names, &extra));

@@ -274,7 +274,7 @@ bool expr_rewrite(struct expr_rewriter *r, const struct expr *e, const struct ex
             continue;
         if (args == NULL) {
             args = arena_array(r->arena, const struct expr *, e->arg_count);
-            memcpy(args, e->args, e->arg_count * sizeof *args);
+            memcpy(args, e->args, e->arg_count * sizeof(const struct expr *));
         }
         args[i] = arg;
     }

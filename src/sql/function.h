@@ -27,11 +27,11 @@ enum {
 
 struct function {
     enum function_id id;
-    const char *name;      /* lower case; its aliases are in function.def, the plan never names one */
-    const char *signature; /* for help and errors: "substring(str, pos[, len])" */
-    const char *help;
-    uint8_t args_min, args_max; /* args_max 255 = any number */
     uint16_t flags;
+    uint8_t args_min, args_max; /* args_max 255 = any number */
+    const char *name;           /* lower case; its aliases are in function.def, the plan never names one */
+    const char *signature;      /* for help and errors: "substring(str, pos[, len])" */
+    const char *help;
     /* Checks and adapts the argument types: may replace args[i] by casts (sql/bind_private.h) and sets *result, *nullable.
      * false + err (ERR_CONFIG, Spark's error class in the text) when the types do not fit. */
     bool (*resolve)(struct arena *arena, const struct function *f, const struct expr **args,

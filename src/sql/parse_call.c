@@ -273,7 +273,6 @@ static bool parse_trim(struct parser *p, struct ast_expr **expr)
         if (parser_accept_keyword(p, KEYWORD_FROM)) {
             b = a;
             TRY(parse_expr(p, &a));
-            form = true;
         } else if (!form && parser_accept(p, TOKEN_COMMA)) {
             TRY(parse_expr(p, &b)); /* trim(chars, str), as Spark's function has it */
             struct ast_expr *chars = a;

@@ -18,6 +18,7 @@ struct ast_expr *parse_node(struct parser *p, enum ast_kind kind)
 {
     struct ast_expr *e = arena_new(p->arena, struct ast_expr);
     e->kind = kind;
+    e->note = arena_new(p->arena, struct ast_note);
     e->to = AST_UNIT_NONE;
     e->at = parser_token_span(parser_peek(p, 0));
     return e;

@@ -120,12 +120,13 @@ bool parse_string(struct parser *p, struct str *value)
 static bool parse_binary_literal(struct parser *p, struct value *value)
 {
     struct span span = parser_token_span(parser_peek(p, 0));
-    struct str hex;
+    struct str hex = {0};
     TRY(parse_string(p, &hex));
     size_t odd = hex.n % 2;
     char *digits = arena_alloc(p->arena, hex.n + odd + 1);
     digits[0] = '0';
-    memcpy(digits + odd, hex.p, hex.n);
+    if (hex.n)
+        memcpy(digits + odd, hex.p, hex.n);
     uint8_t *bytes = arena_alloc(p->arena, (hex.n + odd) / 2 + 1);
     for (size_t i = 0; i < (hex.n + odd) / 2; i++) {
         int64_t v;
@@ -193,7 +194,7 @@ static bool parse_amount(struct parser *p, struct ast_expr *interval)
     if (is_number(parser_peek(p, 0))) {
         TRY(parse_number(p, negative, &amount->literal));
     } else {
-        struct str text;
+        struct str text = {0};
         TRY(parse_string(p, &text));
         text = str_trim(text);
         if (negative) {

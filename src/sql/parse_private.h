@@ -74,7 +74,7 @@ bool parser_relation_name(struct parser *p, struct relation_name *name);
 /* A growing array in the arena: doubles when full. */
 #define PARSER_PUSH(p, array, count, item)                                                                   \
     do {                                                                                                     \
-        (array) = parser_grow((p)->arena, (array), (count), sizeof *(array));                                \
+        (array) = parser_grow((p)->arena, (array), (count), sizeof(__typeof__(*(array))));                   \
         (array)[(count)++] = (item);                                                                         \
     } while (0)
 void *parser_grow(struct arena *arena, void *items, uint32_t count, size_t size);
