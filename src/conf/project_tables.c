@@ -90,7 +90,7 @@ const struct option conf_settings_options[] = {
     {"engine", OPTION_ENUM, OPTION_AT(struct conf_settings, engine), .default_text = "sluice",
      .choices = engines, .help = "What runs the streams."},
     {"checkpoint", OPTION_DURATION, OPTION_AT(struct conf_settings, checkpoint_ms), .default_text = "1m",
-     .min = 1000, .max = 86400000,
+     .min = 10, .max = 86400000,
      .help = "How often the state of streams is saved as a whole; it bounds how long a restart takes."},
     {"log", OPTION_STRUCT, OPTION_AT(struct conf_settings, log), .table = log_options,
      .size = sizeof(struct conf_log_settings), .help = "What is logged, and how."},

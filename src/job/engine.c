@@ -31,7 +31,7 @@ static bool all_closed(const struct engine *engine)
     for (const struct stream *s = engine->streams; s; s = s->next)
         for (uint32_t i = 0; i < s->member_count; i++) {
             const struct member *m = s->members[i];
-            if (!m->closed || m->note_busy || (m->frame_busy && !m->frame_refused) || m->in_flight)
+            if (!m->closed || m->note_busy || (s->job && !job_is_idle(s->job)) || (m->frame_busy && !m->frame_refused) || m->in_flight)
                 return false;
         }
     return true;
@@ -121,6 +121,8 @@ static void handle_stop(struct msg *msg)
         ingest_stop_all(engine);
     for (struct stream *s = engine->streams; s; s = s->next) {
         timer_cancel(&s->start_timer);
+        if (s->job)
+            job_stop(s->job);
         for (uint32_t i = 0; i < s->member_count; i++) {
             struct member *m = s->members[i];
             run_leave(m);
@@ -265,6 +267,8 @@ static void report_stream(const struct stream *s, struct arena *arena, struct st
             .lag_records = m->run ? run_lag(m->run) : 0,
             .err = m->err,
         };
+        if (s->job)
+            out->sinks[i].lag_records += job_lag(s->job);
         if (out->sinks[i].lag_records > out->lag_records)
             out->lag_records = out->sinks[i].lag_records;
     }

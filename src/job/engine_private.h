@@ -67,7 +67,9 @@ struct stream {
     uint32_t *schema_versions;   /* of each when the plan was made [topic_count] */
     uint32_t topic_count;
     uint32_t plan_version;      /* +1 with each plan */
-    struct stream_input *inputs; /* every partition of every input topic [input_count] */
+    struct stream_input *sources; /* every partition of every topic that the query reads [source_count] */
+    uint32_t source_count;
+    struct stream_input *inputs; /* what the sinks read: the sources, or a stateful stream's outbox [input_count] */
     uint32_t input_count;
     struct member *members[MEMBERS_MAX];
     uint32_t member_count;
@@ -75,10 +77,10 @@ struct stream {
     struct task start;          /* waits for schemas, then opens the members */
     struct timer start_timer;
     struct waker start_waker;
-    struct log_wait *start_waits; /* start_waits[input_count] */
+    struct log_wait *start_waits; /* start_waits[source_count] */
     bool started, paused, infer_now;
     struct err err;             /* why it stopped; class ERR_NONE: it did not */
-    struct job *job;            /* stateful streams: job.c */
+    struct job *job;            /* NULL: the stream is stateless */
     int64_t *counted;           /* offsets below these are in the counters [input_count] */
     struct stream_counters counters;
     struct stream *next;
@@ -96,6 +98,25 @@ bool stream_plan_is_old(const struct stream *s);
 bool stream_is_idle(const struct stream *s);
 void stream_free(struct stream *s);
 const struct type *bad_schema(void);
+/* A row of <stream>_bad, appended to a builder of bad_schema(). topic: the input topic's name. */
+struct batch_builder;
+void bad_row_add(struct batch_builder *builder, const char *topic, const struct topic_bad *bad);
+
+/* ---- stateful streams: job.c --------------------------------------------------------------------------------------- */
+
+struct job;
+/* Makes the outbox and the changelog where they lack, and the outbox the stream's inputs. Before the loops run. */
+bool job_new(struct stream *s, struct err *err);
+/* Restores the state and begins to read. */
+bool job_start(struct stream *s, struct err *err);
+void job_stop(struct job *job);
+void job_free(struct job *job);
+bool job_is_idle(const struct job *job);
+int64_t job_lag(const struct job *job);
+/* An outbox slice as rows (*out; NULL: none) and bad rows (*bad), the batches given are used. */
+bool job_outbox_read(struct stream *s, const struct log_slice *slice, int64_t from, struct batch *in, struct batch *bad_in,
+                     const struct batch **out, const struct batch **bad, struct err *err);
+bool plan_is_stateful(const struct plan *plan, bool *stateful, struct err *err);
 
 /* ---- runs --------------------------------------------------------------------------------------------------------- */
 

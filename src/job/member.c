@@ -220,7 +220,7 @@ static void first_positions(struct member *m, int64_t *next)
 {
     const struct stream *s = m->stream;
     for (uint32_t i = 0; i < s->input_count; i++)
-        next[i] = s->def->conf->from == CONF_FROM_LATEST ? log_end(s->inputs[i].log) : log_start(s->inputs[i].log);
+        next[i] = s->def->conf->from == CONF_FROM_LATEST && s->job == NULL ? log_end(s->inputs[i].log) : log_start(s->inputs[i].log);
 }
 
 static void fill_with_starts(struct member *m, int64_t *next)

@@ -25,6 +25,7 @@ struct unit {
     const struct batch *out;      /* the pipeline's, or own */
     struct batch *own;            /* several results of one push, put together */
     struct batch *bad;
+    const struct batch *bad_rows; /* NULL: none */
     struct batch_builder bad_builder;
     bool bad_open, own_open;
     uint32_t bad_fresh;           /* of the bad records, those that no run has counted yet */
@@ -118,7 +119,7 @@ static void unit_give(struct unit *u)
     batch_reset(u->bad);
     u->own_open = u->bad_open = false;
     u->bad_fresh = 0;
-    u->out = NULL;
+    u->out = u->bad_rows = NULL;
     if (run == NULL) {
         unit_free(u);
         return;
@@ -172,19 +173,14 @@ static void put_text(struct column_builder *b, struct str s)
         column_builder_str(b, s, true);
 }
 
-static void on_bad_record(void *arg, const struct topic_bad *bad)
+void bad_row_add(struct batch_builder *builder, const char *topic, const struct topic_bad *bad)
 {
-    struct unit *u = arg;
-    struct stream *s = u->run->stream;
-    if (!u->bad_open)
-        batch_builder_init(&u->bad_builder, u->bad, &bad_type);
-    u->bad_open = true;
-    struct column_builder *c = u->bad_builder.columns;
+    struct column_builder *c = builder->columns;
     put_text(&c[BAD_REASON], bad->reason);
     put_text(&c[BAD_PATH], bad->path);
     put_text(&c[BAD_FOUND], bad->found);
     put_text(&c[BAD_WANTED], bad->wanted);
-    put_text(&c[BAD_TOPIC], str_of(s->inputs[u->current_input].topic->def->name));
+    put_text(&c[BAD_TOPIC], str_of(topic));
     column_builder_i64(&c[BAD_PARTITION], bad->partition);
     column_builder_i64(&c[BAD_OFFSET], bad->offset);
     column_builder_i64(&c[BAD_TIMESTAMP], bad->timestamp_ms * US_PER_MS);
@@ -192,6 +188,16 @@ static void on_bad_record(void *arg, const struct topic_bad *bad)
     put_text(&c[BAD_VALUE], bad->value);
     column_builder_bool(&c[BAD_DELIVERED], bad->delivered);
     column_builder_i64(&c[BAD_AT], os_wall().us);
+}
+
+static void on_bad_record(void *arg, const struct topic_bad *bad)
+{
+    struct unit *u = arg;
+    struct stream *s = u->run->stream;
+    if (!u->bad_open)
+        batch_builder_init(&u->bad_builder, u->bad, &bad_type);
+    u->bad_open = true;
+    bad_row_add(&u->bad_builder, s->inputs[u->current_input].topic->def->name, bad);
     u->bad_fresh += bad->offset >= s->counted[u->current_input];
 }
 
@@ -292,8 +298,10 @@ static void deliver(struct run *run, struct unit *u)
     const struct stream *s = run->stream;
     if (u->own_open)
         batch_builder_finish(&u->own_builder);
-    if (u->bad_open)
+    if (u->bad_open) {
         batch_builder_finish(&u->bad_builder);
+        u->bad_rows = u->bad;
+    }
     for (uint32_t i = 0; i < s->input_count; i++)
         u->positions[i] = (struct position){s->inputs[i].input, s->inputs[i].partition, run->next[i]};
     u->out_count = run->member_count + 1; /* one is ours, so that a member that answers at once does not free the unit */
@@ -301,7 +309,7 @@ static void deliver(struct run *run, struct unit *u)
     LIST_EACH(link, &run->members)
     {
         struct member *m = CONTAINER_OF(link, struct member, run_link);
-        const struct batch *batch = m->wants_bad ? (u->bad_open ? u->bad : NULL) : u->out;
+        const struct batch *batch = m->wants_bad ? u->bad_rows : u->out;
         struct delivery *d = &u->deliveries[k++];
         *d = (struct delivery){.batch = batch, .positions = u->positions, .count = s->input_count, .arg = u};
         member_deliver(m, d);
@@ -364,6 +372,8 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slic
     struct stream *s = run->stream;
     const struct stream_input *input = &s->inputs[k];
     u->current_input = k;
+    if (s->job) /* computed already, once, by the job's turn */
+        return job_outbox_read(s, slice, run->next[k], u->in, u->bad, &u->out, &u->bad_rows, err);
     TRY(unit_compile(u, s, err));
     TRY(decode(u, input, slice, run->next[k], err));
     struct eval_context context = {.zone = s->engine->project->zone, .now = os_wall()};

@@ -61,17 +61,24 @@ static bool find_inputs(struct stream *s, struct err *err)
     int32_t *numbers = pool_alloc(s->pool, s->topic_count * sizeof *numbers);
     TRY(number_inputs(s, numbers, err));
     for (uint32_t t = 0; t < s->topic_count; t++)
-        s->input_count += (uint32_t)s->topics[t]->info.partitions;
-    s->inputs = pool_alloc(s->pool, s->input_count * sizeof *s->inputs);
-    s->start_waits = pool_alloc(s->pool, s->input_count * sizeof *s->start_waits);
-    s->counted = pool_alloc(s->pool, s->input_count * sizeof *s->counted);
+        s->source_count += (uint32_t)s->topics[t]->info.partitions;
+    s->sources = pool_alloc(s->pool, s->source_count * sizeof *s->sources);
+    s->start_waits = pool_alloc(s->pool, s->source_count * sizeof *s->start_waits);
     s->schema_versions = pool_alloc(s->pool, s->topic_count * sizeof *s->schema_versions);
     uint32_t k = 0;
     for (uint32_t t = 0; t < s->topic_count; t++)
         for (int32_t p = 0; p < s->topics[t]->info.partitions; p++, k++) {
-            s->inputs[k] = (struct stream_input){s->topics[t], s->topics[t]->logs[p], numbers[t], p, 0};
+            s->sources[k] = (struct stream_input){s->topics[t], s->topics[t]->logs[p], numbers[t], p, 0};
             list_init(&s->start_waits[k].link);
         }
+    s->inputs = s->sources;
+    s->input_count = s->source_count;
+    bool stateful = false;
+    if (s->def->plan)
+        TRY(plan_is_stateful(s->def->plan, &stateful, err));
+    if (stateful)
+        TRY(job_new(s, err));
+    s->counted = pool_alloc(s->pool, (s->input_count + s->source_count) * sizeof *s->counted);
     return true;
 }
 
@@ -87,18 +94,18 @@ static const struct type *schema_now(void *arg, uint32_t topic)
 /* Which scan reads which topic; each topic of the query is read by exactly one. */
 static bool match_scans(struct stream *s, struct err *err)
 {
-    for (uint32_t k = 0; k < s->input_count; k++) {
+    for (uint32_t k = 0; k < s->source_count; k++) {
         uint32_t readers = 0;
         for (uint32_t i = 0; i < s->scan_count; i++) {
             int32_t topic = (int32_t)(uintptr_t)s->scans[i]->relation.handle - 1;
-            if (topic < 0 || strcmp(s->engine->project->topics[topic].name, s->inputs[k].topic->def->name) != 0)
+            if (topic < 0 || strcmp(s->engine->project->topics[topic].name, s->sources[k].topic->def->name) != 0)
                 continue;
-            s->inputs[k].scan = i;
+            s->sources[k].scan = i;
             readers++;
         }
         if (readers != 1)
             return err_set(err, ERR_CONFIG, "stream \"%s\" reads topic \"%s\" %u times, this version can read it once", s->def->name,
-                           s->inputs[k].topic->def->name, readers);
+                           s->sources[k].topic->def->name, readers);
     }
     return true;
 }
@@ -115,9 +122,10 @@ bool stream_make_plan(struct stream *s, struct err *err)
     s->plan_version++;
     for (uint32_t t = 0; t < s->topic_count; t++)
         s->schema_versions[t] = s->topics[t]->schema_version;
-    if (pipeline_is_stateful(pipeline))
-        return err_set(err, ERR_CONFIG, "stream \"%s\" needs state (aggregation, join, distinct), which this version cannot keep",
-                       s->def->name);
+    if (pipeline_is_stateful(pipeline) && s->job == NULL) {
+        err_set(err, ERR_CONFIG, "stream \"%s\" keeps state, and reads a topic whose columns are not declared", s->def->name);
+        return err_hint(err, "Give the topic a `schema`.");
+    }
     return match_scans(s, err);
 }
 
@@ -135,6 +143,8 @@ void stream_stop(struct stream *s, const struct err *err)
 {
     s->err = *err;
     event_err(EVENT_STREAM_STOPPED, s->def->name, err);
+    if (s->job)
+        job_stop(s->job);
     for (uint32_t i = 0; i < s->member_count; i++) {
         struct member *m = s->members[i];
         run_leave(m);
@@ -179,10 +189,10 @@ static bool schemas_are_known(struct stream *s, bool *known, struct err *err)
 static void wait_for_records(struct stream *s)
 {
     bool any = false;
-    for (uint32_t k = 0; k < s->input_count; k++) {
+    for (uint32_t k = 0; k < s->source_count; k++) {
         log_wait_cancel(&s->start_waits[k]);
-        log_wait(s->inputs[k].log, &s->start_waits[k], &s->start_waker, log_end(s->inputs[k].log));
-        any = any || log_end(s->inputs[k].log) > log_start(s->inputs[k].log);
+        log_wait(s->sources[k].log, &s->start_waits[k], &s->start_waker, log_end(s->sources[k].log));
+        any = any || log_end(s->sources[k].log) > log_start(s->sources[k].log);
     }
     if (any && !timer_is_set(&s->start_timer))
         timer_set_in(&s->start_timer, INFER_MS * NS_PER_MS);
@@ -202,9 +212,9 @@ static bool start_turn(struct task *task)
         return false;
     }
     timer_cancel(&s->start_timer);
-    for (uint32_t k = 0; k < s->input_count; k++)
+    for (uint32_t k = 0; k < s->source_count; k++)
         log_wait_cancel(&s->start_waits[k]);
-    if (!ok || !stream_make_plan(s, &err)) {
+    if (!ok || !stream_make_plan(s, &err) || (s->job && !job_start(s, &err))) {
         stream_stop(s, &err);
         return false;
     }
@@ -231,15 +241,15 @@ bool stream_is_idle(const struct stream *s)
     if (s->err.class != ERR_NONE)
         return true;
     if (!s->started) { /* waiting for a first record, and there is none */
-        for (uint32_t k = 0; k < s->input_count; k++)
-            if (log_end(s->inputs[k].log) > log_start(s->inputs[k].log))
+        for (uint32_t k = 0; k < s->source_count; k++)
+            if (log_end(s->sources[k].log) > log_start(s->sources[k].log))
                 return false;
         return true;
     }
     for (uint32_t i = 0; i < s->member_count; i++)
         if (!member_is_idle(s->members[i]))
             return false;
-    return stream_runs_are_idle(s);
+    return stream_runs_are_idle(s) && (s->job == NULL || job_is_idle(s->job));
 }
 
 bool stream_new(struct engine *engine, const struct stream_def *def, struct err *err)
@@ -267,8 +277,10 @@ bool stream_new(struct engine *engine, const struct stream_def *def, struct err 
 
 void stream_free(struct stream *s)
 {
-    for (uint32_t k = 0; k < s->input_count; k++)
+    for (uint32_t k = 0; k < s->source_count; k++)
         log_wait_cancel(&s->start_waits[k]);
+    if (s->job)
+        job_free(s->job);
     for (uint32_t i = 0; i < s->member_count; i++)
         member_fini(s->members[i]);
     run_free_all(s);

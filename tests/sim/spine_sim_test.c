@@ -18,7 +18,7 @@
 enum { ROWS = 300, LIVES_MAX = 40, SEEDS = 60 };
 
 static const char PROJECT[] = "name: spine\n"
-                              "settings: { data: /d, log: { level: error } }\n"
+                              "settings: { data: /d, checkpoint: 20ms, log: { level: error } }\n"
                               "connections: { db: 'sqlite:/db.sqlite', lake: 'file:/lake' }\n"
                               "sources:\n"
                               "  rows: { kind: generator, rate: 1000/s, rows: 300, columns: { n: n, k: n % 7 }, to: input }\n"
@@ -32,7 +32,10 @@ static const char PROJECT[] = "name: spine\n"
                               "      - topic: output\n"
                               "      - { table: db.plain }\n"
                               "      - { table: db.keyed, key: [n], mode: upsert }\n"
-                              "      - { table: lake.copy, cadence: 50ms }\n";
+                              "      - { table: lake.copy, cadence: 50ms }\n"
+                              "  totals:\n"
+                              "    sql: SELECT k, count(*) AS c, sum(n) AS s FROM STREAM input GROUP BY k\n"
+                              "    to: [ { table: db.totals, key: [k], mode: upsert } ]\n";
 
 /* ---- a life ----------------------------------------------------------------------------------------------------------- */
 
@@ -189,6 +192,37 @@ static int look_at_sqlite(const char *table)
     return judge(&s);
 }
 
+/* count and sum of each k, as the rows say. */
+static int see_total(void *arg, int count, char **values, char **names)
+{
+    int *bad = arg, k = atoi(values[0]), c = 0;
+    long long sum = 0;
+    (void)count, (void)names;
+    for (int n = k; n < ROWS; n += 7) {
+        c++;
+        sum += n;
+    }
+    if (atoi(values[1]) != c || atoll(values[2]) != sum) {
+        fprintf(stderr, "totals: k %d has %s rows and sum %s, not %d and %lld\n", k, values[1], values[2], c, sum);
+        ++*bad;
+    }
+    *bad += 1 << 8; /* rows seen */
+    return 0;
+}
+
+static int look_at_totals(void)
+{
+    sqlite3 *db;
+    int bad = 0;
+    if (sqlite3_open_v2("/db.sqlite", &db, SQLITE_OPEN_READWRITE, OS_VFS_NAME) != SQLITE_OK ||
+        sqlite3_exec(db, "SELECT k, c, s FROM totals", see_total, &bad, NULL) != SQLITE_OK) {
+        fprintf(stderr, "totals: %s\n", sqlite3_errmsg(db));
+        bad++;
+    }
+    sqlite3_close(db);
+    return (bad & 255) || bad >> 8 != 7;
+}
+
 static bool read_at(void *arg, uint64_t offset, size_t n, uint8_t *out, struct err *err)
 {
     size_t got;
@@ -256,6 +290,7 @@ static int verify(void *arg)
     bad += look_at_sqlite("plain");
     bad += look_at_sqlite("keyed");
     bad += look_at_delta();
+    bad += look_at_totals();
     return bad > 0;
 }
 
