@@ -3,12 +3,29 @@
 
 #include <stdio.h>
 
+#include "cli/command.h"
 #include "conf/diag.h"
 #include "os/os.h"
 
-extern const struct cli_command command_up, command_run, command_check;
+#define COMMAND(name) extern const struct cli_command command_##name;
+#include "cli/command.def"
+#undef COMMAND
 
-const struct cli_command *const cli_commands[] = {&command_up, &command_run, &command_check, NULL};
+const struct cli_command *const cli_commands[] = {
+#define COMMAND(name) &command_##name,
+#include "cli/command.def"
+#undef COMMAND
+    NULL};
+
+enum { COMMANDS_MAX = 64 };
+
+int cli_stdin(void)
+{
+    static int file = -1;
+    if (file < 0)
+        file = os_adopt(0);
+    return file;
+}
 
 bool cli_write(struct str text)
 {
@@ -58,7 +75,7 @@ static void print_overview(FILE *to)
     fprintf(to, "Sluice runs a real-time data platform from a folder of YAML and SQL.\n\nUsage: sluice COMMAND …\n\n");
     for (const struct cli_command *const *c = cli_commands; *c; c++)
         fprintf(to, "  %-20s %s\n", (*c)->name, (*c)->summary);
-    fprintf(to, "\n  --set path.to.key=value overrides any key of the project file.\n"
+    fprintf(to, "\n  --set path.to.key=value overrides any key of the project file; --dir DIR names the project's folder.\n"
                 "  `sluice COMMAND --help` says more. `sluice demo` shows it at work.\n");
 }
 
@@ -81,7 +98,7 @@ static void print_help(const struct cli_command *c)
 /* ---- reading -------------------------------------------------------------------------------------------------------------- */
 
 /* The command whose name is the longest that argv begins with; *used = its number of words. */
-static const struct cli_command *find_command(int argc, char **argv, int *used)
+static const struct cli_command *find_command(int argc, const char *const *argv, int *used)
 {
     const struct cli_command *best = NULL;
     for (const struct cli_command *const *c = cli_commands; *c; c++) {
@@ -103,20 +120,40 @@ static const struct cli_command *find_command(int argc, char **argv, int *used)
     return best;
 }
 
-static bool unknown_command(const char *name, struct err *err)
+static bool unknown_command(int argc, const char *const *argv, struct err *err)
 {
-    const char *names[64];
+    const char *names[COMMANDS_MAX];
+    char typed[64];
     size_t count = 0;
-    while (cli_commands[count] && count < 64) {
+    while (cli_commands[count] && count < COMMANDS_MAX) {
         names[count] = cli_commands[count]->name;
         count++;
     }
-    err_set(err, ERR_CONFIG, "unknown command \"%s\"", name);
-    const char *nearest = str_nearest(str_of(name), names, count);
+    snprintf(typed, sizeof typed, "%s", argv[0]);
+    const char *nearest = str_nearest(str_of(typed), names, count);
+    if (nearest == NULL && argc > 1) { /* "topics list" */
+        snprintf(typed, sizeof typed, "%s %s", argv[0], argv[1]);
+        nearest = str_nearest(str_of(typed), names, count);
+    }
+    err_set(err, ERR_CONFIG, "unknown command \"%s\"", nearest ? typed : argv[0]);
     return nearest ? err_hint(err, "Did you mean \"sluice %s\"?", nearest) : err_hint(err, "See: sluice --help.");
 }
 
-static bool read_flag(struct cli_args *args, int argc, char **argv, int *i, struct err *err)
+static bool unknown_flag(const struct cli_command *command, struct str name, struct err *err)
+{
+    const char *names[24];
+    size_t count = 0;
+    for (const struct cli_flag *f = command->flags; f && f->name && count < 20; f++)
+        names[count++] = f->name;
+    names[count++] = "--set";
+    names[count++] = "--dir";
+    names[count++] = "--help";
+    err_set(err, ERR_CONFIG, "unknown option \"%.*s\" of sluice %s", STR_ARG(name), command->name);
+    const char *nearest = str_nearest(name, names, count);
+    return nearest ? err_hint(err, "Did you mean \"%s\"?", nearest) : err_hint(err, "See: sluice %s --help.", command->name);
+}
+
+static bool read_flag(struct cli_args *args, int argc, const char *const *argv, int *i, struct err *err)
 {
     struct str name = str_of(argv[*i]);
     const char *value = NULL;
@@ -125,20 +162,20 @@ static bool read_flag(struct cli_args *args, int argc, char **argv, int *i, stru
         value = name.p + equals + 1;
         name.n = equals;
     }
-    bool set = str_is(name, "--set");
-    int index = set ? -1 : flag_index(args->command, name);
-    if (index < 0 && !set) {
-        err_set(err, ERR_CONFIG, "unknown option \"%.*s\" of sluice %s", STR_ARG(name), args->command->name);
-        return err_hint(err, "See: sluice %s --help.", args->command->name);
-    }
-    bool wants = set || args->command->flags[index].value;
+    bool set = str_is(name, "--set"), dir = str_is(name, "--dir") || str_is(name, "-C");
+    int index = set || dir ? -1 : flag_index(args->command, name);
+    if (index < 0 && !set && !dir)
+        return unknown_flag(args->command, name, err);
+    bool wants = set || dir || args->command->flags[index].value;
     if (wants && value == NULL && *i + 1 < argc)
         value = argv[++*i];
     if (wants && value == NULL)
         return err_set(err, ERR_CONFIG, "option \"%.*s\" needs a value", STR_ARG(name));
     if (!wants && value)
         return err_set(err, ERR_CONFIG, "option \"%.*s\" takes no value", STR_ARG(name));
-    if (!set)
+    if (dir)
+        args->folder = value;
+    else if (!set)
         args->values[index] = wants ? value : "";
     else if (args->set_count < CLI_SETS_MAX)
         args->sets[args->set_count++] = value;
@@ -147,7 +184,7 @@ static bool read_flag(struct cli_args *args, int argc, char **argv, int *i, stru
     return true;
 }
 
-static bool read_args(struct cli_args *args, int argc, char **argv, struct err *err)
+static bool read_args(struct cli_args *args, int argc, const char *const *argv, struct err *err)
 {
     bool only_operands = false;
     for (int i = 0; i < argc; i++) {
@@ -168,7 +205,7 @@ static bool read_args(struct cli_args *args, int argc, char **argv, struct err *
     return true;
 }
 
-static bool asks_for_help(int argc, char **argv)
+static bool asks_for_help(int argc, const char *const *argv)
 {
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
@@ -176,27 +213,69 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
-int cli_main(int argc, char **argv)
+bool cli_read(struct cli_args *args, int argc, const char *const *argv, struct err *err)
+{
+    int used = 0;
+    args->command = argc > 0 ? find_command(argc, argv, &used) : NULL;
+    args->argv = argv;
+    args->argc = (uint32_t)argc;
+    if (args->command == NULL)
+        return unknown_command(argc, argv, err);
+    return read_args(args, argc - used, argv + used, err);
+}
+
+/* "topic" alone: the commands that begin so. */
+static bool print_family(const char *name)
+{
+    char prefix[32];
+    bool any = false;
+    snprintf(prefix, sizeof prefix, "%s ", name);
+    for (const struct cli_command *const *c = cli_commands; *c; c++) {
+        if (!str_starts(str_of((*c)->name), str_of(prefix)))
+            continue;
+        if (!any)
+            printf("Usage: sluice %s COMMAND …\n\n", name);
+        any = true;
+        printf("  %-20s %s\n", (*c)->name, (*c)->summary);
+    }
+    return any;
+}
+
+static int run(struct cli_args *args)
+{
+    return args->command->look ? command_look(args) : args->command->run(args);
+}
+
+int cli_main(int argc, char **arguments)
 {
     struct arena arena = {0};
     struct cli_args args = {.arena = &arena, .colour = os_is_terminal(2) && os_env("NO_COLOR") == NULL};
     struct err err = {0};
     int used = 0, status = EXIT_DONE;
-    const struct cli_command *command = argc > 1 ? find_command(argc - 1, argv + 1, &used) : NULL;
-    args.command = command;
-    if (argc < 2 || (command == NULL && asks_for_help(1, argv + 1)) || strcmp(argv[1], "help") == 0) {
+    const char *const *argv = (const char *const *)arguments + 1;
+    argc--;
+    bool help = argc > 0 && (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0);
+    if (help) { /* "help query" is "query --help" */
+        argv++;
+        argc--;
+    }
+    const struct cli_command *command = argc > 0 ? find_command(argc, argv, &used) : NULL;
+    help = help || asks_for_help(argc - used, argv + used);
+    if (argc <= 0) {
         print_overview(stdout);
-    } else if (command == NULL) {
-        unknown_command(argv[1], &err);
-        status = cli_fail(&args, &err);
-    } else if (asks_for_help(argc - 1 - used, argv + 1 + used)) {
+    } else if (command && help) {
         print_help(command);
-    } else if (!read_args(&args, argc - 1 - used, argv + 1 + used, &err)) {
+    } else if (command == NULL && argc == 1 + (help && argc > 1) && print_family(argv[0])) {
+        status = help ? EXIT_DONE : EXIT_USAGE;
+    } else if (argc == 1 && strcmp(argv[0], "--version") == 0) {
+        printf("sluice %s\n", SLUICE_VERSION);
+    } else if (!cli_read(&args, argc, argv, &err)) {
         status = cli_fail(&args, &err);
     } else {
-        status = command->run(&args);
+        status = run(&args);
     }
-    fflush(stdout);
+    if (fflush(stdout) != 0 && status == EXIT_DONE)
+        status = EXIT_FAILED;
     arena_fini(&arena);
     return status;
 }

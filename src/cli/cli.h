@@ -25,9 +25,14 @@ struct cli_args {
     const char *sets[CLI_SETS_MAX]; /* of --set, in order */
     uint32_t set_count;
     const char *values[16];         /* by the index of the flag; a switch that is given: "" */
+    const char *folder;             /* --dir, or NULL */
+    const char *const *argv;        /* all of it, the command's name included: argv[argc] */
+    uint32_t argc;
     struct arena *arena;
     bool colour;                    /* stderr is a terminal that takes it */
 };
+
+struct command_env;
 
 struct cli_command {
     const char *name;     /* "topic list" */
@@ -36,7 +41,12 @@ struct cli_command {
     const char *help;     /* more, or NULL */
     const struct cli_flag *flags; /* at most 16, ends with a zeroed one; NULL = none */
     uint32_t operands_min, operands_max;
+    uint32_t dir_at;  /* which operand is DIR, the last one */
+    bool dir_first;   /* DIR is the first operand, when all are given */
+    bool reads_stdin;
     int (*run)(struct cli_args *args);
+    /* Instead of run: a command that looks into a data folder, wherever it runs; see command.h. */
+    int (*look)(struct command_env *env);
 };
 
 /* The value of a flag, NULL if it was not given. */
@@ -50,6 +60,10 @@ int cli_fail(const struct cli_args *args, const struct err *err);
 /* Text to stdout, all of it; false: stdout is gone. */
 bool cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool cli_write(struct str text);
+/* Reads a command line (without the program's name) into args, whose arena is set; argv is borrowed. */
+bool cli_read(struct cli_args *args, int argc, const char *const *argv, struct err *err);
+/* Stdin as a handle of os/. */
+int cli_stdin(void);
 
 int cli_main(int argc, char **argv);
 

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "cli/control.h"
 #include "cli/web.h"
 #include "obs/event.h"
 #include "os/vfs.h"
@@ -20,6 +21,7 @@ struct host {
     struct engine *engine;
     struct builtin *builtin;
     struct http_server *web;
+    struct control *control;
     bool engine_started, ending;
     int status;
     struct timer for_timer, end_timer;
@@ -172,6 +174,9 @@ static bool start(struct host *h, struct err *err)
     TRY(loop_start(h->work, err));
     engine_start(h->engine);
     h->engine_started = true;
+    struct err ignored;
+    if (!control_start(h->pool, &h->project, h->store, h->engine, &h->control, &ignored))
+        event_err(EVENT_CONTROL, "control.sock", &ignored); /* all but other commands works */
     if (h->options->for_ms > 0)
         timer_set_in(&h->for_timer, h->options->for_ms * NS_PER_MS);
     if (h->options->started)
@@ -191,6 +196,7 @@ static void stop_loop(struct loop *loop)
 static void finish(struct host *h)
 {
     struct err err;
+    control_stop(h->control);
     if (h->engine_started) {
         stop_loop(h->work);
         stop_loop(h->net);

@@ -148,8 +148,10 @@ static int bind_and_listen(int fd, const union address *address, socklen_t size)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (address->any.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (address->any.sa_family == AF_UNIX)
+    if (address->any.sa_family == AF_UNIX) {
         remove_stale(address, size);
+        fchmod(fd, 0600); /* before bind: the file never has another mode */
+    }
     if (bind(fd, &address->any, size) < 0 || listen(fd, BACKLOG) < 0)
         return errno;
     return 0;

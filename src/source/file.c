@@ -92,7 +92,7 @@ struct file_source {
 /* ---- names ----------------------------------------------------------------------------------------------------------- */
 
 /* `*`, `?` and [a-z] in one part of a path. Loops, no recursion: the last star is tried again further on. */
-static bool matches(const char *pattern, const char *name)
+bool source_name_matches(const char *pattern, const char *name)
 {
     const char *star = NULL, *retry = NULL;
     if (name[0] == '.' && pattern[0] != '.')
@@ -267,7 +267,7 @@ static bool list(struct file_source *f, struct err *err)
     } else {
         ok = os_list(f->folder, &arena, &names, &count, err);
         for (size_t i = 0; ok && i < count; i++)
-            if (matches(f->pattern, names[i]))
+            if (source_name_matches(f->pattern, names[i]))
                 ok = look_at(f, arena_printf(&arena, "%s/%s", f->folder, names[i]), err);
     }
     arena_fini(&arena);

@@ -93,5 +93,7 @@ void source_close(struct source *source);
 
 extern const struct source_kind *const source_kinds[]; /* ends with NULL */
 const struct source_kind *source_kind_find(struct str name);
+/* Does one part of a path match a pattern of `*`, `?` and [a-z]? A leading dot is matched by a dot only. */
+bool source_name_matches(const char *pattern, const char *name);
 
 #endif
