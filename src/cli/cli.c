@@ -56,7 +56,8 @@ int cli_fail(const struct cli_args *args, const struct err *err)
 static int flag_index(const struct cli_command *command, struct str name)
 {
     for (int i = 0; command->flags && command->flags[i].name; i++)
-        if (str_is(name, command->flags[i].name) || (command->flags[i].brief && str_is(name, command->flags[i].brief)))
+        if (str_is(name, command->flags[i].name) ||
+            (command->flags[i].brief && str_is(name, command->flags[i].brief)))
             return i;
     return -1;
 }
@@ -72,25 +73,29 @@ const char *cli_value(const struct cli_args *args, const char *name)
 
 static void print_overview(FILE *to)
 {
-    fprintf(to, "Sluice runs a real-time data platform from a folder of YAML and SQL.\n\nUsage: sluice COMMAND …\n\n");
+    fprintf(
+        to,
+        "Sluice runs a real-time data platform from a folder of YAML and SQL.\n\nUsage: sluice COMMAND …\n\n");
     for (const struct cli_command *const *c = cli_commands; *c; c++)
         fprintf(to, "  %-20s %s\n", (*c)->name, (*c)->summary);
-    fprintf(to, "\n  --set path.to.key=value overrides any key of the project file; --dir DIR names the project's folder.\n"
-                "  `sluice COMMAND --help` says more. `sluice demo` shows it at work.\n");
+    fprintf(
+        to,
+        "\n  --set path.to.key=value overrides any key of the project file; --dir DIR names the project's folder.\n"
+        "  `sluice COMMAND --help` says more. `sluice demo` shows it at work.\n");
 }
 
 static void print_help(const struct cli_command *c)
 {
-    printf("Usage: sluice %s%s%s%s\n\n  %s.\n", c->name, c->flags ? " [options]" : "", c->operands ? " " : "", c->operands ? c->operands : "",
-           c->summary);
+    printf("Usage: sluice %s%s%s%s\n\n  %s.\n", c->name, c->flags ? " [options]" : "", c->operands ? " " : "",
+           c->operands ? c->operands : "", c->summary);
     if (c->help)
         printf("\n%s\n", c->help);
     if (c->flags)
         printf("\nOptions:\n");
     for (const struct cli_flag *f = c->flags; f && f->name; f++) {
         char left[64];
-        snprintf(left, sizeof left, "%s%s%s%s%s", f->brief ? f->brief : "", f->brief ? ", " : "", f->name, f->value ? " " : "",
-                 f->value ? f->value : "");
+        snprintf(left, sizeof left, "%s%s%s%s%s", f->brief ? f->brief : "", f->brief ? ", " : "", f->name,
+                 f->value ? " " : "", f->value ? f->value : "");
         printf("  %-24s %s\n", left, f->help);
     }
 }
@@ -136,7 +141,8 @@ static bool unknown_command(int argc, const char *const *argv, struct err *err)
         nearest = str_nearest(str_of(typed), names, count);
     }
     err_set(err, ERR_CONFIG, "unknown command \"%s\"", nearest ? typed : argv[0]);
-    return nearest ? err_hint(err, "Did you mean \"sluice %s\"?", nearest) : err_hint(err, "See: sluice --help.");
+    return nearest ? err_hint(err, "Did you mean \"sluice %s\"?", nearest)
+                   : err_hint(err, "See: sluice --help.");
 }
 
 static bool unknown_flag(const struct cli_command *command, struct str name, struct err *err)
@@ -150,7 +156,8 @@ static bool unknown_flag(const struct cli_command *command, struct str name, str
     names[count++] = "--help";
     err_set(err, ERR_CONFIG, "unknown option \"%.*s\" of sluice %s", STR_ARG(name), command->name);
     const char *nearest = str_nearest(name, names, count);
-    return nearest ? err_hint(err, "Did you mean \"%s\"?", nearest) : err_hint(err, "See: sluice %s --help.", command->name);
+    return nearest ? err_hint(err, "Did you mean \"%s\"?", nearest)
+                   : err_hint(err, "See: sluice %s --help.", command->name);
 }
 
 static bool read_flag(struct cli_args *args, int argc, const char *const *argv, int *i, struct err *err)
@@ -254,7 +261,8 @@ int cli_main(int argc, char **arguments)
     int used = 0, status = EXIT_DONE;
     const char *const *argv = (const char *const *)arguments + 1;
     argc--;
-    bool help = argc > 0 && (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0);
+    bool help = argc > 0 && (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 ||
+                             strcmp(argv[0], "-h") == 0);
     if (help) { /* "help query" is "query --help" */
         argv++;
         argc--;

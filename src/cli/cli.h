@@ -24,25 +24,25 @@ struct cli_args {
     uint32_t operand_count;
     const char *sets[CLI_SETS_MAX]; /* of --set, in order */
     uint32_t set_count;
-    const char *values[16];         /* by the index of the flag; a switch that is given: "" */
-    const char *folder;             /* --dir, or NULL */
-    const char *const *argv;        /* all of it, the command's name included: argv[argc] */
+    const char *values[16];  /* by the index of the flag; a switch that is given: "" */
+    const char *folder;      /* --dir, or NULL */
+    const char *const *argv; /* all of it, the command's name included: argv[argc] */
     uint32_t argc;
     struct arena *arena;
-    bool colour;                    /* stderr is a terminal that takes it */
+    bool colour; /* stderr is a terminal that takes it */
 };
 
 struct command_env;
 
 struct cli_command {
-    const char *name;     /* "topic list" */
-    const char *operands; /* "[DIR]" */
-    const char *summary;  /* one line */
-    const char *help;     /* more, or NULL */
+    const char *name;             /* "topic list" */
+    const char *operands;         /* "[DIR]" */
+    const char *summary;          /* one line */
+    const char *help;             /* more, or NULL */
     const struct cli_flag *flags; /* at most 16, ends with a zeroed one; NULL = none */
     uint32_t operands_min, operands_max;
-    uint32_t dir_at;  /* which operand is DIR, the last one */
-    bool dir_first;   /* DIR is the first operand, when all are given */
+    uint32_t dir_at; /* which operand is DIR, the last one */
+    bool dir_first;  /* DIR is the first operand, when all are given */
     bool reads_stdin;
     int (*run)(struct cli_args *args);
     /* Instead of run: a command that looks into a data folder, wherever it runs; see command.h. */

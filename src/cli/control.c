@@ -62,8 +62,8 @@ struct connection {
     struct msg start, ended;
     struct connection *next;
     /* its own thread's */
-    struct sbuf in;      /* received, not used */
-    size_t stdin_left;   /* of the frame of stdin that is being read */
+    struct sbuf in;    /* received, not used */
+    size_t stdin_left; /* of the frame of stdin that is being read */
     bool stdin_ended, left;
     struct arena arena;
 };
@@ -203,7 +203,8 @@ static bool read_arguments(struct connection *c, struct str line, struct command
     env->columns = columns > 0 && columns < 10000 ? (int)columns : 0;
     env->cwd = json_str(root, "cwd", &cwd) ? str_dup(&c->arena, cwd) : env->project->folder;
     TRY(cli_read(env->args, argc, argv, err));
-    return env->args->command->look != NULL || err_set(err, ERR_CONFIG, "not a command for a running process");
+    return env->args->command->look != NULL ||
+           err_set(err, ERR_CONFIG, "not a command for a running process");
 }
 
 static void answer(struct connection *c)
@@ -223,8 +224,9 @@ static void answer(struct connection *c)
     };
     struct str line;
     struct err err;
-    int status = read_request(c, &line, &err) && read_arguments(c, line, &env, &err) ? args.command->look(&env)
-                                                                                      : env_fail(&env, &err, NULL);
+    int status = read_request(c, &line, &err) && read_arguments(c, line, &env, &err)
+                     ? args.command->look(&env)
+                     : env_fail(&env, &err, NULL);
     env_flush(&env);
     uint8_t end[FRAME_HEAD + 1] = {0, 0, 0, 0, 1, (uint8_t)status};
     (void)!send_all(c->socket, end, sizeof end, CONTROL_WAIT_MS, &err);
@@ -333,12 +335,13 @@ static void handle_stop(struct msg *msg)
         loop_stop(control->loop);
 }
 
-bool control_start(struct pool *pool, const struct project *project, struct store *store, struct engine *engine,
-                   struct control **out, struct err *err)
+bool control_start(struct pool *pool, const struct project *project, struct store *store,
+                   struct engine *engine, struct control **out, struct err *err)
 {
     struct control *control = pool_new_struct(pool, struct control);
     char bound[OS_PATH_MAX];
-    *control = (struct control){.project = project, .store = store, .engine = engine, .pool = pool, .listener = -1};
+    *control = (struct control){
+        .project = project, .store = store, .engine = engine, .pool = pool, .listener = -1};
     char *address = socket_address(pool_arena(pool), project->data, &control->folder, err);
     TRY(address != NULL);
     control->path = pool_printf(pool, "%s/%s", project->data, SOCKET_NAME);

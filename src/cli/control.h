@@ -15,14 +15,14 @@ enum {
     CONTROL_CONNECTIONS_MAX = 8,
     CONTROL_REQUEST_MAX = 4 << 20, /* bytes of the request's line */
     CONTROL_FRAME_MAX = 1 << 20,
-    CONTROL_WAIT_MS = 10000,       /* for the other side to take or give something it owes */
+    CONTROL_WAIT_MS = 10000, /* for the other side to take or give something it owes */
 };
 
 struct control;
 
 /* Listens in the project's data folder, on a loop of its own. All is borrowed until control_stop. */
-bool control_start(struct pool *pool, const struct project *project, struct store *store, struct engine *engine,
-                   struct control **control, struct err *err);
+bool control_start(struct pool *pool, const struct project *project, struct store *store,
+                   struct engine *engine, struct control **control, struct err *err);
 /* Ends connections in order, waits for their threads, removes the socket. NULL is fine. The other loops still run. */
 void control_stop(struct control *control);
 

@@ -3,12 +3,15 @@
 #include <stdio.h>
 
 #include "cli/control.h"
+#include "cli/status.h"
 #include "cli/web.h"
 #include "obs/event.h"
 #include "os/vfs.h"
 #include "source/builtin.h"
 
-enum { END_MAX_MS = 9000 }; /* an ordered end takes no longer; what is not committed then is done again at the next start */
+enum {
+    END_MAX_MS = 9000
+}; /* an ordered end takes no longer; what is not committed then is done again at the next start */
 
 struct host {
     struct cli_args *args;
@@ -22,6 +25,7 @@ struct host {
     struct builtin *builtin;
     struct http_server *web;
     struct control *control;
+    struct live *live;
     bool engine_started, ending;
     int status;
     struct timer for_timer, end_timer;
@@ -147,6 +151,20 @@ static bool listen_http(struct host *h, struct err *err)
     return web_start(h->pool, h->net, pool_printf(h->pool, "%s:%u", host, at->port), h->engine, &h->web, err);
 }
 
+/* On a terminal that rows do not go to. */
+static bool wants_live(const struct host *h)
+{
+    const char *term = os_env("TERM");
+    if (h->options->quiet || h->options->mode != HOST_UP || !os_is_terminal(2) || term == NULL ||
+        strcmp(term, "dumb") == 0)
+        return false;
+    for (uint32_t i = 0; i < h->project.conf.stream_count; i++)
+        for (uint32_t k = 0; k < h->project.conf.streams[i].to_count; k++)
+            if (h->project.conf.streams[i].to[k].console)
+                return false;
+    return h->project.conf.settings.log.format == CONF_LOG_TEXT;
+}
+
 static bool start(struct host *h, struct err *err)
 {
     timer_init(&h->for_timer, on_for_timer);
@@ -179,6 +197,8 @@ static bool start(struct host *h, struct err *err)
         event_err(EVENT_CONTROL, "control.sock", &ignored); /* all but other commands works */
     if (h->options->for_ms > 0)
         timer_set_in(&h->for_timer, h->options->for_ms * NS_PER_MS);
+    if (wants_live(h))
+        h->live = live_start(h->pool, &h->project, h->engine);
     if (h->options->started)
         h->options->started(h->options->arg, h);
     return true;
@@ -196,6 +216,7 @@ static void stop_loop(struct loop *loop)
 static void finish(struct host *h)
 {
     struct err err;
+    live_stop(h->live);
     control_stop(h->control);
     if (h->engine_started) {
         stop_loop(h->work);
@@ -228,7 +249,8 @@ int host_run(struct cli_args *args, const char *folder, const struct host_option
         return EXIT_USAGE;
     }
     os_vfs_register();
-    event_setup((enum event_level)h.project.conf.settings.log.level, h.project.conf.settings.log.format == CONF_LOG_JSON, os_adopt(2));
+    event_setup((enum event_level)h.project.conf.settings.log.level,
+                h.project.conf.settings.log.format == CONF_LOG_JSON, os_adopt(2));
     if (start(&h, &err))
         loop_run(h.main);
     else

@@ -14,9 +14,9 @@ enum host_mode {
 
 struct host_options {
     enum host_mode mode;
-    int64_t for_ms;       /* > 0: ends after that time, sources included (`run --for`) */
-    bool listen;          /* settings.listen: HTTP, control socket */
-    bool quiet;           /* no live status */
+    int64_t for_ms; /* > 0: ends after that time, sources included (`run --for`) */
+    bool listen;    /* settings.listen: HTTP, control socket */
+    bool quiet;     /* no live status */
     void (*started)(void *arg, struct host *host); /* on main, when everything runs; may be NULL */
     void *arg;
 };

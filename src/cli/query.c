@@ -86,7 +86,8 @@ static bool run_scans(struct execution *x, struct err *err)
 
 static bool run_plan(struct session *s, struct pool *pool, const struct plan *plan, struct err *err)
 {
-    struct execution x = {.session = s, .context = {.zone = s->zone, .now = os_wall()}, .output = {.emit = emit, .bad = bad}};
+    struct execution x = {
+        .session = s, .context = {.zone = s->zone, .now = os_wall()}, .output = {.emit = emit, .bad = bad}};
     x.output.arg = &x;
     os_random(&x.context.seed, sizeof x.context.seed);
     TRY(pipeline_new(pool, plan, &x.pipeline, err));
@@ -104,7 +105,8 @@ static bool run_plan(struct session *s, struct pool *pool, const struct plan *pl
 }
 
 /* The query with the session's views in front of its own WITH. */
-static bool bind(struct session *s, struct arena *arena, struct ast_query *query, struct plan **plan, struct err *err)
+static bool bind(struct session *s, struct arena *arena, struct ast_query *query, struct plan **plan,
+                 struct err *err)
 {
     uint32_t count = s->view_count + query->cte_count;
     struct ast_cte *ctes = arena_array(arena, struct ast_cte, count + 1);
@@ -135,7 +137,8 @@ static bool run_query(struct session *s, struct ast_query *query, struct err *er
 
 /* ---- other statements --------------------------------------------------------------------------------------------------- */
 
-static void print_pairs(struct session *s, const char *left, const char *right, const struct str *cells, uint32_t rows)
+static void print_pairs(struct session *s, const char *left, const char *right, const struct str *cells,
+                        uint32_t rows)
 {
     const struct table_column columns[2] = {{.name = left}, {.name = right}};
     struct table table;
@@ -155,8 +158,8 @@ static void print_pairs(struct session *s, const char *left, const char *right, 
             sbuf_json(&line, cells[2 * (size_t)i + 1]);
             sbuf_cstr(&line, "}\n");
         } else {
-            sbuf_printf(&line, "%.*s%c%.*s\n", STR_ARG(cells[2 * (size_t)i]), s->format == ROWS_CSV ? ',' : '\t',
-                        STR_ARG(cells[2 * (size_t)i + 1]));
+            sbuf_printf(&line, "%.*s%c%.*s\n", STR_ARG(cells[2 * (size_t)i]),
+                        s->format == ROWS_CSV ? ',' : '\t', STR_ARG(cells[2 * (size_t)i + 1]));
         }
         env_add(s->env, sbuf_view(&line));
         sbuf_fini(&line);
@@ -174,7 +177,8 @@ static bool set_zone(struct session *s, struct str value, struct err *err)
         return true;
     }
     char *path = arena_printf(s->arena, "/usr/share/zoneinfo/%.*s", STR_ARG(value));
-    bool ok = str_find(value, STR(".."), 0) == SIZE_MAX && os_read_file(path, TIMEZONE_BYTES_MAX, &tzif, err) &&
+    bool ok = str_find(value, STR(".."), 0) == SIZE_MAX &&
+              os_read_file(path, TIMEZONE_BYTES_MAX, &tzif, err) &&
               timezone_parse(s->arena, value, str_n(arena_dup(s->arena, tzif.p, tzif.n), tzif.n), &zone, err);
     sbuf_fini(&tzif);
     if (!ok)
@@ -228,10 +232,14 @@ static bool create_view(struct session *s, const struct sql_statement *statement
     while (i < s->view_count && !str_eq_nocase(s->views[i].name, name))
         i++;
     if (i < s->view_count && !statement->replace)
-        return err_set(err, ERR_CONFIG, "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS: there is a view \"%.*s\" already", STR_ARG(name));
+        return err_set(err, ERR_CONFIG, "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS: there is a view \"%.*s\" already",
+                       STR_ARG(name));
     if (i == VIEWS_MAX)
         return err_set(err, ERR_CONFIG, "more than %d views", VIEWS_MAX);
-    struct ast_cte view = {.name = name, .columns = statement->columns, .column_count = statement->column_count, .query = statement->query};
+    struct ast_cte view = {.name = name,
+                           .columns = statement->columns,
+                           .column_count = statement->column_count,
+                           .query = statement->query};
     struct plan *plan;
     TRY(bind(s, s->arena, statement->query, &plan, err)); /* its errors belong here */
     if (i < s->view_count) /* a later place: it may read its former self no more, but all others */
@@ -250,7 +258,8 @@ static bool drop_view(struct session *s, const struct sql_statement *statement, 
             s->view_count--;
             return true;
         }
-    return statement->if_exists || err_set(err, ERR_CONFIG, "TABLE_OR_VIEW_NOT_FOUND: there is no view \"%.*s\"", STR_ARG(name));
+    return statement->if_exists ||
+           err_set(err, ERR_CONFIG, "TABLE_OR_VIEW_NOT_FOUND: there is no view \"%.*s\"", STR_ARG(name));
 }
 
 static bool describe(struct session *s, const struct sql_statement *statement, struct err *err)
@@ -308,28 +317,22 @@ static bool show(struct session *s, const struct sql_statement *statement, struc
 static bool run_statement(struct session *s, const struct sql_statement *statement, struct err *err)
 {
     switch (statement->kind) {
-    case SQL_QUERY:
-        return run_query(s, statement->query, err);
-    case SQL_SET:
-        return run_set(s, statement, err);
-    case SQL_CREATE_VIEW:
-        return create_view(s, statement, err);
-    case SQL_DROP_VIEW:
-        return drop_view(s, statement, err);
-    case SQL_DESCRIBE:
-        return describe(s, statement, err);
-    case SQL_EXPLAIN:
-        return explain(s, statement, err);
-    case SQL_SHOW:
-        return show(s, statement, err);
+    case SQL_QUERY: return run_query(s, statement->query, err);
+    case SQL_SET: return run_set(s, statement, err);
+    case SQL_CREATE_VIEW: return create_view(s, statement, err);
+    case SQL_DROP_VIEW: return drop_view(s, statement, err);
+    case SQL_DESCRIBE: return describe(s, statement, err);
+    case SQL_EXPLAIN: return explain(s, statement, err);
+    case SQL_SHOW: return show(s, statement, err);
     case SQL_CREATE_TABLE:
     case SQL_DROP_TABLE:
     case SQL_INSERT:
-    case SQL_OTHER:
-        break;
+    case SQL_OTHER: break;
     }
     err_set(err, ERR_CONFIG, "%.*s cannot be run by `query` in this version", STR_ARG(statement->verb));
-    return err_hint(err, "Tables are written by streams; `query` has SELECT, SET, CREATE TEMPORARY VIEW, DESCRIBE, EXPLAIN, SHOW TABLES.");
+    return err_hint(
+        err,
+        "Tables are written by streams; `query` has SELECT, SET, CREATE TEMPORARY VIEW, DESCRIBE, EXPLAIN, SHOW TABLES.");
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------------------------ */
@@ -338,7 +341,8 @@ static bool run_statement(struct session *s, const struct sql_statement *stateme
 static int say(struct session *s, struct err *err, const struct sql_statement *statement)
 {
     if (err->place.line == 0 && err->class == ERR_CONFIG && statement) {
-        struct err_place at = conf_file_place(s->file, statement->offset, (int)(statement->verb.n ? statement->verb.n : 1));
+        struct err_place at = conf_file_place(s->file, statement->offset,
+                                              (int)(statement->verb.n ? statement->verb.n : 1));
         err_at(err, s->file->name, at.line, at.column, at.width);
     } else if (err->place.line) {
         err_at(err, s->file->name, err->place.line, err->place.column, err->place.width);
@@ -370,7 +374,8 @@ static bool read_text(struct session *s, const char **name, struct str *text, st
     *name = "query";
     if (path == NULL) {
         if (args->operand_count == 0)
-            return err_set(err, ERR_CONFIG, "sluice query takes [DIR] 'SQL', or -f FILE") || err_hint(err, "See: sluice query --help.");
+            return err_set(err, ERR_CONFIG, "sluice query takes [DIR] 'SQL', or -f FILE") ||
+                   err_hint(err, "See: sluice query --help.");
         *text = str_of(args->operands[args->operand_count - 1]);
         return true;
     }
@@ -402,7 +407,8 @@ static int look_query(struct command_env *env)
     s->arena = pool_arena(env->pool);
     s->zone = env->project->zone;
     s->catalogue = (struct catalogue){.lookup = relations_lookup, .arg = &s->relations, .ansi = true};
-    if (!rows_format_find(cli_value(env->args, "--output"), &s->format, &err) || !read_text(s, &name, &text, &err))
+    if (!rows_format_find(cli_value(env->args, "--output"), &s->format, &err) ||
+        !read_text(s, &name, &text, &err))
         return env_fail(env, &err, NULL);
     s->file = conf_file_new(s->arena, name, text);
     s->text = text;
@@ -423,16 +429,17 @@ const struct cli_command command_query = {
     .name = "query",
     .operands = "[DIR] 'SQL'",
     .summary = "runs SQL over topics, tables and files, beside a running `up` or without one",
-    .help = "  FROM may name\n"
-            "    users                      a topic of the project, or a stream that writes to one\n"
-            "    serving.users              a table of a connection\n"
-            "    sluice.created_users_bad   the rows that a stream rejected\n"
-            "    json.`in/*.jsonl`          files: json, csv, parquet, delta; a path, a pattern or a folder; .gz and .zst too\n"
-            "\n"
-            "  Several statements are parted by `;`. There are SELECT, SET, CREATE TEMPORARY VIEW, DESCRIBE, EXPLAIN and SHOW TABLES.\n"
-            "  The first record of a CSV file is its header if it looks like one; SET csv.header = true | false decides.\n"
-            "\n"
-            "    sluice query 'SELECT gender, count(*) FROM users_created GROUP BY gender'",
+    .help =
+        "  FROM may name\n"
+        "    users                      a topic of the project, or a stream that writes to one\n"
+        "    serving.users              a table of a connection\n"
+        "    sluice.created_users_bad   the rows that a stream rejected\n"
+        "    json.`in/*.jsonl`          files: json, csv, parquet, delta; a path, a pattern or a folder; .gz and .zst too\n"
+        "\n"
+        "  Several statements are parted by `;`. There are SELECT, SET, CREATE TEMPORARY VIEW, DESCRIBE, EXPLAIN and SHOW TABLES.\n"
+        "  The first record of a CSV file is its header if it looks like one; SET csv.header = true | false decides.\n"
+        "\n"
+        "    sluice query 'SELECT gender, count(*) FROM users_created GROUP BY gender'",
     .flags = query_flags,
     .operands_max = 2,
     .dir_first = true,

@@ -5,7 +5,8 @@
 static const struct {
     const char *name;
     enum relation_kind kind;
-} path_formats[] = {{"json", RELATION_JSON}, {"csv", RELATION_CSV}, {"parquet", RELATION_PARQUET}, {"delta", RELATION_DELTA}};
+} path_formats[] = {
+    {"json", RELATION_JSON}, {"csv", RELATION_CSV}, {"parquet", RELATION_PARQUET}, {"delta", RELATION_DELTA}};
 
 enum { NAMES_MAX = 1024 };
 
@@ -110,7 +111,8 @@ static const char *absolute(struct arena *arena, const char *folder, const char 
     return path[0] == '/' ? path : arena_printf(arena, "%s/%s", folder, path);
 }
 
-static bool open_table_of(struct relations *r, const char *url, const char *table, struct relation_source *s, struct err *err)
+static bool open_table_of(struct relations *r, const char *url, const char *table, struct relation_source *s,
+                          struct err *err)
 {
     struct arena *arena = pool_arena(r->pool);
     const char *rest = strchr(url, ':');
@@ -131,7 +133,8 @@ static bool open_table_of(struct relations *r, const char *url, const char *tabl
         s->path = arena_printf(arena, "%s/%s", path, table);
         return delta_relation_open(r, s, err);
     }
-    return err_set(err, ERR_CONFIG, "tables of %.*s connections cannot be queried", (int)(strchr(url, ':') - url), url);
+    return err_set(err, ERR_CONFIG, "tables of %.*s connections cannot be queried",
+                   (int)(strchr(url, ':') - url), url);
 }
 
 static bool open_bad(struct relations *r, struct str table, struct relation_source *s, struct err *err)
@@ -145,10 +148,12 @@ static bool open_bad(struct relations *r, struct str table, struct relation_sour
     return no_such_name(r, str_of(name), err);
 }
 
-static bool open_two_parts(struct relations *r, const struct relation_name *name, struct relation_source *s, struct err *err)
+static bool open_two_parts(struct relations *r, const struct relation_name *name, struct relation_source *s,
+                           struct err *err)
 {
     struct arena *arena = pool_arena(r->pool);
-    const struct conf_connection *connection = conf_project_connection(&r->env->project->conf, name->parts[0]);
+    const struct conf_connection *connection = conf_project_connection(&r->env->project->conf,
+                                                                       name->parts[0]);
     char *last = str_dup(arena, name->parts[1]);
     if (connection)
         return open_table_of(r, connection->url, last, s, err);
@@ -159,7 +164,8 @@ static bool open_two_parts(struct relations *r, const struct relation_name *name
             continue;
         s->kind = path_formats[i].kind;
         s->path = absolute(arena, r->env->cwd, last);
-        return s->kind == RELATION_DELTA ? delta_relation_open(r, s, err) : files_relation_open(r, s, s->path, err);
+        return s->kind == RELATION_DELTA ? delta_relation_open(r, s, err)
+                                         : files_relation_open(r, s, s->path, err);
     }
     return no_such_name(r, str_of(arena_printf(arena, "%.*s.%s", STR_ARG(name->parts[0]), last)), err);
 }
@@ -181,7 +187,8 @@ bool relations_lookup(void *arg, const struct relation_name *name, struct relati
         else if (name->part_count == 2)
             ok = open_two_parts(r, name, s, err);
         else
-            ok = err_set(err, ERR_CONFIG, "TABLE_OR_VIEW_NOT_FOUND: names have one or two parts: topic, connection.table");
+            ok = err_set(err, ERR_CONFIG,
+                         "TABLE_OR_VIEW_NOT_FOUND: names have one or two parts: topic, connection.table");
         if (ok && s->kind != RELATION_TOPIC)
             s->relation = (struct relation){.schema = s->schema, .hidden_from = s->schema->field_count};
         s->relation.handle = s;
@@ -207,29 +214,26 @@ bool feed_give(struct feed *f, struct batch *batch)
     return !f->stopped;
 }
 
-bool relation_feed(struct relations *r, const struct plan *scan, bool (*give)(void *arg, struct batch *batch), void *arg,
-                   struct err *err)
+bool relation_feed(struct relations *r, const struct plan *scan, bool (*give)(void *arg, struct batch *batch),
+                   void *arg, struct err *err)
 {
-    struct feed f = {.relations = r, .source = scan->relation.handle, .scan = scan, .wanted = scan->schema, .give = give, .arg = arg};
+    struct feed f = {.relations = r,
+                     .source = scan->relation.handle,
+                     .scan = scan,
+                     .wanted = scan->schema,
+                     .give = give,
+                     .arg = arg};
     f.pool = pool_new(r->pool, "feed");
     if (scan->column_count == 0 && f.source->schema && f.source->schema->field_count > 0)
         f.wanted = type_struct(pool_arena(f.pool), f.source->schema->fields, 1);
     bool ok = false;
     switch (f.source->kind) {
-    case RELATION_TOPIC:
-        ok = topic_feed(&f, err);
-        break;
-    case RELATION_SQLITE:
-        ok = sqlite_feed(&f, err);
-        break;
-    case RELATION_DELTA:
-        ok = delta_feed(&f, err);
-        break;
+    case RELATION_TOPIC: ok = topic_feed(&f, err); break;
+    case RELATION_SQLITE: ok = sqlite_feed(&f, err); break;
+    case RELATION_DELTA: ok = delta_feed(&f, err); break;
     case RELATION_JSON:
     case RELATION_CSV:
-    case RELATION_PARQUET:
-        ok = files_feed(&f, err);
-        break;
+    case RELATION_PARQUET: ok = files_feed(&f, err); break;
     }
     pool_free(f.pool);
     return ok;

@@ -11,8 +11,9 @@ bool delta_relation_open(struct relations *r, struct relation_source *s, struct 
         ok = err_hint(err, "A stream's table is made with its first rows.");
     }
     if (ok && delta_unknown_feature(&table, false))
-        ok = err_set(err, ERR_FATAL, "the Delta table at \"%s\" needs the feature \"%s\", which this version does not have", s->path,
-                     delta_unknown_feature(&table, false));
+        ok = err_set(err, ERR_FATAL,
+                     "the Delta table at \"%s\" needs the feature \"%s\", which this version does not have",
+                     s->path, delta_unknown_feature(&table, false));
     if (ok)
         s->schema = type_copy(pool_arena(r->pool), table.schema);
     delta_fini(&table);

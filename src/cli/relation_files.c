@@ -158,7 +158,8 @@ static bool reader_fill(struct reader *r, struct err *err)
     while (out == 0 && !r->end) {
         struct str in = sbuf_view(&r->raw);
         size_t before = in.n;
-        TRY(inflate_stream_step(r->inflate, &in, (uint8_t *)sbuf_reserve(&r->window, CHUNK), CHUNK, &out, err));
+        TRY(inflate_stream_step(r->inflate, &in, (uint8_t *)sbuf_reserve(&r->window, CHUNK), CHUNK, &out,
+                                err));
         sbuf_added(&r->window, out);
         if (before > in.n)
             memmove(r->raw.p, r->raw.p + (before - in.n), in.n);
@@ -214,7 +215,8 @@ static bool each_document(struct reader *r, struct taker *t, struct err *err)
     bool ok = true, done = false;
     json_split_init(&split, STR(""), JSON_RECORD_MAX);
     while (ok && !done && !t->enough) {
-        enum json_split_result result = json_split_next(&split, sbuf_view(&r->window), r->end, &records[n], err);
+        enum json_split_result result = json_split_next(&split, sbuf_view(&r->window), r->end, &records[n],
+                                                        err);
         ok = result != JSON_SPLIT_BAD;
         n += result == JSON_SPLIT_RECORD;
         done = result == JSON_SPLIT_END;
@@ -348,7 +350,8 @@ static bool open_csv(struct relations *r, struct relation_source *s, struct err 
         s->csv_header = r->csv_header == CSV_HEADER_YES ||
                         (r->csv_header == CSV_HEADER_GUESS && looks_like_header(c.records[0], &options));
         struct str names = s->csv_header ? c.records[0] : (struct str){0};
-        const struct type *schema = csv_infer(&c.arena, names, c.records + s->csv_header, c.count - s->csv_header, &options);
+        const struct type *schema = csv_infer(&c.arena, names, c.records + s->csv_header,
+                                              c.count - s->csv_header, &options);
         s->schema = type_copy(pool_arena(r->pool), schema);
     }
     arena_fini(&c.arena);
@@ -411,7 +414,7 @@ struct decoding {
     struct csv_decoder *csv;
     struct batch *batch;
     const char *path;
-    uint64_t row;        /* records of this file so far */
+    uint64_t row; /* records of this file so far */
     bool header_waits;
 };
 
@@ -420,10 +423,11 @@ static void bad_row(void *arg, const struct json_bad *bad)
     struct decoding *d = arg;
     unsigned long long number = d->row + bad->row + 1;
     if (bad->kind == JSON_BAD_VALUE)
-        relations_bad(d->feed->relations, "%s, record %llu: %s where %.*s is wanted, at \"%.*s\"", d->path, number, bad->found,
-                      STR_ARG(bad->wanted), STR_ARG(bad->path));
+        relations_bad(d->feed->relations, "%s, record %llu: %s where %.*s is wanted, at \"%.*s\"", d->path,
+                      number, bad->found, STR_ARG(bad->wanted), STR_ARG(bad->path));
     else
-        relations_bad(d->feed->relations, "%s, record %llu: %s", d->path, number, bad->found ? bad->found : "empty");
+        relations_bad(d->feed->relations, "%s, record %llu: %s", d->path, number,
+                      bad->found ? bad->found : "empty");
 }
 
 /* The scan's columns of a batch that has all. */

@@ -4,7 +4,14 @@
 
 #include "cli/relation.h"
 
-enum relation_kind { RELATION_TOPIC, RELATION_SQLITE, RELATION_DELTA, RELATION_JSON, RELATION_CSV, RELATION_PARQUET };
+enum relation_kind {
+    RELATION_TOPIC,
+    RELATION_SQLITE,
+    RELATION_DELTA,
+    RELATION_JSON,
+    RELATION_CSV,
+    RELATION_PARQUET
+};
 
 struct relation_source {
     enum relation_kind kind;
@@ -25,8 +32,8 @@ struct feed {
     const struct type *wanted; /* the scan's columns; where it wants none, the first of the source */
     bool (*give)(void *arg, struct batch *batch);
     void *arg;
-    struct pool *pool;         /* of this feed */
-    bool stopped;              /* give wants no more */
+    struct pool *pool; /* of this feed */
+    bool stopped;      /* give wants no more */
 };
 
 /* Hands on a batch of f->wanted; a scan without columns gets the rows alone. */

@@ -10,7 +10,8 @@ enum { BUSY_MS = 5000 };
 
 static bool failed(sqlite3 *db, const char *path, const char *what, struct err *err)
 {
-    return err_set(err, ERR_FATAL, "could not %s \"%s\": %s", what, path, db ? sqlite3_errmsg(db) : "out of memory");
+    return err_set(err, ERR_FATAL, "could not %s \"%s\": %s", what, path,
+                   db ? sqlite3_errmsg(db) : "out of memory");
 }
 
 static bool open_database(const char *path, sqlite3 **db, struct err *err)
@@ -64,7 +65,8 @@ static bool read_columns(struct relations *r, sqlite3 *db, struct relation_sourc
     struct field *fields = NULL;
     size_t capacity = 0, count = 0;
     sqlite3_stmt *statement;
-    if (sqlite3_prepare_v2(db, "SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1", -1, &statement, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(db, "SELECT name, type FROM pragma_table_xinfo(?) WHERE hidden <> 1", -1,
+                           &statement, NULL) != SQLITE_OK)
         return failed(db, s->path, "read", err);
     sqlite3_bind_text(statement, 1, s->table, -1, SQLITE_STATIC);
     while (sqlite3_step(statement) == SQLITE_ROW) {
@@ -81,7 +83,8 @@ static bool read_columns(struct relations *r, sqlite3 *db, struct relation_sourc
     mem_free(fields);
     if (count > 0)
         return true;
-    err_set(err, ERR_CONFIG, "TABLE_OR_VIEW_NOT_FOUND: there is no table \"%s\" in \"%s\"", s->table, s->path);
+    err_set(err, ERR_CONFIG, "TABLE_OR_VIEW_NOT_FOUND: there is no table \"%s\" in \"%s\"", s->table,
+            s->path);
     return err_hint(err, "A stream's table is made with its first rows.");
 }
 
@@ -101,15 +104,9 @@ static void put_value(struct column_builder *b, sqlite3_stmt *statement, int i)
         return;
     }
     switch (b->type->kind) {
-    case TYPE_BOOLEAN:
-        column_builder_bool(b, sqlite3_column_int64(statement, i) != 0);
-        break;
-    case TYPE_LONG:
-        column_builder_i64(b, sqlite3_column_int64(statement, i));
-        break;
-    case TYPE_DOUBLE:
-        column_builder_f64(b, sqlite3_column_double(statement, i));
-        break;
+    case TYPE_BOOLEAN: column_builder_bool(b, sqlite3_column_int64(statement, i) != 0); break;
+    case TYPE_LONG: column_builder_i64(b, sqlite3_column_int64(statement, i)); break;
+    case TYPE_DOUBLE: column_builder_f64(b, sqlite3_column_double(statement, i)); break;
     case TYPE_BINARY: {
         const void *p = sqlite3_column_blob(statement, i);
         column_builder_str(b, str_n(p, (size_t)sqlite3_column_bytes(statement, i)), true);

@@ -19,11 +19,13 @@ static bool infer_value(void *arg, struct str value)
     struct err ignored;
     i->tried++;
     (void)!json_inference_add(i->inference, value, &ignored);
-    return json_inference_records(i->inference) < RELATION_INFER_RECORDS && i->tried < 2 * RELATION_INFER_RECORDS;
+    return json_inference_records(i->inference) < RELATION_INFER_RECORDS &&
+           i->tried < 2 * RELATION_INFER_RECORDS;
 }
 
 /* From the first records; *records = 0: none that is JSON. */
-static bool infer_topic(struct relations *r, const struct topic_def *def, const struct type **schema, struct inferring *in, struct err *err)
+static bool infer_topic(struct relations *r, const struct topic_def *def, const struct type **schema,
+                        struct inferring *in, struct err *err)
 {
     struct pool *pool = pool_new(r->pool, "inference");
     struct topic_decoder *decoder;
@@ -31,7 +33,8 @@ static bool infer_topic(struct relations *r, const struct topic_def *def, const 
     bool ok = topic_decoder_new(pool, def, NULL, NULL, &decoder, err);
     for (int32_t p = 0; ok && p < def->partitions; p++) {
         struct log *log = log_get(r->env->store, def->name, p);
-        for (int64_t at = log ? log_start(log) : 0; ok && log && at < log_end(log) && in->tried < RELATION_INFER_RECORDS;) {
+        for (int64_t at = log ? log_start(log) : 0;
+             ok && log && at < log_end(log) && in->tried < RELATION_INFER_RECORDS;) {
             struct log_slice slice;
             ok = log_read(log, at, SLICE_BYTES, &slice, err);
             if (!ok || slice.n == 0)
@@ -43,7 +46,9 @@ static bool infer_topic(struct relations *r, const struct topic_def *def, const 
         if (log)
             log_release(log);
     }
-    *schema = ok && json_inference_records(in->inference) > 0 ? json_inference_schema(in->inference, pool_arena(r->pool)) : NULL;
+    *schema = ok && json_inference_records(in->inference) > 0
+                  ? json_inference_schema(in->inference, pool_arena(r->pool))
+                  : NULL;
     pool_free(pool);
     return ok;
 }
@@ -85,7 +90,8 @@ bool topic_relation_open(struct relations *r, struct relation_source *s, struct 
             raw->format = TOPIC_RAW;
             s->def = raw;
         } else if (schema == NULL) {
-            err_set(err, ERR_FATAL, "topic \"%s\" holds no record yet, so that its columns are not known", s->def->name);
+            err_set(err, ERR_FATAL, "topic \"%s\" holds no record yet, so that its columns are not known",
+                    s->def->name);
             return err_hint(err, "Give them in the project, as schema of the topic, or wait for records.");
         }
     }
@@ -99,12 +105,12 @@ bool topic_relation_open(struct relations *r, struct relation_source *s, struct 
 static void bad_record(void *arg, const struct topic_bad *bad)
 {
     struct feed *f = arg;
-    relations_bad(f->relations, "topic %s, partition %d, offset %lld: %.*s", f->source->def->name, bad->partition,
-                  (long long)bad->offset, STR_ARG(bad->reason));
+    relations_bad(f->relations, "topic %s, partition %d, offset %lld: %.*s", f->source->def->name,
+                  bad->partition, (long long)bad->offset, STR_ARG(bad->reason));
 }
 
-static bool feed_partition(struct feed *f, struct topic_decoder *decoder, struct log *log, int32_t partition, struct batch *batch,
-                           struct err *err)
+static bool feed_partition(struct feed *f, struct topic_decoder *decoder, struct log *log, int32_t partition,
+                           struct batch *batch, struct err *err)
 {
     const struct topic_report report = {.bad = bad_record, .arg = f};
     int64_t until = log_end(log);

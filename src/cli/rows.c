@@ -21,7 +21,8 @@ bool rows_format_find(const char *name, enum rows_format *format, struct err *er
 bool rows_init(struct rows *r, struct command_env *env, enum rows_format format, const struct type *schema,
                const struct timezone_data *zone, struct err *err)
 {
-    *r = (struct rows){.env = env, .format = format, .schema = schema, .zone = zone, .pool = pool_new(env->pool, "rows")};
+    *r = (struct rows){
+        .env = env, .format = format, .schema = schema, .zone = zone, .pool = pool_new(env->pool, "rows")};
     struct json_options json = json_options_default();
     struct csv_options csv = csv_options_rfc4180();
     json.ignore_null_fields = false;
@@ -37,9 +38,11 @@ bool rows_init(struct rows *r, struct command_env *env, enum rows_format format,
             csv_encode_header(r->csv, &env->out);
         return r->csv != NULL;
     }
-    struct table_column *columns = arena_zarray(pool_arena(r->pool), struct table_column, schema->field_count + 1);
+    struct table_column *columns = arena_zarray(pool_arena(r->pool), struct table_column,
+                                                schema->field_count + 1);
     for (uint32_t i = 0; i < schema->field_count; i++)
-        columns[i] = (struct table_column){.name = schema->fields[i].name, .right = type_is_numeric(schema->fields[i].type)};
+        columns[i] = (struct table_column){.name = schema->fields[i].name,
+                                           .right = type_is_numeric(schema->fields[i].type)};
     table_init(&r->table, env, columns, schema->field_count);
     return true;
 }

@@ -13,7 +13,8 @@ static int run_up(struct cli_args *args)
 }
 
 static const struct cli_flag run_flags[] = {
-    {"--for", NULL, "DURATION", "runs that long, sources included, instead of until all that is there has gone through"},
+    {"--for", NULL, "DURATION",
+     "runs that long, sources included, instead of until all that is there has gone through"},
     {0},
 };
 
@@ -41,8 +42,8 @@ static int run_check(struct cli_args *args)
     project_load(args->arena, folder, args->sets, args->set_count, &project, &diags);
     int status = host_say(args, &diags);
     if (status == EXIT_DONE)
-        cli_print("%s: %u sources, %u topics, %u streams: all is well\n", project.conf.name, project.conf.source_count,
-                  project.conf.topic_count, project.conf.stream_count);
+        cli_print("%s: %u sources, %u topics, %u streams: all is well\n", project.conf.name,
+                  project.conf.source_count, project.conf.topic_count, project.conf.stream_count);
     return status;
 }
 

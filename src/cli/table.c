@@ -121,7 +121,8 @@ static void print_row(struct table *t, const struct str *cells)
     struct sbuf line = {0};
     for (uint32_t c = 0; c < t->count; c++) {
         sbuf_cstr(&line, c ? " | " : "");
-        text_fit(&line, cell_text(cells[c]), t->columns[c].width, t->columns[c].right, c + 1 < t->count || t->columns[c].right);
+        text_fit(&line, cell_text(cells[c]), t->columns[c].width, t->columns[c].right,
+                 c + 1 < t->count || t->columns[c].right);
     }
     sbuf_char(&line, '\n');
     env_add(t->env, sbuf_view(&line));

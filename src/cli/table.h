@@ -8,9 +8,9 @@
 #include "cli/command.h"
 
 enum {
-    TABLE_SAMPLE = 500,       /* rows */
-    TABLE_WIDTH_MIN = 6,      /* a column is not cut to less */
-    TABLE_WIDTH_MAX = 200,    /* characters of a column where stdout is no terminal */
+    TABLE_SAMPLE = 500,    /* rows */
+    TABLE_WIDTH_MIN = 6,   /* a column is not cut to less */
+    TABLE_WIDTH_MAX = 200, /* characters of a column where stdout is no terminal */
 };
 
 struct table_column {
@@ -26,7 +26,7 @@ struct table {
     uint32_t count;
     struct str **rows; /* rows[kept][count] */
     uint32_t kept;
-    bool begun;        /* the head is printed */
+    bool begun; /* the head is printed */
     uint64_t total;
 };
 

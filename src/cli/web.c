@@ -27,8 +27,8 @@ static const struct http_route routes[] = {
     {0},
 };
 
-bool web_start(struct pool *pool, struct loop *net, const char *address, struct engine *engine, struct http_server **server,
-               struct err *err)
+bool web_start(struct pool *pool, struct loop *net, const char *address, struct engine *engine,
+               struct http_server **server, struct err *err)
 {
     return http_server_start(pool, net, address, routes, engine, server, err);
 }

@@ -6,7 +6,7 @@
 #include "job/engine.h"
 
 /* engine is borrowed for the server's life. */
-bool web_start(struct pool *pool, struct loop *net, const char *address, struct engine *engine, struct http_server **server,
-               struct err *err);
+bool web_start(struct pool *pool, struct loop *net, const char *address, struct engine *engine,
+               struct http_server **server, struct err *err);
 
 #endif

@@ -26,6 +26,8 @@ static struct lock *lock;
 static char recent[RECENT_MAX][LINE_MAX_BYTES];
 static uint64_t recent_count;
 static struct counter counts[4];
+static void (*line_to)(void *arg, const char *p, size_t n);
+static void *line_arg;
 
 void event_setup(enum event_level lowest_level, bool json, int to)
 {
@@ -36,14 +38,36 @@ void event_setup(enum event_level lowest_level, bool json, int to)
         lock = lock_new();
 }
 
-static void write_line(const char *line, size_t n)
+void event_redirect(void (*line)(void *arg, const char *p, size_t n), void *arg)
+{
+    CHECK(lock != NULL);
+    lock_take(lock);
+    line_to = line;
+    line_arg = arg;
+    lock_release(lock);
+}
+
+static void put_out(const char *line, size_t n)
 {
     struct err ignored; /* a log that cannot be written has nowhere to say so */
     if (destination < 0)
         destination = os_adopt(2);
     (void)!os_write(destination, line, n, &ignored);
-    if (lock == NULL)
+}
+
+static void write_line(const char *line, size_t n)
+{
+    if (lock == NULL) {
+        put_out(line, n);
         return;
+    }
+    lock_take(lock);
+    bool redirected = line_to != NULL;
+    if (redirected)
+        line_to(line_arg, line, n);
+    lock_release(lock);
+    if (!redirected)
+        put_out(line, n);
     lock_take(lock);
     char *slot = recent[recent_count++ % RECENT_MAX];
     memcpy(slot, line, n);

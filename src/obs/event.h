@@ -29,6 +29,8 @@ extern const struct event_info event_table[EVENT_COUNT];
 
 /* Before threads start. to: a handle of os/ (default: stderr). */
 void event_setup(enum event_level lowest, bool json, int to);
+/* Lines go there instead, whole, with their '\n', one at a time (line NULL: as before). Any role calls it. */
+void event_redirect(void (*line)(void *arg, const char *p, size_t n), void *arg);
 /* subject: what it is about ("source randomuser"), or "". */
 void event_log(enum event event, const char *subject, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The error's text and hint as the line's text. */
