@@ -87,15 +87,24 @@ static uint64_t reserve_for(const struct store *store, const struct frame_full *
     return frame->f.internal ? store->options.reserve_bytes / 2 : store->options.reserve_bytes;
 }
 
+static void grow(struct store *store)
+{
+    struct journal *j = &store->journal;
+    struct err err;
+    if (!store_leaves_margin(store, j->file_data + JF_BLOCK, &err))
+        j->grow_refused = true;
+    else if (!journal_grow(j, &err))
+        store_log(store, 1, "%s", err.text);
+}
+
 static enum admit admit_ring(struct store *store, const struct frame_full *frame, size_t group_bytes,
                              struct err *err)
 {
     struct journal *j = &store->journal;
     uint64_t need = jf_block_up(group_bytes + frame->encoded), reserve = reserve_for(store, frame);
-    struct err why;
-    while (need + reserve > journal_room(j, false) && need + reserve <= journal_room(j, true))
-        if (!journal_grow(j, &why))
-            store_log(store, 1, "%s", why.text);
+    while (!store->growing && need + reserve > journal_room(j, false) &&
+           need + reserve <= journal_room(j, true))
+        grow(store);
     if (need + reserve <= journal_room(j, false))
         return ADMIT_YES;
     uint64_t others = (j->files_max - 1) * j->file_data, others_now = (j->count - 1) * j->file_data;

@@ -52,7 +52,9 @@ struct behind_job {
     struct log **logs; /* of the spills, each once, with how many entries of its tail it covers */
     size_t *log_entries;
     size_t log_count, log_capacity, log_entries_capacity;
-    bool moves, topics_folder, finished;
+    bool moves, topics_folder, grows, finished, settled;
+    char *grown; /* path of a new ring file, when it grows */
+    struct err grow_err;
     struct jf_place tail;
     struct sbuf root;
     struct err err;
@@ -277,7 +279,7 @@ static bool run_spill(struct behind_job *job, struct spill *spill, struct err *e
 {
     int file;
     if (!segment_file_take(spill->segment, &file, err))
-        return spill->segment->doomed; /* deleted meanwhile: nobody reads it again */
+        return segment_is_doomed(spill->segment); /* deleted meanwhile: nobody reads it again */
     bool done = write_pieces(job, spill, file, err);
     if (done && spill->n > 0)
         os_flush_hint(file, spill->from, spill->n);
@@ -290,10 +292,18 @@ static bool sync_spill(const struct spill *spill, struct err *err)
 {
     int file;
     if (!segment_file_take(spill->segment, &file, err))
-        return spill->segment->doomed;
+        return segment_is_doomed(spill->segment);
     bool done = os_sync(file, err);
     segment_file_give(spill->segment);
     return done || store_faults.ignore_sync_error;
+}
+
+static bool is_dead(struct log *log)
+{
+    lock_take(log->lock);
+    bool dead = log->dead;
+    lock_release(log->lock);
+    return dead;
 }
 
 static bool run_syncs(struct behind_job *job, struct err *err)
@@ -309,7 +319,7 @@ static bool run_syncs(struct behind_job *job, struct err *err)
     if (store_faults.no_folder_sync)
         return true;
     for (size_t i = 0; i < job->folder_count; i++)
-        if (!os_sync_folder(job->folders[i]->folder, err) && !job->folders[i]->dead)
+        if (!os_sync_folder(job->folders[i]->folder, err) && !is_dead(job->folders[i]))
             return false;
     return !job->topics_folder || os_sync_folder(job->store->topics_folder, err);
 }
@@ -317,6 +327,8 @@ static bool run_syncs(struct behind_job *job, struct err *err)
 static void run_job(struct behind_job *job)
 {
     bool done = true;
+    if (job->grows)
+        job->grown = journal_make_file(&job->store->journal, &job->grow_err);
     for (size_t i = 0; i < job->spill_count && done; i++)
         done = run_spill(job, &job->spills[i], &job->err);
     if (done && job->moves)
@@ -454,8 +466,15 @@ static void submit_root(struct store *store, struct behind_job *job)
 
 static void job_done(struct store *store, struct behind_job *job)
 {
+    job->settled = true;
     if (job->err.class != ERR_NONE)
         store_die(store, &job->err);
+    if (job->grows) {
+        journal_add_file(&store->journal, job->grown);
+        store->growing = false;
+        if (job->grown == NULL)
+            store_log(store, 1, "%s", job->grow_err.text);
+    }
     for (size_t i = 0; i < job->log_count; i++) {
         struct log *log = job->logs[i];
         lock_take(log->lock);
@@ -493,39 +512,81 @@ bool behind_is_due(const struct store *store)
     return store->unspilled_bytes > store->options.tail_bytes / 2;
 }
 
-static void grow_ring(struct store *store)
+/* On the loop behind. */
+static void carry_out(struct msg *msg)
 {
-    struct err err;
-    if (store->is_open && journal_wants_file(&store->journal) && !journal_grow(&store->journal, &err))
-        store_log(store, 1, "%s", err.text);
+    struct behind_job *job = CONTAINER_OF(msg, struct behind_job, run);
+    run_job(job);
+    loop_post(job->store->disk, &job->done);
+}
+
+/* Back on the disk role. */
+static void came_back(struct msg *msg)
+{
+    struct behind_job *job = CONTAINER_OF(msg, struct behind_job, done);
+    struct store *store = job->store;
+    job_done(store, job);
+    store_wake(store);
 }
 
 void behind_work(struct store *store, bool pressed)
 {
     if (store->job != NULL)
         return;
-    grow_ring(store);
-    bool moves = store->is_open && !store->root_refused &&
+    bool may_move = store->is_open && !store->root_refused;
+    bool moves = may_move &&
                  (store->tail_wanted || pressed || journal_used(&store->journal) > ring_target(store));
-    if (!moves && !behind_is_due(store))
+    bool grows = store->is_open && journal_wants_file(&store->journal);
+    if (grows && !store_leaves_margin(store, store->journal.file_data + JF_BLOCK, NULL)) {
+        store->journal.grow_refused = true;
+        grows = false;
+    }
+    if (!moves && !grows && !behind_is_due(store))
         return;
     if (moves)
         store->tail_wanted = false;
-    store->job = make_job(store, moves);
-    run_job(store->job);
-    job_done(store, store->job);
+    struct behind_job *job = store->job = make_job(store, moves);
+    job->grows = store->growing = grows;
+    if (store->behind != NULL && !store->in_place) {
+        msg_init(&job->run, carry_out);
+        msg_init(&job->done, came_back);
+        loop_post(store->behind, &job->run);
+        return;
+    }
+    run_job(job);
+    job_done(store, job);
+}
+
+bool behind_start(struct store *store, struct err *err)
+{
+    return loop_new(ROLE_DISK, "segments", &store->behind, err);
+}
+
+void behind_stop(struct store *store)
+{
+    if (store->behind == NULL)
+        return;
+    loop_stop(store->behind);
+    loop_join(store->behind);
+    loop_free(store->behind);
+    store->behind = NULL;
+    struct behind_job *job = store->job;
+    if (job == NULL || job->settled)
+        return;
+    if (!job->finished) /* its loop was never started */
+        run_job(job);
+    job_done(store, job);
 }
 
 void behind_finish(struct store *store)
 {
-    bool was = store->in_place;
-    store->in_place = true;
-    while (store->job != NULL || !list_empty(&store->queue) || !list_empty(&store->internal_queue))
+    CHECK(store->in_place && store->behind == NULL);
+    while (store->job != NULL) /* its root frame is still to be written */
         store_work(store);
-    store->tail_wanted = true;
+    store_drop_queues(store);
     store->root_refused = false;
+    store->tail_wanted = true;
     do {
         store_work(store);
     } while (store->job != NULL);
-    store->in_place = was;
 }

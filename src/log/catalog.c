@@ -644,6 +644,16 @@ static bool apply_positions_kv(struct store *store, const uint8_t *p, size_t n, 
     return true;
 }
 
+/* Test only: what rule 6 forbids. */
+static void take_length_of_file(struct segment *s)
+{
+    char path[OS_PATH_MAX];
+    struct os_stat stat;
+    segment_path(s, ".log", path, sizeof path);
+    if (os_stat(path, &stat, NULL))
+        s->state.length = s->spilled = (uint32_t)stat.size;
+}
+
 /* Makes a log's segments of the 'g' records; those wholly before its start are deleted already, or soon. */
 static bool load_segments(struct store *store, struct log *log, struct err *err)
 {
@@ -663,6 +673,8 @@ static bool load_segments(struct store *store, struct log *log, struct err *err)
             break;
         }
         struct segment *s = segment_new(log, &state);
+        if (store_faults.length_of_file)
+            take_length_of_file(s);
         if (state.next_offset <= log->start && state.length > 0) {
             if (!store->options.read_only_attach)
                 segment_delete(s);

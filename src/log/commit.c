@@ -35,7 +35,10 @@ void store_queue(struct store *store, struct frame_full *frame)
 {
     frame->in_flight = true;
     frame->finished = false;
-    list_push_back(frame->f.internal ? &store->internal_queue : &store->queue, &frame->link);
+    if (frame->is_root) /* what waits for room, waits for it */
+        list_push_front(&store->internal_queue, &frame->link);
+    else
+        list_push_back(frame->f.internal ? &store->internal_queue : &store->queue, &frame->link);
     store->queue_bytes += frame->bytes;
     counter_set(&store->waiting, store->queue_bytes);
     store_wake(store);
@@ -297,6 +300,32 @@ void store_sync_ends(struct store *store)
     }
 }
 
+/* The tail cannot move for want of disk space: what waits for it is told so. */
+static void refuse_waiting(struct store *store)
+{
+    struct list *queues[] = {&store->internal_queue, &store->queue};
+    struct err err;
+    err_set_errno(&err, ERR_RETRY, ENOSPC, "could not make room in the journal: the disk of \"%s\" is full",
+                  store->folder);
+    for (size_t i = 0; i < 2; i++)
+        while (!list_empty(queues[i]))
+            refuse(store, CONTAINER_OF(queues[i]->next, struct frame_full, link), &err);
+}
+
+/* Frames that nobody waits for any more. */
+void store_drop_queues(struct store *store)
+{
+    struct list *queues[] = {&store->internal_queue, &store->queue};
+    for (size_t i = 0; i < 2; i++)
+        while (!list_empty(queues[i])) {
+            struct frame_full *frame = CONTAINER_OF(queues[i]->next, struct frame_full, link);
+            unqueue(store, frame);
+            frame->in_flight = false;
+            if (frame->loop == NULL)
+                frame_finish(frame, false, NULL); /* the store's own: its done frees it */
+        }
+}
+
 bool store_work(struct store *store)
 {
     bool blocked = false;
@@ -304,6 +333,8 @@ bool store_work(struct store *store)
     commit_group(store, &blocked);
     kv_rewrite_after(store);
     behind_work(store, blocked);
+    if (blocked && store->job == NULL && store->root_refused)
+        refuse_waiting(store);
     store_room_back(store);
     bool waits = !list_empty(&store->queue) || !list_empty(&store->internal_queue);
     return waits && (!blocked || store->job == NULL);

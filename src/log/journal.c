@@ -129,7 +129,7 @@ out:
     return done;
 }
 
-bool journal_grow(struct journal *j, struct err *err)
+char *journal_make_file(const struct journal *j, struct err *err)
 {
     size_t number = 1;
     char *path = ring_path(j, number, "");
@@ -140,18 +140,29 @@ bool journal_grow(struct journal *j, struct err *err)
     char *temporary = ring_path(j, number, ".new");
     bool done = prewrite(temporary, j->file_data + JF_BLOCK, err) && os_rename(temporary, path, err) &&
                 os_sync_folder(j->folder, err);
-    if (done) {
-        add_file(j, path);
-        j->grow_refused = false;
-    } else {
-        j->grow_refused = true;
+    if (!done) {
         os_unlink(temporary, NULL);
         mem_free(path);
-        err_context(err, "could not add a file of %llu MiB to the journal",
-                    (unsigned long long)((j->file_data + JF_BLOCK) >> 20));
+        path = NULL;
+        err_context(err, "could not add a file of %llu KiB to the journal",
+                    (unsigned long long)((j->file_data + JF_BLOCK) >> 10));
     }
     mem_free(temporary);
-    return done;
+    return path;
+}
+
+void journal_add_file(struct journal *j, char *path)
+{
+    j->grow_refused = path == NULL;
+    if (path != NULL)
+        add_file(j, path);
+}
+
+bool journal_grow(struct journal *j, struct err *err)
+{
+    char *path = journal_make_file(j, err);
+    journal_add_file(j, path);
+    return path != NULL;
 }
 
 bool journal_create(struct journal *j, struct err *err)
@@ -298,6 +309,20 @@ static uint64_t newest_sequence(const struct journal *j)
     return newest;
 }
 
+static bool next_older(const struct journal *j, uint64_t *sequence)
+{
+    bool found = false;
+    uint64_t best = 0;
+    for (size_t i = 0; i < j->count; i++)
+        if (j->files[i].named && j->files[i].sequence < *sequence &&
+            (!found || j->files[i].sequence > best)) {
+            best = j->files[i].sequence;
+            found = true;
+        }
+    *sequence = best;
+    return found;
+}
+
 void journal_describe(const struct journal *j, uint64_t position, char *out, size_t size)
 {
     struct ring_file *f = file_of(j, position / j->file_data);
@@ -309,7 +334,7 @@ bool journal_find_root(struct journal *j, struct jf_header *root, uint8_t **fram
 {
     struct jf_ring ring = ring_of(j);
     uint64_t sequence = newest_sequence(j), below = UINT64_MAX;
-    while (file_of(j, sequence) != NULL) {
+    for (bool more = file_of(j, sequence) != NULL; more;) {
         struct jf_header best;
         bool found, whole = false;
         TRY(jf_find_root(&ring, sequence * j->file_data, (sequence + 1) * j->file_data, below, &best, &found,
@@ -323,10 +348,9 @@ bool journal_find_root(struct journal *j, struct jf_header *root, uint8_t **fram
             }
             mem_free(*frame);
             *frame = NULL;
-            below =
-                best.root; /* that one was never acknowledged, or is damaged: the walk from an older one will tell */
-        } else if (sequence-- == 0) {
-            break;
+            below = best.root; /* never acknowledged, or damaged: the walk from an older one will tell */
+        } else { /* with flush: os a power cut can lose a file's first block and keep a later file's */
+            more = next_older(j, &sequence);
         }
     }
     err_set(err, ERR_FATAL,
@@ -371,6 +395,7 @@ bool journal_replay(struct journal *j, const struct jf_place *from, bool accept_
     struct jf_walk walk;
     bool done = false, found = true, is_later = false;
     jf_walk_init(&walk, &ring, from);
+    walk.any_chain = store_faults.no_chain;
     while (found) {
         struct jf_header header;
         const uint8_t *frame;

@@ -66,8 +66,11 @@ uint64_t journal_used(const struct journal *j); /* tail … head */
 uint64_t journal_capacity(const struct journal *j);
 /* True when the ring should get another file soon: the next one is not free, and it may grow. */
 bool journal_wants_file(const struct journal *j);
-/* Makes and prewrites one more file. Code ENOSPC: grow_refused is set. */
+/* Makes and prewrites one more file; an error sets grow_refused. In two steps: the first, which takes long, touches nothing that others
+ * change and may run on another role; the second takes the path (NULL: it was an error). */
 bool journal_grow(struct journal *j, struct err *err);
+char *journal_make_file(const struct journal *j, struct err *err);
+void journal_add_file(struct journal *j, char *path);
 
 /* Writes the group p[n] at the head; p aligned and n a multiple of JF_BLOCK, at most journal_room. Its frames have been given their
  * headers by the caller; last_lsn is the last one's. After: written, and durable unless lazy. An error here is final (rule 4). */

@@ -216,7 +216,8 @@ static bool fits_at(struct jf_walk *walk, uint64_t position, struct jf_header *h
     TRY(window_at(walk, position, JF_HEADER, frame, &got, err));
     if (got < JF_HEADER || !jf_header_get(*frame, walk->ring->store, position, h))
         return true;
-    if (h->lsn != walk->at.lsn || h->previous != walk->at.previous || h->incarnation < walk->at.incarnation)
+    bool chained = h->previous == walk->at.previous && h->incarnation >= walk->at.incarnation;
+    if (h->lsn != walk->at.lsn || !(chained || walk->any_chain))
         return true;
     TRY(window_at(walk, position, h->size, frame, &got, err));
     *fits = got == h->size && jf_body_ok(*frame, h);

@@ -108,6 +108,7 @@ struct jf_place {
 struct jf_walk {
     const struct jf_ring *ring;
     struct jf_place at;
+    bool any_chain; /* test only: take any frame with the right LSN */
     /* private */
     uint8_t *window; /* bytes [window_position, + window_n) of the line */
     uint64_t window_position;

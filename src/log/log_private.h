@@ -25,7 +25,7 @@
 /* Test only: each breaks one mechanism of exactly-once on purpose, so that a test can show that it is caught. */
 struct store_faults {
     bool any_end_is_fine;   /* rule 1: damage is taken for the end */
-    bool old_incarnation;   /* rule 1: recovery goes on in the old incarnation, without an opening frame */
+    bool no_chain;          /* rule 1: neither incarnation nor the previous frame's checksum count */
     bool ack_before_write;  /* rules 1, 6: frames are acknowledged and readable before they are written */
     bool no_segment_sync;   /* rule 2 */
     bool no_folder_sync;    /* rule 2 */
@@ -44,6 +44,9 @@ enum {
     LOG_CATALOG = 1, /* ids of the two built-in logs */
     LOG_POSITIONS = 2,
     LOG_FIRST_FREE = 3,
+
+    RING_FILE_BYTES_MIN = 64 << 10,
+    RESERVE_BYTES_MIN = 32 << 10, /* half of it is for root frames: two may be needed to free a file */
 
     GROUP_BYTES_MAX = 1 << 20, /* frames gathered into one write, unless a single one is larger */
     CHUNK_BYTES_MAX = 4 << 20, /* of tail memory */
@@ -287,10 +290,13 @@ struct store {
     uint64_t unspilled_bytes;
     struct list dirty, unsynced_ends;
     bool topics_folder_unsynced;
+    struct loop *behind; /* carries out jobs; NULL: they are done in place */
     struct behind_job *job;
-    bool tail_wanted;  /* move the tail as soon as no job runs */
-    bool root_refused; /* there was no space for a root frame: not before room_timer */
-    uint64_t disk_margin;
+    bool growing;                /* the job adds a file to the ring */
+    bool tail_wanted;            /* move the tail as soon as no job runs */
+    bool root_refused;           /* there was no space for a root frame: not before room_timer */
+    uint64_t disk_margin;        /* free bytes that are left for internal frames */
+    uint64_t kv_ahead;           /* bytes reserved ahead in the built-in logs */
     struct sbuf root;            /* of the root frame in flight */
     struct frame_full *kv_frame; /* rewriting of a kv log: */
     int kv_which;                /* 0 = none, 1 = the catalogue's, 2 = the positions' */
@@ -314,6 +320,8 @@ _Noreturn void store_die(struct store *store, const struct err *err);
 enum { STORE_EXIT = 70 };
 /* Tests: forgets the store as a crash would, without writing anything. */
 void store_faults_forget(struct store *store);
+/* Would the disk still have its margin with `more` bytes taken? */
+bool store_leaves_margin(struct store *store, uint64_t more, struct err *err);
 /* Wakes those who wait for room when there is some. */
 void store_room_back(struct store *store);
 
@@ -339,6 +347,7 @@ bool store_work(struct store *store);
 /* Works in place until the frame is finished. */
 void store_work_until(struct store *store, struct frame_full *frame);
 void store_sync_ends(struct store *store);
+void store_drop_queues(struct store *store);
 
 /* apply.c */
 /* Gives the append its place: base offset and epoch in its batches at p, segment, indexes. Returns the offset after it. */
@@ -370,6 +379,7 @@ void segment_unref(struct segment *segment);
 /* A handle that stays open until given back. */
 bool segment_file_take(struct segment *segment, int *file, struct err *err);
 void segment_file_give(struct segment *segment);
+bool segment_is_doomed(struct segment *segment);
 void segment_path(const struct segment *segment, const char *suffix, char *out, size_t size);
 void segment_index(struct segment *segment, const struct records_batch *batch, uint32_t position);
 void segment_close(struct segment *segment); /* no append follows: last index entries */
@@ -388,6 +398,9 @@ int64_t segment_seek_time(struct segment *segment, int64_t timestamp);
 /* Starts what is due: spilling, a tail move. pressed: a frame waits for it. */
 void behind_work(struct store *store, bool pressed);
 bool behind_is_due(const struct store *store);
+/* Gets the loop that carries out jobs, and gives it back: afterwards jobs are done in place. */
+bool behind_start(struct store *store, struct err *err);
+void behind_stop(struct store *store);
 /* In place: everything is in synced segments and the tail is at the head. */
 void behind_finish(struct store *store);
 void log_mark_dirty(struct log *log);

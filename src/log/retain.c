@@ -253,8 +253,10 @@ static void rewritten(struct frame *f)
             sbuf_clear(&store->kv_key);
             sbuf_str(&store->kv_key, sbuf_view(&frame->last_key));
         }
-    } else {
-        store->kv_paused = true; /* no space: not before the room timer */
+    } else { /* no space: begins anew, but not before the room timer */
+        store->kv_paused = true;
+        store->kv_which = 0;
+        store->kv_roll = NULL;
     }
     sbuf_fini(&frame->last_key);
     frame_free(f);
@@ -271,6 +273,9 @@ static void add_pair(struct frame_full *frame, int which, const struct kv_node *
 void kv_rewrite_before(struct store *store)
 {
     if (!store->is_open || store->kv_frame != NULL || store->kv_paused)
+        return;
+    if (!list_empty(&store->internal_queue) &&
+        CONTAINER_OF(store->internal_queue.next, struct frame_full, link)->is_root)
         return;
     for (int which = 1; which <= 2 && store->kv_which == 0; which++) {
         if (!needs_rewriting(store, which))

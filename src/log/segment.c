@@ -102,6 +102,14 @@ void segment_file_give(struct segment *s)
     segment_unref(s);
 }
 
+bool segment_is_doomed(struct segment *s)
+{
+    lock_take(s->log->store->files_lock);
+    bool doomed = s->doomed;
+    lock_release(s->log->store->files_lock);
+    return doomed;
+}
+
 /* ---- the segments of a log ------------------------------------------------------------------------------------------------ */
 
 void log_add_segment(struct log *log, struct segment *s)
@@ -161,7 +169,7 @@ bool segment_prepare(struct log *log, int64_t base, struct segment **segment, st
 }
 
 /* Enough for a margin, which is left for internal frames? */
-static bool leaves_margin(struct store *store, uint64_t more, struct err *err)
+bool store_leaves_margin(struct store *store, uint64_t more, struct err *err)
 {
     uint64_t left;
     TRY(os_disk_free(store->folder, &left, err));
@@ -176,10 +184,11 @@ static bool leaves_margin(struct store *store, uint64_t more, struct err *err)
 static void allocate_ahead(struct segment *s, uint64_t length)
 {
     int file;
-    if (s->allocated >= length + KV_ALLOCATE / 2 || !segment_file_take(s, &file, NULL))
+    uint64_t step = s->log->store->kv_ahead;
+    if (s->allocated >= length + step / 2 || !segment_file_take(s, &file, NULL))
         return;
-    if (os_allocate(file, s->allocated, KV_ALLOCATE, NULL))
-        s->allocated += KV_ALLOCATE;
+    if (os_allocate(file, s->allocated, step, NULL))
+        s->allocated += step;
     segment_file_give(s);
 }
 
@@ -191,8 +200,6 @@ bool segment_allocate(struct segment *s, uint64_t length, bool internal, struct 
     if (length <= s->allocated || store_faults.no_allocation)
         return true;
     uint64_t step = s->allocated < ALLOCATE_FIRST ? ALLOCATE_FIRST : s->allocated;
-    if (builtin && step < KV_ALLOCATE)
-        step = KV_ALLOCATE;
     if (step > ALLOCATE_STEP_MAX)
         step = ALLOCATE_STEP_MAX;
     uint64_t wanted = s->allocated + step;
@@ -200,8 +207,10 @@ bool segment_allocate(struct segment *s, uint64_t length, bool internal, struct 
         wanted = (uint64_t)s->log->topic->info->config.segment_bytes;
     if (wanted < length)
         wanted = length;
-    if (!internal)
-        TRY(leaves_margin(s->log->store, length - s->allocated, err));
+    if (!internal && !store_leaves_margin(s->log->store, wanted - s->allocated, NULL)) {
+        wanted = length;
+        TRY(store_leaves_margin(s->log->store, wanted - s->allocated, err));
+    }
     int file;
     TRY(segment_file_take(s, &file, err));
     bool done = os_allocate(file, s->allocated, wanted - s->allocated, err);

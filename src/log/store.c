@@ -155,8 +155,8 @@ static bool choose_sizes(struct store *store, struct err *err)
     if (ring > left / 16)
         ring = left / 16;
     o->ring_file_bytes = or_default(o->ring_file_bytes, 16 << 20) & ~(uint64_t)(JF_BLOCK - 1);
-    if (o->ring_file_bytes < 4 * JF_BLOCK)
-        o->ring_file_bytes = 4 * JF_BLOCK;
+    if (o->ring_file_bytes < RING_FILE_BYTES_MIN)
+        o->ring_file_bytes = RING_FILE_BYTES_MIN;
     o->ring_bytes = or_default(o->ring_bytes, ring);
     if (o->ring_bytes < 2 * o->ring_file_bytes)
         o->ring_bytes = 2 * o->ring_file_bytes;
@@ -164,14 +164,17 @@ static bool choose_sizes(struct store *store, struct err *err)
     o->reserve_bytes = or_default(o->reserve_bytes, o->ring_bytes / 8);
     if (o->reserve_bytes > o->ring_file_bytes / 2)
         o->reserve_bytes = o->ring_file_bytes / 2;
+    if (o->reserve_bytes < RESERVE_BYTES_MIN)
+        o->reserve_bytes = RESERVE_BYTES_MIN;
     store->chunk_bytes = (size_t)jf_block_up(o->tail_bytes / 16);
     if (store->chunk_bytes > CHUNK_BYTES_MAX)
         store->chunk_bytes = CHUNK_BYTES_MAX;
     if (store->chunk_bytes < CHUNK_BYTES_MIN)
         store->chunk_bytes = CHUNK_BYTES_MIN;
     store->disk_margin = DISK_MARGIN_BYTES;
-    if (store->disk_margin > left / 16)
-        store->disk_margin = left / 16;
+    if (store->disk_margin > o->ring_bytes / 4)
+        store->disk_margin = o->ring_bytes / 4;
+    store->kv_ahead = store->disk_margin / 4 > KV_ALLOCATE ? KV_ALLOCATE : store->disk_margin / 4;
     return true;
 }
 
@@ -222,8 +225,6 @@ static bool recover(struct store *store, const char *journal_folder, uint64_t nu
     TRY(done);
     store->is_replaying = false;
     store->is_open = true;
-    if (store_faults.old_incarnation)
-        return true;
     j->incarnation++;
     if (lazy && !store_faults.same_epoch)
         j->epoch++;
@@ -286,14 +287,16 @@ bool store_open(struct pool *parent, const char *folder, const struct store_opti
     TRY_OUT(read_version(store, &number, &found, err));
     TRY_OUT(choose_sizes(store, err));
     init(store);
+    if (!options->read_only_attach)
+        remove_leftovers(store);
     if (found)
         TRY_OUT(recover(store, journal_folder, number, err));
     else
         TRY_OUT(create(store, journal_folder, err));
-    if (!options->read_only_attach)
-        remove_leftovers(store);
     counter_set(&store->epoch, store->journal.epoch);
     store->in_place = false;
+    if (disk != NULL && !options->read_only_attach)
+        TRY_OUT(behind_start(store, err));
     start_background(store);
     *opened_store = store;
     done = true;
@@ -351,6 +354,7 @@ static void tail_fire(struct timer *timer)
 {
     struct store *store = CONTAINER_OF(timer, struct store, tail_timer);
     timer_set_in(timer, TAIL_MOVE_MS * NS_PER_MS);
+    store->journal.grow_refused = false;
     if (store->unspilled_bytes > 0) {
         store->tail_wanted = true;
         store_wake(store);
@@ -369,6 +373,9 @@ static void on_disk(struct msg *msg)
 {
     struct store *store = CONTAINER_OF(msg, struct store, start);
     store->task_ready = true;
+    struct err err;
+    if (!loop_start(store->behind, &err))
+        store_die(store, &err);
     timer_set_in(&store->tail_timer, TAIL_MOVE_MS * NS_PER_MS);
     timer_set_in(&store->retention_timer, RETENTION_GRACE_MS * NS_PER_MS);
     store_wake(store);
@@ -410,6 +417,8 @@ bool store_close(struct store *store, struct err *err)
 {
     if (store == NULL)
         return true;
+    store->in_place = true;
+    behind_stop(store);
     if (!store->options.read_only_attach || store->unspilled_bytes > 0)
         behind_finish(store);
     trim_segments(store);
@@ -548,5 +557,7 @@ void store_room_back(struct store *store)
 
 void store_faults_forget(struct store *store)
 {
+    store->in_place = true;
+    behind_stop(store);
     pool_free(store->pool);
 }
