@@ -58,7 +58,8 @@ struct plan {
     const struct type *schema; /* of what this node puts out */
     struct plan **inputs;      /* inputs[input_count] */
     uint32_t input_count;
-    const struct expr **exprs; /* PROJECT, AGGREGATE: exprs[expr_count]; FILTER, JOIN: exprs[0] */
+    const struct expr *
+        *exprs; /* PROJECT, AGGREGATE: exprs[expr_count]; FILTER, JOIN, WATERMARK (a column): exprs[0] */
     uint32_t expr_count, group_count;
     const struct expr **filters; /* AGGREGATE: FILTER (WHERE …) of each aggregate, or NULL [expr_count] */
     bool *distinct;              /* AGGREGATE: [expr_count] */
