@@ -3,7 +3,8 @@
  * What can be replayed is exactly once. The position is stored with the rows, as a small JSON object:
  *
  *     cursor   {"cursor": "1234"}              the value of `field` in the last row taken; asked for as ?param=1234
- *     page     {"page": 3, "seen": 12}         rows 0 … 11 of page 3 are taken; the next page counts once it has a row
+ *     page     {"page": 3, "seen": 12}         rows 0 … 11 of page 3 are taken; the next page counts once it has a row and page 3
+ *                                              was read again after that: rows may have come to it meanwhile
  *     next     {"url": "…", "seen": 12}        the same along the links of the answers
  *     none     {"answers": 7}                  each whole answer once, or not at all
  *
@@ -71,11 +72,17 @@ struct http_source {
     struct sbuf link;            /* "" = the first */
     uint64_t seen, answers;
     bool looking_ahead;          /* this call asks for the page or link after the one that is taken */
+    bool complete;               /* pages: no row can come to this one any more */
+    bool completing;             /* pages: this call asks for the page again, since the next one has rows */
+    uint64_t page_size;          /* pages: rows of a complete one; 0 = not known yet */
+    size_t first_new;            /* of `rows`: those before it were taken earlier */
     struct sbuf ahead;           /* the link it asks for */
 
     struct str *rows;
     size_t row_capacity;
     struct sbuf position;
+    const char *headers[HTTP_HEADERS_MAX]; /* "Name: value" [header_count] */
+    uint32_t header_count;
 };
 
 /* ---- the request --------------------------------------------------------------------------------------------------- */
@@ -135,10 +142,8 @@ static void ask(struct http_source *h)
     bool ours = !is_foreign(h);
     h->call.method = o->method && strcmp(o->method, "GET") != 0 ? o->method : NULL;
     h->call.url = h->url.p;
-    h->call.header_count = 0;
-    for (uint32_t i = 0; ours && i < o->headers.count && i < HTTP_HEADERS_MAX; i++)
-        h->call.headers[h->call.header_count++] =
-            pool_printf(h->source->pool, "%s: %s", o->headers.keys[i], ((const char **)o->headers.items)[i]);
+    h->call.header_count = ours ? h->header_count : 0;
+    memcpy(h->call.headers, h->headers, sizeof h->headers);
     h->call.user = ours && o->auth && o->auth->basic ? o->auth->basic->user : NULL;
     h->call.password = ours && o->auth && o->auth->basic ? o->auth->basic->password : NULL;
     h->call.bearer = ours && o->auth ? o->auth->bearer : NULL;
@@ -192,7 +197,7 @@ static enum source_status failed(struct http_source *h, struct err *err)
 {
     const struct http_options *o = h->source->options;
     uint64_t tries = o->retries ? o->retries + 1 : ONCE_TRIES;
-    h->looking_ahead = false;
+    h->looking_ahead = h->completing = false;
     h->tries++;
     if (h->source->once && h->tries >= tries) {
         err->class = ERR_FATAL;
@@ -244,6 +249,7 @@ static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, st
     size_t at = 0;
     *count = 0;
     *total = 0;
+    h->first_new = 0;
     json_split_init(&split, str_of(o->rows ? o->rows : ""), JSON_RECORD_MAX);
     for (;;) {
         struct str window = str_n(answer.p + at, answer.n - at);
@@ -255,11 +261,15 @@ static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, st
         }
         if (result != JSON_SPLIT_RECORD)
             break;
-        ++*total;
         TRY(add_row(h, count, row, err));
+        if (!h->looking_ahead && *total < h->seen)
+            h->first_new = *count;
+        ++*total;
     }
     if (*total > 0 || split.found)
         return true;
+    if (str_trim(answer).n == 0 && h->call.status != 204)
+        return err_set(err, ERR_RETRY, "the answer (status %d) is empty", h->call.status);
     if (find_value(answer, "error", &message)) {
         message.n = message.n > 200 ? 200 : message.n;
         return err_set(err, ERR_RETRY, "the server says: %.*s", STR_ARG(message));
@@ -305,7 +315,7 @@ static enum source_status give(struct http_source *h, const struct str *rows, si
 static enum source_status rest(struct http_source *h)
 {
     const struct http_options *o = h->source->options;
-    h->looking_ahead = false;
+    h->looking_ahead = h->completing = false;
     if (h->source->once) {
         h->finished = true;
         return SOURCE_END;
@@ -314,16 +324,42 @@ static enum source_status rest(struct http_source *h)
     return SOURCE_IDLE;
 }
 
-/* The cursor moves to the last row that has one. */
-static bool move_cursor(struct http_source *h, size_t count, struct err *err)
+/* The cursor's value in a row. */
+static bool find_cursor(struct http_source *h, struct arena *arena, struct str text, struct str *value, struct err *err)
 {
     const struct http_options *o = h->source->options;
-    struct arena arena = {0};
     const struct json_node *row;
+    TRY(json_parse(arena, text, &row, err));
+    if (json_text(row, o->cursor->field, value))
+        return true;
+    return err_set(err, ERR_RETRY, "a row has no value at \"%s\", which is to be the cursor", o->cursor->field);
+}
+
+/* Rows up to the one where we stand were taken earlier: some APIs give rows from a value on, not after it, and one that does not know the parameter
+ * gives all. Texts are compared before anything is parsed. */
+static bool pass_known_rows(struct http_source *h, size_t count, struct err *err)
+{
+    struct arena arena = {0};
+    struct str cursor = sbuf_view(&h->cursor), value;
+    bool ok = true;
+    for (size_t i = count; ok && cursor.n && h->first_new == 0 && i > 0; i--) {
+        if (str_find(h->rows[i - 1], cursor, 0) == SIZE_MAX)
+            continue;
+        arena_reset(&arena);
+        ok = find_cursor(h, &arena, h->rows[i - 1], &value, err);
+        if (ok && str_eq(value, cursor))
+            h->first_new = i;
+    }
+    arena_fini(&arena);
+    return ok;
+}
+
+/* The cursor moves to the last row. */
+static bool move_cursor(struct http_source *h, size_t count, struct err *err)
+{
+    struct arena arena = {0};
     struct str value;
-    bool ok = json_parse(&arena, h->rows[count - 1], &row, err);
-    if (ok && !json_text(row, o->cursor->field, &value))
-        ok = err_set(err, ERR_RETRY, "a row has no value at \"%s\", which is to be the cursor", o->cursor->field);
+    bool ok = find_cursor(h, &arena, h->rows[count - 1], &value, err);
     if (ok) {
         sbuf_clear(&h->cursor);
         sbuf_str(&h->cursor, value);
@@ -349,13 +385,16 @@ static enum source_status take_answer_whole(struct http_source *h, size_t count,
 
 static enum source_status take_after_cursor(struct http_source *h, size_t count, struct source_rows *out, struct err *err)
 {
-    h->tries = 0;
-    if (count == 0)
-        return rest(h);
-    if (!move_cursor(h, count, err))
+    if (!pass_known_rows(h, count, err))
         return failed(h, err);
+    size_t first = h->first_new;
+    if (count > first && !move_cursor(h, count, err))
+        return failed(h, err);
+    h->tries = 0;
+    if (count == first)
+        return rest(h);
     h->due = true; /* there may be more at once */
-    return give(h, h->rows, count, out);
+    return give(h, h->rows + first, count - first, out);
 }
 
 /* The next link of the answer as an absolute URL in h->ahead; empty when there is none. */
@@ -370,23 +409,57 @@ static bool find_link(struct http_source *h)
         node->text.n > 0)
         http_resolve(&h->ahead, h->url.p, node->text);
     arena_fini(&arena);
-    return h->ahead.n > 0;
+    return h->ahead.n > 0 && !str_is(sbuf_view(&h->ahead), h->url.p); /* some APIs' last answer leads to itself */
+}
+
+/* The page or link that was asked for ahead is where we are now. */
+static void step(struct http_source *h)
+{
+    h->page++;
+    sbuf_clear(&h->link);
+    sbuf_str(&h->link, sbuf_view(&h->ahead));
+    h->seen = 0;
+    h->complete = false;
+}
+
+/* Pages: is this one complete? It is when it was read after the next one had rows, or when it is as long as such a one. */
+static void judge_page(struct http_source *h, uint64_t total)
+{
+    if (h->completing && total > h->page_size)
+        h->page_size = total;
+    h->complete = h->completing || (h->page_size > 0 && total >= h->page_size);
+    h->completing = false;
+}
+
+static bool lost_rows(struct http_source *h, uint64_t total, struct err *err)
+{
+    err_set(err, ERR_RETRY, "the answer holds %llu rows, and held %llu", (unsigned long long)total, (unsigned long long)h->seen);
+    return err_hint(err, "`page` and `next` are for APIs that only add rows.");
 }
 
 /* Pages and links: first what is new on the one we are on, then a look at the one after it. */
-static enum source_status take_step(struct http_source *h, size_t count, uint64_t total, struct source_rows *out)
+static enum source_status take_step(struct http_source *h, size_t count, uint64_t total, struct source_rows *out, struct err *err)
 {
-    h->tries = 0;
-    if (h->looking_ahead && count == 0)
+    if (h->looking_ahead && total == 0) {
+        h->tries = 0;
         return rest(h);
-    if (h->looking_ahead) {
-        h->page++;
-        sbuf_clear(&h->link);
-        sbuf_str(&h->link, sbuf_view(&h->ahead));
-        h->seen = 0;
     }
-    size_t first = h->seen < count ? (size_t)h->seen : count;
+    if (h->looking_ahead && h->way == WAY_PAGES && !h->complete) {
+        h->looking_ahead = false;
+        h->completing = true;
+        ask(h);
+        return SOURCE_IDLE;
+    }
+    if (h->looking_ahead)
+        step(h);
+    else if (total < h->seen) {
+        lost_rows(h, total, err);
+        return failed(h, err);
+    }
+    h->tries = 0;
+    size_t first = h->first_new;
     h->seen = total;
+    judge_page(h, total);
     bool has_next = h->way == WAY_PAGES ? total > 0 : find_link(h);
     h->looking_ahead = has_next;
     h->due = has_next;
@@ -412,6 +485,8 @@ static enum source_status take_answer(struct http_source *h, struct source_rows 
         *err = h->call.err;
         return failed(h, err);
     }
+    if (h->looking_ahead && h->call.status == 404) /* how some say that there is no such page yet */
+        return rest(h);
     if (h->call.status < 200 || h->call.status > 299) {
         bad_status(h, err);
         return failed(h, err);
@@ -425,7 +500,7 @@ static enum source_status take_answer(struct http_source *h, struct source_rows 
         return take_after_cursor(h, count, out, err);
     case WAY_PAGES:
     case WAY_LINKS:
-        return take_step(h, count, total, out);
+        return take_step(h, count, total, out, err);
     }
     UNREACHABLE("way");
 }
@@ -475,6 +550,8 @@ static bool http_open(struct source *source, const struct source_position *posit
         sbuf_clear(&h->cursor);
         load_position(h, positions[0].value);
     }
+    for (uint32_t i = 0; i < o->headers.count && i < HTTP_HEADERS_MAX; i++)
+        h->headers[h->header_count++] = pool_printf(source->pool, "%s: %s", o->headers.keys[i], ((const char **)o->headers.items)[i]);
     h->due = true;
     return http_client_new(source->pool, &h->client, err);
 }

@@ -73,11 +73,9 @@ char *outside_read(const char *path)
 {
     struct sbuf text = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = 0;
-    do {
+    ssize_t got;
+    while (fd >= 0 && (got = read(fd, sbuf_reserve(&text, 65536), 65536)) > 0)
         sbuf_added(&text, (size_t)got);
-        got = fd < 0 ? 0 : read(fd, sbuf_reserve(&text, 65536), 65536);
-    } while (got > 0);
     close(fd);
     char *copy = strndup(text.p ? text.p : "", text.n);
     sbuf_fini(&text);
