@@ -4,11 +4,16 @@
  * that was rotated into its place is another, and one that was truncated and begun anew is new from its start. The device number can
  * change when a volume is mounted again, so it is kept as a hint only. The position of each file is a part of its own, named by the inode:
  *
- *     u8 version 1 │ u64 consumed │ u16 hashed bytes │ u64 hash │ u64 device │ u8 ended
+ *     u8 version 1 │ u64 consumed │ u16 hashed bytes │ u64 hash │ u64 device │ u64 size, i64 time of change when it was read to its end │ i64 time
  *
- * `consumed` counts bytes of the (decompressed) content; in an array, elements. A compressed file is read again from its start up to there.
+ * `consumed` counts bytes of the (decompressed) content; in an array, elements. A compressed file is read again from its start up to there. A file
+ * is opened again only when its size or its time of change is another than when it was read to its end.
  *
- * A last line without its end waits in `up` (somebody is still writing it) and is taken in `run`. */
+ * What was renamed is looked for in its folder, whatever it is called now: a log that is rotated by renaming is read to its end. The positions of files
+ * that are gone are kept, the last VANISHED_MAX of them: they may come back.
+ *
+ * A last line without its end, or an array without its bracket, waits while somebody watches, and else is taken, or refused. A file that cannot
+ * be read does not stop the others. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,13 +25,19 @@
 #include "source/source.h"
 
 enum {
-    POSITION = 28,
+    POSITION = 51,
     HASHED_MAX = 1024,
     CHUNK = 1 << 20,
-    RECORDS = 16384,        /* of one poll */
+    FIRST_CHUNK = 64 * 1024,
+    RECORDS = 16384, /* of one poll */
     CSV_RECORDS = 4096,
     CSV_FIELDS_MAX = 2048,
-    LOOK_MS = 200,          /* between looks for growth and for new files */
+    LOOK_MS = 200, /* between looks for growth and for new files */
+    LOOK_MAX_MS = 10000,
+    LOOK_SHARE = 500,    /* a look takes at most one part in so many of the time */
+    RACY_US = 50000,     /* a file that changed so shortly ago may change again without another time */
+    BROKEN_AGAIN_S = 60, /* until a file that could not be read is tried again, though it did not change */
+    VANISHED_MAX = 1000, /* positions of files that are gone */
     FILES_MAX = 100000,
 };
 
@@ -40,18 +51,27 @@ struct file_options {
     const char *separator;
 };
 
+enum { ERR_NO_FILE = 2 }; /* err->code: ENOENT */
+
 enum file_shape { SHAPE_UNKNOWN, SHAPE_LINES, SHAPE_ARRAY, SHAPE_CSV };
 
 /* One file that was seen. */
 struct tracked {
-    char *name;        /* path */
+    char *name; /* path; NULL: not seen in this life */
     uint64_t inode, device;
     uint64_t consumed; /* durable or handed out */
     uint64_t hash;
     uint16_t hashed;
-    bool ended;        /* a compressed file or an array that was read to its end: it cannot grow */
-    bool stored;       /* came from a position */
-    bool seen;         /* in the last listing */
+    uint64_t size; /* as last seen */
+    int64_t changed_us;
+    uint64_t done_size; /* as it was when it was read to its end; 0 = it was not */
+    int64_t done_changed_us;
+    int64_t taken_us;      /* wall time of the last rows */
+    enum file_shape shape; /* once known */
+    bool seen;             /* in the last listing, and not read to its end since */
+    bool gone;             /* looked for in the folder, and not found */
+    bool broken;           /* could not be read, at tried */
+    struct mono_time tried;
     char part[24];
 };
 
@@ -61,8 +81,17 @@ struct file_source {
     const char *pattern; /* NULL: one file */
     struct tracked **files;
     size_t count, capacity;
+    struct map by_part; /* → struct tracked * */
+    size_t vanished;
+    uint32_t broken; /* files that could not be read, in `run` */
+    struct err first_broken;
+    int64_t look_ns; /* how long the last look took */
     struct timer timer;
     bool is_stdin;
+    struct watch watch; /* of stdin */
+    bool readable;      /* a read of stdin does not wait */
+    bool unwatched;     /* stdin is something that never makes anyone wait */
+    bool starved;       /* nothing there yet */
 
     /* the file that is being read */
     struct tracked *now;
@@ -74,15 +103,17 @@ struct file_source {
     uint64_t window_at;    /* content offset of window.p[0] */
     uint64_t read_at;      /* file offset of the next read */
     bool at_end;           /* nothing more to read now */
+    struct os_stat opened; /* as it was when it was opened */
+    uint64_t element_end;  /* content offset after the last element of an array */
     struct json_split split;
     struct csv_options csv;
     struct arena names_arena;
-    struct str *names;     /* of CSV columns [name_count]; NULL: not read yet, or there is no header */
+    struct str *names; /* of CSV columns [name_count]; NULL: not read yet, or there is no header */
     uint32_t name_count;
     struct arena rows_arena; /* of one poll */
-    struct sbuf rows_text; /* CSV rows as JSON objects */
-    size_t handed;         /* bytes of the window that the last poll's rows take up */
-    uint64_t elements;     /* of an array, so far */
+    struct sbuf rows_text;   /* CSV rows as JSON objects */
+    size_t handed;           /* bytes of the window that the last poll's rows take up */
+    uint64_t elements;       /* of an array, so far */
 
     struct str values[RECORDS];
     uint8_t position[POSITION];
@@ -136,27 +167,33 @@ static bool has_wildcard(const char *s)
 
 /* ---- identity ----------------------------------------------------------------------------------------------------------- */
 
-static void name_part(struct tracked *t)
+static void name_part(char part[24], uint64_t inode)
 {
-    snprintf(t->part, sizeof t->part, "%llx", (unsigned long long)t->inode);
+    snprintf(part, 24, "%llx", (unsigned long long)inode);
 }
 
 static struct tracked *add_tracked(struct file_source *f, uint64_t inode)
 {
-    struct tracked *t = pool_new_struct(f->source->pool, struct tracked);
+    struct tracked *t = mem_new(sizeof *t);
     t->inode = inode;
-    name_part(t);
+    name_part(t->part, inode);
     f->files = mem_grow(f->files, &f->capacity, f->count + 1, sizeof *f->files);
     f->files[f->count++] = t;
+    map_put(&f->by_part, str_of(t->part), t);
     return t;
 }
 
-static struct tracked *find_tracked(struct file_source *f, uint64_t inode)
+static struct tracked *find_tracked(const struct file_source *f, uint64_t inode)
 {
-    for (size_t i = 0; i < f->count; i++)
-        if (f->files[i]->inode == inode)
-            return f->files[i];
-    return NULL;
+    char part[24];
+    name_part(part, inode);
+    return map_get(&f->by_part, str_of(part));
+}
+
+static void free_tracked(struct tracked *t)
+{
+    mem_free(t->name);
+    mem_free(t);
 }
 
 static void load_position(struct file_source *f, const struct source_position *p)
@@ -173,8 +210,9 @@ static void load_position(struct file_source *f, const struct source_position *p
     t->hashed = get_be16(at + 9);
     t->hash = get_be64(at + 11);
     t->device = get_be64(at + 19);
-    t->ended = at[27];
-    t->stored = true;
+    t->done_size = get_be64(at + 27);
+    t->done_changed_us = (int64_t)get_be64(at + 35);
+    t->taken_us = (int64_t)get_be64(at + 43);
 }
 
 static void save_position(struct file_source *f)
@@ -185,7 +223,9 @@ static void save_position(struct file_source *f)
     put_be16(f->position + 9, t->hashed);
     put_be64(f->position + 11, t->hash);
     put_be64(f->position + 19, t->device);
-    f->position[27] = t->ended;
+    put_be64(f->position + 27, t->done_size);
+    put_be64(f->position + 35, (uint64_t)t->done_changed_us);
+    put_be64(f->position + 43, (uint64_t)t->taken_us);
     memcpy(f->part, t->part, sizeof f->part);
 }
 
@@ -205,18 +245,18 @@ static void forget(struct tracked *t)
     t->consumed = 0;
     t->hashed = 0;
     t->hash = 0;
-    t->ended = false;
+    t->done_size = 0;
+    t->shape = SHAPE_UNKNOWN;
 }
 
-/* Is the open file still the one whose start we hashed? If it is longer by now than it was hashed, hashes more. */
-static bool verify(struct tracked *t, int file, uint64_t raw_consumed, struct err *err)
+/* Is the open file still the one whose start we hashed, and as long as what was taken of it (UINT64_MAX: that says nothing)? */
+static bool verify(struct file_source *f, struct tracked *t, uint64_t taken, struct err *err)
 {
-    struct os_stat stat;
     uint64_t hash;
     size_t got;
-    TRY(os_fstat(file, &stat, err));
-    TRY(hash_start(file, t->hashed, &hash, &got, err));
-    if (got < t->hashed || hash != t->hash || (raw_consumed != UINT64_MAX && stat.size < raw_consumed))
+    TRY(os_fstat(f->file, &f->opened, err));
+    TRY(hash_start(f->file, t->hashed, &hash, &got, err));
+    if (got < t->hashed || hash != t->hash || (taken != UINT64_MAX && f->opened.size < taken))
         forget(t);
     return true;
 }
@@ -234,44 +274,114 @@ static bool rehash(struct tracked *t, int file, uint64_t raw_consumed, struct er
 
 /* ---- finding files --------------------------------------------------------------------------------------------------------- */
 
-static bool look_at(struct file_source *f, const char *path, struct err *err)
+static void see(struct tracked *t, const char *path, const struct os_stat *stat)
+{
+    t->device = stat->device;
+    t->size = stat->size;
+    t->changed_us = stat->mtime_us;
+    t->seen = true;
+    t->gone = false;
+    if (t->name == NULL || strcmp(t->name, path) != 0) {
+        mem_free(t->name);
+        t->name = mem_strdup(path);
+    }
+}
+
+/* lost: only a file that we know counts. */
+static bool look_at(struct file_source *f, const char *path, bool lost, struct err *err)
 {
     struct os_stat stat;
     if (!os_stat(path, &stat, err))
-        return err->code == 2; /* gone since it was listed */
+        return err->code == ERR_NO_FILE; /* gone since it was listed */
     if (!stat.is_file)
         return true;
     struct tracked *t = find_tracked(f, stat.inode);
+    if (t == NULL && lost)
+        return true;
     if (t == NULL) {
         if (f->count >= FILES_MAX)
             return err_set(err, ERR_FATAL, "more than %d files in \"%s\"", FILES_MAX, f->folder);
         t = add_tracked(f, stat.inode);
     }
-    t->device = stat.device;
-    t->seen = true;
-    if (t->name == NULL || strcmp(t->name, path) != 0)
-        t->name = pool_strdup(f->source->pool, path);
+    if (!lost || !t->seen)
+        see(t, path, &stat);
+    return true;
+}
+
+/* Files that we know and that are not where they were: still in the folder under another name? */
+static bool look_for_lost(struct file_source *f, struct arena *arena, struct err *err)
+{
+    char **names;
+    size_t count, lost = 0;
+    const char *folder = f->folder, *slash = strrchr(folder, '/');
+    for (size_t i = 0; i < f->count; i++) {
+        struct tracked *t = f->files[i];
+        struct os_stat stat;
+        if (t->seen || t->gone)
+            continue;
+        if (t->name && os_stat(t->name, &stat, err) && stat.inode == t->inode)
+            see(t, t->name, &stat);
+        else
+            lost++;
+    }
+    if (lost == 0)
+        return true;
+    if (f->pattern == NULL)
+        folder = slash == f->folder ? "/" : str_dup(arena, str_n(f->folder, (size_t)(slash - f->folder)));
+    TRY(os_list(folder, arena, &names, &count, err));
+    for (size_t i = 0; i < count; i++)
+        TRY(look_at(f, arena_printf(arena, "%s/%s", folder, names[i]), true, err));
+    f->vanished = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        f->files[i]->gone = !f->files[i]->seen;
+        f->vanished += f->files[i]->gone;
+    }
     return true;
 }
 
 static bool list(struct file_source *f, struct err *err)
 {
     struct arena arena = {0};
+    struct mono_time begun = os_mono();
     char **names;
     size_t count = 0;
     for (size_t i = 0; i < f->count; i++)
         f->files[i]->seen = false;
     bool ok = true;
     if (f->pattern == NULL) {
-        ok = look_at(f, f->folder, err);
+        ok = look_at(f, f->folder, false, err);
     } else {
         ok = os_list(f->folder, &arena, &names, &count, err);
         for (size_t i = 0; ok && i < count; i++)
             if (source_name_matches(f->pattern, names[i]))
-                ok = look_at(f, arena_printf(&arena, "%s/%s", f->folder, names[i]), err);
+                ok = look_at(f, arena_printf(&arena, "%s/%s", f->folder, names[i]), false, err);
     }
+    ok = ok && look_for_lost(f, &arena, err);
     arena_fini(&arena);
+    f->look_ns = mono_since_ns(os_mono(), begun);
     return ok;
+}
+
+/* Too many positions of files that are gone: the one that was read the longest time ago leaves. */
+static bool forget_oldest(struct file_source *f, struct source_rows *rows)
+{
+    size_t oldest = SIZE_MAX;
+    if (f->vanished <= VANISHED_MAX)
+        return false;
+    for (size_t i = 0; i < f->count; i++)
+        if (f->files[i]->gone && (oldest == SIZE_MAX || f->files[i]->taken_us < f->files[oldest]->taken_us))
+            oldest = i;
+    if (oldest == SIZE_MAX)
+        return false;
+    struct tracked *t = f->files[oldest];
+    memcpy(f->part, t->part, sizeof f->part);
+    map_remove(&f->by_part, str_of(t->part));
+    f->files[oldest] = f->files[--f->count];
+    f->vanished--;
+    free_tracked(t);
+    *rows = (struct source_rows){.values = f->values,
+                                 .part = str_of(f->part)}; /* no position: it is deleted */
+    return true;
 }
 
 /* ---- reading one file ---------------------------------------------------------------------------------------------------- */
@@ -294,31 +404,65 @@ static void close_now(struct file_source *f)
 static bool open_now(struct file_source *f, struct tracked *t, struct err *err)
 {
     const struct file_options *o = f->source->options;
+    t->broken = false;
     TRY(os_open(t->name, OS_READ, &f->file, err));
     enum codec codec = inflate_stream_codec_of_name(str_of(t->name));
+    bool in_bytes = codec == CODEC_NONE && t->shape != SHAPE_UNKNOWN && t->shape != SHAPE_ARRAY;
     f->now = t;
-    if (!verify(t, f->file, codec == CODEC_NONE ? t->consumed : UINT64_MAX, err)) {
+    if (!verify(f, t, in_bytes ? t->consumed : UINT64_MAX, err)) {
         close_now(f);
         return false;
     }
-    f->shape = o->format == FILE_CSV ? SHAPE_CSV : SHAPE_UNKNOWN;
+    f->shape = o->format == FILE_CSV ? SHAPE_CSV : t->shape;
+    if (f->shape == SHAPE_ARRAY)
+        json_split_init(&f->split, STR(""), JSON_RECORD_MAX);
     f->inflate = codec == CODEC_NONE ? NULL : inflate_stream_new(codec);
-    f->window_at = f->read_at = f->elements = 0;
+    f->window_at = f->read_at = f->elements = f->element_end = 0;
     f->at_end = false;
     f->handed = 0;
     return true;
 }
 
+/* Nobody waits for what may be added to the file. */
+static bool is_final(const struct file_source *f)
+{
+    return f->source->once || f->is_stdin || !((const struct file_options *)f->source->options)->watch;
+}
+
+static void on_readable(struct watch *watch, unsigned events)
+{
+    struct file_source *f = CONTAINER_OF(watch, struct file_source, watch);
+    struct err err;
+    (void)events;
+    (void)!loop_watch_fd(loop_current(), watch, watch->fd, 0, &err);
+    f->readable = true;
+    task_wake(f->source->task);
+}
+
+/* Without this, a quiet pipe would stop everything on this loop. */
+static bool stdin_is_ready(struct file_source *f)
+{
+    struct err err;
+    bool ready = f->readable || f->unwatched;
+    f->readable = false;
+    if (!ready && !loop_watch_fd(loop_current(), &f->watch, os_fd(f->file), OS_READABLE, &err))
+        f->unwatched = ready = true; /* a file, /dev/null */
+    f->starved = !ready;
+    return ready;
+}
+
 /* More content into the window: at least one byte, or at_end. */
 static bool fill(struct file_source *f, struct err *err)
 {
-    size_t got;
+    size_t got, chunk = f->read_at ? CHUNK : FIRST_CHUNK;
+    if (f->is_stdin && !stdin_is_ready(f))
+        return true;
     if (f->inflate == NULL) {
-        char *to = sbuf_reserve(&f->window, CHUNK);
+        char *to = sbuf_reserve(&f->window, chunk);
         if (f->is_stdin)
-            TRY(os_read(f->file, to, CHUNK, &got, err));
+            TRY(os_read(f->file, to, chunk, &got, err));
         else
-            TRY(os_pread(f->file, to, CHUNK, f->read_at, &got, err));
+            TRY(os_pread(f->file, to, chunk, f->read_at, &got, err));
         f->read_at += got;
         sbuf_added(&f->window, got);
         f->at_end = got == 0;
@@ -327,7 +471,8 @@ static bool fill(struct file_source *f, struct err *err)
     for (;;) {
         struct str in = sbuf_view(&f->raw);
         size_t before = in.n, out;
-        TRY(inflate_stream_step(f->inflate, &in, (uint8_t *)sbuf_reserve(&f->window, CHUNK), CHUNK, &out, err));
+        TRY(inflate_stream_step(f->inflate, &in, (uint8_t *)sbuf_reserve(&f->window, CHUNK), CHUNK, &out,
+                                err));
         sbuf_added(&f->window, out);
         memmove(f->raw.p, f->raw.p + (before - in.n), in.n);
         f->raw.n = in.n;
@@ -376,7 +521,7 @@ static void find_shape(struct file_source *f)
     struct str start = str_trim(sbuf_view(&f->window));
     if (start.n == 0)
         return;
-    f->shape = start.p[0] == '[' ? SHAPE_ARRAY : SHAPE_LINES;
+    f->shape = f->now->shape = start.p[0] == '[' ? SHAPE_ARRAY : SHAPE_LINES;
     if (f->shape == SHAPE_ARRAY)
         json_split_init(&f->split, STR(""), JSON_RECORD_MAX);
 }
@@ -384,7 +529,7 @@ static void find_shape(struct file_source *f)
 static uint32_t take_lines(struct file_source *f)
 {
     size_t used = 0;
-    bool last = f->at_end && (f->source->once || f->is_stdin || f->inflate);
+    bool last = f->at_end && is_final(f);
     size_t n = json_lines(sbuf_view(&f->window), last, f->values, RECORDS, &used);
     f->handed = used;
     f->now->consumed = f->window_at + used;
@@ -398,14 +543,14 @@ static bool take_elements(struct file_source *f, uint32_t *count, struct err *er
     *count = 0;
     while (*count < RECORDS) {
         struct str record, rest = str_n(f->window.p + at, f->window.n - at);
-        enum json_split_result result = json_split_next(&f->split, rest, f->at_end, &record, err);
+        enum json_split_result result = json_split_next(&f->split, rest, f->at_end && is_final(f), &record,
+                                                        err);
         at += f->split.used;
-        if (result == JSON_SPLIT_BAD)
+        if (result == JSON_SPLIT_BAD && *count == 0)
             return false;
-        if (result != JSON_SPLIT_RECORD) {
-            f->now->ended = result == JSON_SPLIT_END;
-            break;
-        }
+        if (result != JSON_SPLIT_RECORD)
+            break; /* what is bad will be so at the next call too */
+        f->element_end = f->window_at + at;
         if (f->elements++ >= f->now->consumed)
             f->values[(*count)++] = record;
     }
@@ -484,7 +629,7 @@ static void put_csv_row(struct file_source *f, struct str record)
 static uint32_t take_csv(struct file_source *f)
 {
     size_t used = 0;
-    bool last = f->at_end && (f->source->once || f->is_stdin || f->inflate);
+    bool last = f->at_end && is_final(f);
     size_t n = csv_records(sbuf_view(&f->window), last, &f->csv, f->values, CSV_RECORDS, &used);
     uint32_t ends[CSV_RECORDS];
     sbuf_clear(&f->rows_text);
@@ -505,54 +650,66 @@ static uint32_t take_csv(struct file_source *f)
 static bool take(struct file_source *f, uint32_t *count, struct err *err)
 {
     switch (f->shape) {
-    case SHAPE_UNKNOWN:
-        *count = 0;
-        return true;
-    case SHAPE_LINES:
-        *count = take_lines(f);
-        return true;
-    case SHAPE_ARRAY:
-        return take_elements(f, count, err);
-    case SHAPE_CSV:
-        *count = take_csv(f);
-        return true;
+    case SHAPE_UNKNOWN: *count = 0; return true;
+    case SHAPE_LINES: *count = take_lines(f); return true;
+    case SHAPE_ARRAY: return take_elements(f, count, err);
+    case SHAPE_CSV: *count = take_csv(f); return true;
     }
     UNREACHABLE("file shape");
 }
 
-/* Some records of the file that is open, or none when its end is reached. */
-static bool read_some(struct file_source *f, uint32_t *count, struct err *err)
+static void drop_handed(struct file_source *f)
 {
-    *count = 0;
-    if (f->handed) {
+    if (f->handed)
         drop_front(f, f->handed);
-        f->handed = 0;
-    }
-    if (f->shape == SHAPE_UNKNOWN && f->window.n == 0)
+    f->handed = 0;
+}
+
+/* The start of the content: what it is, and the names of its columns. False: not to be seen yet, or an error. */
+static bool read_start(struct file_source *f, bool *known, struct err *err)
+{
+    *known = true;
+    bool from_start = f->shape == SHAPE_UNKNOWN ||
+                      (f->shape == SHAPE_CSV && ((const struct file_options *)f->source->options)->header);
+    if (from_start && f->window_at == 0 && f->window.n < 3 && f->names == NULL)
         TRY(fill(f, err));
+    if (f->window_at == 0 && str_starts(sbuf_view(&f->window), STR("\xEF\xBB\xBF")))
+        drop_front(f, 3);
     if (f->shape == SHAPE_UNKNOWN)
         find_shape(f);
     while (f->shape == SHAPE_CSV && !read_names(f, f->at_end)) {
-        if (f->at_end)
+        *known = !f->at_end && !f->starved;
+        if (!*known)
             return true;
         TRY(fill(f, err));
     }
+    return true;
+}
+
+/* Some records of the file that is open, or none when its end is reached, or nothing is there yet. */
+static bool read_some(struct file_source *f, uint32_t *count, struct err *err)
+{
+    bool known;
+    *count = 0;
+    drop_handed(f);
+    f->starved = false;
+    TRY(read_start(f, &known, err));
+    if (!known)
+        return true;
     TRY(skip_consumed(f, err));
     for (;;) {
         TRY(take(f, count, err));
-        if (*count > 0 || f->at_end)
+        if (*count > 0 || f->at_end || f->starved)
             break;
         if (f->window.n > JSON_RECORD_MAX)
-            return err_set(err, ERR_FATAL, "\"%s\" holds a record of more than %d bytes", f->now->name, JSON_RECORD_MAX);
+            return err_set(err, ERR_DATA, "it holds a record of more than %d bytes", JSON_RECORD_MAX);
+        drop_handed(f);
         TRY(fill(f, err));
         if (f->shape == SHAPE_UNKNOWN)
             find_shape(f);
     }
-    if (f->at_end && f->inflate) {
-        f->now->ended = *count == 0 || f->handed == f->window.n;
-        if (f->now->ended)
-            TRY(inflate_stream_end(f->inflate, err));
-    }
+    if (*count == 0 && f->at_end && f->inflate && is_final(f))
+        return inflate_stream_end(f->inflate, err);
     return true;
 }
 
@@ -564,10 +721,32 @@ static void on_timer(struct timer *timer)
     task_wake(f->source->task);
 }
 
-static bool file_open(struct source *source, const struct source_position *positions, uint32_t count, struct err *err)
+/* A path that holds no pattern and is not there: nothing to wait for unless somebody watches. */
+static bool is_there(const struct file_source *f, struct err *err)
+{
+    const struct file_options *o = f->source->options;
+    if (f->pattern || f->count > 0 || !is_final(f))
+        return true;
+    return err_set(err, ERR_FATAL, "there is no file \"%s\"", o->path);
+}
+
+static void open_stdin(struct file_source *f)
+{
+    const struct file_options *o = f->source->options;
+    f->now = add_tracked(f, 0);
+    f->now->name = mem_strdup("stdin");
+    f->file = os_adopt(0);
+    f->watch.ready = on_readable;
+    f->shape = o->format == FILE_CSV ? SHAPE_CSV : SHAPE_UNKNOWN;
+}
+
+static bool file_open(struct source *source, const struct source_position *positions, uint32_t count,
+                      struct err *err)
 {
     const struct file_options *o = source->options;
-    struct file_source *f = pool_new_struct(source->pool, struct file_source);
+    struct file_source *f = source->state ? source->state : pool_new_struct(source->pool, struct file_source);
+    if (source->state) /* another try */
+        return list(f, err) && is_there(f, err);
     source->state = f;
     f->source = source;
     timer_init(&f->timer, on_timer);
@@ -576,7 +755,8 @@ static bool file_open(struct source *source, const struct source_position *posit
     f->csv.multi_line = true;
     f->is_stdin = strcmp(o->path, "-") == 0;
     source->replayable = !f->is_stdin;
-    const char *path = o->path[0] == '/' ? o->path : pool_printf(source->pool, "%s/%s", source->folder, o->path);
+    const char *path = o->path[0] == '/' ? o->path
+                                         : pool_printf(source->pool, "%s/%s", source->folder, o->path);
     const char *slash = strrchr(path, '/');
     if (has_wildcard(slash + 1)) {
         f->pattern = slash + 1;
@@ -588,52 +768,70 @@ static bool file_open(struct source *source, const struct source_position *posit
         return err_set(err, ERR_CONFIG, "\"%s\": only the last part of a path may hold *, ? or [", o->path);
     for (uint32_t i = 0; i < count; i++)
         load_position(f, &positions[i]);
-    if (!f->is_stdin)
-        return list(f, err);
-    f->now = add_tracked(f, 0);
-    f->now->name = pool_strdup(source->pool, "stdin");
-    f->file = os_adopt(0);
-    f->shape = o->format == FILE_CSV ? SHAPE_CSV : SHAPE_UNKNOWN;
-    return true;
-}
-
-/* The next file after the one that was read, which may hold something unread. NULL: none. */
-static struct tracked *next_file(struct file_source *f, struct err *err, bool *failed)
-{
-    *failed = false;
-    for (size_t i = 0; i < f->count; i++) {
-        struct tracked *t = f->files[i];
-        struct os_stat stat;
-        if (!t->seen || t->ended)
-            continue;
-        if (!os_stat(t->name, &stat, err)) {
-            *failed = err->code != 2;
-            if (*failed)
-                return NULL;
-            continue;
-        }
-        bool plain = inflate_stream_codec_of_name(str_of(t->name)) == CODEC_NONE;
-        if (stat.inode != t->inode || (plain && t->hashed && stat.size == t->consumed))
-            continue;
-        if (plain && stat.size == 0)
-            continue;
-        return t;
+    if (f->is_stdin) {
+        open_stdin(f);
+        return true;
     }
-    return NULL;
+    if (list(f, err))
+        return is_there(f, err);
+    if (source->once)
+        err->class = ERR_FATAL;
+    return false;
 }
 
-static enum source_status rest(struct file_source *f)
+/* May there be something in it that was not read? */
+static bool is_due(const struct tracked *t)
 {
-    const struct file_options *o = f->source->options;
-    if (f->source->once || !o->watch)
+    if (!t->seen || t->size == 0)
+        return false;
+    if (t->broken && mono_since_ns(os_mono(), t->tried) < BROKEN_AGAIN_S * NS_PER_S &&
+        t->size == t->done_size && t->changed_us == t->done_changed_us)
+        return false;
+    return t->broken || t->size != t->done_size || t->changed_us != t->done_changed_us;
+}
+
+/* The one that changed the longest time ago: what was rotated comes before what took its place. */
+static struct tracked *next_file(const struct file_source *f)
+{
+    struct tracked *next = NULL;
+    for (size_t i = 0; i < f->count; i++)
+        if (is_due(f->files[i]) && (next == NULL || f->files[i]->changed_us < next->changed_us))
+            next = f->files[i];
+    return next;
+}
+
+static enum source_status rest(struct file_source *f, struct source_rows *rows, struct err *err)
+{
+    if (forget_oldest(f, rows))
+        return SOURCE_ROWS;
+    if (f->broken && f->source->once) {
+        *err = f->first_broken;
+        err->class = ERR_FATAL;
+        if (f->broken > 1)
+            err_context(err, "%u files could not be read", f->broken);
+        return SOURCE_FAILED;
+    }
+    if (is_final(f))
         return SOURCE_END;
-    timer_set_in(&f->timer, LOOK_MS * NS_PER_MS);
+    int64_t ns = f->look_ns * LOOK_SHARE;
+    ns = ns < LOOK_MS * NS_PER_MS       ? LOOK_MS * NS_PER_MS
+         : ns > LOOK_MAX_MS * NS_PER_MS ? LOOK_MAX_MS * NS_PER_MS
+                                        : ns;
+    timer_set_in(&f->timer, ns);
     return SOURCE_IDLE;
 }
 
-static enum source_status give(struct file_source *f, uint32_t count, struct source_rows *rows, struct err *err)
+/* Bytes of the file as it lies on disk which the last rows came from at least; they will not change. */
+static uint64_t stable_bytes(const struct file_source *f)
 {
-    if (!f->is_stdin && !rehash(f->now, f->file, f->inflate || f->shape == SHAPE_ARRAY ? f->read_at : f->now->consumed, err))
+    return f->inflate ? f->read_at : f->shape == SHAPE_ARRAY ? f->element_end : f->now->consumed;
+}
+
+static enum source_status give(struct file_source *f, uint32_t count, struct source_rows *rows,
+                               struct err *err)
+{
+    f->now->taken_us = os_wall().us;
+    if (!f->is_stdin && !rehash(f->now, f->file, stable_bytes(f), err))
         return SOURCE_FAILED;
     save_position(f);
     *rows = (struct source_rows){
@@ -645,54 +843,97 @@ static enum source_status give(struct file_source *f, uint32_t count, struct sou
     return SOURCE_ROWS;
 }
 
+/* The file is left alone until it changes, or for a while; the others go on. */
+static enum source_status give_up(struct file_source *f, struct tracked *t, struct err *err)
+{
+    err_context(err, "file \"%s\"", t->name);
+    close_now(f);
+    f->source->health.bad++;
+    t->broken = true;
+    t->tried = os_mono();
+    t->done_size = t->size;
+    t->done_changed_us = t->changed_us;
+    if (f->source->once)
+        t->seen = false;
+    if (f->broken++ == 0)
+        f->first_broken = *err;
+    err->class = f->is_stdin ? ERR_FATAL : ERR_RETRY;
+    task_wake(f->source->task);
+    return SOURCE_FAILED;
+}
+
+/* All there is of it was read. True: that is worth remembering across lives, since finding out again would take more than a look. */
+static bool finish(struct file_source *f)
+{
+    struct tracked *t = f->now;
+    int64_t age_us = os_wall().us - f->opened.mtime_us;
+    bool known = t->done_size == f->opened.size && t->done_changed_us == f->opened.mtime_us;
+    t->seen = false; /* nothing more in it for now: the others */
+    if (known || (age_us > -RACY_US && age_us < RACY_US && !f->source->once))
+        return false;
+    t->done_size = f->opened.size;
+    t->done_changed_us = f->opened.mtime_us;
+    return f->inflate || f->shape == SHAPE_ARRAY;
+}
+
 static enum source_status file_poll(struct source *source, struct source_rows *rows, struct err *err)
 {
     struct file_source *f = source->state;
-    bool failed;
-    if (f->now == NULL && !list(f, err)) {
+    if (f->now == NULL && !(f->source->once && f->broken) && !list(f, err)) {
+        err->class = source->once ? ERR_FATAL : ERR_RETRY;
         timer_set_in(&f->timer, NS_PER_S);
         return SOURCE_FAILED;
     }
     for (size_t tries = 0; tries <= f->count; tries++) {
-        if (f->now == NULL) {
-            struct tracked *t = next_file(f, err, &failed);
-            if (failed || (t && !open_now(f, t, err)))
-                return SOURCE_FAILED;
-            if (t == NULL)
-                return rest(f);
+        struct tracked *t = f->now ? f->now : next_file(f);
+        uint32_t count = 0;
+        if (t == NULL)
+            break;
+        if (f->now == NULL && !open_now(f, t, err)) {
+            t->seen = false;
+            if (err->code == ERR_NO_FILE) /* gone since it was listed */
+                continue;
+            return give_up(f, t, err);
         }
-        uint32_t count;
-        bool was_ended = f->now->ended;
-        if (!read_some(f, &count, err)) {
-            err_context(err, "file \"%s\"", f->now->name);
-            close_now(f);
-            return SOURCE_FAILED;
-        }
-        if (count > 0 || f->now->ended != was_ended)
+        if (!read_some(f, &count, err))
+            return give_up(f, t, err);
+        if (count > 0)
             return give(f, count, rows, err);
-        struct tracked *done = f->now;
-        close_now(f);
+        if (f->starved)
+            return SOURCE_IDLE;
         if (f->is_stdin)
             return SOURCE_END;
-        done->seen = false; /* nothing more in it for now: the others */
+        if (finish(f)) {
+            enum source_status status = give(f, 0, rows, err);
+            close_now(f);
+            return status;
+        }
+        close_now(f);
     }
-    return rest(f);
+    return rest(f, rows, err);
 }
 
 static void file_close(struct source *source)
 {
     struct file_source *f = source->state;
+    struct err err;
     timer_cancel(&f->timer);
+    if (f->is_stdin && f->starved)
+        (void)!loop_watch_fd(loop_current(), &f->watch, os_fd(f->file), 0, &err);
     close_now(f);
     sbuf_fini(&f->raw);
     sbuf_fini(&f->window);
     sbuf_fini(&f->rows_text);
     arena_fini(&f->names_arena);
     arena_fini(&f->rows_arena);
+    map_fini(&f->by_part);
+    for (size_t i = 0; i < f->count; i++)
+        free_tracked(f->files[i]);
     mem_free(f->files);
 }
 
-static const struct option_choice formats[] = {{"json", FILE_JSON, "JSON lines, or an array"}, {"csv", FILE_CSV, "comma separated"}, {0}};
+static const struct option_choice formats[] = {
+    {"json", FILE_JSON, "JSON lines, or an array"}, {"csv", FILE_CSV, "comma separated"}, {0}};
 
 static const struct option options[] = {
     {.name = "path",

@@ -59,24 +59,24 @@ struct http_source {
     struct http_client *client;
     struct http_call call;
     struct sbuf url;
-    const char *base;            /* the URL without our parameters */
+    const char *base; /* the URL without our parameters */
     struct timer timer;
-    bool in_flight, answered;    /* a call is out; one came back and was not looked at */
-    bool due;                    /* the next call may go out */
-    bool finished;               /* `run`: nothing more to ask */
-    uint32_t tries;              /* failures in a row */
+    bool in_flight, answered; /* a call is out; one came back and was not looked at */
+    bool due;                 /* the next call may go out */
+    bool finished;            /* `run`: nothing more to ask */
+    uint32_t tries;           /* failures in a row */
 
     /* position: durable or handed out */
     struct sbuf cursor;
     int64_t page;
-    struct sbuf link;            /* "" = the first */
+    struct sbuf link; /* "" = the first */
     uint64_t seen, answers;
-    bool looking_ahead;          /* this call asks for the page or link after the one that is taken */
-    bool complete;               /* pages: no row can come to this one any more */
-    bool completing;             /* pages: this call asks for the page again, since the next one has rows */
-    uint64_t page_size;          /* pages: rows of a complete one; 0 = not known yet */
-    size_t first_new;            /* of `rows`: those before it were taken earlier */
-    struct sbuf ahead;           /* the link it asks for */
+    bool looking_ahead; /* this call asks for the page or link after the one that is taken */
+    bool complete;      /* pages: no row can come to this one any more */
+    bool completing;    /* pages: this call asks for the page again, since the next one has rows */
+    uint64_t page_size; /* pages: rows of a complete one; 0 = not known yet */
+    size_t first_new;   /* of `rows`: those before it were taken earlier */
+    struct sbuf ahead;  /* the link it asks for */
 
     struct str *rows;
     size_t row_capacity;
@@ -129,8 +129,10 @@ static bool is_foreign(struct http_source *h)
 {
     struct conf_url ours, theirs;
     struct arena arena = {0};
-    bool same = conf_url_parse(&arena, h->base, &ours, NULL) && conf_url_parse(&arena, h->url.p, &theirs, NULL) && ours.host &&
-                theirs.host && strcmp(ours.scheme, theirs.scheme) == 0 && strcmp(ours.host, theirs.host) == 0 && ours.port == theirs.port;
+    bool same = conf_url_parse(&arena, h->base, &ours, NULL) &&
+                conf_url_parse(&arena, h->url.p, &theirs, NULL) && ours.host && theirs.host &&
+                strcmp(ours.scheme, theirs.scheme) == 0 && strcmp(ours.host, theirs.host) == 0 &&
+                ours.port == theirs.port;
     arena_fini(&arena);
     return !same;
 }
@@ -187,8 +189,8 @@ static void back_off(struct http_source *h)
     ms += (int64_t)(jitter % (uint32_t)(ms / 4 + 1));
     if (h->call.retry_after_ms >= 0) {
         ms = h->call.retry_after_ms > ms ? h->call.retry_after_ms : ms;
-        snprintf(h->source->health.note, sizeof h->source->health.note, "waiting %lld s, as the server asked (%d)", (long long)(ms + 999) / 1000,
-                 h->call.status);
+        snprintf(h->source->health.note, sizeof h->source->health.note,
+                 "waiting %lld s, as the server asked (%d)", (long long)(ms + 999) / 1000, h->call.status);
     }
     wait_ms(h, ms);
 }
@@ -223,7 +225,8 @@ static bool bad_status(struct http_source *h, struct err *err)
     struct str text = str_trim(sbuf_view(&h->call.answer));
     if (text.n > 120)
         text.n = utf8_offset(text.p, text.n < 600 ? text.n : 600, 120);
-    return err_set(err, ERR_RETRY, "the server answered with status %d%s%.*s", h->call.status, text.n ? ": " : "", STR_ARG(text));
+    return err_set(err, ERR_RETRY, "the server answered with status %d%s%.*s", h->call.status,
+                   text.n ? ": " : "", STR_ARG(text));
 }
 
 static bool add_row(struct http_source *h, size_t *count, struct str row, struct err *err)
@@ -234,7 +237,8 @@ static bool add_row(struct http_source *h, size_t *count, struct str row, struct
         return true;
     }
     if (*count == SOURCE_ROWS_MAX)
-        return err_set(err, ERR_RETRY, "the answer holds more than %d rows", SOURCE_ROWS_MAX) || err_hint(err, "Ask for less at once.");
+        return err_set(err, ERR_RETRY, "the answer holds more than %d rows", SOURCE_ROWS_MAX) ||
+               err_hint(err, "Ask for less at once.");
     h->rows = mem_grow(h->rows, &h->row_capacity, *count + 1, sizeof *h->rows);
     h->rows[(*count)++] = row;
     return true;
@@ -256,7 +260,8 @@ static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, st
         enum json_split_result result = json_split_next(&split, window, true, &row, err);
         at += split.used;
         if (result == JSON_SPLIT_BAD) {
-            err_context(err, "the answer is no whole JSON document%s%s", h->call.content_type[0] ? ", but " : "", h->call.content_type);
+            err_context(err, "the answer is no whole JSON document%s%s",
+                        h->call.content_type[0] ? ", but " : "", h->call.content_type);
             return false;
         }
         if (result != JSON_SPLIT_RECORD)
@@ -285,9 +290,7 @@ static void write_position(struct http_source *h)
     struct sbuf *p = &h->position;
     sbuf_clear(p);
     switch (h->way) {
-    case WAY_ANSWERS:
-        sbuf_printf(p, "{\"answers\":%llu}", (unsigned long long)h->answers);
-        break;
+    case WAY_ANSWERS: sbuf_printf(p, "{\"answers\":%llu}", (unsigned long long)h->answers); break;
     case WAY_CURSOR:
         sbuf_cstr(p, "{\"cursor\":");
         sbuf_json(p, sbuf_view(&h->cursor));
@@ -304,10 +307,12 @@ static void write_position(struct http_source *h)
     }
 }
 
-static enum source_status give(struct http_source *h, const struct str *rows, size_t count, struct source_rows *out)
+static enum source_status give(struct http_source *h, const struct str *rows, size_t count,
+                               struct source_rows *out)
 {
     write_position(h);
-    *out = (struct source_rows){.values = rows, .count = (uint32_t)count, .position = sbuf_view(&h->position)};
+    *out = (struct source_rows){
+        .values = rows, .count = (uint32_t)count, .position = sbuf_view(&h->position)};
     return SOURCE_ROWS;
 }
 
@@ -325,14 +330,16 @@ static enum source_status rest(struct http_source *h)
 }
 
 /* The cursor's value in a row. */
-static bool find_cursor(struct http_source *h, struct arena *arena, struct str text, struct str *value, struct err *err)
+static bool find_cursor(struct http_source *h, struct arena *arena, struct str text, struct str *value,
+                        struct err *err)
 {
     const struct http_options *o = h->source->options;
     const struct json_node *row;
     TRY(json_parse(arena, text, &row, err));
     if (json_text(row, o->cursor->field, value))
         return true;
-    return err_set(err, ERR_RETRY, "a row has no value at \"%s\", which is to be the cursor", o->cursor->field);
+    return err_set(err, ERR_RETRY, "a row has no value at \"%s\", which is to be the cursor",
+                   o->cursor->field);
 }
 
 /* Rows up to the one where we stand were taken earlier: some APIs give rows from a value on, not after it, and one that does not know the parameter
@@ -368,7 +375,8 @@ static bool move_cursor(struct http_source *h, size_t count, struct err *err)
     return ok;
 }
 
-static enum source_status take_answer_whole(struct http_source *h, size_t count, struct source_rows *out, struct err *err)
+static enum source_status take_answer_whole(struct http_source *h, size_t count, struct source_rows *out,
+                                            struct err *err)
 {
     if (count == 0) {
         err_set(err, ERR_RETRY, "the answer (status %d) holds no row", h->call.status);
@@ -383,7 +391,8 @@ static enum source_status take_answer_whole(struct http_source *h, size_t count,
     return give(h, h->rows, count, out);
 }
 
-static enum source_status take_after_cursor(struct http_source *h, size_t count, struct source_rows *out, struct err *err)
+static enum source_status take_after_cursor(struct http_source *h, size_t count, struct source_rows *out,
+                                            struct err *err)
 {
     if (!pass_known_rows(h, count, err))
         return failed(h, err);
@@ -405,11 +414,12 @@ static bool find_link(struct http_source *h)
     struct arena arena = {0};
     const struct json_node *node;
     sbuf_clear(&h->ahead);
-    if (find_value(sbuf_view(&h->call.answer), o->next, &raw) && json_parse(&arena, raw, &node, NULL) && node->kind == JSON_STRING &&
-        node->text.n > 0)
+    if (find_value(sbuf_view(&h->call.answer), o->next, &raw) && json_parse(&arena, raw, &node, NULL) &&
+        node->kind == JSON_STRING && node->text.n > 0)
         http_resolve(&h->ahead, h->url.p, node->text);
     arena_fini(&arena);
-    return h->ahead.n > 0 && !str_is(sbuf_view(&h->ahead), h->url.p); /* some APIs' last answer leads to itself */
+    return h->ahead.n > 0 &&
+           !str_is(sbuf_view(&h->ahead), h->url.p); /* some APIs' last answer leads to itself */
 }
 
 /* The page or link that was asked for ahead is where we are now. */
@@ -433,12 +443,14 @@ static void judge_page(struct http_source *h, uint64_t total)
 
 static bool lost_rows(struct http_source *h, uint64_t total, struct err *err)
 {
-    err_set(err, ERR_RETRY, "the answer holds %llu rows, and held %llu", (unsigned long long)total, (unsigned long long)h->seen);
+    err_set(err, ERR_RETRY, "the answer holds %llu rows, and held %llu", (unsigned long long)total,
+            (unsigned long long)h->seen);
     return err_hint(err, "`page` and `next` are for APIs that only add rows.");
 }
 
 /* Pages and links: first what is new on the one we are on, then a look at the one after it. */
-static enum source_status take_step(struct http_source *h, size_t count, uint64_t total, struct source_rows *out, struct err *err)
+static enum source_status take_step(struct http_source *h, size_t count, uint64_t total,
+                                    struct source_rows *out, struct err *err)
 {
     if (h->looking_ahead && total == 0) {
         h->tries = 0;
@@ -494,13 +506,10 @@ static enum source_status take_answer(struct http_source *h, struct source_rows 
     if (!split_rows(h, &count, &total, err))
         return failed(h, err);
     switch (h->way) {
-    case WAY_ANSWERS:
-        return take_answer_whole(h, count, out, err);
-    case WAY_CURSOR:
-        return take_after_cursor(h, count, out, err);
+    case WAY_ANSWERS: return take_answer_whole(h, count, out, err);
+    case WAY_CURSOR: return take_after_cursor(h, count, out, err);
     case WAY_PAGES:
-    case WAY_LINKS:
-        return take_step(h, count, total, out, err);
+    case WAY_LINKS: return take_step(h, count, total, out, err);
     }
     UNREACHABLE("way");
 }
@@ -524,7 +533,8 @@ static void load_position(struct http_source *h, struct str text)
     arena_fini(&arena);
 }
 
-static bool http_open(struct source *source, const struct source_position *positions, uint32_t count, struct err *err)
+static bool http_open(struct source *source, const struct source_position *positions, uint32_t count,
+                      struct err *err)
 {
     const struct http_options *o = source->options;
     struct http_source *h = pool_new_struct(source->pool, struct http_source);
@@ -551,7 +561,8 @@ static bool http_open(struct source *source, const struct source_position *posit
         load_position(h, positions[0].value);
     }
     for (uint32_t i = 0; i < o->headers.count && i < HTTP_HEADERS_MAX; i++)
-        h->headers[h->header_count++] = pool_printf(source->pool, "%s: %s", o->headers.keys[i], ((const char **)o->headers.items)[i]);
+        h->headers[h->header_count++] = pool_printf(source->pool, "%s: %s", o->headers.keys[i],
+                                                    ((const char **)o->headers.items)[i]);
     h->due = true;
     return http_client_new(source->pool, &h->client, err);
 }
@@ -583,7 +594,11 @@ static void http_close(struct source *source)
 
 static const struct option text_option = {.name = "value", .type = OPTION_TEXT, .help = "A text."};
 static const struct option basic_options[] = {
-    {.name = "user", .type = OPTION_TEXT, .offset = OPTION_AT(struct http_basic, user), .flags = OPTION_REQUIRED, .help = "The user's name."},
+    {.name = "user",
+     .type = OPTION_TEXT,
+     .offset = OPTION_AT(struct http_basic, user),
+     .flags = OPTION_REQUIRED,
+     .help = "The user's name."},
     {.name = "password",
      .type = OPTION_TEXT,
      .offset = OPTION_AT(struct http_basic, password),
@@ -617,7 +632,10 @@ static const struct option cursor_options[] = {
      .offset = OPTION_AT(struct http_cursor, param),
      .flags = OPTION_REQUIRED | OPTION_NOT_EMPTY,
      .help = "The query parameter that asks for rows after it."},
-    {.name = "start", .type = OPTION_TEXT, .offset = OPTION_AT(struct http_cursor, start), .help = "Its value in the very first request."},
+    {.name = "start",
+     .type = OPTION_TEXT,
+     .offset = OPTION_AT(struct http_cursor, start),
+     .help = "Its value in the very first request."},
     {0},
 };
 static const struct option page_options[] = {
@@ -627,7 +645,11 @@ static const struct option page_options[] = {
      .default_text = "page",
      .flags = OPTION_NOT_EMPTY,
      .help = "The query parameter that holds the page's number."},
-    {.name = "from", .type = OPTION_I64, .offset = OPTION_AT(struct http_page, from), .default_text = "1", .help = "The first page."},
+    {.name = "from",
+     .type = OPTION_I64,
+     .offset = OPTION_AT(struct http_page, from),
+     .default_text = "1",
+     .help = "The first page."},
     {0},
 };
 
@@ -636,8 +658,13 @@ static const struct option options[] = {
      .type = OPTION_URL,
      .offset = OPTION_AT(struct http_options, url),
      .flags = OPTION_REQUIRED,
-     .help = "http:// or https://, or `builtin:randomuser`, a stand-in of the randomuser.me API that the program serves itself."},
-    {.name = "method", .type = OPTION_TEXT, .offset = OPTION_AT(struct http_options, method), .default_text = "GET", .help = "The request's method."},
+     .help =
+         "http:// or https://, or `builtin:randomuser`, a stand-in of the randomuser.me API that the program serves itself."},
+    {.name = "method",
+     .type = OPTION_TEXT,
+     .offset = OPTION_AT(struct http_options, method),
+     .default_text = "GET",
+     .help = "The request's method."},
     {.name = "query",
      .type = OPTION_MAP,
      .offset = OPTION_AT(struct http_options, query),
@@ -659,7 +686,10 @@ static const struct option options[] = {
      .table = auth_options,
      .size = sizeof(struct http_auth),
      .help = "Who we are: `basic` or `bearer`."},
-    {.name = "body", .type = OPTION_TEXT, .offset = OPTION_AT(struct http_options, body), .help = "The request's body; makes it a POST."},
+    {.name = "body",
+     .type = OPTION_TEXT,
+     .offset = OPTION_AT(struct http_options, body),
+     .help = "The request's body; makes it a POST."},
     {.name = "rows",
      .type = OPTION_TEXT,
      .offset = OPTION_AT(struct http_options, rows),

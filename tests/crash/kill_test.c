@@ -109,7 +109,7 @@ static void make_project(int port)
         "  pages: { kind: http, url: 'http://127.0.0.1:%d/pages', rows: rows, every: 20ms, page: { param: page }, to: pages }\n"
         "  links: { kind: http, url: 'http://127.0.0.1:%d/links', rows: rows, every: 20ms, next: next, to: links }\n"
         "  files: { kind: file, path: 'in/*.jsonl', watch: true, to: files }\n"
-        "  rotated: { kind: file, path: rotated/app.log, watch: true, to: rotated }\n"
+        "  rotated: { kind: file, path: 'rotated/app.log*', watch: true, to: rotated }\n"
         "topics:\n",
         port, port, port);
     for (int i = 0; i < SOURCES; i++)
