@@ -258,6 +258,144 @@ TEST(a_second_process_is_refused)
     os_remove_tree(folder, NULL);
 }
 
+/* ---- on several loops -------------------------------------------------------------------------------------------------- */
+
+enum { ROLES_FRAMES = 1500, ROLES_PRODUCERS = 4 };
+
+struct roles {
+    struct store *store;
+    struct loop *disk, *work, *net;
+    struct log *logs[2];
+    struct roles_producer {
+        struct roles *roles;
+        struct frame *frame;
+        struct records_builder batch;
+        int index, left;
+    } producers[ROLES_PRODUCERS];
+    int running;
+    struct task reader;
+    struct waker waker;
+    struct log_wait waits[2];
+    int64_t at[2], wanted[2];
+    uint64_t records;
+    bool bad;
+    struct msg start_work, start_net;
+};
+
+static void roles_submit(struct roles_producer *p)
+{
+    if (p->left-- == 0) {
+        if (--p->roles->running == 0)
+            loop_stop(p->roles->work);
+        return;
+    }
+    frame_reset(p->frame);
+    for (int i = 0; i < 2; i++) {
+        struct str batch = make_batch(&p->batch, 0, 3, 200 + (size_t)(p->left % 7) * 300);
+        frame_append_copy(p->frame, p->roles->logs[i], batch.p, batch.n);
+    }
+    frame_put(p->frame, STR("roles"), STR("some value"));
+    frame_submit(p->frame);
+}
+
+static void roles_done(struct frame *frame)
+{
+    struct roles_producer *p = frame->arg;
+    if (!frame->durable)
+        p->roles->bad = true;
+    roles_submit(p);
+}
+
+static void roles_begin_work(struct msg *msg)
+{
+    struct roles *r = CONTAINER_OF(msg, struct roles, start_work);
+    r->running = ROLES_PRODUCERS;
+    for (int i = 0; i < ROLES_PRODUCERS; i++) {
+        r->producers[i] = (struct roles_producer){
+            .roles = r, .frame = frame_new(r->store), .index = i, .left = ROLES_FRAMES / ROLES_PRODUCERS};
+        r->producers[i].frame->done = roles_done;
+        r->producers[i].frame->arg = &r->producers[i];
+        roles_submit(&r->producers[i]);
+    }
+}
+
+static bool roles_read(struct task *task)
+{
+    struct roles *r = CONTAINER_OF(task, struct roles, reader);
+    int finished = 0;
+    for (int i = 0; i < 2; i++) {
+        struct log_slice slice;
+        struct err err;
+        if (!log_read(r->logs[i], r->at[i], 1 << 16, &slice, &err)) {
+            fprintf(stderr, "%s\n", err.text);
+            r->bad = true;
+        }
+        for (size_t at = 0; at < slice.n;) {
+            struct records_batch batch;
+            if (!records_batch_read(slice.p + at, slice.n - at, true, &batch, &err) ||
+                batch.base_offset != r->at[i])
+                r->bad = true;
+            if (r->bad)
+                break;
+            r->at[i] += batch.count;
+            r->records += (uint64_t)batch.count;
+            at += batch.size;
+        }
+        buf_unref(slice.buf);
+        finished += r->at[i] == r->wanted[i];
+        if (!r->bad && slice.n == 0 && r->at[i] < r->wanted[i]) {
+            log_wait_cancel(&r->waits[i]);
+            log_wait(r->logs[i], &r->waits[i], &r->waker, r->at[i]);
+        }
+        if (slice.n > 0)
+            task_wake(task);
+    }
+    if (finished == 2 || r->bad)
+        loop_stop(r->net);
+    return false;
+}
+
+static void roles_begin_net(struct msg *msg)
+{
+    struct roles *r = CONTAINER_OF(msg, struct roles, start_net);
+    task_init(&r->reader, roles_read);
+    waker_init(&r->waker, r->net, &r->reader);
+    task_wake(&r->reader);
+}
+
+TEST(producers_and_readers_on_loops_of_their_own)
+{
+    const char *folder = fresh_folder("roles");
+    struct roles r = {.wanted = {3 * ROLES_FRAMES, 3 * ROLES_FRAMES}};
+    struct err err;
+    EXPECT(loop_new(ROLE_DISK, "disk", &r.disk, &err) && loop_new(ROLE_WORK, "work", &r.work, &err) &&
+           loop_new(ROLE_NET, "net", &r.net, &err));
+    EXPECT(store_open(NULL, folder, &small, r.disk, &r.store, &err));
+    create_topic(r.store, "t", 2, 300 << 10);
+    r.logs[0] = log_get(r.store, "t", 0);
+    r.logs[1] = log_get(r.store, "t", 1);
+    msg_init(&r.start_work, roles_begin_work);
+    msg_init(&r.start_net, roles_begin_net);
+    loop_post(r.work, &r.start_work);
+    loop_post(r.net, &r.start_net);
+    EXPECT(loop_start(r.disk, &err) && loop_start(r.work, &err) && loop_start(r.net, &err));
+    loop_join(r.work);
+    loop_join(r.net);
+    loop_stop(r.disk);
+    loop_join(r.disk);
+    EXPECT(!r.bad);
+    EXPECT_EQ_INT(r.records, 6 * ROLES_FRAMES);
+    for (int i = 0; i < ROLES_PRODUCERS; i++) {
+        frame_free(r.producers[i].frame);
+        records_builder_fini(&r.producers[i].batch);
+    }
+    EXPECT(store_close(r.store, NULL));
+    loop_free(r.disk);
+    loop_free(r.work);
+    loop_free(r.net);
+    os_remove_tree(folder, NULL);
+}
+
 int main(void)
 {
     RUN(appends_are_read_again);
@@ -265,6 +403,7 @@ int main(void)
     RUN(keys_live_and_die_with_frames);
     RUN(topics_come_and_go);
     RUN(a_second_process_is_refused);
+    RUN(producers_and_readers_on_loops_of_their_own);
     arena_fini(&scratch);
     return test_end();
 }
