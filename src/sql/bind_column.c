@@ -119,6 +119,15 @@ static bool ambiguous(struct binder *b, const struct ast_expr *part)
                      STR_ARG(part->name));
 }
 
+/* An alias of the select list, where it is not visible. */
+static bool is_hidden_alias(const struct binder *b, const struct scope *s, struct str name)
+{
+    for (uint32_t i = 0; s->select && i < s->select->select_count; i++)
+        if (s->select->select[i]->kind == AST_ALIAS && name_is(b, s->select->select[i]->name, name))
+            return true;
+    return false;
+}
+
 static bool unresolved(struct binder *b, const struct scope *s, const struct ast_expr *const *parts,
                        uint32_t count, const struct ast_expr *ast)
 {
@@ -136,6 +145,10 @@ static bool unresolved(struct binder *b, const struct scope *s, const struct ast
         hint = str_nearest(last, names, n);
     struct str text = ast->span.length <= 100 ? str_n(b->text.p + ast->span.offset, ast->span.length) : last;
     bind_fail(b, ast->span, "UNRESOLVED_COLUMN: there is no column \"%.*s\"", STR_ARG(text));
+    if (is_hidden_alias(b, s, parts[0]->name))
+        return err_hint(b->err,
+                        "WHERE cannot see the aliases of the select list; repeat the expression of \"%.*s\".",
+                        STR_ARG(parts[0]->name));
     return hint ? err_hint(b->err, "Did you mean \"%s\"?", hint) : false;
 }
 

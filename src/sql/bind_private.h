@@ -74,7 +74,8 @@ struct scope {
     bool aliases_first;    /* HAVING, ORDER BY: the select list's names come before the relation's columns */
     bool first_alias_wins; /* GROUP BY: of two that differ; elsewhere they are ambiguous */
     struct lambda_env *lambda;
-    const char *no_aggregates; /* the clause that may not aggregate, or NULL */
+    const char *no_aggregates;      /* the clause that may not aggregate, or NULL */
+    const struct ast_query *select; /* WHERE: whose aliases it cannot see, for hints; or NULL */
     bool in_aggregate;
     uint32_t aggregates; /* aggregate calls bound so far */
 };

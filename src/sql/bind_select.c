@@ -543,8 +543,10 @@ static bool bind_input(struct select *s)
         return true;
     const struct expr *condition;
     s->scope.no_aggregates = "WHERE";
+    s->scope.select = q;
     TRY(bind_condition(s->b, &s->scope, q->where, "the condition of WHERE", &condition));
     s->scope.no_aggregates = NULL;
+    s->scope.select = NULL;
     plan_filter(s, condition);
     return true;
 }

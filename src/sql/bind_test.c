@@ -291,7 +291,10 @@ TEST(unresolved_names)
                "1:41+5 TABLE_OR_VIEW_NOT_FOUND: there is no relation \"total\" | Did you mean \"totals\"?");
     EXPECT_STR(plan("SELECT x FROM (SELECT 1 AS x, 2 AS x)"),
                "1:8+1 AMBIGUOUS_REFERENCE: the name \"x\" means several columns");
-    EXPECT_STR(plan("SELECT a x FROM t WHERE x > 1"), "1:25+1 UNRESOLVED_COLUMN: there is no column \"x\"");
+    EXPECT_STR(
+        plan("SELECT a x FROM t WHERE x > 1"),
+        "1:25+1 UNRESOLVED_COLUMN: there is no column \"x\" | WHERE cannot see the aliases of the select list; "
+        "repeat the expression of \"x\".");
 }
 
 TEST(wrong_types)

@@ -199,9 +199,10 @@ static bool parse_amount(struct parser *p, struct ast_expr *interval)
         text = str_trim(text);
         if (negative) {
             bool twice = text.n && text.p[0] == '-';
-            text = twice ? str_n(text.p + 1, text.n - 1)
-                         : str_of(
-                               arena_printf(p->arena, "-%.*s", (int)(text.n > 1000 ? 1000 : text.n), text.p));
+            char *signed_text = arena_alloc(p->arena, text.n + 1);
+            signed_text[0] = '-';
+            memcpy(signed_text + 1, text.p, text.n);
+            text = twice ? str_n(text.p + 1, text.n - 1) : str_n(signed_text, text.n + 1);
         }
         amount->literal = (struct value){.type = type_simple(TYPE_STRING), .str = text};
     }
