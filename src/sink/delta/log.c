@@ -8,8 +8,11 @@
 #include "format/parquet.h"
 #include "os/os.h"
 #include "type/cast.h"
+#include "type/timestamp.h"
 
-enum { NAME_DIGITS = 20, RETENTION_MS_DAY = 24 * 3600 * 1000 };
+#define DAY_MS INT64_C(86400000)
+
+enum { NAME_DIGITS = 20, TEMPORARY_KEPT_MS = 3600 * 1000 };
 
 /* ---- actions ------------------------------------------------------------------------------------------------------------- */
 
@@ -43,6 +46,8 @@ static bool apply_protocol(struct delta_table *t, const struct json_node *a, str
         !take_strings(t, json_get(a, "readerFeatures"), &t->reader_features, &t->reader_feature_count) ||
         !take_strings(t, json_get(a, "writerFeatures"), &t->writer_features, &t->writer_feature_count))
         return err_set(err, ERR_DATA, "malformed protocol action");
+    if (reader < 0 || writer < 0 || reader > INT32_MAX || writer > INT32_MAX)
+        return err_set(err, ERR_DATA, "protocol versions %lld and %lld", (long long)reader, (long long)writer);
     t->reader_version = (int32_t)reader;
     t->writer_version = (int32_t)writer;
     t->protocol = kept_line(t, line);
@@ -239,6 +244,14 @@ bool delta_file_path(const struct delta_table *t, struct arena *arena, struct st
     return ok;
 }
 
+bool delta_is_inside(struct str path)
+{
+    struct str plain = canonical(path);
+    return plain.n == path.n && plain.n > 0 && plain.p[0] != '/' && str_find(plain, STR(".."), 0) == SIZE_MAX &&
+           str_find(plain, STR("%2E"), 0) == SIZE_MAX && str_find(plain, STR("%2e"), 0) == SIZE_MAX &&
+           str_find(plain, STR("://"), 0) == SIZE_MAX;
+}
+
 void delta_encode_path(struct sbuf *out, struct str path)
 {
     for (size_t i = 0; i < path.n; i++) {
@@ -249,6 +262,49 @@ void delta_encode_path(struct sbuf *out, struct str path)
         else
             sbuf_printf(out, "%%%02X", c);
     }
+}
+
+/* ---- the schema and properties -------------------------------------------------------------------------------------------------- */
+
+/* All that may be NULL nullable: rows of other writers, and of later versions of the stream, may lack it. */
+const struct type *delta_nullable(struct arena *arena, const struct type *type)
+{
+    if (!type_is_nested(type))
+        return type;
+    struct type *copy = arena_dup(arena, type, sizeof *type);
+    struct field *fields = arena_dup(arena, type->fields, type->field_count * sizeof *fields);
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        fields[i].nullable = !(type->kind == TYPE_MAP && i == 0);
+        fields[i].type = delta_nullable(arena, fields[i].type);
+    }
+    copy->fields = fields;
+    return copy;
+}
+
+const struct json_node *delta_field_json(const struct json_node *struct_json, const char *name)
+{
+    JSON_EACH(field, json_get(struct_json, "fields"))
+    {
+        struct str text;
+        if (json_str(field, "name", &text) && str_is(text, name))
+            return field;
+    }
+    return NULL;
+}
+
+/* A property like "interval 7 days". */
+static int64_t duration_ms(const struct delta_table *t, const char *name, int64_t unset_ms)
+{
+    const struct str *text = delta_property(t, name);
+    struct calendar_interval v;
+    if (text == NULL || !interval_parse_units(*text, &v, NULL) || v.months < 0 || v.days < 0 || v.us < 0)
+        return unset_ms;
+    return ((int64_t)v.months * 31 + v.days) * DAY_MS + v.us / US_PER_MS;
+}
+
+int64_t delta_retention_ms(const struct delta_table *t)
+{
+    return duration_ms(t, "delta.deletedFileRetentionDuration", 7 * DAY_MS);
 }
 
 /* ---- checkpoints -------------------------------------------------------------------------------------------------------------- */
@@ -534,8 +590,10 @@ bool delta_refresh(struct delta_table *t, struct err *err)
 static const char *const known_reader_features[] = {"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint", "typeWidening",
                                                     "columnMapping", "deletionVectors", "variantType", "typeWidening-preview",
                                                     "variantType-preview"};
-static const char *const known_writer_features[] = {"appendOnly", "invariants", "timestampNtz", "domainMetadata", "vacuumProtocolCheck",
-                                                    "variantType", "v2Checkpoint"};
+/* Of a writer that appends, merges whole files and keeps what the metaData says of columns. */
+static const char *const known_writer_features[] = {
+    "appendOnly", "invariants", "timestampNtz", "domainMetadata", "vacuumProtocolCheck", "variantType", "variantType-preview",
+    "v2Checkpoint", "deletionVectors", "typeWidening", "typeWidening-preview", "changeDataFeed"};
 
 static bool among(const char *name, const char *const *names, size_t count)
 {
@@ -557,6 +615,8 @@ const char *delta_unknown_feature(const struct delta_table *t, bool for_write)
     for (uint32_t i = 0; i < t->writer_feature_count; i++)
         if (!among(t->writer_features[i], known_writer_features, sizeof known_writer_features / sizeof *known_writer_features))
             return t->writer_features[i];
+    if (str_find(t->metadata, STR("delta.invariants"), 0) != SIZE_MAX)
+        return "column invariants";
     if (t->writer_version > 2 && t->writer_version < 7)
         return "check constraints, generated columns, column mapping or identity columns";
     return NULL;
@@ -694,7 +754,7 @@ static bool write_checkpoint_file(struct delta_table *t, struct checkpoint_write
     options.plain_fallback = true;
     w->parquet = parquet_writer_new(w->pool, schema, &options, (struct parquet_output){write_out, w}, err);
     TRY_OUT(w->parquet != NULL);
-    TRY_OUT(put_state(t, w, now_ms - INT64_C(7) * RETENTION_MS_DAY, err));
+    TRY_OUT(put_state(t, w, now_ms - delta_retention_ms(t), err));
     TRY_OUT(parquet_writer_finish(w->parquet, NULL, err));
     ok = os_sync(w->file, err);
 out:
@@ -725,19 +785,30 @@ bool delta_checkpoint(struct delta_table *t, struct err *err)
     return ok || err_context(err, "checkpoint of \"%s\"", t->path);
 }
 
+static bool is_temporary(const char *name)
+{
+    return name[0] == '.' && str_ends(str_of(name), STR(".tmp"));
+}
+
 bool delta_clean_log(struct delta_table *t, int64_t now_ms, struct err *err)
 {
     struct arena arena = {0};
     char **names;
     size_t count;
-    int64_t oldest_us = (now_ms - INT64_C(30) * RETENTION_MS_DAY) * US_PER_MS;
+    const struct str *wanted = delta_property(t, "delta.enableExpiredLogCleanup");
+    bool clean = wanted == NULL || !str_is(*wanted, "false");
+    int64_t oldest_us = (now_ms - duration_ms(t, "delta.logRetentionDuration", 30 * DAY_MS)) * US_PER_MS;
+    int64_t abandoned_us = (now_ms - TEMPORARY_KEPT_MS) * US_PER_MS;
     bool ok = os_list(t->log_path, &arena, &names, &count, err);
     for (size_t i = 0; ok && i < count; i++) {
         const char *rest;
         struct os_stat stat;
-        int64_t version = version_of(names[i], &rest);
         char *path = arena_printf(&arena, "%s/%s", t->log_path, names[i]);
-        if (version < 0 || version >= t->checkpoint || !os_stat(path, &stat, NULL) || stat.mtime_us >= oldest_us)
+        bool temporary = is_temporary(names[i]);
+        int64_t version = temporary ? 0 : version_of(names[i], &rest);
+        if (!temporary && (!clean || version < 0 || version >= t->checkpoint))
+            continue;
+        if (!os_stat(path, &stat, NULL) || !stat.is_file || stat.mtime_us >= (temporary ? abandoned_us : oldest_us))
             continue;
         ok = os_unlink(path, err);
     }

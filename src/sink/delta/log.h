@@ -9,10 +9,11 @@
 #define SINK_DELTA_LOG_H
 
 #include "base/map.h"
+#include "format/json_tree.h"
 #include "type/type.h"
 
 enum {
-    DELTA_ACTIONS_MAX = 64 << 20, /* bytes of one commit file */
+    DELTA_ACTIONS_MAX = 512 << 20, /* bytes of one commit file */
     DELTA_CONFLICTS_MAX = 100,    /* other writers' commits that one of ours may lose against in a row */
 };
 
@@ -74,13 +75,21 @@ const struct str *delta_property(const struct delta_table *t, const char *name);
 bool delta_commit(struct delta_table *t, struct str lines, const char *txn_id, bool *won, struct err *err);
 /* Writes a checkpoint of t->version, then _last_checkpoint. */
 bool delta_checkpoint(struct delta_table *t, struct err *err);
-/* Deletes commits and checkpoints that are older than the retention and before the newest checkpoint. */
+/* Deletes commits and checkpoints that are older than the retention and before the newest checkpoint, and what crashed writers left. */
 bool delta_clean_log(struct delta_table *t, int64_t now_ms, struct err *err);
 
 /* One action line. Exposed for fuzzing. */
 bool delta_apply(struct delta_table *t, struct str line, struct err *err);
 /* path in an action → path of a file, in arena: percent-decoded, relative to the table. ERR_DATA for one that leaves the table. */
 bool delta_file_path(const struct delta_table *t, struct arena *arena, struct str path, char **out, struct err *err);
+/* Is a path of an action that of a file inside of the table's folder, as far as its text says? */
+bool delta_is_inside(struct str path);
+/* delta.deletedFileRetentionDuration: how long files and tombstones stay. */
+int64_t delta_retention_ms(const struct delta_table *t);
+/* The field of that name in a struct type's JSON, or NULL. */
+const struct json_node *delta_field_json(const struct json_node *struct_json, const char *name);
+/* A type with all that may be NULL nullable. */
+const struct type *delta_nullable(struct arena *arena, const struct type *type);
 /* Text as it stands in an action's path: percent-encoded. */
 void delta_encode_path(struct sbuf *out, struct str path);
 /* The schema as columns of checkpoints. */

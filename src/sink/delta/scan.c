@@ -43,32 +43,6 @@ struct delta_scan {
 
 enum mapping { MAPPING_NONE, MAPPING_NAME, MAPPING_ID };
 
-/* A type with all that may be NULL nullable. */
-static const struct type *nullable_type(struct arena *arena, const struct type *type)
-{
-    if (!type_is_nested(type))
-        return type;
-    struct field *fields = arena_dup(arena, type->fields, type->field_count * sizeof *fields);
-    for (uint32_t i = 0; i < type->field_count; i++) { /* as deep as types are: TYPE_DEPTH_MAX */
-        fields[i].nullable = !(type->kind == TYPE_MAP && i == 0);
-        fields[i].type = nullable_type(arena, fields[i].type);
-    }
-    struct type *copy = arena_dup(arena, type, sizeof *type);
-    copy->fields = fields;
-    return copy;
-}
-
-static const struct json_node *field_json(const struct json_node *type_json, const char *name)
-{
-    JSON_EACH(field, json_get(type_json, "fields"))
-    {
-        struct str text;
-        if (json_str(field, "name", &text) && str_is(text, name))
-            return field;
-    }
-    return NULL;
-}
-
 static bool name_type(struct delta_scan *s, enum mapping mapping, const struct type *want, const struct type *have,
                       const struct json_node *json, const char *path, const struct parquet_name **out, struct err *err);
 
@@ -105,7 +79,7 @@ static bool name_struct(struct delta_scan *s, enum mapping mapping, const struct
         if (index < 0)
             return err_set(err, ERR_DATA, "the table has %s column \"%s\"", index == -1 ? "no" : "more than one", inner);
         const struct field *field = &have->fields[index];
-        TRY(name_field(s, mapping, &want->fields[i], field, field_json(json, field->name), inner, &names[i], err));
+        TRY(name_field(s, mapping, &want->fields[i], field, delta_field_json(json, field->name), inner, &names[i], err));
     }
     *out = names;
     return true;
@@ -160,7 +134,7 @@ static bool name_columns(struct delta_scan *s, struct err *err)
             break;
         }
         const struct field *field = &s->table.schema->fields[index];
-        ok = name_field(s, mapping, field, field, field_json(schema, field->name), field->name, &physical, err);
+        ok = name_field(s, mapping, field, field, delta_field_json(schema, field->name), field->name, &physical, err);
         s->partition_keys[i] = physical.name;
     }
     arena_fini(&arena);
@@ -178,7 +152,7 @@ static int partition_index(const struct delta_table *t, const char *name)
 static bool plan(struct delta_scan *s, const struct type *columns, struct err *err)
 {
     struct arena *arena = pool_arena(s->pool);
-    s->schema = nullable_type(arena, type_copy(arena, columns ? columns : s->table.schema));
+    s->schema = delta_nullable(arena, type_copy(arena, columns ? columns : s->table.schema));
     TRY(name_columns(s, err));
     uint32_t count = s->schema->field_count, stored = 0;
     struct field *fields = arena_zarray(arena, struct field, count);

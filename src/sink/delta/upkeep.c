@@ -1,0 +1,272 @@
+/* Upkeep between commits: small files of a partition merged, a checkpoint every few versions, the old log cleaned, files deleted that were merged
+ * away longer ago than any reader may still need them.
+ *
+ * Merging goes by tiers: only files of about the same size are merged, so a byte is written again once for each tier (four in all), and a partition
+ * keeps at most some dozens of small files, however many commits there were. A merge changes no row (dataChange false), so it is no conflict with
+ * writers that append; one that loses against any other commit is dropped and planned anew later.
+ *
+ * Nothing here is needed for correctness, so a failure is a line in the log, not the end of the sink. */
+#include <errno.h>
+
+#include "obs/event.h"
+#include "os/os.h"
+#include "sink/delta/delta_private.h"
+#include "sink/delta/scan.h"
+
+enum {
+    MERGE_FILES = 16,     /* so many files of one tier and partition are merged */
+    MERGE_BATCH_MAX = 256, /* files merged at once */
+    MERGES_MAX = 64,      /* in one turn of upkeep */
+    TIERS = 4,
+};
+static const int64_t tiers[TIERS] = {64 << 10, 512 << 10, 4 << 20, 32 << 20}; /* bytes: a file is of the first tier that is larger */
+
+struct merge {
+    struct delta_file *files[MERGE_BATCH_MAX];
+    uint32_t count;
+    struct str partition;
+    int tier;
+};
+
+/* −1: too large to be merged, or not ours to touch. */
+static int tier_of(const struct delta_file *f)
+{
+    if (f->dv.n || f->partition.n == 0 || !delta_is_inside(f->path))
+        return -1;
+    for (int i = 0; i < TIERS; i++)
+        if (f->size < tiers[i])
+            return i;
+    return -1;
+}
+
+/* The partition and tier with the most files, if they are enough to be worth it. */
+static bool find_merge(struct delta_sink *d, struct merge *m)
+{
+    struct map counts = {0};
+    struct sbuf key = {0};
+    uintptr_t most = 0;
+    MAP_EACH(entry, &d->table.files)
+    {
+        const struct delta_file *f = entry->value;
+        int tier = tier_of(f);
+        if (tier < 0)
+            continue;
+        sbuf_clear(&key);
+        sbuf_char(&key, (char)('0' + tier));
+        sbuf_str(&key, f->partition);
+        uintptr_t n = (uintptr_t)map_get(&counts, sbuf_view(&key)) + 1;
+        map_put(&counts, sbuf_view(&key), (void *)n);
+        if (n > most) {
+            most = n;
+            m->partition = f->partition;
+            m->tier = tier;
+        }
+    }
+    map_fini(&counts);
+    sbuf_fini(&key);
+    m->count = 0;
+    if (most < MERGE_FILES)
+        return false;
+    int64_t bytes = 0;
+    MAP_EACH(entry, &d->table.files)
+    {
+        struct delta_file *f = entry->value;
+        if (m->count == MERGE_BATCH_MAX || bytes > DELTA_FILE_BYTES)
+            break;
+        if (tier_of(f) != m->tier || !str_eq(f->partition, m->partition))
+            continue;
+        m->files[m->count++] = f;
+        bytes += f->size;
+    }
+    return true;
+}
+
+/* ---- merging ---------------------------------------------------------------------------------------------------------------------------- */
+
+static bool read_at(void *arg, uint64_t offset, size_t n, uint8_t *out, struct err *err)
+{
+    size_t got;
+    TRY(os_pread(*(int *)arg, out, n, offset, &got, err));
+    return got == n || err_set(err, ERR_DATA, "file is cut");
+}
+
+/* All rows of one small file into the merged one. */
+static bool copy_rows(struct delta_sink *d, const struct delta_file *from, const struct type *columns, struct open_file *to, struct err *err)
+{
+    struct pool *pool = pool_new(NULL, "merge");
+    struct batch *batch = batch_new();
+    struct os_stat stat;
+    int small = -1;
+    char *path;
+    bool ok = false, end = false;
+    TRY_OUT(delta_file_path(&d->table, pool_arena(pool), from->path, &path, err));
+    TRY_OUT(os_open(path, OS_READ, &small, err));
+    TRY_OUT(os_fstat(small, &stat, err));
+    const struct parquet_source source = {stat.size, read_at, &small};
+    struct parquet_file *file = parquet_open(pool, &source, err);
+    TRY_OUT(file != NULL);
+    const struct parquet_scan_options options = {.columns = columns, .nocase = true, .ctx = d->ctx};
+    struct parquet_scan *scan = parquet_scan_new(pool, file, &options, err);
+    TRY_OUT(scan != NULL);
+    for (;;) {
+        TRY_OUT(parquet_scan_next(scan, batch, &end, err));
+        if (end)
+            break;
+        TRY_OUT(parquet_writer_batch(to->parquet, batch, NULL, 0, batch->rows, err));
+    }
+    ok = true;
+out:
+    batch_free(batch);
+    pool_free(pool);
+    os_close(small);
+    return ok;
+}
+
+/* The table's schema without its partition columns: what is in the files. */
+static const struct type *file_columns(struct delta_sink *d, struct arena *arena)
+{
+    struct field *fields = arena_array(arena, struct field, d->table.schema->field_count);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < d->table.schema->field_count; i++)
+        if (!delta_is_partition(d, d->table.schema->fields[i].name))
+            fields[count++] = d->table.schema->fields[i];
+    return delta_nullable(arena, type_struct(arena, fields, count));
+}
+
+/* Where the partition's files lie: the folder of the first of them. */
+static bool folder_of(struct delta_sink *d, const struct merge *m, struct arena *arena, struct str *out, struct err *err)
+{
+    char *path;
+    TRY(delta_file_path(&d->table, arena, m->files[0]->path, &path, err));
+    *out = str_of(path + strlen(d->path) + 1);
+    while (out->n > 0 && out->p[out->n - 1] != '/')
+        out->n--;
+    return true;
+}
+
+/* The merged file is there: one version takes it in and the others out, unless anything else has happened meanwhile. */
+static bool commit_merge(struct delta_sink *d, const struct merge *m, struct open_file *to, bool *won, struct err *err)
+{
+    int64_t version = d->table.version;
+    char txn_id[37];
+    os_uuid(txn_id);
+    sbuf_clear(&d->lines);
+    delta_put_commit_info(d, "OPTIMIZE", false, txn_id);
+    for (uint32_t i = 0; i < m->count; i++)
+        delta_put_remove(&d->lines, m->files[i], false);
+    TRY(delta_file_finish(d, to, &d->lines, NULL, false, err));
+    to->finished = false; /* deleted again if no version names it */
+    TRY(delta_refresh(&d->table, err));
+    if (d->table.version != version)
+        return true;
+    to->finished = true; /* from here on it may be named, whatever the answer is */
+    TRY(delta_commit(&d->table, sbuf_view(&d->lines), txn_id, won, err));
+    to->finished = *won;
+    return true;
+}
+
+static bool merge_files(struct delta_sink *d, struct merge *m, bool (*stop)(void *arg), void *arg, bool *won, struct err *err)
+{
+    struct arena arena = {0};
+    struct open_file *to = NULL;
+    struct str folder;
+    const struct type *columns = file_columns(d, &arena);
+    bool stopped = false;
+    *won = false;
+    bool ok = folder_of(d, m, &arena, &folder, err) && delta_file_new(d, m->partition, folder, columns, NULL, &to, err);
+    for (uint32_t i = 0; ok && !stopped && i < m->count; i++) {
+        ok = copy_rows(d, m->files[i], columns, to, err) || err_context(err, "\"%.*s\"", STR_ARG(m->files[i]->path));
+        stopped = stop && stop(arg);
+    }
+    if (ok && !stopped)
+        ok = commit_merge(d, m, to, won, err);
+    if (to)
+        delta_file_free(to);
+    arena_fini(&arena);
+    return ok;
+}
+
+static bool merge_all(struct delta_sink *d, bool (*stop)(void *arg), void *arg, struct err *err)
+{
+    struct merge *m = mem_new(sizeof *m);
+    bool ok = true, won = true;
+    for (int i = 0; ok && won && i < MERGES_MAX && !(stop && stop(arg)) && find_merge(d, m); i++)
+        ok = merge_files(d, m, stop, arg, &won, err);
+    mem_free(m);
+    return ok;
+}
+
+/* ---- deleting --------------------------------------------------------------------------------------------------------------------------- */
+
+/* Files that were merged away longer ago than any reader may still need them. A path that is active again, with another deletion vector
+ * perhaps, stays; so does all that lies elsewhere. */
+static void delete_removed(struct delta_sink *d)
+{
+    struct arena arena = {0};
+    struct map active = {0};
+    int64_t expired_ms = os_wall().us / US_PER_MS - delta_retention_ms(&d->table);
+    MAP_EACH(entry, &d->table.removed)
+    {
+        const struct delta_file *f = entry->value;
+        char *path;
+        struct err gone;
+        if (f->time_ms <= 0 || f->time_ms >= expired_ms || f->data_change || !delta_is_inside(f->path) ||
+            !delta_file_path(&d->table, &arena, f->path, &path, NULL))
+            continue;
+        if (active.count == 0)
+            MAP_EACH(other, &d->table.files)
+                map_put(&active, ((struct delta_file *)other->value)->path, other->value);
+        if (map_get(&active, f->path))
+            continue;
+        if (os_unlink(path, &gone) || gone.code == ENOENT)
+            map_remove(&d->table.removed, entry->key); /* else the next time has another chance */
+    }
+    map_fini(&active);
+    arena_fini(&arena);
+}
+
+/* ---- turns ------------------------------------------------------------------------------------------------------------------------------ */
+
+static int64_t checkpoint_interval(const struct delta_table *t)
+{
+    const struct str *text = delta_property(t, "delta.checkpointInterval");
+    int64_t versions;
+    return text && str_to_i64(*text, &versions) && versions > 0 ? versions : DELTA_CHECKPOINT_EVERY;
+}
+
+static bool checkpoint(struct delta_sink *d, struct err *err)
+{
+    if (d->table.version < 0 || d->table.version - d->table.checkpoint < checkpoint_interval(&d->table))
+        return true;
+    TRY(delta_checkpoint(&d->table, err));
+    delete_removed(d);
+    return delta_clean_log(&d->table, os_wall().us / US_PER_MS, err);
+}
+
+static void upkeep(struct delta_sink *d, bool (*stop)(void *arg), void *arg)
+{
+    struct err err;
+    if (d->table.version < 0)
+        return;
+    bool merge = delta_unknown_feature(&d->table, true) == NULL;
+    d->upkeep_version = d->table.version;
+    if ((merge && !merge_all(d, stop, arg, &err)) || !checkpoint(d, &err))
+        event_err(EVENT_SINK_UPKEEP, d->sink->spec->name, &err);
+    arena_reset(&d->arena);
+}
+
+bool delta_maintain(struct sink *sink, bool (*stop)(void *arg), void *arg, struct err *err)
+{
+    (void)err;
+    upkeep(sink->state, stop, arg);
+    return true;
+}
+
+void delta_upkeep_overdue(struct delta_sink *d)
+{
+    struct err err;
+    if (d->table.version - d->upkeep_version >= DELTA_UPKEEP_OVERDUE)
+        upkeep(d, NULL, NULL);
+    else if (!checkpoint(d, &err))
+        event_err(EVENT_SINK_UPKEEP, d->sink->spec->name, &err);
+}
