@@ -114,8 +114,10 @@ static void make_schema(void)
     struct field fields[20];
     uint32_t n = 0;
     for (uint32_t i = 0; i < sizeof(types) / sizeof(*types); i++)
-        if (below(5))
-            fields[n++] = (struct field){arena_printf(arena, "c%u", n), types[i], true, NULL};
+        if (below(5)) {
+            fields[n] = (struct field){arena_printf(arena, "c%u", n), types[i], true, NULL};
+            n++;
+        }
     schema = type_struct(arena, fields, n);
 }
 
