@@ -176,7 +176,10 @@ static bool start(struct host *h, struct err *err)
         TRY(builtin_start(h->pool, h->net, &h->builtin, err));
     const struct engine_options options = {
         .once = h->options->mode == HOST_ONCE && h->options->for_ms == 0,
-        .sources = true,
+        .sources = !h->options->no_sources,
+        .reset_stream = h->options->reset_stream,
+        .reset_sink = h->options->reset_sink,
+        .reset_replace = h->options->reset_replace,
         .builtin_url = h->builtin ? builtin_url(h->builtin) : NULL,
         .main = h->main,
         .net = h->net,
@@ -197,6 +200,10 @@ static bool start(struct host *h, struct err *err)
         event_err(EVENT_CONTROL, "control.sock", &ignored); /* all but other commands works */
     if (h->options->for_ms > 0)
         timer_set_in(&h->for_timer, h->options->for_ms * NS_PER_MS);
+    event_log(EVENT_STARTED, h->project.conf.name, "%u sources, %u streams; data in %s",
+              h->project.conf.source_count, h->project.conf.stream_count, h->project.data);
+    if (h->web)
+        event_log(EVENT_LISTENING, "http", "http://%s", http_server_address(h->web));
     if (wants_live(h))
         h->live = live_start(h->pool, &h->project, h->engine);
     if (h->options->started)
@@ -255,6 +262,8 @@ int host_run(struct cli_args *args, const char *folder, const struct host_option
         loop_run(h.main);
     else
         h.status = cli_fail(args, &err);
+    if (h.engine_started && options->mode == HOST_ONCE && engine_has_failed(h.engine))
+        h.status = EXIT_FAILED; /* the log lines say what */
     finish(&h);
     return h.status;
 }

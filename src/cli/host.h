@@ -14,9 +14,12 @@ enum host_mode {
 
 struct host_options {
     enum host_mode mode;
-    int64_t for_ms; /* > 0: ends after that time, sources included (`run --for`) */
-    bool listen;    /* settings.listen: HTTP, control socket */
-    bool quiet;     /* no live status */
+    int64_t for_ms;                        /* > 0: ends after that time, sources included (`run --for`) */
+    bool listen;                           /* settings.listen: HTTP, control socket */
+    bool quiet;                            /* no live status */
+    bool no_sources;                       /* what the topics hold, and no more */
+    const char *reset_stream, *reset_sink; /* `stream reset` without a running process; see engine_options */
+    bool reset_replace;
     void (*started)(void *arg, struct host *host); /* on main, when everything runs; may be NULL */
     void *arg;
 };
