@@ -212,7 +212,8 @@ static int look_reset(struct command_env *env)
         if (status != EXIT_DONE)
             return status;
     }
-    env_note(env, "stream \"%s\" was reset: it begins anew where `from` says", def->name);
+    env_note(env, "stream \"%s\" was reset; the rows of %s %s", def->name, sink ? sink : "its tables",
+             keep ? "are kept" : "are made anew");
     return EXIT_DONE;
 }
 
@@ -331,12 +332,17 @@ static void plan_topics(struct planning *p)
     }
 }
 
+static void found_key(void *arg, struct str key, struct str value)
+{
+    *(bool *)arg = true;
+}
+
 static void plan_sink(struct planning *p, const struct stream_def *stream, const struct sink_def *sink)
 {
-    struct sbuf id = {0};
-    const char *key = arena_printf(pool_arena(p->env->pool), "sink/%s/%s/id", stream->name, sink->name);
-    bool known = p->env->store && store_get(p->env->store, str_of(key), &id);
-    sbuf_fini(&id);
+    const char *prefix = arena_printf(pool_arena(p->env->pool), "sink/%s/%s/", stream->name, sink->name);
+    bool known = false;
+    if (p->env->store)
+        store_each(p->env->store, str_of(prefix), found_key, &known);
     if (known)
         return;
     p->changes++;
