@@ -29,7 +29,8 @@ static void on_socket(struct watch *watch, unsigned events)
 {
     struct socket_watch *w = CONTAINER_OF(watch, struct socket_watch, watch);
     struct http_client *client = w->client;
-    int running, what = (events & OS_READABLE ? CURL_CSELECT_IN : 0) | (events & OS_WRITABLE ? CURL_CSELECT_OUT : 0) |
+    int running, what = (events & OS_READABLE ? CURL_CSELECT_IN : 0) |
+                        (events & OS_WRITABLE ? CURL_CSELECT_OUT : 0) |
                         (events & OS_HANGUP ? CURL_CSELECT_ERR : 0);
     curl_multi_socket_action(client->multi, watch->fd, what, &running);
     finish_calls(client);
@@ -151,8 +152,12 @@ static void judge(struct http_call *call, CURLcode code)
         err_hint(&call->err, "Raise `limit` of the source, or ask for less at once.");
         return;
     }
-    bool never = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
-    err_set(&call->err, never ? ERR_FATAL : ERR_RETRY, "%s", call->error_text[0] ? call->error_text : curl_easy_strerror(code));
+    bool spoken = strncmp(call->url, "http://", 7) == 0 ||
+                  strncmp(call->url, "https://", 8) == 0; /* else it is the answer that is none */
+    bool never = call->location == NULL &&
+                 (code == CURLE_URL_MALFORMAT || (code == CURLE_UNSUPPORTED_PROTOCOL && !spoken));
+    err_set(&call->err, never ? ERR_FATAL : ERR_RETRY, "%s",
+            call->error_text[0] ? call->error_text : curl_easy_strerror(code));
     call->err.code = (int)code;
 }
 
@@ -161,11 +166,13 @@ static bool same_origin(const char *a, const char *b)
 {
     static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
     CURLU *x = curl_url(), *y = curl_url();
-    bool same = curl_url_set(x, CURLUPART_URL, a, 0) == CURLUE_OK && curl_url_set(y, CURLUPART_URL, b, 0) == CURLUE_OK;
+    bool same = curl_url_set(x, CURLUPART_URL, a, 0) == CURLUE_OK &&
+                curl_url_set(y, CURLUPART_URL, b, 0) == CURLUE_OK;
     for (size_t i = 0; same && i < sizeof parts / sizeof *parts; i++) {
         char *p = NULL, *q = NULL;
         same = curl_url_get(x, parts[i], &p, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-               curl_url_get(y, parts[i], &q, CURLU_DEFAULT_PORT) == CURLUE_OK && str_eq_nocase(str_of(p), str_of(q));
+               curl_url_get(y, parts[i], &q, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+               str_eq_nocase(str_of(p), str_of(q));
         curl_free(p);
         curl_free(q);
     }
@@ -228,7 +235,8 @@ static void set_options(struct http_call *call, CURL *easy)
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(call->connect_timeout_ms ? call->connect_timeout_ms : 10000));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)(call->connect_timeout_ms ? call->connect_timeout_ms : 10000));
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
@@ -313,7 +321,8 @@ void http_encode(struct sbuf *out, struct str text)
 {
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c));
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     (c && strchr("-._~", c));
         if (plain)
             sbuf_char(out, (char)c);
         else

@@ -244,6 +244,21 @@ static bool add_row(struct http_source *h, size_t *count, struct str row, struct
     return true;
 }
 
+static bool no_json(const struct http_source *h, struct err *err)
+{
+    return err_context(err, "the answer is no whole JSON document%s%s",
+                       h->call.content_type[0] ? ", but " : "", h->call.content_type);
+}
+
+/* The splitter looks for rows and crosses what stands around them. Pages for people, and what follows after a document, are seen here. */
+static bool looks_like_json(struct str text, bool object)
+{
+    if (text.n >= 3 && memcmp(text.p, "\xEF\xBB\xBF", 3) == 0)
+        text = str_n(text.p + 3, text.n - 3);
+    char first = text.n ? text.p[0] : '\0', last = text.n ? text.p[text.n - 1] : '\0';
+    return (first == '{' && last == '}') || (!object && first == '[' && last == ']');
+}
+
 /* All rows of the answer into h->rows. total counts empty ones too. */
 static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, struct err *err)
 {
@@ -254,18 +269,21 @@ static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, st
     *count = 0;
     *total = 0;
     h->first_new = 0;
+    if (str_trim(answer).n == 0 && h->call.status != 204)
+        return err_set(err, ERR_RETRY, "the answer (status %d) is empty", h->call.status);
+    if (str_trim(answer).n > 0 && !looks_like_json(str_trim(answer), o->rows != NULL))
+        return err_set(err, ERR_RETRY, "it does not begin and end as one does") || no_json(h, err);
     json_split_init(&split, str_of(o->rows ? o->rows : ""), JSON_RECORD_MAX);
     for (;;) {
         struct str window = str_n(answer.p + at, answer.n - at);
         enum json_split_result result = json_split_next(&split, window, true, &row, err);
         at += split.used;
-        if (result == JSON_SPLIT_BAD) {
-            err_context(err, "the answer is no whole JSON document%s%s",
-                        h->call.content_type[0] ? ", but " : "", h->call.content_type);
-            return false;
-        }
+        if (result == JSON_SPLIT_BAD)
+            return no_json(h, err);
         if (result != JSON_SPLIT_RECORD)
             break;
+        if (str_is(row, "null")) /* how some write an empty list */
+            continue;
         TRY(add_row(h, count, row, err));
         if (!h->looking_ahead && *total < h->seen)
             h->first_new = *count;
@@ -273,8 +291,6 @@ static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, st
     }
     if (*total > 0 || split.found)
         return true;
-    if (str_trim(answer).n == 0 && h->call.status != 204)
-        return err_set(err, ERR_RETRY, "the answer (status %d) is empty", h->call.status);
     if (find_value(answer, "error", &message)) {
         message.n = message.n > 200 ? 200 : message.n;
         return err_set(err, ERR_RETRY, "the server says: %.*s", STR_ARG(message));

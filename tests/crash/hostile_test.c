@@ -405,8 +405,8 @@ TEST(records_of_other_types_go_to_bad_once_and_the_stream_goes_on)
         &p,
         "name: changed\nconnections: { db: 'sqlite:db.sqlite' }\nsources:\n"
         "  feed: { kind: http, url: 'http://127.0.0.1:%d/', cursor: { field: n, param: after }, to: feed }\n"
-        "topics: { feed: { schema: 'n BIGINT, x BIGINT' } }\n"
-        "streams: { copy: { sql: SELECT n AS n, x FROM STREAM feed, to: [ { table: db.copy } ] } }\n",
+        "topics:\n  feed: { schema: 'n BIGINT, x BIGINT' }\n"
+        "streams: { copy: { sql: 'SELECT n, x FROM STREAM feed', to: [ { table: db.copy } ] } }\n",
         web_stand_port(stand));
     outside_write(outside_path("sluice.yaml"), sbuf_view(&p));
     for (int run = 0; run < 2; run++)
