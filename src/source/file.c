@@ -255,6 +255,12 @@ static bool verify(struct file_source *f, struct tracked *t, uint64_t taken, str
     uint64_t hash;
     size_t got;
     TRY(os_fstat(f->file, &f->opened, err));
+    if (!f->is_stdin &&
+        f->opened.inode != t->inode) { /* renamed since it was listed, and this is what took its place */
+        err_set(err, ERR_RETRY, "it was renamed");
+        err->code = ERR_NO_FILE;
+        return false;
+    }
     TRY(hash_start(f->file, t->hashed, &hash, &got, err));
     if (got < t->hashed || hash != t->hash || (taken != UINT64_MAX && f->opened.size < taken))
         forget(t);
@@ -831,8 +837,11 @@ static enum source_status give(struct file_source *f, uint32_t count, struct sou
                                struct err *err)
 {
     f->now->taken_us = os_wall().us;
-    if (!f->is_stdin && !rehash(f->now, f->file, stable_bytes(f), err))
+    if (!f->is_stdin && !rehash(f->now, f->file, stable_bytes(f), err)) {
+        err->class =
+            ERR_FATAL; /* rows that were taken are not given: the next start takes them from the position that is stored */
         return SOURCE_FAILED;
+    }
     save_position(f);
     *rows = (struct source_rows){
         .values = f->values,
@@ -890,10 +899,12 @@ static enum source_status file_poll(struct source *source, struct source_rows *r
         if (t == NULL)
             break;
         if (f->now == NULL && !open_now(f, t, err)) {
-            t->seen = false;
-            if (err->code == ERR_NO_FILE) /* gone since it was listed */
-                continue;
-            return give_up(f, t, err);
+            if (err->code != ERR_NO_FILE)
+                return give_up(f, t, err);
+            task_wake(
+                source
+                    ->task); /* renamed or gone since it was listed: another listing, so that nothing overtakes it */
+            return SOURCE_IDLE;
         }
         if (!read_some(f, &count, err))
             return give_up(f, t, err);
