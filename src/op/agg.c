@@ -444,6 +444,20 @@ static void min_max_write(const struct agg *agg, const void *state, struct sbuf 
     write_wide(out, v);
 }
 
+/* What other bytes than ours might say. */
+static bool in_range(const struct type *type, const struct extreme_state *s)
+{
+    switch (type->kind) {
+    case TYPE_DECIMAL: return decimal_fits(s->wide, type->precision);
+    case TYPE_BYTE:
+    case TYPE_SHORT:
+    case TYPE_INT: return s->whole >= type_int_min(type->kind) && s->whole <= type_int_max(type->kind);
+    case TYPE_DATE:
+    case TYPE_INTERVAL_YM: return s->whole >= INT32_MIN && s->whole <= INT32_MAX;
+    default: return true;
+    }
+}
+
 static bool min_max_read(const struct agg *agg, void *state, struct rd *r, struct agg_states *states)
 {
     struct extreme_state *s = state;
@@ -453,7 +467,7 @@ static bool min_max_read(const struct agg *agg, void *state, struct rd *r, struc
         s->wide = v;
     else
         s->whole = (int64_t)v;
-    return !r->bad;
+    return !r->bad && in_range(agg->type, s);
 }
 
 const struct agg_kind agg_min_max = {
@@ -550,7 +564,7 @@ static bool bits_read(const struct agg *agg, void *state, struct rd *r, struct a
     struct bits_state *s = state;
     s->bits = (int64_t)rd_le64(r);
     s->n = (int64_t)rd_le64(r);
-    return !r->bad;
+    return !r->bad && s->bits >= type_int_min(agg->type->kind) && s->bits <= type_int_max(agg->type->kind);
 }
 
 const struct agg_kind agg_bits = {

@@ -15,11 +15,12 @@
 #include "sql/function.h"
 
 enum {
-    EVAL_DEPTH_MAX = 2000,       /* nesting of one expression */
-    EVAL_STEPS_MAX = 1 << 20,    /* steps of one program */
-    EVAL_PARAMS_MAX = 10000,     /* lambda parameters of one expression */
-    EVAL_NAME_MAX = 96,          /* bytes of an expression's text in an error */
-    EVAL_RESULT_MAX = 256 << 20, /* bytes that one kernel may put out for one batch; rows past it fail */
+    EVAL_DEPTH_MAX = 2000,        /* nesting of one expression */
+    EVAL_STEPS_MAX = 1 << 20,     /* steps of one program */
+    EVAL_PARAMS_MAX = 10000,      /* lambda parameters of one expression */
+    EVAL_NAME_MAX = 96,           /* bytes of an expression's text in an error */
+    EVAL_RESULT_MAX = 256 << 20,  /* bytes that one kernel may put out for one batch; rows past it fail */
+    EVAL_BLOWN_UP_MAX = 16 << 20, /* bytes of one row that a number asked for: repeat(), lpad(), space() … */
 };
 
 enum step_kind {
@@ -176,6 +177,8 @@ static inline void out_str(struct call *c, uint32_t row, struct str s)
 void out_copy(struct call *c, uint32_t row, struct str s);
 /* n bytes for a row's text, or NULL (the row has failed) past EVAL_RESULT_MAX. */
 char *out_room(struct call *c, uint32_t row, size_t n);
+/* The same where n is no matter of the input's size: past EVAL_BLOWN_UP_MAX + `input` bytes the row fails. */
+char *out_blown_up(struct call *c, uint32_t row, size_t n, size_t input);
 void out_null(struct call *c, uint32_t row);
 /* The row fails: `format` begins with Spark's error class, as "DIVIDE_BY_ZERO: …". NULL instead for try_
  * functions. */

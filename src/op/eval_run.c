@@ -131,6 +131,15 @@ char *out_room(struct call *c, uint32_t row, size_t n)
     return arena_alloc(c->arena, n ? n : 1);
 }
 
+char *out_blown_up(struct call *c, uint32_t row, size_t n, size_t input)
+{
+    if (n <= input || n - input <= EVAL_BLOWN_UP_MAX)
+        return out_room(c, row, n);
+    out_error(c, row, "RESULT_TOO_LARGE: the result has %zu bytes, past the limit of %d for one value", n,
+              EVAL_BLOWN_UP_MAX);
+    return NULL;
+}
+
 void out_copy(struct call *c, uint32_t row, struct str s)
 {
     if (s.n > VIEW_INLINE) {

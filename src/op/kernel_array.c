@@ -56,11 +56,7 @@ void kernel_array_repeat(struct call *c)
             continue;
         }
         int64_t n = arg_i64(c, 1, row);
-        if (n > LIST_ELEMENTS_MAX - (int64_t)l.count)
-            out_error(c, row,
-                      "COLLECTION_SIZE_LIMIT_EXCEEDED.FUNCTION: an array of %lld elements is too large",
-                      (long long)n);
-        else
+        if (list_may_have(&l, row, n))
             for (int64_t i = 0; i < n; i++)
                 list_add(&l, 0, row);
     }
@@ -386,7 +382,7 @@ void kernel_arrays_zip(struct call *c)
     for (EACH_ROW(c, row))
         for (uint32_t i = 0; i < args; i++) {
             uint32_t from, end = list_range(c, i, row, &from);
-            CHECK((uint64_t)capacity + (end - from) < LIST_ELEMENTS_MAX);
+            CHECK((uint64_t)capacity + (end - from) < UINT32_MAX);
             capacity += end - from;
         }
     for (uint32_t i = 0; i < args; i++)
@@ -460,17 +456,16 @@ void kernel_array_insert(struct call *c)
         }
         uint32_t from, end = list_range(c, 0, row, &from);
         int64_t n = (int64_t)end - from, position = arg_i64(c, 1, row), length = n + 1;
-        if (position == 0 || position > LIST_ELEMENTS_MAX / 2 || position < -LIST_ELEMENTS_MAX / 2) {
-            out_error(c, row,
-                      position == 0
-                          ? "INVALID_INDEX_OF_ZERO: the index 0 is invalid, indexes begin with 1 or -1"
-                          : "COLLECTION_SIZE_LIMIT_EXCEEDED.FUNCTION: the array gets too large");
+        if (position == 0) {
+            out_error(c, row, "INVALID_INDEX_OF_ZERO: the index 0 is invalid, indexes begin with 1 or -1");
             continue;
         }
         int64_t at = position > 0 ? position - 1 : n + 1 + position, shift = at < 0 ? -at : 0;
         if (at >= length)
             length = at + 1;
         length += shift;
+        if (length > n + 1 && !list_may_have(&l, row, length))
+            continue;
         for (int64_t k = 0; k < length; k++) { /* −5 into two elements: x, NULL, NULL, a, b */
             int64_t old = at < 0 ? k - shift - 1 : k < at ? k : k - 1;
             if (k == (at < 0 ? 0 : at))
@@ -647,7 +642,7 @@ void kernel_sequence(struct call *c)
             continue;
         }
         for (int64_t i = 0; sequence_value(c, row, i, &v) && (up ? v <= stop : v >= stop); i++) {
-            if (b.rows == LIST_ELEMENTS_MAX / 16) {
+            if (b.rows - before == LIST_BLOWN_UP_MAX || b.rows == LIST_ELEMENTS_MAX) {
                 column_builder_truncate(&b, before);
                 out_error(c, row,
                           "COLLECTION_SIZE_LIMIT_EXCEEDED.FUNCTION: the sequence has too many elements");

@@ -24,12 +24,24 @@ static void add_range(struct elements *e, uint32_t row, uint32_t from, uint32_t 
 
 static struct elements elements_room(struct call *c, uint64_t total)
 {
-    CHECK(total <= LIST_ELEMENTS_MAX);
     struct elements e = {.count = 0};
+    CHECK(total <= LIST_ELEMENTS_MAX);
     e.items = arena_array(c->arena, uint32_t, total + 1);
     e.owner = arena_array(c->arena, uint32_t, total + 1);
     e.index = arena_array(c->arena, uint32_t, total + 1);
     return e;
+}
+
+/* false: more elements than a lambda may see at once (nested ones multiply); all rows have failed. */
+static bool not_too_many(struct call *c, uint64_t total)
+{
+    if (total <= LIST_ELEMENTS_MAX)
+        return true;
+    for (EACH_ROW(c, row))
+        out_error(c, row,
+                  "COLLECTION_SIZE_LIMIT_EXCEEDED.FUNCTION: a lambda would see %llu elements of one batch",
+                  (unsigned long long)total);
+    return false;
 }
 
 /* All elements of argument 0; NULL arrays have none, and their row's result is NULL. */
@@ -40,6 +52,8 @@ static struct elements elements_of(struct call *c)
     for (EACH_ROW(c, row))
         if (!arg_null(c, 0, row))
             total += list_range(c, 0, row, &from) - from;
+    if (!not_too_many(c, total))
+        return elements_room(c, 0);
     struct elements e = elements_room(c, total);
     for (EACH_ROW(c, row)) {
         if (arg_null(c, 0, row)) {
@@ -224,11 +238,12 @@ void kernel_aggregate(struct call *c)
         const struct column *dones = &done;
         acc = column_gather(c->out->type, &dones, 1, NULL, rows, c->rows, c->arena);
     }
-    acc = column_flatten(&acc, c->arena);
-    *c->out = acc;
+    for (uint32_t row = 0; row < c->rows; row++)
+        rows[row] = GATHER_NULL;
     for (EACH_ROW(c, row))
-        if (arg_null(c, 0, row))
-            bit_clear(column_need_validity(c->out, c->arena), row);
+        rows[row] = arg_null(c, 0, row) ? GATHER_NULL : row;
+    const struct column *accs = &acc;
+    *c->out = column_gather(c->out->type, &accs, 1, NULL, rows, c->rows, c->arena);
 }
 
 /* ---- two arrays ---------------------------------------------------------------------------------------- */
@@ -241,9 +256,11 @@ void kernel_zip_with(struct call *c)
         if (!arg_null(c, 0, row) && !arg_null(c, 1, row))
             total += (uint64_t)(list_range(c, 0, row, &from_a) - from_a) +
                      (list_range(c, 1, row, &from_b) - from_b);
+    bool fits = not_too_many(c, total);
+    total = fits ? total : 0;
     struct elements a = elements_room(c, total), b = elements_room(c, total);
     for (EACH_ROW(c, row)) {
-        if (arg_null(c, 0, row) || arg_null(c, 1, row)) {
+        if (!fits || arg_null(c, 0, row) || arg_null(c, 1, row)) {
             out_null(c, row);
             continue;
         }
@@ -302,9 +319,10 @@ static void array_sort_by(struct call *c)
         uint64_t n = arg_null(c, 0, row) ? 0 : list_range(c, 0, row, &from) - from;
         pairs += n <= ARRAY_SORT_MAX ? n * n / 2 : 0;
     }
-    struct elements a = elements_room(c, pairs), b = elements_room(c, pairs);
+    bool fits = not_too_many(c, pairs);
+    struct elements a = elements_room(c, fits ? pairs : 0), b = elements_room(c, fits ? pairs : 0);
     for (EACH_ROW(c, row)) {
-        uint32_t n = arg_null(c, 0, row) ? 0 : list_range(c, 0, row, &from) - from;
+        uint32_t n = !fits || arg_null(c, 0, row) ? 0 : list_range(c, 0, row, &from) - from;
         for (uint32_t i = 0; i < n && n <= ARRAY_SORT_MAX; i++)
             for (uint32_t j = i + 1; j < n; j++) {
                 a.items[a.count] = from + i;
@@ -321,7 +339,7 @@ static void array_sort_by(struct call *c)
     list_begin(&l, c);
     for (EACH_ROW(c, row)) {
         list_open(&l, row);
-        if (arg_null(c, 0, row)) {
+        if (!fits || arg_null(c, 0, row)) {
             out_null(c, row);
             continue;
         }

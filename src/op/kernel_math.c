@@ -551,7 +551,7 @@ static void randstr_rows(struct call *c)
 {
     for (EACH_ROW(c, row)) {
         int64_t length = arg_null(c, 0, row) ? 0 : arg_i64(c, 0, row);
-        char *to = length < 0 ? NULL : out_room(c, row, (size_t)length);
+        char *to = length < 0 ? NULL : out_blown_up(c, row, (size_t)length, 0);
         if (length < 0)
             out_error(c, row, "INVALID_PARAMETER_VALUE.LENGTH: the length %lld is negative",
                       (long long)length);

@@ -398,7 +398,7 @@ static void pad_row(struct call *c, uint32_t row, bool left)
     }
     size_t count = (size_t)(wanted - have), length = text ? text_length(padding) : padding.n;
     size_t n = fill(padding, length, text, count, NULL);
-    char *to = out_room(c, row, n + s.n);
+    char *to = out_blown_up(c, row, n + s.n, s.n);
     if (to == NULL)
         return;
     fill(padding, length, text, count, left ? to : to + s.n);
@@ -424,7 +424,7 @@ void kernel_repeat(struct call *c)
         struct str s = arg_str(c, 0, row);
         int64_t count = ARG(c, int32_t, 1, row);
         size_t n = count > 0 ? mem_product((size_t)count, s.n) : 0;
-        char *to = out_room(c, row, n);
+        char *to = out_blown_up(c, row, n, 0);
         if (to == NULL)
             continue;
         for (size_t i = 0; n && i < (size_t)count; i++)
@@ -438,7 +438,7 @@ void kernel_space(struct call *c)
     for (EACH_ROW(c, row)) {
         int64_t count = ARG(c, int32_t, 0, row);
         size_t n = count > 0 ? (size_t)count : 0;
-        char *to = out_room(c, row, n);
+        char *to = out_blown_up(c, row, n, 0);
         if (to == NULL)
             continue;
         memset(to, ' ', n);

@@ -455,6 +455,7 @@ void kernel_mask(struct call *c)
             bool given = c->arg_count > i + 1;
             keep[i] = given ? arg_null(c, i + 1, row) : defaults[i] == NULL;
             with[i] = keep[i] ? STR("") : given ? arg_str(c, i + 1, row) : str_of(defaults[i]);
+            with[i].n = with[i].n ? letter_size(with[i], 0) : 0; /* one character */
         }
         struct str s = arg_str(c, 0, row);
         char *out = out_room(c, row, s.n * 4);
@@ -467,7 +468,6 @@ void kernel_mask(struct call *c)
                        : ch >= '0' && ch <= '9' ? 2
                                                 : 3;
             struct str letter = keep[kind] ? str_n(s.p + at, size) : with[kind];
-            letter.n = letter.n > 4 ? 4 : letter.n;
             memcpy(out + n, letter.p, letter.n);
             n += letter.n;
             at += size;

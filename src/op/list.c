@@ -20,7 +20,7 @@ void list_open(struct list *l, uint32_t row)
 
 void list_add(struct list *l, uint32_t source, uint32_t row)
 {
-    CHECK(l->count < LIST_ELEMENTS_MAX);
+    CHECK(l->count < UINT32_MAX / 2); /* no more than the inputs hold, or list_may_have has looked */
     if (l->count == l->capacity) {
         uint32_t capacity = l->capacity ? l->capacity * 2 : 256;
         uint32_t *sources = arena_array(l->c->arena, uint32_t, capacity),
@@ -35,6 +35,15 @@ void list_add(struct list *l, uint32_t source, uint32_t row)
     }
     l->source[l->count] = source;
     l->rows[l->count++] = row;
+}
+
+bool list_may_have(struct list *l, uint32_t row, int64_t n)
+{
+    if (n <= LIST_BLOWN_UP_MAX && n <= LIST_ELEMENTS_MAX - (int64_t)l->count)
+        return true;
+    out_error(l->c, row, "COLLECTION_SIZE_LIMIT_EXCEEDED.FUNCTION: an array of %lld elements is too large",
+              (long long)n);
+    return false;
 }
 
 void list_cut(struct list *l, uint32_t count)

@@ -5,7 +5,10 @@
 
 #include "op/eval_private.h"
 
-enum { LIST_ELEMENTS_MAX = 1 << 28 }; /* of one batch's result */
+enum {
+    LIST_ELEMENTS_MAX = 1 << 24, /* elements of one batch that a lambda sees, or that a number asked for */
+    LIST_BLOWN_UP_MAX = 1 << 20, /* of one row that a number asked for: sequence(), array_repeat() … */
+};
 
 struct list {
     struct call *c;
@@ -38,6 +41,9 @@ bool seen_has(struct seen *s, const struct column *column, uint32_t row);
 /* false: it was there. */
 bool seen_add(struct seen *s, const struct column *column, uint32_t row);
 void seen_fini(struct seen *s);
+
+/* Whether a row may have `n` elements that it got by a number; else it has failed. */
+bool list_may_have(struct list *l, uint32_t row, int64_t n);
 
 /* Elements of a row of an array or map argument: [*from, returned). */
 static inline uint32_t list_range(const struct call *c, uint32_t arg, uint32_t row, uint32_t *from)
