@@ -45,6 +45,8 @@ size_t str_find(struct str a, struct str needle, size_t from)
         return SIZE_MAX;
     if (needle.n == 0)
         return from;
+    if (a.n == 0)
+        return SIZE_MAX; /* p may be NULL */
     const char *at = memmem(a.p + from, a.n - from, needle.p, needle.n);
     return at ? (size_t)(at - a.p) : SIZE_MAX;
 }
