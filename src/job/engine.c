@@ -28,6 +28,9 @@ static bool all_closed(const struct engine *engine)
 {
     if (engine->ingests_open > 0)
         return false;
+    for (const struct topic_state *t = engine->topics; t; t = t->next)
+        if (t->schema_busy && !t->schema_refused)
+            return false;
     for (const struct stream *s = engine->streams; s; s = s->next)
         for (uint32_t i = 0; i < s->member_count; i++) {
             const struct member *m = s->members[i];
@@ -69,12 +72,10 @@ static bool quiet_turn(struct task *task)
         }
     if (!everything_is_idle(engine))
         return false;
-    if (!engine->flushing) {
-        engine->flushing = true;
-        for (struct stream *s = engine->streams; s; s = s->next)
-            for (uint32_t i = 0; i < s->member_count; i++)
+    for (struct stream *s = engine->streams; s; s = s->next)
+        for (uint32_t i = 0; i < s->member_count; i++)
+            if (!s->members[i]->flushed && !s->members[i]->flushing) /* again, if one failed and came back */
                 member_flush(s->members[i]);
-    }
     if (all_flushed(engine)) {
         engine->quiet = true;
         loop_post(engine->options.main, &engine->quiet_msg);
@@ -140,7 +141,9 @@ void engine_start(struct engine *engine)
 
 void engine_stop(struct engine *engine)
 {
-    loop_post(engine->options.work, &engine->stop_msg);
+    if (!engine->stop_posted)
+        loop_post(engine->options.work, &engine->stop_msg);
+    engine->stop_posted = true;
 }
 
 static bool build(struct engine *engine, struct err *err)
@@ -182,9 +185,12 @@ void engine_free(struct engine *engine)
     for (struct stream *s = engine->streams; s; s = s->next)
         stream_free(s);
     ingest_free_all(engine);
-    for (struct topic_state *t = engine->topics; t; t = t->next)
+    for (struct topic_state *t = engine->topics; t; t = t->next) {
+        log_wait_cancel(&t->schema_room);
+        frame_free(t->schema_frame);
         for (int32_t i = 0; i < t->info.partitions; i++)
             log_release(t->logs[i]);
+    }
     lock_free(engine->schema_lock);
     pool_free(engine->pool);
 }
@@ -264,7 +270,7 @@ static void report_stream(const struct stream *s, struct arena *arena, struct st
             .rows = counter_get(&m->counters.rows),
             .commits = counter_get(&m->counters.commits),
             .failures = counter_get(&m->counters.failures),
-            .lag_records = m->run ? run_lag(m->run) : 0,
+            .lag_records = (int64_t)member_lag(m),
             .err = m->err,
         };
         if (s->job)
@@ -334,8 +340,9 @@ static void do_reset(struct call *call)
         struct member *m = s->members[i];
         if (m->runner == NULL || !m->def->kind->exactly_once || (call->sink.n && !str_is(call->sink, m->def->name)))
             continue;
-        member_reset(m, call->flag);
         count++;
+        if (m->reset == RESET_NONE) /* else it is on its way */
+            member_reset(m, call->flag);
     }
     call->ok = count > 0;
     if (s && count == 0)

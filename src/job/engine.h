@@ -43,7 +43,8 @@ struct stream_counters {
     struct counter rows_in, rows_out, bad, bytes_in;
 };
 struct member_counters {
-    struct counter rows, commits, failures, lag, running;
+    struct counter rows, commits, failures, running;
+    struct counter done; /* sum of the next offsets of all inputs */
 };
 
 struct source_status_report {

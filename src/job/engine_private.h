@@ -35,6 +35,11 @@ struct topic_state {
     struct pool *schema_pool;     /* of `schema`; replaced when it grows; the old one lives until the engine ends */
     const struct type *schema;    /* NULL: not known yet (inference), or raw */
     uint32_t schema_version;      /* +1 whenever schema grows */
+    struct frame *schema_frame;   /* schema as it is written down */
+    bool schema_busy, schema_again, schema_refused; /* busy: until it is durable, no row of it goes anywhere */
+    struct task schema_task;
+    struct waker schema_waker;
+    struct log_wait schema_room;
     struct topic_state *next;
 };
 
@@ -79,6 +84,7 @@ struct stream {
     struct waker start_waker;
     struct log_wait *start_waits; /* start_waits[source_count] */
     bool started, paused, infer_now;
+    bool nothing_inferred;      /* infer_now did not help: no record is one of the topic's format */
     struct err err;             /* why it stopped; class ERR_NONE: it did not */
     struct job *job;            /* NULL: the stream is stateless */
     int64_t *counted;           /* offsets below these are in the counters [input_count] */
@@ -94,6 +100,8 @@ void stream_stop(struct stream *s, const struct err *err);
 void stream_pause(struct stream *s, bool pause);
 bool stream_make_plan(struct stream *s, struct err *err);
 bool stream_plan_is_old(const struct stream *s);
+/* A schema of an input has grown and is not durable yet. */
+bool stream_waits_for_schema(const struct stream *s);
 /* Nothing is on its way, and nothing will be until new records come. */
 bool stream_is_idle(const struct stream *s);
 void stream_free(struct stream *s);
@@ -110,6 +118,7 @@ bool job_new(struct stream *s, struct err *err);
 /* Restores the state and begins to read. */
 bool job_start(struct stream *s, struct err *err);
 void job_stop(struct job *job);
+void job_wake(struct job *job); /* after a pause */
 void job_free(struct job *job);
 bool job_is_idle(const struct job *job);
 int64_t job_lag(const struct job *job);
@@ -124,9 +133,9 @@ struct run;
 /* A member whose sink is open at positions[stream->input_count] goes on from there: joins the run at that place, or gets its own. */
 void run_place(struct member *m, const int64_t *positions);
 void run_leave(struct member *m);
+/* All runs of the stream look for something to read. */
+void run_wake_all(struct stream *s);
 bool stream_runs_are_idle(const struct stream *s);
-/* Records that the run has still to read; NULL is 0. */
-int64_t run_lag(const struct run *run);
 void run_free_all(struct stream *s);
 /* Coming home of a delivery of a run. */
 void run_delivery_home(struct delivery *d);
@@ -155,7 +164,8 @@ struct member {
 
     /* tables */
     struct sink_runner *runner;
-    bool flushed, closed;
+    bool flushing, flushed, closed; /* flushed: nothing was delivered since */
+    bool closing_for_reset;
 
     /* topics */
     struct topic_state *topic;
@@ -186,6 +196,8 @@ void member_flush(struct member *m);
 void member_close(struct member *m);
 bool member_is_idle(const struct member *m);
 void member_fail(struct member *m, const struct err *err);
+/* Records that the sink has not made durable. Any role. */
+uint64_t member_lag(const struct member *m);
 void member_note(struct member *m);
 /* Accepts what the table holds (keep), or empties it and writes it anew; under a new identity. */
 void member_reset(struct member *m, bool replace);

@@ -28,6 +28,7 @@ struct ingest {
     struct waker room_waker;
     struct log_wait room_wait;
     char key[STORE_KEY_MAX];     /* of the positions: "source/<name>/", then the part */
+    struct sbuf late_position;   /* of the last poll, for a test's fault */
     struct msg start_msg, stop_msg, ended_msg;
 
     /* ---- any role ---- */
@@ -117,7 +118,12 @@ static bool append(struct ingest *in, const struct source_rows *rows, struct err
     char key[STORE_KEY_MAX];
     int n = snprintf(key, sizeof key, "%s%.*s", in->key, STR_ARG(rows->part));
     CHECK(n > 0 && (size_t)n < sizeof key);
-    frame_put(in->frame, str_n(key, (size_t)n), rows->position);
+    if (!in->engine->faults.source_position_late)
+        frame_put(in->frame, str_n(key, (size_t)n), rows->position);
+    else if (in->late_position.n)
+        frame_put(in->frame, str_n(key, (size_t)n), sbuf_view(&in->late_position));
+    sbuf_clear(&in->late_position);
+    sbuf_str(&in->late_position, rows->position);
     in->frame_busy = true;
     frame_submit(in->frame);
     return true;
@@ -176,6 +182,7 @@ static void frame_ended(struct frame *frame)
     if (!frame->durable && frame->err.class == ERR_RETRY) { /* the disk is full: the same frame again, when there is room */
         in->frame_refused = true;
         fail(in, &frame->err);
+        log_wait_cancel(&in->room_wait);
         store_wait_room(in->engine->store, &in->room_wait, &in->room_waker);
         if (in->stopping) {
             in->frame_busy = false;
@@ -270,8 +277,11 @@ void ingest_stop_all(struct engine *engine)
 
 void ingest_free_all(struct engine *engine)
 {
-    for (struct ingest *in = engine->ingests; in; in = in->next)
+    for (struct ingest *in = engine->ingests; in; in = in->next) {
+        log_wait_cancel(&in->room_wait);
         frame_free(in->frame);
+        sbuf_fini(&in->late_position);
+    }
     engine->ingests = NULL;
 }
 

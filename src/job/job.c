@@ -14,6 +14,7 @@
  * A checkpoint is a snapshot of the whole state in one file, synced with its folder before a frame names it. Two are kept; the changelog is kept
  * since the older one, so that a damaged newest checkpoint costs time and nothing else. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/map.h"
 #include "format/json_tree.h"
@@ -209,9 +210,22 @@ static void on_result(void *arg, struct batch *batch)
     counter_add(&job->stream->counters.rows_out, batch->rows);
 }
 
+/* bad: fail or late: fail. The turn is not made durable: with the cause gone, the next start computes it again. */
+static void refuse_record(struct job *job, const struct topic_bad *bad)
+{
+    if (job->failed)
+        return;
+    job->failed = true;
+    err_set(&job->err, ERR_FATAL, "a record of topic \"%s\" (partition %d, offset %lld) cannot be used: %.*s",
+            job->stream->sources[job->source].topic->def->name, bad->partition, (long long)bad->offset, STR_ARG(bad->reason));
+    err_hint(&job->err, "The stream says `fail`; without it such records go to %s_bad.", job->stream->def->name);
+}
+
 static void on_bad_record(void *arg, const struct topic_bad *bad)
 {
     struct job *job = arg;
+    if (job->stream->def->conf->bad.mode == CONF_REJECTS_FAIL)
+        refuse_record(job, bad);
     if (!job->bad_open)
         batch_builder_init(&job->bad_builder, job->bad, bad_schema());
     job->bad_open = true;
@@ -227,7 +241,12 @@ static void on_bad_row(void *arg, const struct op_bad_row *row)
     if (!topic_decoder_find(job->decoders[source->scan], row->offset, &bad))
         bad = (struct topic_bad){.partition = row->partition, .offset = row->offset};
     bad.reason = str_of(row->late ? "late: the watermark has passed it" : row->reason);
-    on_bad_record(job, &bad);
+    if (row->late && job->stream->def->conf->late.mode == CONF_REJECTS_DROP)
+        counter_add(&job->stream->counters.bad, 1);
+    else if (row->late && job->stream->def->conf->late.mode == CONF_REJECTS_FAIL)
+        refuse_record(job, &bad);
+    else
+        on_bad_record(job, &bad);
 }
 
 /* ---- checkpoints --------------------------------------------------------------------------------------------------------- */
@@ -259,7 +278,9 @@ static bool write_checkpoint(struct job *job, int64_t turn, struct err *err)
     put_be64(file.p + 16, file.n - CHECKPOINT_HEADER);
     uint32_t crc = crc32c(crc32c(0, file.p + 8, 16), file.p + CHECKPOINT_HEADER, file.n - CHECKPOINT_HEADER);
     put_be32(file.p + 24, crc);
-    bool ok = os_mkdirs(folder, err) && os_write_file(path, file.p, file.n, err);
+    bool ok = file.n <= CHECKPOINT_BYTES_MAX ||
+              err_set(err, ERR_FATAL, "the state's %zu bytes are more than a checkpoint takes (%d)", file.n, CHECKPOINT_BYTES_MAX);
+    ok = ok && os_mkdirs(folder, err) && os_write_file(path, file.p, file.n, err);
     sbuf_fini(&file);
     arena_fini(&arena);
     return ok;
@@ -376,6 +397,8 @@ static bool restore(struct job *job, struct err *err)
         job->plan_version = 0; /* half restored: a pipeline anew */
         TRY(compile(job, err));
     }
+    if (known == 0 && from > 0)
+        ok = err_set(err, ERR_FATAL, "the changelog begins at %lld and no checkpoint is known", (long long)from);
     if (!ok && err->class == ERR_DATA && known < CHECKPOINTS_KEPT && log_start(job->changelog) == 0) {
         ok = true; /* the changelog still holds everything */
         from = 0;
@@ -384,6 +407,25 @@ static bool restore(struct job *job, struct err *err)
     sbuf_fini(&text);
     arena_fini(&arena);
     return ok || err_context(err, "state of stream \"%s\"", job->stream->def->name);
+}
+
+/* Files of checkpoints that no frame came to name: the life that wrote them ended in between. */
+static void remove_unnamed_checkpoints(struct job *job)
+{
+    struct arena arena = {0};
+    char **names, *folder = checkpoint_path(job, &arena, 0);
+    size_t count = 0;
+    *strrchr(folder, '/') = '\0';
+    if (!os_list(folder, &arena, &names, &count, NULL))
+        count = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool named = false;
+        for (int k = 0; k < CHECKPOINTS_KEPT; k++)
+            named = named || (job->checkpoints[k].turn && atoll(names[i]) == job->checkpoints[k].turn && strlen(names[i]) == 20);
+        if (!named)
+            (void)!os_unlink(arena_printf(&arena, "%s/%s", folder, names[i]), NULL);
+    }
+    arena_fini(&arena);
 }
 
 /* ---- the turn ---------------------------------------------------------------------------------------------------------------- */
@@ -475,7 +517,8 @@ static void put_positions(struct job *job)
     arena_fini(&arena);
 }
 
-static void get_positions(struct job *job)
+/* *known = false: this is the first start. */
+static void get_positions(struct job *job, bool *known)
 {
     struct arena arena = {0};
     struct sbuf value = {0};
@@ -483,7 +526,8 @@ static void get_positions(struct job *job)
     bool latest = s->def->conf->from == CONF_FROM_LATEST;
     for (uint32_t k = 0; k < s->source_count; k++)
         job->next[k] = latest ? log_end(s->sources[k].log) : log_start(s->sources[k].log);
-    if (store_get(s->engine->store, str_of(key_of(job, &arena, "turn")), &value) && value.n >= 8)
+    *known = store_get(s->engine->store, str_of(key_of(job, &arena, "turn")), &value) && value.n >= 8;
+    if (*known)
         job->turn = (int64_t)get_be64(value.p);
     for (size_t at = 8; at + 16 <= value.n; at += 16)
         for (uint32_t k = 0; k < s->source_count; k++)
@@ -525,7 +569,7 @@ static bool end_turn(struct job *job, struct err *err)
     sbuf_add(&job->text, fingerprint, sizeof fingerprint);
     pipeline_changelog(job->pipeline, &job->text);
     bool ok = true;
-    if (job->text.n > sizeof fingerprint) {
+    if (job->text.n > sizeof fingerprint && !job->stream->engine->faults.no_changelog) {
         records_begin(&changes);
         records_add(&changes, os_wall().us / US_PER_MS, (struct str){0}, sbuf_view(&job->text), NULL, 0);
         ok = append(job, job->changelog, &changes, err);
@@ -565,12 +609,14 @@ static bool job_turn(struct task *task)
     struct job *job = CONTAINER_OF(task, struct job, task);
     struct err err = {0};
     bool any = true, some = false;
+    if (job->stopped)
+        return false;
     if (job->frame_refused) {
         job->frame_refused = false;
         frame_submit(job->frame);
         return false;
     }
-    if (!job->started || job->stopped || job->frame_busy)
+    if (!job->started || job->frame_busy || job->stream->paused)
         return false;
     if (checkpoint_is_due(job)) {
         if (make_checkpoint(job, &err)) {
@@ -708,7 +754,8 @@ bool job_new(struct stream *s, struct err *err)
 bool job_start(struct stream *s, struct err *err)
 {
     struct job *job = s->job;
-    get_positions(job);
+    bool known;
+    get_positions(job, &known);
     TRY(compile(job, err));
     TRY(restore(job, err));
     for (uint32_t k = 0; k < s->source_count; k++)
@@ -717,8 +764,14 @@ bool job_start(struct stream *s, struct err *err)
                            (long long)job->next[k], s->sources[k].topic->def->name, s->sources[k].partition,
                            (long long)log_start(s->sources[k].log), (long long)log_end(s->sources[k].log));
     move_pins(job);
+    remove_unnamed_checkpoints(job);
     job->checkpointed = os_mono();
     job->started = true;
+    if (!known && s->def->conf->from == CONF_FROM_LATEST) { /* "latest" is what it was at the first start */
+        frame_reset(job->frame);
+        put_positions(job);
+        submit(job);
+    }
     task_wake(&job->task);
     return true;
 }
@@ -728,6 +781,11 @@ void job_stop(struct job *job)
     job->stopped = true;
     for (uint32_t k = 0; k < job->stream->source_count; k++)
         log_wait_cancel(&job->waits[k]);
+}
+
+void job_wake(struct job *job)
+{
+    task_wake(&job->task);
 }
 
 bool job_is_idle(const struct job *job)

@@ -97,8 +97,10 @@ static bool get_id(struct member *m)
     struct sbuf value = {0};
     bool found = store_get(m->stream->engine->store, key_of(m, "id", key, sizeof key), &value) && value.n > 37;
     if (found) {
-        memcpy(m->spec.uuid, value.p, 36);
-        m->spec.uuid[36] = '\0';
+        if (memcmp(m->spec.uuid, value.p, 36) != 0) { /* the sink's thread may be reading the same one */
+            memcpy(m->spec.uuid, value.p, 36);
+            m->spec.uuid[36] = '\0';
+        }
         m->live = str_eq(str_n(value.p + 37, value.n - 37), STR("live"));
     }
     sbuf_fini(&value);
@@ -116,19 +118,20 @@ static void note_ended(struct frame *frame)
 {
     struct member *m = frame->arg;
     m->note_busy = false;
-    if (m->after_note != NOTE_ONLY) {
-        bool reset = m->after_note == NOTE_THEN_RESET;
-        m->after_note = NOTE_ONLY;
+    if (m->note_wanted) { /* what is waited for is in the next one */
+        member_note(m);
+        return;
+    }
+    bool reset = m->after_note == NOTE_THEN_RESET, open = m->after_note == NOTE_THEN_OPEN && m->reset == RESET_NONE;
+    m->after_note = NOTE_ONLY;
+    if (m->state == MEMBER_OPENING && (reset || open) && !m->stream->engine->stopping) {
         if (!frame->durable)
             member_fail(m, &frame->err);
         else if (reset)
             sink_runner_reset(m->runner, m->reset == RESET_REPLACE, schema_of(m));
         else
             sink_runner_open(m->runner, schema_of(m));
-        return;
     }
-    if (m->note_wanted)
-        member_note(m);
     engine_look_quiet(m->stream->engine);
 }
 
@@ -162,23 +165,41 @@ static void note_now_and_then(struct member *m)
 /* What the sink has taken in: pins on the inputs move, and its lag is known. */
 static void move_pins(struct member *m)
 {
-    uint64_t lag = 0;
+    uint64_t done = 0;
     for (uint32_t i = 0; i < m->stream->input_count; i++) {
         int64_t next = m->committed[i] > m->idle[i] ? m->committed[i] : m->idle[i];
         if (next >= 0)
             log_pin_set(&m->pins[i], m->stream->inputs[i].log, next, m->def->name);
-        int64_t end = log_end(m->stream->inputs[i].log);
-        lag += next >= 0 && end > next ? (uint64_t)(end - next) : 0;
+        done += (uint64_t)(next >= 0 ? next : log_start(m->stream->inputs[i].log));
     }
-    counter_set(&m->counters.lag, lag);
+    counter_set(&m->counters.done, done);
+}
+
+/* Grows while the sink is down, too: computed when somebody asks. */
+uint64_t member_lag(const struct member *m)
+{
+    uint64_t done = counter_get(&m->counters.done), end = 0, start = 0;
+    for (uint32_t i = 0; i < m->stream->input_count; i++) {
+        end += (uint64_t)log_end(m->stream->inputs[i].log);
+        start += (uint64_t)log_start(m->stream->inputs[i].log);
+    }
+    done = done > start ? done : start;
+    return end > done ? end - done : 0;
 }
 
 /* ---- failing ------------------------------------------------------------------------------------------------------------ */
 
+static void begin_reset(struct member *m);
+
 static void on_retry(struct timer *timer)
 {
     struct member *m = CONTAINER_OF(timer, struct member, retry);
-    member_open(m);
+    if (m->reset != RESET_NONE) {
+        m->state = MEMBER_OPENING;
+        begin_reset(m);
+    } else {
+        member_open(m);
+    }
 }
 
 /* Leaves the run; comes back by itself when the failure may pass. */
@@ -188,7 +209,8 @@ void member_fail(struct member *m, const struct err *err)
     run_leave(m);
     m->err = *err;
     counter_add(&m->counters.failures, 1);
-    m->reset = RESET_NONE;
+    if (!passes)
+        m->reset = RESET_NONE;
     if (m->state == MEMBER_STOPPED)
         return;
     m->state = passes ? MEMBER_WAITING : MEMBER_STOPPED;
@@ -234,9 +256,14 @@ static void go(struct member *m, const int64_t *next)
 {
     memcpy(m->committed, next, m->stream->input_count * sizeof *next);
     move_pins(m);
+    if (m->stream->paused) {
+        m->state = MEMBER_IDLE;
+        member_close(m);
+        return;
+    }
     m->state = MEMBER_RUNNING;
     counter_set(&m->counters.running, 1);
-    m->flushed = false;
+    m->flushed = m->flushing = false;
     if (m->err.class != ERR_NONE)
         event_log(EVENT_SINK_OK, m->def->name, "works again");
     m->err = (struct err){0};
@@ -277,10 +304,6 @@ void member_open(struct member *m)
         open_topic(m);
         return;
     }
-    if (wants_reset(m)) {
-        member_reset(m, m->stream->engine->options.reset_replace);
-        return;
-    }
     for (uint32_t i = 0; i < m->stream->input_count; i++)
         m->idle[i] = m->committed[i] = -1;
     if (get_id(m)) {
@@ -302,25 +325,27 @@ void member_open(struct member *m)
 
 void member_reset(struct member *m, bool replace)
 {
-    CHECK(m->runner != NULL);
+    CHECK(m->runner != NULL && m->reset == RESET_NONE);
     timer_cancel(&m->retry);
     run_leave(m);
     m->reset = replace ? RESET_REPLACE : RESET_KEEP;
     m->state = MEMBER_OPENING;
+    m->closing_for_reset = true;
     sink_runner_close(m->runner); /* even if it is closed: its answer says that nobody looks at the spec */
 }
 
 static void begin_reset(struct member *m)
 {
     uint32_t n = m->stream->input_count;
-    for (uint32_t i = 0; i < n; i++)
-        m->committed[i] = m->idle[i] = -1;
-    if (m->reset == RESET_REPLACE || !get_positions(m, "at", m->committed))
+    if (m->reset == RESET_REPLACE) {
         first_positions(m, m->committed);
-    if (m->reset == RESET_REPLACE)
         memcpy(m->idle, m->committed, n * sizeof *m->idle); /* takes back what was noted before */
-    else
-        get_positions(m, "idle", m->idle);
+    }
+    for (uint32_t i = 0; i < n; i++) { /* keep: on from where the table is, or was last known to be, if that can still be read */
+        int64_t start = log_start(m->stream->inputs[i].log), end = log_end(m->stream->inputs[i].log);
+        m->committed[i] = m->committed[i] < start ? start : m->committed[i] > end ? end : m->committed[i];
+        m->idle[i] = m->idle[i] > end ? end : m->idle[i];
+    }
     m->idle_moved = true;
     os_uuid(m->spec.uuid);
     m->live = false;
@@ -336,7 +361,8 @@ static void end_reset(struct member *m)
     m->live = true;
     m->was_reset = true;
     member_note(m);
-    sink_runner_open(m->runner, schema_of(m));
+    if (!m->stream->engine->stopping && m->state == MEMBER_OPENING)
+        sink_runner_open(m->runner, schema_of(m));
 }
 
 /* The table's positions against what the store could have given. NULL: legal. */
@@ -366,13 +392,33 @@ static const char *illegal(struct member *m, const int64_t *next, char *text, si
     return NULL;
 }
 
+/* The table's own word on where it is, for reset --keep: an older one was restored, a newer one is from before the data folder was. */
+static void keep_found(struct member *m, const struct sink_event *e)
+{
+    for (uint32_t i = 0; i < e->count; i++) {
+        int64_t *mine = position_of(m, e->positions[i].input, e->positions[i].partition, m->committed);
+        if (mine)
+            *mine = e->positions[i].next_offset;
+    }
+}
+
 static void on_opened(struct member *m, const struct sink_event *e)
 {
     char text[ERR_TEXT_MAX];
     uint32_t n = m->stream->input_count;
     int64_t *next = m->frame_positions;
+    if (m->state != MEMBER_OPENING || m->reset != RESET_NONE || m->stream->engine->stopping)
+        return; /* stopped, or to be reset, meanwhile: its close is on the way */
     bool lost = e->found == SINK_NEW && m->live && m->def->kind->exactly_once;
-    if (e->found == SINK_FOREIGN || lost) {
+    if (wants_reset(m)) {
+        if (e->found == SINK_OURS)
+            keep_found(m, e);
+        member_reset(m, m->stream->engine->options.reset_replace);
+        return;
+    }
+    if (m->stream->engine->faults.no_identity)
+        lost = false;
+    if ((e->found == SINK_FOREIGN || lost)) {
         snprintf(text, sizeof text,
                  e->found == SINK_FOREIGN ? "the table \"%s\" holds rows of this stream from another data folder"
                                           : "the table \"%s\" was deleted or replaced since rows were written to it",
@@ -395,6 +441,8 @@ static void on_opened(struct member *m, const struct sink_event *e)
     fill_with_starts(m, next);
     m->live = m->live || e->found == SINK_OURS;
     if (illegal(m, next, text, sizeof text)) {
+        if (e->found == SINK_OURS)
+            keep_found(m, e);
         refuse(m, text);
         return;
     }
@@ -439,20 +487,25 @@ static void on_event(void *owner, struct sink_event *e)
     case SINK_FLUSHED:
         take(m, e, m->idle);
         m->idle_moved = true;
-        m->flushed = true;
+        m->flushed = m->flushing;
+        m->flushing = false;
         member_note(m);
         engine_member_flushed(m->stream->engine);
         break;
     case SINK_FAILED:
-        m->flushed = true;
+        m->flushing = false;
+        if (m->closing_for_reset)
+            break; /* it failed before it heard of the reset, which comes next */
         member_fail(m, &e->err);
         engine_member_flushed(m->stream->engine);
         break;
     case SINK_CLOSED:
-        if (m->reset != RESET_NONE && !m->stream->engine->stopping) {
+        if (m->closing_for_reset && !m->stream->engine->stopping) {
+            m->closing_for_reset = false;
             begin_reset(m);
             break;
         }
+        m->flushing = false;
         m->closed = true;
         engine_member_flushed(m->stream->engine);
         break;
@@ -471,6 +524,17 @@ static void came_home(struct delivery *d)
     m->in_flight--;
     run_delivery_home(d);
     engine_look_quiet(m->stream->engine);
+}
+
+/* What waits goes home unwritten: the position in the store does not know of it. */
+static void drop_queue(struct member *m)
+{
+    while (m->queue) {
+        struct delivery *d = m->queue;
+        m->queue = d->next;
+        came_home(d);
+    }
+    m->queue_end = &m->queue;
 }
 
 static void frame_ended(struct frame *frame);
@@ -502,7 +566,8 @@ static void job_turn(struct member *m)
         member_fail(m, &err);
         return;
     }
-    put_positions(m->frame, m, "at", m->frame_positions);
+    if (!m->stream->engine->faults.topic_position_apart)
+        put_positions(m->frame, m, "at", m->frame_positions);
     m->frame_busy = true;
     frame_submit(m->frame);
 }
@@ -510,7 +575,7 @@ static void job_turn(struct member *m)
 static bool on_room(struct task *task)
 {
     struct member *m = CONTAINER_OF(task, struct member, room_task);
-    if (m->frame_refused) {
+    if (m->frame_refused && !m->stream->engine->stopping) {
         m->frame_refused = false;
         frame_submit(m->frame);
     }
@@ -523,11 +588,14 @@ static void frame_ended(struct frame *frame)
     if (!frame->durable && frame->err.class == ERR_RETRY) { /* the disk is full: the same frame again, when there is room */
         m->frame_refused = true;
         m->err = frame->err;
+        log_wait_cancel(&m->room_wait);
         store_wait_room(m->stream->engine->store, &m->room_wait, &m->room_waker);
+        engine_look_quiet(m->stream->engine);
         return;
     }
     m->frame_busy = false;
     if (!frame->durable) {
+        drop_queue(m);
         member_fail(m, &frame->err);
         return;
     }
@@ -536,6 +604,8 @@ static void frame_ended(struct frame *frame)
     counter_add(&m->counters.rows, m->frame_rows);
     counter_add(&m->counters.commits, 1);
     move_pins(m);
+    if (m->stream->engine->faults.topic_position_apart)
+        member_note(m);
     job_turn(m);
     if (m->state == MEMBER_IDLE && m->stream->started && !m->stream->paused && !m->stream->engine->stopping && !m->frame_busy)
         member_open(m); /* resumed while the frame was on its way */
@@ -549,6 +619,7 @@ void member_deliver(struct member *m, struct delivery *d)
     d->home = came_home;
     d->home_loop = loop_current();
     m->in_flight++;
+    m->flushed = m->flushing = false;
     if (m->runner) {
         sink_runner_deliver(m->runner, d);
         return;
@@ -570,12 +641,10 @@ bool member_is_idle(const struct member *m)
 
 void member_flush(struct member *m)
 {
-    if (m->runner && m->state == MEMBER_RUNNING) {
-        m->flushed = false;
+    m->flushing = m->runner && m->state == MEMBER_RUNNING;
+    m->flushed = !m->flushing;
+    if (m->flushing)
         sink_runner_flush(m->runner, false);
-    } else {
-        m->flushed = true;
-    }
 }
 
 void member_close(struct member *m)
@@ -585,6 +654,8 @@ void member_close(struct member *m)
     m->closed = m->runner == NULL;
     if (m->runner)
         sink_runner_close(m->runner);
+    else
+        drop_queue(m);
 }
 
 /* After the loops' last message: threads end, frames and pins go. */
@@ -594,6 +665,7 @@ void member_fini(struct member *m)
         sink_runner_stop(m->runner);
     for (uint32_t i = 0; m->pins && i < m->stream->input_count; i++)
         log_pin_drop(&m->pins[i]);
+    log_wait_cancel(&m->room_wait);
     if (m->frame)
         frame_free(m->frame);
     if (m->note)

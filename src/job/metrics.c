@@ -16,7 +16,7 @@ static void put_stream(struct metric_page *page, const struct stream *s)
         METRIC_PUT(page, METRIC_SINK_ROWS, (double)counter_get(&m->counters.rows), "stream", name, "sink", m->def->name);
         METRIC_PUT(page, METRIC_SINK_COMMITS, (double)counter_get(&m->counters.commits), "stream", name, "sink", m->def->name);
         METRIC_PUT(page, METRIC_SINK_FAILURES, (double)counter_get(&m->counters.failures), "stream", name, "sink", m->def->name);
-        METRIC_PUT(page, METRIC_SINK_LAG, (double)counter_get(&m->counters.lag), "stream", name, "sink", m->def->name);
+        METRIC_PUT(page, METRIC_SINK_LAG, (double)member_lag(m), "stream", name, "sink", m->def->name);
         METRIC_PUT(page, METRIC_SINK_RUNNING, (double)counter_get(&m->counters.running), "stream", name, "sink", m->def->name);
     }
 }

@@ -276,7 +276,7 @@ static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice
     struct stream *s = run->stream;
     for (uint32_t i = 0; i < s->input_count; i++) {
         uint32_t k = (run->turn_input + i) % s->input_count;
-        int64_t synced = log_synced(s->inputs[k].log); /* with flush: os less than log_end: no table may know more than the disk */
+        int64_t synced = s->engine->faults.beyond_synced ? log_end(s->inputs[k].log) : log_synced(s->inputs[k].log); /* with flush: os less than log_end: no table may know more than the disk */
         if (run->next[k] >= synced)
             continue;
         *failed = !log_read(s->inputs[k].log, run->next[k], RUN_SLICE_BYTES, slice, err);
@@ -306,9 +306,9 @@ static void deliver(struct run *run, struct unit *u)
         u->positions[i] = (struct position){s->inputs[i].input, s->inputs[i].partition, run->next[i]};
     u->out_count = run->member_count + 1; /* one is ours, so that a member that answers at once does not free the unit */
     uint32_t k = 0;
-    LIST_EACH(link, &run->members)
-    {
+    for (struct list *link = run->members.next, *after; link != &run->members; link = after) {
         struct member *m = CONTAINER_OF(link, struct member, run_link);
+        after = link->next; /* one that fails at once leaves the run */
         const struct batch *batch = m->wants_bad ? u->bad_rows : u->out;
         struct delivery *d = &u->deliveries[k++];
         *d = (struct delivery){.batch = batch, .positions = u->positions, .count = s->input_count, .arg = u};
@@ -358,7 +358,7 @@ static void count(struct unit *u, uint32_t k, const struct log_slice *slice)
 {
     struct stream *s = u->run->stream;
     int64_t from = s->counted[k];
-    if (slice->next_offset <= from)
+    if (s->job || slice->next_offset <= from)
         return;
     counter_add(&s->counters.rows_in, rows_from(u->in, from));
     counter_add(&s->counters.rows_out, rows_from(u->out, from));
@@ -383,7 +383,6 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slic
     pipeline_push(u->pipeline, &context, input->scan, &msg, &output);
     if (u->out)
         report_lacking_keys(u);
-    count(u, k, slice);
     if (u->bad_open && s->def->conf->bad.mode == CONF_REJECTS_FAIL) {
         struct arena arena = {0};
         batch_builder_finish(&u->bad_builder);
@@ -409,6 +408,19 @@ static void wait_for_more(struct run *run)
 
 static void merge_into_others(struct run *run);
 
+/* What the run was to read cannot be read: others, further on, are not concerned. */
+static void stop_members(struct run *run, const struct err *err)
+{
+    struct err copy = *err;
+    copy.class = ERR_FATAL;
+    while (run->member_count) {
+        struct member *m = CONTAINER_OF(run->members.next, struct member, run_link);
+        if (m->runner)
+            sink_runner_flush(m->runner, false); /* what was delivered is good, and stays */
+        member_fail(m, &copy);
+    }
+}
+
 /* The first two thirds of a row's way from a topic to its tables. True: there may be more. */
 static bool run_turn(struct task *task)
 {
@@ -417,7 +429,7 @@ static bool run_turn(struct task *task)
     struct err err;
     uint32_t k;
     bool failed = false;
-    if (run->member_count == 0)
+    if (run->member_count == 0 || stream_waits_for_schema(run->stream))
         return false;
     struct unit *u = unit_take(run);
     if (u == NULL) {
@@ -434,14 +446,24 @@ static bool run_turn(struct task *task)
         engine_look_quiet(run->stream->engine);
         return false;
     }
-    bool ok = !failed && compute(run, u, k, &slice, &err);
-    if (!failed)
-        buf_unref(slice.buf);
+    if (failed) {
+        unit_give(u);
+        stop_members(run, &err);
+        return false;
+    }
+    bool ok = compute(run, u, k, &slice, &err);
+    buf_unref(slice.buf);
     if (!ok) {
         unit_give(u);
         stream_stop(run->stream, &err);
         return false;
     }
+    if (stream_waits_for_schema(run->stream)) { /* read again when the columns that it brought are durable */
+        unit_give(u);
+        task_cancel(&run->task);
+        return false;
+    }
+    count(u, k, &slice);
     run->next[k] = slice.next_offset;
     deliver(run, u);
     return true;
@@ -549,8 +571,12 @@ static void on_lag(struct timer *timer)
         else if (slow == NULL || m->in_flight > slow->in_flight)
             slow = m;
     }
-    if (slow == NULL || quick == 0)
+    if (slow == NULL || run->member_count < 2)
         return;
+    if (quick == 0) { /* all are behind; the others may soon not be */
+        timer_set_in(&run->lag_timer, RUN_LAG_MS * NS_PER_MS);
+        return;
+    }
     drop_units(run);
     list_remove(&slow->run_link);
     run->member_count--;
@@ -603,12 +629,10 @@ bool stream_runs_are_idle(const struct stream *s)
     return true;
 }
 
-int64_t run_lag(const struct run *run)
+void run_wake_all(struct stream *s)
 {
-    int64_t lag = 0;
-    for (uint32_t i = 0; run && i < run->stream->input_count; i++)
-        lag += log_end(run->stream->inputs[i].log) - run->next[i];
-    return lag;
+    LIST_EACH(link, &s->runs)
+        task_wake(&CONTAINER_OF(link, struct run, link)->task);
 }
 
 void run_free_all(struct stream *s)

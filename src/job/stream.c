@@ -71,6 +71,9 @@ static bool find_inputs(struct stream *s, struct err *err)
             s->sources[k] = (struct stream_input){s->topics[t], s->topics[t]->logs[p], numbers[t], p, 0};
             list_init(&s->start_waits[k].link);
         }
+    if (s->source_count > SINK_INPUTS_MAX)
+        return err_set(err, ERR_CONFIG, "stream \"%s\" reads %u partitions, this version can read %d", s->def->name, s->source_count,
+                       SINK_INPUTS_MAX);
     s->inputs = s->sources;
     s->input_count = s->source_count;
     bool stateful = false;
@@ -137,6 +140,14 @@ bool stream_plan_is_old(const struct stream *s)
     return false;
 }
 
+bool stream_waits_for_schema(const struct stream *s)
+{
+    for (uint32_t t = 0; s->job == NULL && t < s->topic_count; t++)
+        if (s->topics[t]->schema_busy)
+            return true;
+    return false;
+}
+
 /* ---- starting and stopping ------------------------------------------------------------------------------------------------ */
 
 void stream_stop(struct stream *s, const struct err *err)
@@ -173,6 +184,8 @@ void stream_pause(struct stream *s, bool pause)
             member_open(m);
         }
     }
+    if (s->job && !pause)
+        job_wake(s->job);
 }
 
 static bool schemas_are_known(struct stream *s, bool *known, struct err *err)
@@ -207,6 +220,7 @@ static bool start_turn(struct task *task)
         return false;
     bool ok = schemas_are_known(s, &known, &err);
     if (ok && !known) {
+        s->nothing_inferred = s->infer_now;
         wait_for_records(s);
         engine_look_quiet(s->engine);
         return false;
@@ -241,6 +255,8 @@ bool stream_is_idle(const struct stream *s)
     if (s->err.class != ERR_NONE)
         return true;
     if (!s->started) { /* waiting for a first record, and there is none */
+        if (s->nothing_inferred)
+            return true;
         for (uint32_t k = 0; k < s->source_count; k++)
             if (log_end(s->sources[k].log) > log_start(s->sources[k].log))
                 return false;

@@ -20,9 +20,45 @@ static char *schema_key(struct topic_state *t)
     return pool_printf(t->engine->pool, "schema/%s", t->def->name);
 }
 
+static void write_down(struct topic_state *t);
+
+/* Rows of the new columns may go now. */
+static void schema_is_durable(struct topic_state *t)
+{
+    t->schema_busy = false;
+    for (struct stream *s = t->engine->streams; s; s = s->next) {
+        run_wake_all(s);
+        if (!s->started)
+            stream_start(s);
+    }
+}
+
 static void frame_ended(struct frame *frame)
 {
-    frame_free(frame); /* a refused one costs nothing: the same records give the same schema again */
+    struct topic_state *t = frame->arg;
+    if (!frame->durable && frame->err.class == ERR_RETRY) {
+        t->schema_refused = true;
+        log_wait_cancel(&t->schema_room);
+        store_wait_room(t->engine->store, &t->schema_room, &t->schema_waker);
+        return;
+    }
+    if (!frame->durable)
+        event_err(EVENT_STREAM_STOPPED, t->def->name, &frame->err);
+    else if (t->schema_again)
+        write_down(t);
+    else
+        schema_is_durable(t);
+    engine_look_quiet(t->engine);
+}
+
+static bool on_room(struct task *task)
+{
+    struct topic_state *t = CONTAINER_OF(task, struct topic_state, schema_task);
+    if (t->schema_refused && !t->engine->stopping) {
+        t->schema_refused = false;
+        frame_submit(t->schema_frame);
+    }
+    return false;
 }
 
 /* The engine keeps old schemas: batches that were decoded by them may still be on their way. */
@@ -37,11 +73,15 @@ static void set_schema(struct topic_state *t, const struct type *schema)
 static void write_down(struct topic_state *t)
 {
     struct sbuf json = {0};
-    struct frame *frame = frame_new(t->engine->store);
     type_to_json(t->schema, &json);
-    frame_put(frame, str_of(schema_key(t)), sbuf_view(&json));
-    frame->done = frame_ended;
-    frame_submit(frame);
+    frame_reset(t->schema_frame);
+    frame_put(t->schema_frame, str_of(schema_key(t)), sbuf_view(&json));
+    t->schema_frame->done = frame_ended;
+    t->schema_frame->arg = t;
+    t->schema_frame->internal = true;
+    t->schema_busy = true;
+    t->schema_again = false;
+    frame_submit(t->schema_frame);
     sbuf_fini(&json);
 }
 
@@ -86,6 +126,10 @@ bool topic_state_new(struct engine *engine, const struct topic_def *def, struct 
 {
     struct topic_state *t = pool_new_struct(engine->pool, struct topic_state);
     t->engine = engine;
+    t->schema_frame = frame_new(engine->store);
+    task_init(&t->schema_task, on_room);
+    waker_init(&t->schema_waker, engine->options.work, &t->schema_task);
+    list_init(&t->schema_room.link);
     TRY(create_or_widen(engine, def, &t->info, err));
     t->own_def = *def;
     t->own_def.partitions = t->info.partitions;
@@ -127,7 +171,10 @@ bool topic_state_grow(struct topic_state *t, const struct log_slice *slice, bool
         *grew = wider != t->schema;
         if (*grew) {
             set_schema(t, wider);
-            write_down(t);
+            if (t->schema_busy)
+                t->schema_again = true;
+            else
+                write_down(t);
             event_log(EVENT_SCHEMA, t->def->name, "the topic has new columns: %u now", t->schema->field_count);
         }
     }

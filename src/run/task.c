@@ -57,12 +57,11 @@ void tasks_run_round(struct loop *loop)
 {
     if (list_empty(&loop->ready))
         return;
-    struct list
-        end; /* behind those that are ready now: what becomes ready meanwhile waits for the next round */
-    list_push_back(&loop->ready, &end);
-    while (loop->ready.next != &end && !loop->has_ended)
+    struct list *end = &loop->round_end; /* what becomes ready meanwhile waits for the next round */
+    list_push_back(&loop->ready, end);
+    while (loop->ready.next != end && !loop->has_ended)
         task_run_now(loop, CONTAINER_OF(loop->ready.next, struct task, link));
-    list_remove(&end);
+    list_remove(end);
 }
 
 /* ---- wakers ---------------------------------------------------------------------------------------------------- */
