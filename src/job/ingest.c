@@ -24,6 +24,7 @@ struct ingest {
     struct frame *frame;
     bool open, frame_busy, frame_refused, stopping, ended, stopped;
     bool was_failing;
+    struct err said;             /* the last failure that was logged */
     uint64_t frame_rows;
     struct waker room_waker;
     struct log_wait room_wait;
@@ -65,9 +66,10 @@ static void fail(struct ingest *in, const struct err *err)
     in->source.health.failing = true;
     in->source.health.last_error = *err;
     if (err->class == ERR_RETRY) {
-        if (!in->was_failing)
+        if (!in->was_failing || strcmp(in->said.text, err->text) != 0) /* another reason, another file */
             event_err(EVENT_SOURCE_RETRY, in->conf->name, err);
         in->was_failing = true;
+        in->said = *err;
         return;
     }
     event_err(EVENT_SOURCE_STOPPED, in->conf->name, err);

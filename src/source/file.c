@@ -480,7 +480,8 @@ static bool fill(struct file_source *f, struct err *err)
         TRY(inflate_stream_step(f->inflate, &in, (uint8_t *)sbuf_reserve(&f->window, CHUNK), CHUNK, &out,
                                 err));
         sbuf_added(&f->window, out);
-        memmove(f->raw.p, f->raw.p + (before - in.n), in.n);
+        if (in.n)
+            memmove(f->raw.p, f->raw.p + (before - in.n), in.n);
         f->raw.n = in.n;
         if (out > 0)
             return true;
@@ -495,7 +496,9 @@ static bool fill(struct file_source *f, struct err *err)
 
 static void drop_front(struct file_source *f, size_t n)
 {
-    memmove(f->window.p, f->window.p + n, f->window.n - n);
+    CHECK(n <= f->window.n);
+    if (n < f->window.n)
+        memmove(f->window.p, f->window.p + n, f->window.n - n);
     f->window.n -= n;
     f->window_at += n;
 }
