@@ -390,6 +390,8 @@ static bool read_text(struct session *s, const char **name, struct str *text, st
     } else {
         const char *full = path[0] == '/' ? path : arena_printf(s->arena, "%s/%s", s->env->cwd, path);
         ok = os_read_file(full, QUERY_BYTES_MAX, &buf, err);
+        if (!ok)
+            err->class = ERR_CONFIG; /* the command line names a file that is none */
     }
     *text = str_n(arena_dup(s->arena, buf.n ? buf.p : "", buf.n), buf.n);
     sbuf_fini(&buf);

@@ -211,13 +211,15 @@ static bool each_document(struct reader *r, struct taker *t, struct err *err)
 {
     struct str *records = mem_new_array(struct str, RECORDS);
     struct json_split split;
+    size_t base = 0; /* of the window is done with, but records point into it */
     uint32_t n = 0;
     bool ok = true, done = false;
     json_split_init(&split, STR(""), JSON_RECORD_MAX);
     while (ok && !done && !t->enough) {
-        enum json_split_result result = json_split_next(&split, sbuf_view(&r->window), r->end, &records[n],
-                                                        err);
+        struct str window = str_n(r->window.p + base, r->window.n - base);
+        enum json_split_result result = json_split_next(&split, window, r->end, &records[n], err);
         ok = result != JSON_SPLIT_BAD;
+        base += split.used;
         n += result == JSON_SPLIT_RECORD;
         done = result == JSON_SPLIT_END;
         if (n > 0 && (n == RECORDS || result != JSON_SPLIT_RECORD)) {
@@ -225,8 +227,8 @@ static bool each_document(struct reader *r, struct taker *t, struct err *err)
             n = 0;
         }
         if (ok && result == JSON_SPLIT_MORE) {
-            reader_drop(r, split.used);
-            split.used = 0;
+            reader_drop(r, base);
+            base = 0;
             ok = reader_fill(r, err);
         }
     }

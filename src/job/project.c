@@ -155,7 +155,8 @@ static void load_sink(struct loader *l, const struct stream_def *stream, const s
         sink->name = arena_printf(l->arena, "%s.%s", conf->connection, conf->table);
         sink->url = project->connections[conf->index].url;
         sink->table = conf->table;
-        sink->kind = sink_kind_find(str_of(sink->url));
+        if (sink->url) /* NULL after an error in it, which was said */
+            sink->kind = sink_kind_find(str_of(sink->url));
     }
     if (sink->mode == SINK_UPSERT && sink->key_count == 0)
         conf_say(l->diags, CONF_ERROR, conf->node, "mode upsert needs a key: the column that names a row");
@@ -174,7 +175,8 @@ static void load_bad_sink(struct loader *l, struct stream_def *stream)
     for (uint32_t i = 0; connection && i < project->connection_count; i++)
         if (strcmp(project->connections[i].name, connection) == 0)
             stream->bad.url = project->connections[i].url;
-    stream->bad.kind = sink_kind_find(str_of(stream->bad.url));
+    if (stream->bad.url)
+        stream->bad.kind = sink_kind_find(str_of(stream->bad.url));
 }
 
 /* ---- queries ------------------------------------------------------------------------------------------------------------ */
