@@ -221,7 +221,7 @@ static uint32_t topic_written(struct loader *l, const char *name, const struct c
         err_hint(&diag->err, "did you mean \"%s\"?", near);
     }
     check_topic_name(l, place, str_of(name));
-    struct conf_raw_topic raw;
+    struct conf_raw_topic raw = {0};
     const struct option *tables[] = {conf_topic_options};
     struct conf_scope scope = {.up = &l->root_scope, .tables = tables, .table_count = 1};
     void *out[] = {&raw};
