@@ -1,0 +1,102 @@
+/* The Delta sink over many commits: each must stay as quick as the first, merging and checkpoints included. Prints milliseconds a commit by hundreds,
+ * with the files that are active then. COMMITS=n, FOLDER=path (default: one under /tmp, removed at the end). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "os/os.h"
+#include "sink/delta/log.h"
+#include "sink/sink.h"
+
+enum { ROWS = 100, HUNDRED = 100 };
+
+struct work {
+    struct msg msg;
+    int64_t commits;
+    const char *folder;
+};
+
+static struct sink_spec spec = {.project = "p", .stream = "s", .name = "lake.t", .table = "t", .folder = "/",
+                                .uuid = "11111111-2222-4333-8444-555555555555", .mode = SINK_APPEND};
+
+static void make_rows(struct batch *batch, const struct type *schema, int64_t first)
+{
+    struct batch_builder b;
+    char text[32];
+    batch_reset(batch);
+    batch_builder_init(&b, batch, schema);
+    for (int64_t n = first; n < first + ROWS; n++) {
+        snprintf(text, sizeof text, "row number %lld", (long long)n);
+        column_builder_i64(&b.columns[0], n);
+        column_builder_str(&b.columns[1], str_of(text), true);
+        column_builder_i64(&b.columns[2], n % 4);
+    }
+    batch_builder_finish(&b);
+}
+
+static void report(const char *path, int64_t commits, int64_t ns)
+{
+    struct delta_table t = {0};
+    struct err err;
+    CHECK(delta_load(&t, path, -1, &err));
+    printf("%6lld commits: %6.2f ms each, %4zu active files\n", (long long)commits, (double)ns / HUNDRED / 1e6, t.files.count);
+    delta_fini(&t);
+}
+
+static void run(struct msg *msg)
+{
+    struct work *w = CONTAINER_OF(msg, struct work, msg);
+    struct arena arena = {0};
+    struct batch *batch = batch_new();
+    const struct type *schema;
+    struct sink sink = {.kind = sink_kind_find(STR("file:/")), .spec = &spec};
+    struct position positions[SINK_INPUTS_MAX];
+    enum sink_found found;
+    uint32_t count;
+    struct err err;
+    CHECK(type_parse_ddl(&arena, STR("n LONG, text STRING, k INT"), &schema, &err));
+    CHECK(sink_open(&sink, schema, &found, positions, &count, &err));
+    struct mono_time start = os_mono();
+    for (int64_t i = 1; i <= w->commits; i++) {
+        make_rows(batch, schema, i * ROWS);
+        const struct position at = {0, 0, i * ROWS};
+        if (!sink_write(&sink, batch, &err) || !sink_commit(&sink, &at, 1, &err)) {
+            fprintf(stderr, "%s\n", err.text);
+            exit(1);
+        }
+        if (i % HUNDRED == 0) {
+            report(arena_printf(&arena, "%s/t", w->folder), i, mono_since_ns(os_mono(), start));
+            start = os_mono();
+        }
+    }
+    sink_abort(&sink);
+    batch_free(batch);
+    arena_fini(&arena);
+}
+
+int main(void)
+{
+    static const char *const by_k[] = {"k"};
+    struct arena arena = {0};
+    struct loop *main_loop, *block;
+    struct err err;
+    const char *commits = os_env("COMMITS"), *folder = os_env("FOLDER");
+    struct work w = {.commits = commits ? atoll(commits) : 1000};
+    w.folder = folder ? folder : arena_printf(&arena, "/tmp/delta_bench.%d", os_pid());
+    spec.url = arena_printf(&arena, "file:%s", w.folder);
+    spec.partition_by = by_k;
+    spec.partition_by_count = os_env("PARTITIONED") ? 1 : 0;
+    CHECK(loop_new(ROLE_MAIN, "main", &main_loop, &err) && loop_start(main_loop, &err) && loop_new(ROLE_BLOCK, "sink", &block, &err) &&
+          loop_start(block, &err));
+    msg_init(&w.msg, run);
+    loop_post(block, &w.msg);
+    loop_stop(block);
+    loop_join(block);
+    loop_free(block);
+    loop_stop(main_loop);
+    loop_run(main_loop);
+    loop_free(main_loop);
+    if (folder == NULL)
+        CHECK(os_remove_tree(w.folder, &err));
+    arena_fini(&arena);
+    return 0;
+}
