@@ -1,6 +1,6 @@
 /* docs: the reference pages, made from the tables that the program itself reads. */
-#include "conf/project.h"
 #include "cli/cli.h"
+#include "conf/project.h"
 #include "job/project.h"
 #include "obs/event.h"
 #include "obs/metric.h"
@@ -33,13 +33,16 @@ static void events_page(struct arena *arena, struct sbuf *out)
     (void)arena;
     sbuf_cstr(out, "# Log events\n\n| event | level | meaning |\n|---|---|---|\n");
     for (int i = 0; i < EVENT_COUNT; i++)
-        sbuf_printf(out, "| `%s` | %s | %s |\n", event_table[i].name, levels[event_table[i].level], event_table[i].help);
+        sbuf_printf(out, "| `%s` | %s | %s |\n", event_table[i].name, levels[event_table[i].level],
+                    event_table[i].help);
 }
 
 static void functions_page(struct arena *arena, struct sbuf *out)
 {
     (void)arena;
-    sbuf_cstr(out, "# SQL functions and operators\n\nNames, arguments and results are Spark's.\n\n| function | what it gives |\n|---|---|\n");
+    sbuf_cstr(
+        out,
+        "# SQL functions and operators\n\nNames, arguments and results are Spark's.\n\n| function | what it gives |\n|---|---|\n");
     for (int i = 0; i < FN_COUNT; i++) {
         sbuf_cstr(out, "| `");
         for (const char *c = functions[i].signature; *c; c++) {
@@ -54,7 +57,11 @@ static void functions_page(struct arena *arena, struct sbuf *out)
 static const struct {
     const char *name;
     void (*make)(struct arena *arena, struct sbuf *out);
-} pages[] = {{"project", project_page}, {"schema", schema_page}, {"metrics", metrics_page}, {"events", events_page}, {"functions", functions_page}};
+} pages[] = {{"project", project_page},
+             {"schema", schema_page},
+             {"metrics", metrics_page},
+             {"events", events_page},
+             {"functions", functions_page}};
 
 static int run_docs(struct cli_args *args)
 {
@@ -69,7 +76,9 @@ static int run_docs(struct cli_args *args)
         return ok ? EXIT_DONE : EXIT_FAILED;
     }
     err_set(&err, ERR_CONFIG, "there is no page \"%s\"", args->operands[0]);
-    err_hint(&err, "Pages: project, schema (of the project file, as a JSON Schema for editors), metrics, events, functions.");
+    err_hint(
+        &err,
+        "Pages: project, schema (of the project file, as a JSON Schema for editors), metrics, events, functions.");
     return cli_fail(args, &err);
 }
 

@@ -354,11 +354,11 @@ static void begin_reset(struct member *m)
     member_note(m);
 }
 
-static void end_reset(struct member *m)
+static void end_reset(struct member *m, bool live)
 {
     event_log(EVENT_SINK_OK, m->def->name, m->reset == RESET_REPLACE ? "reset: the table is written anew" : "reset: goes on after what is there");
     m->reset = RESET_NONE;
-    m->live = true;
+    m->live = live;
     m->was_reset = true;
     member_note(m);
     if (!m->stream->engine->stopping && m->state == MEMBER_OPENING)
@@ -510,7 +510,7 @@ static void on_event(void *owner, struct sink_event *e)
         engine_member_flushed(m->stream->engine);
         break;
     case SINK_WAS_RESET:
-        end_reset(m);
+        end_reset(m, e->found == SINK_OURS);
         break;
     }
 }

@@ -225,7 +225,14 @@ static void do_reset(struct sink_runner *r, bool replace, const struct type *sch
         return;
     }
     sink_abort(&r->sink);
-    loop_post(r->owner_loop, &event_new(r, SINK_WAS_RESET, 0)->msg);
+    if (!sink_open(&r->sink, schema, &found, positions, &count, &err)) { /* a table that is not there yet knows nobody */
+        fail(r, &err);
+        return;
+    }
+    sink_abort(&r->sink);
+    struct sink_event *e = event_new(r, SINK_WAS_RESET, 0);
+    e->found = found;
+    loop_post(r->owner_loop, &e->msg);
 }
 
 static void handle_command(struct msg *msg)
