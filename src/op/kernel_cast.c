@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "base/utf8.h"
 #include "op/kernels_private.h"
 #include "type/timestamp.h"
 
@@ -274,6 +275,66 @@ static void ntz_to_timestamp(struct call *c)
         OUT(c, int64_t)[row] = timezone_to_utc(c->context->zone, ARG(c, int64_t, 0, row));
 }
 
+static void date_to_timestamp_rows(struct call *c)
+{
+    const struct timezone_data *zone = c->out->type->kind == TYPE_TIMESTAMP ? c->context->zone : NULL;
+    for (EACH_ROW(c, row))
+        OUT(c, int64_t)[row] = date_to_timestamp(zone, ARG(c, int32_t, 0, row));
+}
+
+static void integer_to_timestamp(struct call *c)
+{
+    for (EACH_ROW(c, row)) {
+        int64_t seconds = arg_i64(c, 0, row);
+        if (__builtin_mul_overflow(seconds, US_PER_S, &OUT(c, int64_t)[row]))
+            OUT(c, int64_t)[row] = seconds < 0 ? INT64_MIN : INT64_MAX;
+    }
+}
+
+static void f64_to_timestamp(struct call *c)
+{
+    for (EACH_ROW(c, row))
+        if (!cast_f64_to_timestamp(arg_f64(c, 0, row), &OUT(c, int64_t)[row]))
+            cast_fail(c, row);
+}
+
+static void timestamp_to_integer(struct call *c)
+{
+    enum type_kind k = c->out->type->kind;
+    for (EACH_ROW(c, row)) {
+        int64_t seconds = floor_div(ARG(c, int64_t, 0, row), US_PER_S);
+        if (seconds >= type_int_min(k) && seconds <= type_int_max(k))
+            out_i64(c, row, seconds);
+        else
+            cast_fail(c, row);
+    }
+}
+
+static void timestamp_to_f64(struct call *c)
+{
+    for (EACH_ROW(c, row))
+        OUT(c, double)[row] = (double)ARG(c, int64_t, 0, row) / 1e6;
+}
+
+/* ---- bytes --------------------------------------------------------------------------------------------------- */
+
+static void str_to_binary(struct call *c)
+{
+    if (c->rows)
+        memcpy(c->out->data, c->args[0].data, c->rows * sizeof(struct view));
+}
+
+static void binary_to_str(struct call *c)
+{
+    for (EACH_ROW(c, row)) {
+        struct view v = ARG(c, struct view, 0, row);
+        if (utf8_valid(view_bytes(&v), v.size))
+            OUT(c, struct view)[row] = v;
+        else
+            cast_fail(c, row);
+    }
+}
+
 /* ---- the rest ------------------------------------------------------------------------------------------ */
 
 static void cast_values(struct call *c)
@@ -329,6 +390,7 @@ static kernel_fn *pick_from_integer(enum type_kind from, const struct type *to, 
     case TYPE_DOUBLE: target = F64; break;
     case TYPE_BOOLEAN: target = BOOL; break;
     case TYPE_STRING: return from == TYPE_BOOLEAN ? boolean_to_str : integer_to_str;
+    case TYPE_TIMESTAMP: return from == TYPE_BOOLEAN ? NULL : integer_to_timestamp;
     case TYPE_DECIMAL: return from == TYPE_BOOLEAN ? NULL : any_to_decimal;
     default: return NULL;
     }
@@ -353,6 +415,7 @@ static kernel_fn *pick_from_fraction(enum type_kind from, const struct type *to,
         *flags |= KERNEL_TOTAL;
         return is_decimal ? decimal_to_bool : is_float ? f32_to_bool : f64_to_bool;
     case TYPE_STRING: return is_decimal ? decimal_to_str : is_float ? f32_to_str : f64_to_str;
+    case TYPE_TIMESTAMP: return is_decimal ? NULL : f64_to_timestamp;
     case TYPE_DECIMAL: return any_to_decimal;
     default: return NULL;
     }
@@ -370,14 +433,28 @@ static kernel_fn *pick_from_string(const struct type *to, uint32_t *flags)
     case TYPE_DATE: return str_to_date;
     case TYPE_TIMESTAMP: *flags |= KERNEL_CONTEXT; return str_to_timestamp;
     case TYPE_TIMESTAMP_NTZ: return str_to_ntz;
+    case TYPE_BINARY: *flags |= KERNEL_TOTAL; return str_to_binary;
     default: return NULL;
     }
+}
+
+static kernel_fn *pick_from_date(const struct type *to, uint32_t *flags)
+{
+    if (to->kind == TYPE_TIMESTAMP)
+        *flags |= KERNEL_CONTEXT;
+    return to->kind == TYPE_STRING                                        ? date_to_str
+           : to->kind == TYPE_TIMESTAMP || to->kind == TYPE_TIMESTAMP_NTZ ? date_to_timestamp_rows
+                                                                          : NULL;
 }
 
 static kernel_fn *pick_from_time(enum type_kind from, const struct type *to, uint32_t *flags)
 {
     if (from == TYPE_DATE)
-        return to->kind == TYPE_STRING ? date_to_str : NULL;
+        return pick_from_date(to, flags);
+    if (from == TYPE_TIMESTAMP && type_is_integer(to))
+        return timestamp_to_integer;
+    if (from == TYPE_TIMESTAMP && to->kind == TYPE_DOUBLE)
+        return timestamp_to_f64;
     if (from == TYPE_TIMESTAMP) {
         *flags |= KERNEL_CONTEXT;
         return to->kind == TYPE_STRING          ? timestamp_to_str
@@ -400,6 +477,7 @@ static kernel_fn *pick_simple(const struct type *from, const struct type *to, ui
         return pick_from_fraction(from->kind, to, flags);
     switch (from->kind) {
     case TYPE_STRING: return pick_from_string(to, flags);
+    case TYPE_BINARY: return to->kind == TYPE_STRING ? binary_to_str : NULL;
     case TYPE_DATE:
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMP_NTZ: return pick_from_time(from->kind, to, flags);

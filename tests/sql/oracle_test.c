@@ -178,6 +178,8 @@ static const struct type *any_simple(void)
                                   T(LONG),
                                   T(FLOAT),
                                   T(DOUBLE),
+                                  T(BINARY),
+                                  T(TIMESTAMP_NTZ),
                                   T(STRING),
                                   T(DATE),
                                   T(TIMESTAMP),
@@ -352,7 +354,7 @@ static const struct expr *expr(const struct type *type, unsigned depth)
         return leaf(type);
     if (below(7) == 0)
         return case_of(type, depth);
-    if (!type_is_nested(type) && type->kind != TYPE_BINARY && below(6) == 0)
+    if (!type_is_nested(type) && below(6) == 0)
         return cast_to(type, depth);
     switch (type->kind) {
     case TYPE_BOOLEAN: return boolean(depth);
