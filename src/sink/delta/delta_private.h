@@ -61,6 +61,7 @@ struct delta_sink {
     struct arena arena;          /* of one call */
     uint64_t file_count;
     int64_t upkeep_version;      /* when upkeep was last done */
+    int64_t cleaned_ms;          /* when the log folder was last looked through; 0 = not since open */
     size_t loaded_bytes;         /* of the table's arena when it was read */
 };
 

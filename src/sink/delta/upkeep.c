@@ -1,4 +1,4 @@
-/* Upkeep between commits: small files of a partition merged, a checkpoint every few versions, the old log cleaned, files deleted that were merged
+/* Upkeep between commits: small files of a partition merged, a checkpoint every ten versions or more, the old log cleaned, files deleted that were merged
  * away longer ago than any reader may still need them.
  *
  * Merging goes by tiers: only files of about the same size are merged, so a byte is written again once for each tier (four in all), and a partition
@@ -18,6 +18,9 @@ enum {
     MERGE_BATCH_MAX = 256, /* files merged at once */
     MERGES_MAX = 64,      /* in one turn of upkeep */
     TIERS = 4,
+    CHECKPOINT_ACTIONS = 50,         /* of the state for each version between checkpoints */
+    CHECKPOINT_AT_LEAST_EVERY = 100, /* versions */
+    CLEAN_EVERY_MS = 3600 * 1000,    /* the log folder is looked through */
 };
 static const int64_t tiers[TIERS] = {64 << 10, 512 << 10, 4 << 20, 32 << 20}; /* bytes: a file is of the first tier that is larger */
 
@@ -227,11 +230,14 @@ static void delete_removed(struct delta_sink *d)
 
 /* ---- turns ------------------------------------------------------------------------------------------------------------------------------ */
 
+/* A checkpoint holds the whole state, a week of removed files included: the larger it is, the rarer, so that a commit's share stays small. */
 static int64_t checkpoint_interval(const struct delta_table *t)
 {
     const struct str *text = delta_property(t, "delta.checkpointInterval");
-    int64_t versions;
-    return text && str_to_i64(*text, &versions) && versions > 0 ? versions : DELTA_CHECKPOINT_EVERY;
+    int64_t versions, wanted = (int64_t)(t->files.count + t->removed.count) / CHECKPOINT_ACTIONS;
+    if (text && str_to_i64(*text, &versions) && versions > 0)
+        return versions;
+    return wanted < DELTA_CHECKPOINT_EVERY ? DELTA_CHECKPOINT_EVERY : wanted > CHECKPOINT_AT_LEAST_EVERY ? CHECKPOINT_AT_LEAST_EVERY : wanted;
 }
 
 static bool checkpoint(struct delta_sink *d, struct err *err)
@@ -239,8 +245,12 @@ static bool checkpoint(struct delta_sink *d, struct err *err)
     if (d->table.version < 0 || d->table.version - d->table.checkpoint < checkpoint_interval(&d->table))
         return true;
     TRY(delta_checkpoint(&d->table, err));
+    int64_t now_ms = os_wall().us / US_PER_MS;
+    if (now_ms - d->cleaned_ms < CLEAN_EVERY_MS && now_ms >= d->cleaned_ms)
+        return true;
+    d->cleaned_ms = now_ms;
     delete_removed(d);
-    return delta_clean_log(&d->table, os_wall().us / US_PER_MS, err);
+    return delta_clean_log(&d->table, now_ms, err);
 }
 
 static void upkeep(struct delta_sink *d, bool (*stop)(void *arg), void *arg)
