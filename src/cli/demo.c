@@ -66,7 +66,7 @@ static void show_all(struct demo *d)
          "SELECT 'lake.created_users', count(*) FROM lake.created_users");
     if (d->terminal)
         cli_print("\nIt goes on until Ctrl-C. In another terminal:\n"
-                  "  sluice query %s 'SELECT gender, count(*) FROM serving.created_users GROUP BY gender'\n"
+                  "  sluice query %s 'SELECT count(*) FROM lake.created_users'\n"
                   "  sluice status %s\n\n",
                   d->folder, d->folder);
     fflush(stdout);
@@ -136,10 +136,10 @@ static int run_demo(struct cli_args *args)
     with.set_count = SETS;
     for (uint32_t i = 0; i < args->set_count && with.set_count < CLI_SETS_MAX; i++)
         with.sets[with.set_count++] = args->sets[i]; /* one's own count */
-    cli_print(
-        "Users from an HTTP API (a stand-in that this program serves) go into a topic, through a SQL stream, and on into\n"
-        "another topic, a SQLite table and a Delta table, each row exactly once. The project is in %s.\n",
-        d.folder);
+    cli_print("Users from an HTTP API (a stand-in that this program serves) go into a topic,\n"
+              "through a stream of SQL, and on into another topic, a SQLite table and a Delta\n"
+              "table, each row exactly once. The project is in %s.\n",
+              d.folder);
     fflush(stdout);
     const struct host_options options = {.mode = HOST_UP, .quiet = true, .started = started, .arg = &d};
     int status = host_run(&with, d.folder, &options);
@@ -147,7 +147,7 @@ static int run_demo(struct cli_args *args)
         err_set(&err, ERR_FATAL, "no rows arrived in %d s", PATIENCE_MS / 1000);
         status = cli_fail(args, &err);
     }
-    cli_print("\nThe folder stays: %s. Go on there with: sluice up %s\n", d.folder, d.folder);
+    cli_print("\nThe folder stays: %s\nGo on there with: sluice up %s\n", d.folder, d.folder);
     return status;
 }
 

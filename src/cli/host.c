@@ -264,6 +264,9 @@ int host_run(struct cli_args *args, const char *folder, const struct host_option
         h.status = cli_fail(args, &err);
     if (h.engine_started && options->mode == HOST_ONCE && engine_has_failed(h.engine))
         h.status = EXIT_FAILED; /* the log lines say what */
+    bool ran = h.engine_started;
     finish(&h);
+    if (ran)
+        event_log(EVENT_STOPPED, h.project.conf.name, "ended in order");
     return h.status;
 }
