@@ -15,8 +15,13 @@ struct work {
     const char *folder;
 };
 
-static struct sink_spec spec = {.project = "p", .stream = "s", .name = "lake.t", .table = "t", .folder = "/",
-                                .uuid = "11111111-2222-4333-8444-555555555555", .mode = SINK_APPEND};
+static struct sink_spec spec = {.project = "p",
+                                .stream = "s",
+                                .name = "lake.t",
+                                .table = "t",
+                                .folder = "/",
+                                .uuid = "11111111-2222-4333-8444-555555555555",
+                                .mode = SINK_APPEND};
 
 static void make_rows(struct batch *batch, const struct type *schema, int64_t first)
 {
@@ -38,7 +43,8 @@ static void report(const char *path, int64_t commits, int64_t ns)
     struct delta_table t = {0};
     struct err err;
     CHECK(delta_load(&t, path, -1, &err));
-    printf("%6lld commits: %6.2f ms each, %4zu active files\n", (long long)commits, (double)ns / HUNDRED / 1e6, t.files.count);
+    printf("%6lld commits: %6.2f ms each, %4zu active files\n", (long long)commits,
+           (double)ns / HUNDRED / 1e6, t.files.count);
     delta_fini(&t);
 }
 
@@ -85,8 +91,8 @@ int main(void)
     spec.url = arena_printf(&arena, "file:%s", w.folder);
     spec.partition_by = by_k;
     spec.partition_by_count = os_env("PARTITIONED") ? 1 : 0;
-    CHECK(loop_new(ROLE_MAIN, "main", &main_loop, &err) && loop_start(main_loop, &err) && loop_new(ROLE_BLOCK, "sink", &block, &err) &&
-          loop_start(block, &err));
+    CHECK(loop_new(ROLE_MAIN, "main", &main_loop, &err) && loop_start(main_loop, &err) &&
+          loop_new(ROLE_BLOCK, "sink", &block, &err) && loop_start(block, &err));
     msg_init(&w.msg, run);
     loop_post(block, &w.msg);
     loop_stop(block);

@@ -150,7 +150,8 @@ static void one_table(const char *name, struct arena *arena)
     int64_t expected;
     bool ok = read_all(path, -1, &rows, &expected, &err);
     if (getenv("VERBOSE"))
-        printf("%-60s %s %zu %lld %s\n", name, ok ? "read" : "REFUSED", rows.count, (long long)expected, ok ? "" : err.text);
+        printf("%-60s %s %zu %lld %s\n", name, ok ? "read" : "REFUSED", rows.count, (long long)expected,
+               ok ? "" : err.text);
     if (getenv("DUMP") && rows.count < 1000)
         for (size_t i = 0; i < rows.count; i++)
             printf("%s\t%s\n", name, rows.lines[i].p);

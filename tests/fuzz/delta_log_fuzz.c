@@ -22,8 +22,9 @@ static void try_vector(const uint8_t *data, size_t size)
 
 static void try_texts(struct str text)
 {
-    static const enum type_kind kinds[] = {TYPE_BOOLEAN, TYPE_BYTE, TYPE_LONG, TYPE_DOUBLE, TYPE_DECIMAL, TYPE_STRING, TYPE_BINARY,
-                                           TYPE_DATE, TYPE_TIMESTAMP, TYPE_TIMESTAMP_NTZ};
+    static const enum type_kind kinds[] = {TYPE_BOOLEAN,   TYPE_BYTE,         TYPE_LONG,   TYPE_DOUBLE,
+                                           TYPE_DECIMAL,   TYPE_STRING,       TYPE_BINARY, TYPE_DATE,
+                                           TYPE_TIMESTAMP, TYPE_TIMESTAMP_NTZ};
     struct delta_table t = {.path = "/t"};
     struct arena arena = {0};
     struct sbuf out = {0};
@@ -37,8 +38,8 @@ static void try_texts(struct str text)
     /* what we write, we read back */
     sbuf_clear(&out);
     delta_encode_path(&out, text);
-    if (text.n && text.p[0] != '/' && memchr(text.p, 0, text.n) == NULL && str_find(text, STR("file:"), 0) == SIZE_MAX &&
-        str_find(text, STR("://"), 0) == SIZE_MAX) {
+    if (text.n && text.p[0] != '/' && memchr(text.p, 0, text.n) == NULL &&
+        str_find(text, STR("file:"), 0) == SIZE_MAX && str_find(text, STR("://"), 0) == SIZE_MAX) {
         CHECK(delta_file_path(&t, &arena, sbuf_view(&out), &path, NULL));
         CHECK(str_eq(str_of(path + 3), text));
     }
@@ -62,7 +63,7 @@ static void try_log(struct str text)
     (void)delta_unknown_feature(&t, true);
     (void)delta_retention_ms(&t);
     MAP_EACH(entry, &t.files)
-        CHECK(map_get(&t.removed, entry->key) == NULL);
+    CHECK(map_get(&t.removed, entry->key) == NULL);
     delta_fini(&t);
 }
 

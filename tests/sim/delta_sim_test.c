@@ -15,14 +15,29 @@
 #include "sink/delta/scan.h"
 #include "sink/sink.h"
 
-enum { COMMITS = 48, ROWS_EACH = 5, ROWS = COMMITS * ROWS_EACH, EVOLVES_AT = ROWS / 2, PARTITIONS = 3, LIVES_MAX = 60, SEEDS = 40 };
+enum {
+    COMMITS = 48,
+    ROWS_EACH = 5,
+    ROWS = COMMITS * ROWS_EACH,
+    EVOLVES_AT = ROWS / 2,
+    PARTITIONS = 3,
+    LIVES_MAX = 60,
+    SEEDS = 40
+};
 
 static const char *const partition_by[] = {"K"};
 
 static const struct sink_spec *spec(void)
 {
-    static struct sink_spec s = {.project = "p", .stream = "s", .name = "lake.t", .url = "file:/lake", .table = "t", .folder = "/",
-                                 .uuid = "11111111-2222-4333-8444-555555555555", .mode = SINK_APPEND, .partition_by = partition_by,
+    static struct sink_spec s = {.project = "p",
+                                 .stream = "s",
+                                 .name = "lake.t",
+                                 .url = "file:/lake",
+                                 .table = "t",
+                                 .folder = "/",
+                                 .uuid = "11111111-2222-4333-8444-555555555555",
+                                 .mode = SINK_APPEND,
+                                 .partition_by = partition_by,
                                  .partition_by_count = 1};
     return &s;
 }
@@ -31,7 +46,9 @@ static const struct type *schema_of(struct arena *arena, bool evolved)
 {
     const struct type *schema;
     struct err err;
-    CHECK(type_parse_ddl(arena, evolved ? STR("n LONG, k STRING, i INTERVAL DAY TO SECOND, t TIMESTAMP_NTZ") : STR("n LONG, k STRING, i INTERVAL DAY TO SECOND"),
+    CHECK(type_parse_ddl(arena,
+                         evolved ? STR("n LONG, k STRING, i INTERVAL DAY TO SECOND, t TIMESTAMP_NTZ")
+                                 : STR("n LONG, k STRING, i INTERVAL DAY TO SECOND"),
                          &schema, &err));
     return schema;
 }
@@ -118,8 +135,8 @@ static int live(void *arg)
     struct loop *block, *main;
     struct err err;
     event_setup(getenv("VERBOSE") ? EVENT_LEVEL_DEBUG : EVENT_LEVEL_ERROR, false, -1);
-    if (!loop_new(ROLE_MAIN, "main", &main, &err) || !loop_start(main, &err) || !loop_new(ROLE_BLOCK, "sink", &block, &err) ||
-        !loop_start(block, &err))
+    if (!loop_new(ROLE_MAIN, "main", &main, &err) || !loop_start(main, &err) ||
+        !loop_new(ROLE_BLOCK, "sink", &block, &err) || !loop_start(block, &err))
         sim_crash(); /* the failure of this life was here */
     msg_init(&turn.msg, take_turn);
     loop_post(block, &turn.msg);
@@ -145,7 +162,8 @@ static int see(const struct batch *batch, uint32_t row)
         seen[n]++;
         snprintf(text, sizeof text, "k/%d%%", (int)(n % PARTITIONS));
         bad += n % PARTITIONS ? v[1].is_null || !str_is(v[1].str, text) : !v[1].is_null;
-        bad += v[2].is_null || v[2].type->kind != TYPE_STRING || !str_starts(v[2].str, STR("INTERVAL '0 00:"));
+        bad += v[2].is_null || v[2].type->kind != TYPE_STRING ||
+               !str_starts(v[2].str, STR("INTERVAL '0 00:"));
         bad += n >= EVOLVES_AT ? v[3].is_null || v[3].i64 != n : !v[3].is_null;
     }
     if (bad)
@@ -178,7 +196,8 @@ static int judge(bool strict)
             fprintf(stderr, "row %" PRId64 " is there %" PRId64 " times\n", n, seen[n]);
     if (ok) {
         const struct delta_table *t = delta_scan_table(scan);
-        bad += t->reader_version != 3 || t->writer_version != 7 || t->reader_feature_count != 1 || t->writer_feature_count != 3;
+        bad += t->reader_version != 3 || t->writer_version != 7 || t->reader_feature_count != 1 ||
+               t->writer_feature_count != 3;
         bad += t->checkpoint < 0;
         if (strict && t->files.count >= COMMITS * (PARTITIONS - 1)) {
             fprintf(stderr, "%zu files: nothing was merged\n", t->files.count);

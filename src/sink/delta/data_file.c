@@ -62,7 +62,8 @@ static void folder_part(struct sbuf *out, struct str name, struct str value)
 }
 
 /* values[partition_count] → partitionValues and folder. */
-static void partition_of(const struct delta_sink *d, const struct value *values, struct sbuf *json, struct sbuf *folder)
+static void partition_of(const struct delta_sink *d, const struct value *values, struct sbuf *json,
+                         struct sbuf *folder)
 {
     struct sbuf text = {0};
     sbuf_clear(json);
@@ -119,11 +120,14 @@ void delta_file_free(struct open_file *f)
     pool_free(f->pool);
 }
 
-bool delta_file_new(struct delta_sink *d, struct str partition, struct str folder, const struct type *schema, const bool *drop,
-                    struct open_file **out, struct err *err)
+bool delta_file_new(struct delta_sink *d, struct str partition, struct str folder, const struct type *schema,
+                    const bool *drop, struct open_file **out, struct err *err)
 {
-    static const char *const suffixes[] = {
-        [CODEC_NONE] = "", [CODEC_GZIP] = ".gz", [CODEC_SNAPPY] = ".snappy", [CODEC_LZ4] = ".lz4", [CODEC_ZSTD] = ".zstd"};
+    static const char *const suffixes[] = {[CODEC_NONE] = "",
+                                           [CODEC_GZIP] = ".gz",
+                                           [CODEC_SNAPPY] = ".snappy",
+                                           [CODEC_LZ4] = ".lz4",
+                                           [CODEC_ZSTD] = ".zstd"};
     const struct delta_options *o = d->sink->spec->options;
     struct parquet_writer_options options = PARQUET_WRITER_OPTIONS;
     struct pool *pool = pool_new(NULL, "data file");
@@ -140,7 +144,8 @@ bool delta_file_new(struct delta_sink *d, struct str partition, struct str folde
         options.level = (int)o->level;
     }
     os_uuid(uuid);
-    f->name = pool_printf(pool, "part-%05llu-%s-c000%s.parquet", (unsigned long long)(d->file_count++ % 100000), uuid, suffixes[options.codec]);
+    f->name = pool_printf(pool, "part-%05llu-%s-c000%s.parquet",
+                          (unsigned long long)(d->file_count++ % 100000), uuid, suffixes[options.codec]);
     f->path = pool_printf(pool, "%s/%s%s", d->path, f->folder.p, f->name);
     f->parquet = parquet_writer_new(pool, schema, &options, (struct parquet_output){write_out, f}, err);
     if (f->parquet == NULL) {
@@ -169,7 +174,8 @@ static bool year_fits(const struct value *v)
 static bool string_fits(const struct value *v, bool max)
 {
     size_t cut = utf8_offset(v->str.p, v->str.n, STATS_TEXT);
-    return !max || cut >= v->str.n || !str_starts(str_n(v->str.p + cut, v->str.n - cut), STR("\xF4\x8F\xBF\xBF"));
+    return !max || cut >= v->str.n ||
+           !str_starts(str_n(v->str.p + cut, v->str.n - cut), STR("\xF4\x8F\xBF\xBF"));
 }
 
 /* May the bound stand in the log? A maximum without the NaN is none: to Spark NaN is the largest. */
@@ -183,19 +189,14 @@ static bool has_bound(const struct parquet_field_stats *s, bool max)
     case TYPE_SHORT:
     case TYPE_INT:
     case TYPE_LONG:
-    case TYPE_DECIMAL:
-        return true;
+    case TYPE_DECIMAL: return true;
     case TYPE_FLOAT:
-    case TYPE_DOUBLE:
-        return (v->f64 - v->f64) == 0 && !(max && s->nan_count);
+    case TYPE_DOUBLE: return (v->f64 - v->f64) == 0 && !(max && s->nan_count);
     case TYPE_DATE:
     case TYPE_TIMESTAMP:
-    case TYPE_TIMESTAMP_NTZ:
-        return year_fits(v);
-    case TYPE_STRING:
-        return string_fits(v, max);
-    default:
-        return false;
+    case TYPE_TIMESTAMP_NTZ: return year_fits(v);
+    case TYPE_STRING: return string_fits(v, max);
+    default: return false;
     }
 }
 
@@ -218,15 +219,13 @@ static void put_bound(struct sbuf *out, const struct value *v, bool max)
 {
     char text[64];
     switch (v->type->kind) {
-    case TYPE_STRING:
-        put_string_bound(out, v->str, max);
-        break;
+    case TYPE_STRING: put_string_bound(out, v->str, max); break;
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMP_NTZ: { /* milliseconds, rounded down */
         struct datetime at;
         timestamp_to_datetime(v->i64, &at);
-        sbuf_printf(out, "\"%04d-%02d-%02dT%02d:%02d:%02d.%03u%s\"", at.year, at.month, at.day, at.hour, at.minute, at.second,
-                    at.micro / 1000, v->type->kind == TYPE_TIMESTAMP ? "Z" : "");
+        sbuf_printf(out, "\"%04d-%02d-%02dT%02d:%02d:%02d.%03u%s\"", at.year, at.month, at.day, at.hour,
+                    at.minute, at.second, at.micro / 1000, v->type->kind == TYPE_TIMESTAMP ? "Z" : "");
         break;
     }
     case TYPE_DATE:
@@ -235,22 +234,18 @@ static void put_bound(struct sbuf *out, const struct value *v, bool max)
         sbuf_char(out, '"');
         break;
     case TYPE_FLOAT:
-    case TYPE_DOUBLE:
-        sbuf_add(out, text, str_from_f64(v->f64, text));
-        break;
-    default:
-        value_to_text(v, NULL, out);
-        break;
+    case TYPE_DOUBLE: sbuf_add(out, text, str_from_f64(v->f64, text)); break;
+    default: value_to_text(v, NULL, out); break;
     }
 }
 
 /* One of the three objects, nested as the columns are; *leaves counts down over the first 32 leaf columns. */
-static void put_stats(struct sbuf *out, const struct parquet_field_stats *fields, uint32_t count, const bool *drop, enum stat_kind kind,
-                      int *leaves)
+static void put_stats(struct sbuf *out, const struct parquet_field_stats *fields, uint32_t count,
+                      const bool *drop, enum stat_kind kind, int *leaves)
 {
     bool any = false;
     sbuf_char(out, '{');
-    for (uint32_t i = 0; i < count && *leaves > 0; i++) {
+    for (uint32_t i = 0; i<count && * leaves> 0; i++) {
         const struct parquet_field_stats *s = &fields[i];
         bool is_struct = s->field->type->kind == TYPE_STRUCT;
         if (drop && drop[i])
@@ -273,8 +268,8 @@ static void put_stats(struct sbuf *out, const struct parquet_field_stats *fields
     sbuf_char(out, '}');
 }
 
-static void put_add(struct sbuf *out, const struct open_file *f, const struct parquet_file_stats *stats, const bool *drop,
-                    bool data_change)
+static void put_add(struct sbuf *out, const struct open_file *f, const struct parquet_file_stats *stats,
+                    const bool *drop, bool data_change)
 {
     struct sbuf text = {0}, path = {0};
     sbuf_str(&path, f->folder);
@@ -282,8 +277,10 @@ static void put_add(struct sbuf *out, const struct open_file *f, const struct pa
     sbuf_cstr(out, "{\"add\":{\"path\":");
     delta_encode_path(&text, sbuf_view(&path));
     sbuf_json(out, sbuf_view(&text));
-    sbuf_printf(out, ",\"partitionValues\":%.*s,\"size\":%llu,\"modificationTime\":%lld,\"dataChange\":%s,\"stats\":",
-                STR_ARG(f->partition), (unsigned long long)f->at, (long long)(os_wall().us / US_PER_MS), data_change ? "true" : "false");
+    sbuf_printf(
+        out, ",\"partitionValues\":%.*s,\"size\":%llu,\"modificationTime\":%lld,\"dataChange\":%s,\"stats\":",
+        STR_ARG(f->partition), (unsigned long long)f->at, (long long)(os_wall().us / US_PER_MS),
+        data_change ? "true" : "false");
     sbuf_clear(&text);
     sbuf_printf(&text, "{\"numRecords\":%lld", (long long)stats->rows);
     static const char *const names[] = {",\"minValues\":", ",\"maxValues\":", ",\"nullCount\":"};
@@ -305,7 +302,8 @@ static bool sync_way(struct delta_sink *d, const struct open_file *f, struct err
 {
     if (map_get(&d->synced, f->folder))
         return true;
-    for (char *way = folder_path(f), *slash; (slash = strrchr(way, '/')) != NULL && slash > way; *slash = '\0') {
+    for (char *way = folder_path(f), *slash; (slash = strrchr(way, '/')) != NULL && slash > way;
+         *slash = '\0') {
         slash[1] = '\0';
         TRY(os_sync_folder(way, err));
         if (strlen(way) <= strlen(d->path))
@@ -315,7 +313,8 @@ static bool sync_way(struct delta_sink *d, const struct open_file *f, struct err
     return true;
 }
 
-bool delta_file_finish(struct delta_sink *d, struct open_file *f, struct sbuf *out, const bool *drop, bool data_change, struct err *err)
+bool delta_file_finish(struct delta_sink *d, struct open_file *f, struct sbuf *out, const bool *drop,
+                       bool data_change, struct err *err)
 {
     struct parquet_file_stats stats;
     TRY(parquet_writer_finish(f->parquet, &stats, err));
@@ -379,8 +378,8 @@ static bool make_room(struct delta_sink *d, const struct batch *batch, struct er
     return append_rows(d, d->open[oldest], batch, err) && close_file(d, oldest, err);
 }
 
-static bool file_for(struct delta_sink *d, struct str partition, struct str folder, const struct batch *batch, struct open_file **out,
-                     struct err *err)
+static bool file_for(struct delta_sink *d, struct str partition, struct str folder, const struct batch *batch,
+                     struct open_file **out, struct err *err)
 {
     *out = map_get(&d->by_partition, partition);
     if (*out)
@@ -407,7 +406,8 @@ static bool sort_rows(struct delta_sink *d, const struct batch *batch, struct er
 {
     uint32_t count = d->partition_count;
     const struct column **columns = arena_array(&d->arena, const struct column *, count);
-    struct value *now = arena_array(&d->arena, struct value, count), *before = arena_array(&d->arena, struct value, count);
+    struct value *now = arena_array(&d->arena, struct value, count),
+                 *before = arena_array(&d->arena, struct value, count);
     struct sbuf partition = {0}, folder = {0};
     struct open_file *f = NULL;
     bool ok = true;

@@ -16,7 +16,9 @@
 #include "os/os.h"
 #include "sink/delta/delta_private.h"
 
-enum { STATE_SLACK_BYTES = 16 << 20 }; /* actions that no longer count, in memory, before the state is read anew */
+enum {
+    STATE_SLACK_BYTES = 16 << 20
+}; /* actions that no longer count, in memory, before the state is read anew */
 
 /* ---- the slots ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -53,7 +55,8 @@ static bool read_position(struct str tail, struct position *p)
     return true;
 }
 
-static void find_positions(struct delta_sink *d, enum sink_found *found, struct position *positions, uint32_t *count)
+static void find_positions(struct delta_sink *d, enum sink_found *found, struct position *positions,
+                           uint32_t *count)
 {
     struct str ours = str_of(app_prefix(d->sink, &d->arena, d->sink->spec->uuid));
     struct str stream = str_of(app_prefix(d->sink, &d->arena, NULL));
@@ -64,7 +67,8 @@ static void find_positions(struct delta_sink *d, enum sink_found *found, struct 
         struct position p = {.next_offset = txn->version};
         if (str_starts(txn->app_id, ours)) {
             *found = SINK_OURS;
-            if (read_position(str_n(txn->app_id.p + ours.n, txn->app_id.n - ours.n), &p) && *count < SINK_INPUTS_MAX)
+            if (read_position(str_n(txn->app_id.p + ours.n, txn->app_id.n - ours.n), &p) &&
+                *count < SINK_INPUTS_MAX)
                 positions[(*count)++] = p;
         } else if (str_starts(txn->app_id, stream) && *found == SINK_NEW) {
             *found = SINK_FOREIGN;
@@ -80,7 +84,8 @@ static bool same_partitioning(struct delta_sink *d, struct err *err)
         same = str_eq_nocase(str_of(spec->partition_by[i]), str_of(d->table.partition_columns[i]));
     if (same)
         return true;
-    err_set(err, ERR_FATAL, "the table \"%s\" is partitioned by other columns than partition_by says", spec->table);
+    err_set(err, ERR_FATAL, "the table \"%s\" is partitioned by other columns than partition_by says",
+            spec->table);
     return err_hint(err, "A table's partitioning cannot change; write to another table.");
 }
 
@@ -94,9 +99,13 @@ static bool plan_partitions(struct delta_sink *d, const struct type *schema, str
         int index = type_field(schema, str_of(spec->partition_by[i]), true);
         const struct type *type = index < 0 ? NULL : schema->fields[index].type;
         if (type == NULL || type_is_nested(type) || type->kind == TYPE_VARIANT || type->kind == TYPE_BINARY)
-            return err_set(err, ERR_FATAL, "partition_by column \"%s\" is not among the stream's plain columns", spec->partition_by[i]);
-        d->partition[i] = pool_strdup(d->sink->pool, d->table.version < 0 ? schema->fields[index].name : d->table.partition_columns[i]);
-        if (delta_is_partition(&(struct delta_sink){.partition = d->partition, .partition_count = i}, d->partition[i]))
+            return err_set(err, ERR_FATAL,
+                           "partition_by column \"%s\" is not among the stream's plain columns",
+                           spec->partition_by[i]);
+        d->partition[i] = pool_strdup(d->sink->pool, d->table.version < 0 ? schema->fields[index].name
+                                                                          : d->table.partition_columns[i]);
+        if (delta_is_partition(&(struct delta_sink){.partition = d->partition, .partition_count = i},
+                               d->partition[i]))
             return err_set(err, ERR_FATAL, "partition_by names column \"%s\" twice", d->partition[i]);
     }
     if (d->partition_count && d->partition_count == schema->field_count) {
@@ -117,8 +126,8 @@ static bool note_identity(struct delta_sink *d, struct err *err)
     return true;
 }
 
-static bool delta_open(struct sink *sink, const struct type *schema, enum sink_found *found, struct position *positions,
-                       uint32_t *count, struct err *err)
+static bool delta_open(struct sink *sink, const struct type *schema, enum sink_found *found,
+                       struct position *positions, uint32_t *count, struct err *err)
 {
     struct delta_sink *d = pool_new_struct(sink->pool, struct delta_sink);
     const struct sink_spec *spec = sink->spec;
@@ -137,11 +146,14 @@ static bool delta_open(struct sink *sink, const struct type *schema, enum sink_f
         return plan_partitions(d, schema, err);
     const char *feature = delta_unknown_feature(&d->table, true);
     if (feature)
-        return err_set(err, ERR_FATAL, "the table \"%s\" uses a Delta feature that this version cannot write: %s", spec->table, feature);
+        return err_set(err, ERR_FATAL,
+                       "the table \"%s\" uses a Delta feature that this version cannot write: %s",
+                       spec->table, feature);
     TRY(same_partitioning(d, err));
     TRY(plan_partitions(d, schema, err));
     const struct type *merged;
-    TRY(delta_merge_schema(pool_arena(sink->pool), d->table.schema, delta_type(pool_arena(sink->pool), schema), &merged, err));
+    TRY(delta_merge_schema(pool_arena(sink->pool), d->table.schema,
+                           delta_type(pool_arena(sink->pool), schema), &merged, err));
     /* What was committed last may be known to a kill -9 only, not to the disk; whoever believes the positions below may forget rows. */
     TRY(os_sync_folder(d->table.log_path, err));
     find_positions(d, found, positions, count);
@@ -180,17 +192,20 @@ static void put_txns(struct delta_sink *d, const struct position *positions, uin
             continue;
         sbuf_cstr(&d->lines, "{\"txn\":{\"appId\":");
         sbuf_json(&d->lines, str_of(app_id));
-        sbuf_printf(&d->lines, ",\"version\":%lld,\"lastUpdated\":%lld}}\n", (long long)p->next_offset, now_ms);
+        sbuf_printf(&d->lines, ",\"version\":%lld,\"lastUpdated\":%lld}}\n", (long long)p->next_offset,
+                    now_ms);
     }
 }
 
 void delta_put_commit_info(struct delta_sink *d, const char *operation, bool blind, const char *txn_id)
 {
-    sbuf_printf(&d->lines,
-                "{\"commitInfo\":{\"timestamp\":%lld,\"operation\":\"%s\",\"operationParameters\":{\"outputMode\":\"Append\",\"queryId\":\"%s\"},"
-                "\"readVersion\":%lld,\"isBlindAppend\":%s,\"engineInfo\":\"sluice/" SLUICE_VERSION "\",\"txnId\":\"%s\"}}\n",
-                (long long)(os_wall().us / US_PER_MS), operation, d->sink->spec->uuid, (long long)d->table.version,
-                blind ? "true" : "false", txn_id);
+    sbuf_printf(
+        &d->lines,
+        "{\"commitInfo\":{\"timestamp\":%lld,\"operation\":\"%s\",\"operationParameters\":{\"outputMode\":\"Append\",\"queryId\":\"%s\"},"
+        "\"readVersion\":%lld,\"isBlindAppend\":%s,\"engineInfo\":\"sluice/" SLUICE_VERSION
+        "\",\"txnId\":\"%s\"}}\n",
+        (long long)(os_wall().us / US_PER_MS), operation, d->sink->spec->uuid, (long long)d->table.version,
+        blind ? "true" : "false", txn_id);
 }
 
 /* The log is still the one that we know. */
@@ -201,19 +216,24 @@ static bool still_there(struct delta_sink *d, struct err *err)
         return true;
     if (!os_stat(d->table.log_path, &stat, NULL) || stat.inode != d->inode || stat.device != d->device)
         return err_set(err, ERR_RETRY, "the table \"%s\" was deleted or replaced while it was open", d->path);
-    const char *last = arena_printf(&d->arena, "%s/%020lld.json", d->table.log_path, (long long)d->table.version);
+    const char *last = arena_printf(&d->arena, "%s/%020lld.json", d->table.log_path,
+                                    (long long)d->table.version);
     if (d->table.checkpoint == d->table.version || os_exists(last))
         return true;
     /* Others went on, made a checkpoint and cleaned up: our next version is long gone, and must not be written again. */
-    return err_set(err, ERR_RETRY, "the log of the table \"%s\" went on without us; it is read anew", d->path);
+    return err_set(err, ERR_RETRY, "the log of the table \"%s\" went on without us; it is read anew",
+                   d->path);
 }
 
 /* Another writer's commits came in between: may ours follow them? */
-static bool still_valid(struct delta_sink *d, const struct position *positions, uint32_t count, struct err *err)
+static bool still_valid(struct delta_sink *d, const struct position *positions, uint32_t count,
+                        struct err *err)
 {
     const char *feature = delta_unknown_feature(&d->table, true);
     if (feature)
-        return err_set(err, ERR_FATAL, "another writer turned on a Delta feature that this version cannot write: %s", feature);
+        return err_set(err, ERR_FATAL,
+                       "another writer turned on a Delta feature that this version cannot write: %s",
+                       feature);
     if (d->table.metadata_changed) {
         TRY(same_partitioning(d, err));
         if (d->stored) {
@@ -253,7 +273,8 @@ static void shed_state(struct delta_sink *d)
     d->loaded_bytes = d->table.arena.bytes;
 }
 
-static bool delta_commit_rows(struct sink *sink, const struct position *positions, uint32_t count, struct err *err)
+static bool delta_commit_rows(struct sink *sink, const struct position *positions, uint32_t count,
+                              struct err *err)
 {
     struct delta_sink *d = sink->state;
     char txn_id[37];
@@ -314,9 +335,12 @@ void delta_put_remove(struct sbuf *out, const struct delta_file *f, bool data_ch
     const struct json_node *action;
     sbuf_cstr(out, "{\"remove\":{\"path\":");
     sbuf_json(out, f->path);
-    sbuf_printf(out, ",\"deletionTimestamp\":%lld,\"dataChange\":%s,\"extendedFileMetadata\":true,\"partitionValues\":%.*s,\"size\":%lld",
-                (long long)(os_wall().us / US_PER_MS), data_change ? "true" : "false", (int)(f->partition.n ? f->partition.n : 2),
-                f->partition.n ? f->partition.p : "{}", (long long)f->size);
+    sbuf_printf(
+        out,
+        ",\"deletionTimestamp\":%lld,\"dataChange\":%s,\"extendedFileMetadata\":true,\"partitionValues\":%.*s,\"size\":%lld",
+        (long long)(os_wall().us / US_PER_MS), data_change ? "true" : "false",
+        (int)(f->partition.n ? f->partition.n : 2), f->partition.n ? f->partition.p : "{}",
+        (long long)f->size);
     if (f->dv.n) {
         CHECK(json_parse(&arena, f->action, &action, NULL)); /* it was read before */
         sbuf_cstr(out, ",\"deletionVector\":");
@@ -335,13 +359,16 @@ static bool delta_reset(struct sink *sink, bool replace, struct err *err)
         return true;
     const struct str *append_only = delta_property(&d->table, "delta.appendOnly");
     if (replace && append_only && str_is(*append_only, "true"))
-        return err_set(err, ERR_FATAL, "the table \"%s\" is append-only (delta.appendOnly): its rows cannot be replaced", sink->spec->table);
+        return err_set(err, ERR_FATAL,
+                       "the table \"%s\" is append-only (delta.appendOnly): its rows cannot be replaced",
+                       sink->spec->table);
     while (!won) {
         os_uuid(txn_id);
         sbuf_clear(&d->lines);
         delta_put_commit_info(d, replace ? "TRUNCATE" : "SET TRANSACTION", false, txn_id);
         sbuf_cstr(&d->lines, "{\"txn\":{\"appId\":");
-        sbuf_json(&d->lines, str_of(arena_printf(&d->arena, "%sknown", app_prefix(sink, &d->arena, sink->spec->uuid))));
+        sbuf_json(&d->lines,
+                  str_of(arena_printf(&d->arena, "%sknown", app_prefix(sink, &d->arena, sink->spec->uuid))));
         sbuf_cstr(&d->lines, ",\"version\":0}}\n");
         MAP_EACH(entry, &d->table.files)
         {
@@ -357,8 +384,11 @@ static bool delta_reset(struct sink *sink, bool replace, struct err *err)
 
 static const char *const schemes[] = {"file", NULL};
 
-static const struct option_choice codecs[] = {
-    {"zstd", CODEC_ZSTD, "small and quick"}, {"snappy", CODEC_SNAPPY, "quicker, larger"}, {"gzip", CODEC_GZIP, "for old readers"}, {"none", CODEC_NONE, "not at all"}, {0}};
+static const struct option_choice codecs[] = {{"zstd", CODEC_ZSTD, "small and quick"},
+                                              {"snappy", CODEC_SNAPPY, "quicker, larger"},
+                                              {"gzip", CODEC_GZIP, "for old readers"},
+                                              {"none", CODEC_NONE, "not at all"},
+                                              {0}};
 
 static const struct option options[] = {
     {.name = "compression",

@@ -9,10 +9,11 @@
 #include "sink/sink.h"
 
 enum {
-    DELTA_OPEN_MAX = 512,          /* partitions that are written to at the same time; the one that rests longest is finished first */
-    DELTA_FILE_BYTES = 128 << 20,  /* a file is finished past this */
-    DELTA_CHECKPOINT_EVERY = 10,   /* versions, unless delta.checkpointInterval says otherwise */
-    DELTA_UPKEEP_OVERDUE = 40,     /* commits without an idle moment, after which upkeep is done all the same */
+    DELTA_OPEN_MAX =
+        512, /* partitions that are written to at the same time; the one that rests longest is finished first */
+    DELTA_FILE_BYTES = 128 << 20, /* a file is finished past this */
+    DELTA_CHECKPOINT_EVERY = 10,  /* versions, unless delta.checkpointInterval says otherwise */
+    DELTA_UPKEEP_OVERDUE = 40, /* commits without an idle moment, after which upkeep is done all the same */
 };
 
 struct delta_options {
@@ -30,39 +31,40 @@ struct open_file {
     uint64_t at;
     struct pool *pool;
     struct parquet_writer *parquet;
-    uint32_t *rows;          /* of the batch that is being taken apart [row_count] */
+    uint32_t *rows; /* of the batch that is being taken apart [row_count] */
     uint32_t row_count;
     size_t row_capacity;
-    uint64_t used;           /* clock of the last use */
+    uint64_t used; /* clock of the last use */
 };
 
 struct delta_sink {
     struct sink *sink;
     struct delta_table table;
     const char *path;
-    const char **partition;      /* partition[partition_count]: names as the table has them */
+    const char **partition; /* partition[partition_count]: names as the table has them */
     uint32_t partition_count;
-    const struct type *schema;   /* of the table, as it will be after the next commit; NULL = not known yet; in pool */
-    const struct type *rows;     /* schema of the batches that come, as it was when `stored` was made; in pool */
-    const struct type *stored;   /* the same with the types that Delta has: what the open files take; in pool */
-    bool *drop;                  /* of stored's fields: partition columns [field_count] */
-    bool schema_moved;           /* metaData belongs into the next commit */
-    uint64_t device, inode;      /* of the log folder; 0: not there yet */
-    struct map synced;           /* folders whose way from the root is durable, since open */
+    const struct type
+        *schema; /* of the table, as it will be after the next commit; NULL = not known yet; in pool */
+    const struct type *rows; /* schema of the batches that come, as it was when `stored` was made; in pool */
+    const struct type *stored; /* the same with the types that Delta has: what the open files take; in pool */
+    bool *drop;                /* of stored's fields: partition columns [field_count] */
+    bool schema_moved;         /* metaData belongs into the next commit */
+    uint64_t device, inode;    /* of the log folder; 0: not there yet */
+    struct map synced;         /* folders whose way from the root is durable, since open */
     struct open_file *open[DELTA_OPEN_MAX];
     uint32_t open_count;
-    struct map by_partition;     /* partition → struct open_file *, of those in open[] */
+    struct map by_partition; /* partition → struct open_file *, of those in open[] */
     uint64_t clock;
-    struct sbuf adds;            /* add actions of files that are finished */
-    struct sbuf finished;        /* their paths, each with its NUL */
-    bool attempted;              /* a commit that names them was tried: they are no longer ours to delete */
+    struct sbuf adds;     /* add actions of files that are finished */
+    struct sbuf finished; /* their paths, each with its NUL */
+    bool attempted;       /* a commit that names them was tried: they are no longer ours to delete */
     struct sbuf lines;
     struct compress_ctx *ctx;
-    struct arena arena;          /* of one call */
+    struct arena arena; /* of one call */
     uint64_t file_count;
-    int64_t upkeep_version;      /* when upkeep was last done */
-    int64_t cleaned_ms;          /* when the log folder was last looked through; 0 = not since open */
-    size_t loaded_bytes;         /* of the table's arena when it was read */
+    int64_t upkeep_version; /* when upkeep was last done */
+    int64_t cleaned_ms;     /* when the log folder was last looked through; 0 = not since open */
+    size_t loaded_bytes;    /* of the table's arena when it was read */
 };
 
 /* ---- table_schema.c -------------------------------------------------------------------------------------------------------------------- */
@@ -72,7 +74,8 @@ const struct type *delta_type(struct arena *arena, const struct type *type);
 /* The column with that type (delta_type of its own); itself where nothing is to be done. */
 struct column delta_column(const struct column *column, const struct type *to, struct arena *arena);
 /* Can a table with columns `have` take rows with columns `want`? *out = the columns it has then. ERR_FATAL: a column's type differs. */
-bool delta_merge_schema(struct arena *arena, const struct type *have, const struct type *want, const struct type **out, struct err *err);
+bool delta_merge_schema(struct arena *arena, const struct type *have, const struct type *want,
+                        const struct type **out, struct err *err);
 /* ERR_FATAL: a column's name that no Delta table can have. */
 bool delta_check_names(const struct type *schema, struct err *err);
 /* The table follows the rows' schema, in the next commit; open files are finished first. */
@@ -86,10 +89,11 @@ bool delta_is_partition(const struct delta_sink *d, const char *name);
 /* ---- data_file.c ------------------------------------------------------------------------------------------------------------------------ */
 
 /* partition and folder are copied; schema and drop are borrowed for the file's life. */
-bool delta_file_new(struct delta_sink *d, struct str partition, struct str folder, const struct type *schema, const bool *drop,
-                    struct open_file **out, struct err *err);
+bool delta_file_new(struct delta_sink *d, struct str partition, struct str folder, const struct type *schema,
+                    const bool *drop, struct open_file **out, struct err *err);
 /* Footer, data and folder entry durable, its add action appended to out. The file is freed by the caller in any case. */
-bool delta_file_finish(struct delta_sink *d, struct open_file *f, struct sbuf *out, const bool *drop, bool data_change, struct err *err);
+bool delta_file_finish(struct delta_sink *d, struct open_file *f, struct sbuf *out, const bool *drop,
+                       bool data_change, struct err *err);
 /* What is not finished is deleted. */
 void delta_file_free(struct open_file *f);
 /* Writes the rows of a batch (of d->stored's types) into the files of their partitions. */

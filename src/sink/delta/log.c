@@ -26,7 +26,8 @@ static struct str kept_line(struct delta_table *t, struct str line)
     return keep(t, str_trim(line));
 }
 
-static bool take_strings(struct delta_table *t, const struct json_node *list, const char ***out, uint32_t *count)
+static bool take_strings(struct delta_table *t, const struct json_node *list, const char ***out,
+                         uint32_t *count)
 {
     *count = 0;
     *out = arena_array(&t->arena, const char *, list ? list->count + 1 : 1);
@@ -47,7 +48,8 @@ static bool apply_protocol(struct delta_table *t, const struct json_node *a, str
         !take_strings(t, json_get(a, "writerFeatures"), &t->writer_features, &t->writer_feature_count))
         return err_set(err, ERR_DATA, "malformed protocol action");
     if (reader < 0 || writer < 0 || reader > INT32_MAX || writer > INT32_MAX)
-        return err_set(err, ERR_DATA, "protocol versions %lld and %lld", (long long)reader, (long long)writer);
+        return err_set(err, ERR_DATA, "protocol versions %lld and %lld", (long long)reader,
+                       (long long)writer);
     t->reader_version = (int32_t)reader;
     t->writer_version = (int32_t)writer;
     t->protocol = kept_line(t, line);
@@ -59,7 +61,8 @@ static bool apply_metadata(struct delta_table *t, const struct json_node *a, str
 {
     struct str id, schema = STR("{\"type\":\"struct\",\"fields\":[]}"); /* one that has none has no columns */
     const struct json_node *text = json_get(a, "schemaString");
-    if (!json_str(a, "id", &id) || (text && text->kind != JSON_NULL && !json_str(a, "schemaString", &schema)) ||
+    if (!json_str(a, "id", &id) ||
+        (text && text->kind != JSON_NULL && !json_str(a, "schemaString", &schema)) ||
         !take_strings(t, json_get(a, "partitionColumns"), &t->partition_columns, &t->partition_column_count))
         return err_set(err, ERR_DATA, "malformed metaData action");
     if (!type_from_json(&t->arena, keep(t, schema), &t->schema, err))
@@ -94,10 +97,12 @@ static struct str dv_id(struct delta_table *t, const struct json_node *dv)
 {
     struct str storage, path;
     int64_t offset;
-    if (dv == NULL || dv->kind != JSON_OBJECT || !json_str(dv, "storageType", &storage) || !json_str(dv, "pathOrInlineDv", &path))
+    if (dv == NULL || dv->kind != JSON_OBJECT || !json_str(dv, "storageType", &storage) ||
+        !json_str(dv, "pathOrInlineDv", &path))
         return (struct str){0};
     if (json_i64(dv, "offset", &offset))
-        return str_of(arena_printf(&t->arena, "%.*s%.*s@%lld", STR_ARG(storage), STR_ARG(path), (long long)offset));
+        return str_of(
+            arena_printf(&t->arena, "%.*s%.*s@%lld", STR_ARG(storage), STR_ARG(path), (long long)offset));
     return str_of(arena_printf(&t->arena, "%.*s%.*s", STR_ARG(storage), STR_ARG(path)));
 }
 
@@ -108,7 +113,8 @@ static struct str canonical(struct str path)
     return str_n(path.p + scheme, path.n - scheme);
 }
 
-static bool apply_file(struct delta_table *t, const struct json_node *a, struct str line, bool add, struct err *err)
+static bool apply_file(struct delta_table *t, const struct json_node *a, struct str line, bool add,
+                       struct err *err)
 {
     struct delta_file *f = arena_new(&t->arena, struct delta_file);
     struct str path;
@@ -195,7 +201,8 @@ static bool apply_lines(struct delta_table *t, struct str text, struct err *err)
 
 /* ---- names ------------------------------------------------------------------------------------------------------------------ */
 
-static const char *version_path(struct delta_table *t, struct arena *arena, int64_t version, const char *suffix)
+static const char *version_path(struct delta_table *t, struct arena *arena, int64_t version,
+                                const char *suffix)
 {
     return arena_printf(arena, "%s/%020lld%s", t->log_path, (long long)version, suffix);
 }
@@ -204,7 +211,8 @@ static const char *version_path(struct delta_table *t, struct arena *arena, int6
 static int64_t version_of(const char *name, const char **rest)
 {
     int64_t version;
-    if (strlen(name) <= NAME_DIGITS || name[NAME_DIGITS] != '.' || !str_to_i64(str_n(name, NAME_DIGITS), &version) || version < 0)
+    if (strlen(name) <= NAME_DIGITS || name[NAME_DIGITS] != '.' ||
+        !str_to_i64(str_n(name, NAME_DIGITS), &version) || version < 0)
         return -1;
     *rest = name + NAME_DIGITS;
     return version;
@@ -215,11 +223,13 @@ static int hex_value(char c)
     return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
-bool delta_file_path(const struct delta_table *t, struct arena *arena, struct str path, char **out, struct err *err)
+bool delta_file_path(const struct delta_table *t, struct arena *arena, struct str path, char **out,
+                     struct err *err)
 {
     struct sbuf decoded = {0};
     for (size_t i = 0; i < path.n; i++) {
-        if (path.p[i] == '%' && i + 2 < path.n && hex_value(path.p[i + 1]) >= 0 && hex_value(path.p[i + 2]) >= 0) {
+        if (path.p[i] == '%' && i + 2 < path.n && hex_value(path.p[i + 1]) >= 0 &&
+            hex_value(path.p[i + 2]) >= 0) {
             sbuf_char(&decoded, (char)(hex_value(path.p[i + 1]) * 16 + hex_value(path.p[i + 2])));
             i += 2;
         } else {
@@ -247,16 +257,17 @@ bool delta_file_path(const struct delta_table *t, struct arena *arena, struct st
 bool delta_is_inside(struct str path)
 {
     struct str plain = canonical(path);
-    return plain.n == path.n && plain.n > 0 && plain.p[0] != '/' && str_find(plain, STR(".."), 0) == SIZE_MAX &&
-           str_find(plain, STR("%2E"), 0) == SIZE_MAX && str_find(plain, STR("%2e"), 0) == SIZE_MAX &&
-           str_find(plain, STR("://"), 0) == SIZE_MAX;
+    return plain.n == path.n && plain.n > 0 && plain.p[0] != '/' &&
+           str_find(plain, STR(".."), 0) == SIZE_MAX && str_find(plain, STR("%2E"), 0) == SIZE_MAX &&
+           str_find(plain, STR("%2e"), 0) == SIZE_MAX && str_find(plain, STR("://"), 0) == SIZE_MAX;
 }
 
 void delta_encode_path(struct sbuf *out, struct str path)
 {
     for (size_t i = 0; i < path.n; i++) {
         unsigned char c = (unsigned char)path.p[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-._~/=:@!$&'()*+,;", c);
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     strchr("-._~/=:@!$&'()*+,;", c);
         if (plain && c)
             sbuf_char(out, (char)c);
         else
@@ -343,7 +354,8 @@ static bool read_at(void *arg, uint64_t offset, size_t n, uint8_t *out, struct e
 }
 
 /* The columns that a checkpoint file has, of those that we know; sidecars too. */
-static const struct type *wanted_columns(struct arena *arena, const struct type *known, const struct type *have)
+static const struct type *wanted_columns(struct arena *arena, const struct type *known,
+                                         const struct type *have)
 {
     struct field *fields = arena_array(arena, struct field, known->field_count + 1);
     uint32_t count = 0;
@@ -359,13 +371,14 @@ static const struct type *wanted_columns(struct arena *arena, const struct type 
             if (type_field(type, str_of(ours->fields[k].name), false) >= 0)
                 inner[inner_count++] = ours->fields[k];
         if (inner_count)
-            fields[count++] = (struct field){known->fields[i].name, type_struct(arena, inner, inner_count), true, NULL};
+            fields[count++] = (struct field){known->fields[i].name, type_struct(arena, inner, inner_count),
+                                             true, NULL};
     }
     return type_struct(arena, fields, count);
 }
 
-static bool apply_row(struct delta_table *t, const struct batch *batch, uint32_t row, struct sbuf *line, struct arena *arena,
-                      struct map *sidecars, struct err *err)
+static bool apply_row(struct delta_table *t, const struct batch *batch, uint32_t row, struct sbuf *line,
+                      struct arena *arena, struct map *sidecars, struct err *err)
 {
     for (uint32_t c = 0; c < batch->schema->field_count; c++) {
         if (column_is_null(&batch->columns[c], row))
@@ -385,7 +398,8 @@ static bool apply_row(struct delta_table *t, const struct batch *batch, uint32_t
     return true;
 }
 
-static bool read_checkpoint_parquet(struct delta_table *t, const char *path, struct map *sidecars, struct err *err)
+static bool read_checkpoint_parquet(struct delta_table *t, const char *path, struct map *sidecars,
+                                    struct err *err)
 {
     struct pool *pool = pool_new(NULL, "checkpoint");
     struct batch *batch = batch_new();
@@ -402,7 +416,8 @@ static bool read_checkpoint_parquet(struct delta_table *t, const char *path, str
     static const char sidecar_ddl[] = ", sidecar STRUCT<path: STRING>";
     char *ddl = arena_printf(pool_arena(pool), "%s%s", CHECKPOINT_DDL, sidecar_ddl);
     TRY_OUT(type_parse_ddl(pool_arena(pool), str_of(ddl), &known, err));
-    const struct parquet_scan_options options = {.columns = wanted_columns(pool_arena(pool), known, parquet_schema(file))};
+    const struct parquet_scan_options options = {
+        .columns = wanted_columns(pool_arena(pool), known, parquet_schema(file))};
     struct parquet_scan *scan = parquet_scan_new(pool, file, &options, err);
     TRY_OUT(scan != NULL);
     for (;;) {
@@ -478,14 +493,16 @@ static struct checkpoint find_checkpoint(char **names, size_t count, int64_t at)
     return best;
 }
 
-static bool read_one_checkpoint_file(struct delta_table *t, const char *name, struct map *sidecars, struct err *err)
+static bool read_one_checkpoint_file(struct delta_table *t, const char *name, struct map *sidecars,
+                                     struct err *err)
 {
     char *path = arena_printf(&t->arena, "%s/%s", t->log_path, name);
     return str_ends(str_of(name), STR(".json")) ? read_json_file(t, path, sidecars, err)
                                                 : read_checkpoint_parquet(t, path, sidecars, err);
 }
 
-static bool read_checkpoint(struct delta_table *t, const struct checkpoint *c, char **names, size_t count, struct err *err)
+static bool read_checkpoint(struct delta_table *t, const struct checkpoint *c, char **names, size_t count,
+                            struct err *err)
 {
     struct map sidecars = {0};
     bool ok = true;
@@ -535,7 +552,8 @@ static bool read_version(struct delta_table *t, int64_t version, struct err *err
 static bool complete(const struct delta_table *t, struct err *err)
 {
     if (t->protocol.n == 0 || t->metadata.n == 0)
-        return err_set(err, ERR_DATA, "the Delta log of \"%s\" holds no %s action", t->path, t->protocol.n ? "metaData" : "protocol");
+        return err_set(err, ERR_DATA, "the Delta log of \"%s\" holds no %s action", t->path,
+                       t->protocol.n ? "metaData" : "protocol");
     return true;
 }
 
@@ -565,7 +583,8 @@ bool delta_load(struct delta_table *t, const char *path, int64_t at, struct err 
         if (version <= t->version || strcmp(rest, ".json") != 0 || (at >= 0 && version > at))
             continue;
         if (version != t->version + 1)
-            ok = err_set(err, ERR_DATA, "the Delta log of \"%s\" lacks version %lld", path, (long long)t->version + 1);
+            ok = err_set(err, ERR_DATA, "the Delta log of \"%s\" lacks version %lld", path,
+                         (long long)t->version + 1);
         ok = ok && read_version(t, version, err);
     }
     arena_fini(&arena);
@@ -587,13 +606,14 @@ bool delta_refresh(struct delta_table *t, struct err *err)
     }
 }
 
-static const char *const known_reader_features[] = {"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint", "typeWidening",
-                                                    "columnMapping", "deletionVectors", "variantType", "typeWidening-preview",
-                                                    "variantType-preview"};
+static const char *const known_reader_features[] = {
+    "timestampNtz",    "vacuumProtocolCheck", "v2Checkpoint",         "typeWidening",       "columnMapping",
+    "deletionVectors", "variantType",         "typeWidening-preview", "variantType-preview"};
 /* Of a writer that appends, merges whole files and keeps what the metaData says of columns. */
 static const char *const known_writer_features[] = {
-    "appendOnly", "invariants", "timestampNtz", "domainMetadata", "vacuumProtocolCheck", "variantType", "variantType-preview",
-    "v2Checkpoint", "deletionVectors", "typeWidening", "typeWidening-preview", "changeDataFeed"};
+    "appendOnly",          "invariants",   "timestampNtz",         "domainMetadata",
+    "vacuumProtocolCheck", "variantType",  "variantType-preview",  "v2Checkpoint",
+    "deletionVectors",     "typeWidening", "typeWidening-preview", "changeDataFeed"};
 
 static bool among(const char *name, const char *const *names, size_t count)
 {
@@ -608,12 +628,14 @@ const char *delta_unknown_feature(const struct delta_table *t, bool for_write)
     if (t->reader_version > 3 || t->writer_version > 7)
         return "a later protocol version";
     for (uint32_t i = 0; i < t->reader_feature_count; i++)
-        if (!among(t->reader_features[i], known_reader_features, sizeof known_reader_features / sizeof *known_reader_features))
+        if (!among(t->reader_features[i], known_reader_features,
+                   sizeof known_reader_features / sizeof *known_reader_features))
             return t->reader_features[i];
     if (!for_write)
         return NULL;
     for (uint32_t i = 0; i < t->writer_feature_count; i++)
-        if (!among(t->writer_features[i], known_writer_features, sizeof known_writer_features / sizeof *known_writer_features))
+        if (!among(t->writer_features[i], known_writer_features,
+                   sizeof known_writer_features / sizeof *known_writer_features))
             return t->writer_features[i];
     if (str_find(t->metadata, STR("delta.invariants"), 0) != SIZE_MAX)
         return "column invariants";
@@ -653,7 +675,8 @@ bool delta_commit(struct delta_table *t, struct str lines, const char *txn_id, b
 {
     struct arena arena = {0};
     const char *final = version_path(t, &arena, t->version + 1, ".json");
-    const char *temporary = arena_printf(&arena, "%s/.%020lld.%s.tmp", t->log_path, (long long)t->version + 1, txn_id);
+    const char *temporary = arena_printf(&arena, "%s/.%020lld.%s.tmp", t->log_path, (long long)t->version + 1,
+                                         txn_id);
     struct err ignored;
     bool there = false;
     *won = false;
@@ -720,9 +743,9 @@ static bool put_state(struct delta_table *t, struct checkpoint_writer *w, int64_
     TRY(put_action(w, t->protocol, err));
     TRY(put_action(w, t->metadata, err));
     MAP_EACH(entry, &t->txns)
-        TRY(put_action(w, ((struct delta_txn *)entry->value)->action, err));
+    TRY(put_action(w, ((struct delta_txn *)entry->value)->action, err));
     MAP_EACH(entry, &t->domains)
-        TRY(put_action(w, *(struct str *)entry->value, err));
+    TRY(put_action(w, *(struct str *)entry->value, err));
     MAP_EACH(entry, &t->removed)
     {
         const struct delta_file *f = entry->value;
@@ -737,7 +760,8 @@ static bool put_state(struct delta_table *t, struct checkpoint_writer *w, int64_
     return w->count == 0 || put_lines(w, err);
 }
 
-static bool write_checkpoint_file(struct delta_table *t, struct checkpoint_writer *w, const char *path, struct err *err)
+static bool write_checkpoint_file(struct delta_table *t, struct checkpoint_writer *w, const char *path,
+                                  struct err *err)
 {
     w->pool = pool_new(NULL, "checkpoint");
     w->batch = batch_new();
@@ -770,13 +794,16 @@ bool delta_checkpoint(struct delta_table *t, struct err *err)
     struct arena arena = {0};
     struct checkpoint_writer *w = mem_new(sizeof *w);
     const char *final = version_path(t, &arena, t->version, ".checkpoint.parquet");
-    const char *temporary = arena_printf(&arena, "%s/.%020lld.checkpoint.tmp", t->log_path, (long long)t->version);
+    const char *temporary = arena_printf(&arena, "%s/.%020lld.checkpoint.tmp", t->log_path,
+                                         (long long)t->version);
     const char *hint = arena_printf(&arena, "%s/_last_checkpoint", t->log_path);
-    bool ok = write_checkpoint_file(t, w, temporary, err) && os_rename(temporary, final, err) && os_sync_folder(t->log_path, err);
+    bool ok = write_checkpoint_file(t, w, temporary, err) && os_rename(temporary, final, err) &&
+              os_sync_folder(t->log_path, err);
     if (ok) {
-        char *text = arena_printf(&arena, "{\"version\":%lld,\"size\":%llu,\"sizeInBytes\":%llu,\"numOfAddFiles\":%llu}",
-                                  (long long)t->version, (unsigned long long)w->actions, (unsigned long long)w->at,
-                                  (unsigned long long)w->adds);
+        char *text = arena_printf(
+            &arena, "{\"version\":%lld,\"size\":%llu,\"sizeInBytes\":%llu,\"numOfAddFiles\":%llu}",
+            (long long)t->version, (unsigned long long)w->actions, (unsigned long long)w->at,
+            (unsigned long long)w->adds);
         ok = os_write_file(hint, text, strlen(text), err);
         t->checkpoint = t->version;
     }
@@ -808,7 +835,8 @@ bool delta_clean_log(struct delta_table *t, int64_t now_ms, struct err *err)
         int64_t version = temporary ? 0 : version_of(names[i], &rest);
         if (!temporary && (!clean || version < 0 || version >= t->checkpoint))
             continue;
-        if (!os_stat(path, &stat, NULL) || !stat.is_file || stat.mtime_us >= (temporary ? abandoned_us : oldest_us))
+        if (!os_stat(path, &stat, NULL) || !stat.is_file ||
+            stat.mtime_us >= (temporary ? abandoned_us : oldest_us))
             continue;
         ok = os_unlink(path, err);
     }

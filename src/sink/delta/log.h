@@ -14,16 +14,16 @@
 
 enum {
     DELTA_ACTIONS_MAX = 512 << 20, /* bytes of one commit file */
-    DELTA_CONFLICTS_MAX = 100,    /* other writers' commits that one of ours may lose against in a row */
+    DELTA_CONFLICTS_MAX = 100,     /* other writers' commits that one of ours may lose against in a row */
 };
 
 /* An added or removed file. Texts live in the table's arena. */
 struct delta_file {
-    struct str path;        /* as in the action: URI-encoded, relative */
-    struct str action;      /* the whole line: {"add":{…}} or {"remove":{…}} */
-    struct str partition;   /* partitionValues, compact JSON: files of one partition have the same */
-    struct str dv;          /* deletion vector's unique id, or n = 0 */
-    int64_t size, time_ms;  /* modificationTime, or of a removed one deletionTimestamp */
+    struct str path;       /* as in the action: URI-encoded, relative */
+    struct str action;     /* the whole line: {"add":{…}} or {"remove":{…}} */
+    struct str partition;  /* partitionValues, compact JSON: files of one partition have the same */
+    struct str dv;         /* deletion vector's unique id, or n = 0 */
+    int64_t size, time_ms; /* modificationTime, or of a removed one deletionTimestamp */
     bool data_change;
 };
 
@@ -34,27 +34,27 @@ struct delta_txn {
 };
 
 struct delta_table {
-    const char *path;         /* of the table's folder */
-    const char *log_path;     /* path/_delta_log */
+    const char *path;     /* of the table's folder */
+    const char *log_path; /* path/_delta_log */
     struct arena arena;
-    int64_t version;          /* −1: there is no table */
-    int64_t checkpoint;       /* version of the newest checkpoint, −1: none */
+    int64_t version;    /* −1: there is no table */
+    int64_t checkpoint; /* version of the newest checkpoint, −1: none */
     /* protocol */
     int32_t reader_version, writer_version;
-    struct str protocol;      /* the action */
+    struct str protocol; /* the action */
     const char **reader_features, **writer_features;
     uint32_t reader_feature_count, writer_feature_count;
     /* metaData */
-    struct str metadata;      /* the action */
+    struct str metadata; /* the action */
     struct str id;
     const struct type *schema;
     const char **partition_columns;
     uint32_t partition_column_count;
-    struct map configuration; /* property → struct str * */
-    struct map domains;       /* domainMetadata: domain → struct str * (action) */
-    struct map txns;          /* appId → struct delta_txn * */
-    struct map files;         /* path and dv → struct delta_file * */
-    struct map removed;       /* tombstones, the same */
+    struct map configuration;                /* property → struct str * */
+    struct map domains;                      /* domainMetadata: domain → struct str * (action) */
+    struct map txns;                         /* appId → struct delta_txn * */
+    struct map files;                        /* path and dv → struct delta_file * */
+    struct map removed;                      /* tombstones, the same */
     bool metadata_changed, protocol_changed; /* by commits read since the flags were cleared */
 };
 
@@ -81,7 +81,8 @@ bool delta_clean_log(struct delta_table *t, int64_t now_ms, struct err *err);
 /* One action line. Exposed for fuzzing. */
 bool delta_apply(struct delta_table *t, struct str line, struct err *err);
 /* path in an action → path of a file, in arena: percent-decoded, relative to the table. ERR_DATA for one that leaves the table. */
-bool delta_file_path(const struct delta_table *t, struct arena *arena, struct str path, char **out, struct err *err);
+bool delta_file_path(const struct delta_table *t, struct arena *arena, struct str path, char **out,
+                     struct err *err);
 /* Is a path of an action that of a file inside of the table's folder, as far as its text says? */
 bool delta_is_inside(struct str path);
 /* delta.deletedFileRetentionDuration: how long files and tombstones stay. */

@@ -22,33 +22,35 @@ enum {
 struct delta_scan {
     struct pool *pool;
     struct delta_table table;
-    const struct type *schema;         /* of the batches */
-    const struct parquet_name *names;  /* [schema->field_count] as the table's files have them */
-    int *partition_of;                 /* [field_count] index into partition_columns, or −1: in the files */
-    const char **partition_keys;       /* [partition_column_count] names in partitionValues */
-    const struct type *stored;         /* of the columns that are in the files, in order */
+    const struct type *schema;        /* of the batches */
+    const struct parquet_name *names; /* [schema->field_count] as the table's files have them */
+    int *partition_of;                /* [field_count] index into partition_columns, or −1: in the files */
+    const char **partition_keys;      /* [partition_column_count] names in partitionValues */
+    const struct type *stored;        /* of the columns that are in the files, in order */
     const struct parquet_name *stored_names;
     struct compress_ctx *ctx;
-    size_t next;                       /* entry of table.files */
+    size_t next; /* entry of table.files */
     /* the file that is being read */
-    struct pool *file_pool;            /* NULL: none */
+    struct pool *file_pool; /* NULL: none */
     int file;
     struct parquet_scan *scan;
-    struct value *constants;           /* [field_count], in file_pool */
-    uint8_t *deleted;                  /* bits, or NULL; on the heap */
-    uint32_t *kept;                    /* rows of a batch that stay */
+    struct value *constants; /* [field_count], in file_pool */
+    uint8_t *deleted;        /* bits, or NULL; on the heap */
+    uint32_t *kept;          /* rows of a batch that stay */
 };
 
 /* ---- the wanted columns ------------------------------------------------------------------------------------------------------------------ */
 
 enum mapping { MAPPING_NONE, MAPPING_NAME, MAPPING_ID };
 
-static bool name_type(struct delta_scan *s, enum mapping mapping, const struct type *want, const struct type *have,
-                      const struct json_node *json, const char *path, const struct parquet_name **out, struct err *err);
+static bool name_type(struct delta_scan *s, enum mapping mapping, const struct type *want,
+                      const struct type *have, const struct json_node *json, const char *path,
+                      const struct parquet_name **out, struct err *err);
 
 /* What the files call one field of a struct. */
-static bool name_field(struct delta_scan *s, enum mapping mapping, const struct field *want, const struct field *have,
-                       const struct json_node *json, const char *path, struct parquet_name *out, struct err *err)
+static bool name_field(struct delta_scan *s, enum mapping mapping, const struct field *want,
+                       const struct field *have, const struct json_node *json, const char *path,
+                       struct parquet_name *out, struct err *err)
 {
     const struct json_node *metadata = json_member(json, STR("metadata"));
     const struct json_node *physical = json_member(metadata, STR("delta.columnMapping.physicalName"));
@@ -57,9 +59,11 @@ static bool name_field(struct delta_scan *s, enum mapping mapping, const struct 
     out->id = PARQUET_NO_ID;
     out->name = have->name;
     if (mapping != MAPPING_NONE) {
-        if (physical == NULL || physical->kind != JSON_STRING || id == NULL || id->kind != JSON_NUMBER || !str_to_i64(id->text, &number) ||
-            number != (int32_t)number)
-            return err_set(err, ERR_DATA, "column \"%s\" has no physical name or id, and the table's column mapping wants both", path);
+        if (physical == NULL || physical->kind != JSON_STRING || id == NULL || id->kind != JSON_NUMBER ||
+            !str_to_i64(id->text, &number) || number != (int32_t)number)
+            return err_set(
+                err, ERR_DATA,
+                "column \"%s\" has no physical name or id, and the table's column mapping wants both", path);
         out->name = str_dup(pool_arena(s->pool), physical->text);
         if (mapping == MAPPING_ID)
             out->id = (int32_t)number;
@@ -67,8 +71,9 @@ static bool name_field(struct delta_scan *s, enum mapping mapping, const struct 
     return name_type(s, mapping, want->type, have->type, json_get(json, "type"), path, &out->children, err);
 }
 
-static bool name_struct(struct delta_scan *s, enum mapping mapping, const struct type *want, const struct type *have,
-                        const struct json_node *json, const char *path, const struct parquet_name **out, struct err *err)
+static bool name_struct(struct delta_scan *s, enum mapping mapping, const struct type *want,
+                        const struct type *have, const struct json_node *json, const char *path,
+                        const struct parquet_name **out, struct err *err)
 {
     struct arena *arena = pool_arena(s->pool);
     struct parquet_name *names = arena_zarray(arena, struct parquet_name, want->field_count);
@@ -77,16 +82,19 @@ static bool name_struct(struct delta_scan *s, enum mapping mapping, const struct
         const char *inner = *path ? arena_printf(arena, "%s.%s", path, name) : name;
         int index = type_field(have, str_of(name), true);
         if (index < 0)
-            return err_set(err, ERR_DATA, "the table has %s column \"%s\"", index == -1 ? "no" : "more than one", inner);
+            return err_set(err, ERR_DATA, "the table has %s column \"%s\"",
+                           index == -1 ? "no" : "more than one", inner);
         const struct field *field = &have->fields[index];
-        TRY(name_field(s, mapping, &want->fields[i], field, delta_field_json(json, field->name), inner, &names[i], err));
+        TRY(name_field(s, mapping, &want->fields[i], field, delta_field_json(json, field->name), inner,
+                       &names[i], err));
     }
     *out = names;
     return true;
 }
 
-static bool name_type(struct delta_scan *s, enum mapping mapping, const struct type *want, const struct type *have,
-                      const struct json_node *json, const char *path, const struct parquet_name **out, struct err *err)
+static bool name_type(struct delta_scan *s, enum mapping mapping, const struct type *want,
+                      const struct type *have, const struct json_node *json, const char *path,
+                      const struct parquet_name **out, struct err *err)
 {
     static const char *const inner_json[] = {"elementType", "valueType"};
     struct arena *arena = pool_arena(s->pool);
@@ -97,9 +105,11 @@ static bool name_type(struct delta_scan *s, enum mapping mapping, const struct t
         return name_struct(s, mapping, want, have, json, path, out, err);
     struct parquet_name *names = arena_zarray(arena, struct parquet_name, want->field_count);
     for (uint32_t i = 0; i < want->field_count; i++) {
-        const char *member = want->kind == TYPE_MAP && i == 0 ? "keyType" : inner_json[want->kind == TYPE_MAP];
+        const char *member = want->kind == TYPE_MAP && i == 0 ? "keyType"
+                                                              : inner_json[want->kind == TYPE_MAP];
         names[i].id = PARQUET_NO_ID;
-        TRY(name_type(s, mapping, want->fields[i].type, have->fields[i].type, json_get(json, member), path, &names[i].children, err));
+        TRY(name_type(s, mapping, want->fields[i].type, have->fields[i].type, json_get(json, member), path,
+                      &names[i].children, err));
     }
     *out = names;
     return true;
@@ -124,17 +134,20 @@ static bool name_columns(struct delta_scan *s, struct err *err)
     if (ok && json_str(action, "metaData.schemaString", &text))
         ok = json_parse(&arena, text, &schema, err);
     ok = ok && name_struct(s, mapping, s->schema, s->table.schema, schema, "", &s->names, err);
-    s->partition_keys = pool_alloc(s->pool, (s->table.partition_column_count + 1) * sizeof *s->partition_keys);
+    s->partition_keys = pool_alloc(s->pool,
+                                   (s->table.partition_column_count + 1) * sizeof *s->partition_keys);
     for (uint32_t i = 0; ok && i < s->table.partition_column_count; i++) {
         const char *name = s->table.partition_columns[i];
         struct parquet_name physical = {0};
         int index = type_field(s->table.schema, str_of(name), true);
         if (index < 0) {
-            ok = err_set(err, ERR_DATA, "the table is partitioned by \"%s\", which is not among its columns", name);
+            ok = err_set(err, ERR_DATA, "the table is partitioned by \"%s\", which is not among its columns",
+                         name);
             break;
         }
         const struct field *field = &s->table.schema->fields[index];
-        ok = name_field(s, mapping, field, field, delta_field_json(schema, field->name), field->name, &physical, err);
+        ok = name_field(s, mapping, field, field, delta_field_json(schema, field->name), field->name,
+                        &physical, err);
         s->partition_keys[i] = physical.name;
     }
     arena_fini(&arena);
@@ -172,7 +185,8 @@ static bool plan(struct delta_scan *s, const struct type *columns, struct err *e
 
 /* ---- partition values ------------------------------------------------------------------------------------------------------------------------ */
 
-bool delta_partition_value(struct arena *arena, struct str text, const struct type *type, struct value *out, struct err *err)
+bool delta_partition_value(struct arena *arena, struct str text, const struct type *type, struct value *out,
+                           struct err *err)
 {
     if (text.n == 0 || str_is(text, "__HIVE_DEFAULT_PARTITION__")) {
         *out = value_null(type);
@@ -234,17 +248,19 @@ static bool vector_path(struct delta_scan *s, struct str text, char **out, struc
     if (ok) {
         char uuid[37];
         const uint8_t *u = (const uint8_t *)raw.p;
-        snprintf(uuid, sizeof uuid, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2], u[3], u[4],
-                 u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
-        *out = arena_printf(pool_arena(s->file_pool), "%s/%.*s%sdeletion_vector_%s.bin", s->table.path, STR_ARG(prefix),
-                            prefix.n ? "/" : "", uuid);
+        snprintf(uuid, sizeof uuid, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                 u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13],
+                 u[14], u[15]);
+        *out = arena_printf(pool_arena(s->file_pool), "%s/%.*s%sdeletion_vector_%s.bin", s->table.path,
+                            STR_ARG(prefix), prefix.n ? "/" : "", uuid);
     }
     sbuf_fini(&raw);
     return ok || err_set(err, ERR_DATA, "a deletion vector has a malformed name");
 }
 
 /* One vector out of a file of them: BE32 size, the bytes, BE32 CRC-32. */
-static bool read_vector_file(const char *path, int64_t offset, int64_t size, struct sbuf *out, struct err *err)
+static bool read_vector_file(const char *path, int64_t offset, int64_t size, struct sbuf *out,
+                             struct err *err)
 {
     int file;
     size_t got = 0;
@@ -265,8 +281,9 @@ static bool vector_bytes(struct delta_scan *s, const struct json_node *dv, struc
 {
     struct str storage, text;
     int64_t size, offset = 1;
-    if (!json_str(dv, "storageType", &storage) || !json_str(dv, "pathOrInlineDv", &text) || !json_i64(dv, "sizeInBytes", &size) ||
-        size < 0 || size > VECTOR_BYTES_MAX || (json_i64(dv, "offset", &offset) && offset < 0))
+    if (!json_str(dv, "storageType", &storage) || !json_str(dv, "pathOrInlineDv", &text) ||
+        !json_i64(dv, "sizeInBytes", &size) || size < 0 || size > VECTOR_BYTES_MAX ||
+        (json_i64(dv, "offset", &offset) && offset < 0))
         return err_set(err, ERR_DATA, "malformed deletionVector");
     char *path;
     if (str_is(storage, "i")) {
@@ -280,7 +297,8 @@ static bool vector_bytes(struct delta_scan *s, const struct json_node *dv, struc
     else if (str_is(storage, "p"))
         TRY(delta_file_path(&s->table, pool_arena(s->file_pool), text, &path, err));
     else
-        return err_set(err, ERR_DATA, "deletion vectors stored as \"%.*s\" are not supported", STR_ARG(storage));
+        return err_set(err, ERR_DATA, "deletion vectors stored as \"%.*s\" are not supported",
+                       STR_ARG(storage));
     return read_vector_file(path, offset, size, out, err);
 }
 
@@ -296,11 +314,13 @@ static bool read_vector(struct delta_scan *s, const struct delta_file *f, int64_
     json_i64(dv, "cardinality", &cardinality);
     ok = ok && vector_bytes(s, dv, &bytes, err);
     if (ok && (rows > VECTOR_ROWS_MAX || (s->deleted = mem_try_new((size_t)(rows + 7) / 8 + 1)) == NULL))
-        ok = err_set(err, ERR_DATA, "file \"%.*s\" has a deletion vector and too many rows", STR_ARG(f->path));
-    ok = ok && delta_vector_read((const uint8_t *)(bytes.p ? bytes.p : ""), bytes.n, (uint64_t)rows, s->deleted, &count, err);
+        ok = err_set(err, ERR_DATA, "file \"%.*s\" has a deletion vector and too many rows",
+                     STR_ARG(f->path));
+    ok = ok && delta_vector_read((const uint8_t *)(bytes.p ? bytes.p : ""), bytes.n, (uint64_t)rows,
+                                 s->deleted, &count, err);
     if (ok && cardinality >= 0 && count != (uint64_t)cardinality)
-        ok = err_set(err, ERR_DATA, "a deletion vector of \"%.*s\" marks %llu rows, its log says %lld", STR_ARG(f->path),
-                     (unsigned long long)count, (long long)cardinality);
+        ok = err_set(err, ERR_DATA, "a deletion vector of \"%.*s\" marks %llu rows, its log says %lld",
+                     STR_ARG(f->path), (unsigned long long)count, (long long)cardinality);
     sbuf_fini(&bytes);
     arena_fini(&arena);
     return ok;
@@ -435,7 +455,8 @@ static void close_scan(void *arg)
     delta_fini(&s->table);
 }
 
-struct delta_scan *delta_scan_new(struct pool *parent, const char *path, int64_t version, const struct type *columns, struct err *err)
+struct delta_scan *delta_scan_new(struct pool *parent, const char *path, int64_t version,
+                                  const struct type *columns, struct err *err)
 {
     struct pool *pool = pool_new(parent, "delta scan");
     struct delta_scan *s = pool_new_struct(pool, struct delta_scan);
@@ -449,7 +470,9 @@ struct delta_scan *delta_scan_new(struct pool *parent, const char *path, int64_t
         ok = err_set(err, ERR_DATA, "there is no Delta table in \"%s\"", path);
     const char *feature = ok ? delta_unknown_feature(&s->table, false) : NULL;
     if (feature)
-        ok = err_set(err, ERR_DATA, "the table \"%s\" needs a Delta feature that this version cannot read: %s", path, feature);
+        ok = err_set(err, ERR_DATA,
+                     "the table \"%s\" needs a Delta feature that this version cannot read: %s", path,
+                     feature);
     if (ok && plan(s, columns, err))
         return s;
     pool_free(pool);

@@ -16,7 +16,8 @@ struct delta_scan;
  * (else as Spark finds them: case ignored), types the table's or wider; NULL = all, as the table's schema has them. path and columns are
  * copied. The scan is in a child of pool. NULL: ERR_DATA for no table at all, no such version, damage, an unknown column or feature;
  * ERR_RETRY: could not be read now. Blocks. */
-struct delta_scan *delta_scan_new(struct pool *pool, const char *path, int64_t version, const struct type *columns, struct err *err);
+struct delta_scan *delta_scan_new(struct pool *pool, const char *path, int64_t version,
+                                  const struct type *columns, struct err *err);
 /* Ends it before its pool does. NULL is fine. */
 void delta_scan_free(struct delta_scan *scan);
 /* The columns of every batch; the scan's. */
@@ -29,10 +30,12 @@ bool delta_scan_next(struct delta_scan *scan, struct batch *out, bool *end, stru
 
 /* A deletion vector (p[n], Delta's form of a portable 64-bit Roaring bitmap) of a file with so many rows: sets the bit of each marked row in
  * bits[(rows + 7) / 8], LSB first, and counts them. ERR_DATA: damaged, or a row that the file does not have. Pure. */
-bool delta_vector_read(const uint8_t *p, size_t n, uint64_t rows, uint8_t *bits, uint64_t *count, struct err *err);
+bool delta_vector_read(const uint8_t *p, size_t n, uint64_t rows, uint8_t *bits, uint64_t *count,
+                       struct err *err);
 /* Appends the bytes; false: no Z85 text. Pure. */
 bool delta_z85_decode(struct str text, struct sbuf *out);
 /* Text of a partition value (empty: NULL) as a value of that type; bytes are in arena or borrowed from text. ERR_DATA. Pure. */
-bool delta_partition_value(struct arena *arena, struct str text, const struct type *type, struct value *out, struct err *err);
+bool delta_partition_value(struct arena *arena, struct str text, const struct type *type, struct value *out,
+                           struct err *err);
 
 #endif

@@ -10,7 +10,8 @@
 
 const struct type *delta_type(struct arena *arena, const struct type *type)
 {
-    if (type->kind == TYPE_NULL || type->kind == TYPE_INTERVAL_YM || type->kind == TYPE_INTERVAL_DT || type->kind == TYPE_STRING)
+    if (type->kind == TYPE_NULL || type->kind == TYPE_INTERVAL_YM || type->kind == TYPE_INTERVAL_DT ||
+        type->kind == TYPE_STRING)
         return type_simple(TYPE_STRING);
     if (!type_is_nested(type))
         return type;
@@ -85,7 +86,8 @@ bool delta_check_names(const struct type *schema, struct err *err)
         }
         for (uint32_t k = 0; schema->kind == TYPE_STRUCT && k < i; k++)
             if (str_eq_nocase(str_of(name), str_of(schema->fields[k].name))) {
-                err_set(err, ERR_FATAL, "columns \"%s\" and \"%s\" differ in case only", schema->fields[k].name, name);
+                err_set(err, ERR_FATAL, "columns \"%s\" and \"%s\" differ in case only",
+                        schema->fields[k].name, name);
                 return err_hint(err, "To Delta they are the same; name one otherwise in the query.");
             }
         TRY(delta_check_names(schema->fields[i].type, err));
@@ -95,11 +97,11 @@ bool delta_check_names(const struct type *schema, struct err *err)
 
 /* ---- merging --------------------------------------------------------------------------------------------------------------------------- */
 
-static bool merge_types(struct arena *arena, const struct type *have, const struct type *want, const char *path, const struct type **out,
-                        struct err *err);
+static bool merge_types(struct arena *arena, const struct type *have, const struct type *want,
+                        const char *path, const struct type **out, struct err *err);
 
-static bool merge_fields(struct arena *arena, const struct type *have, const struct type *want, const char *path,
-                         const struct type **out, struct err *err)
+static bool merge_fields(struct arena *arena, const struct type *have, const struct type *want,
+                         const char *path, const struct type **out, struct err *err)
 {
     struct field *fields = arena_array(arena, struct field, have->field_count + want->field_count);
     uint32_t count = have->field_count;
@@ -113,14 +115,15 @@ static bool merge_fields(struct arena *arena, const struct type *have, const str
             continue;
         }
         char *inner = arena_printf(arena, "%s%s%s", path, *path ? "." : "", want->fields[i].name);
-        TRY(merge_types(arena, have->fields[index].type, want->fields[i].type, inner, &fields[index].type, err));
+        TRY(merge_types(arena, have->fields[index].type, want->fields[i].type, inner, &fields[index].type,
+                        err));
     }
     *out = type_struct(arena, fields, count);
     return true;
 }
 
-static bool merge_types(struct arena *arena, const struct type *have, const struct type *want, const char *path, const struct type **out,
-                        struct err *err)
+static bool merge_types(struct arena *arena, const struct type *have, const struct type *want,
+                        const char *path, const struct type **out, struct err *err)
 {
     *out = have;
     if (type_same(have, want))
@@ -133,7 +136,8 @@ static bool merge_types(struct arena *arena, const struct type *have, const stru
         *out = type_array(arena, inner, have->fields[0].nullable);
         return true;
     }
-    if (have->kind == TYPE_MAP && want->kind == TYPE_MAP && type_same(have->fields[0].type, want->fields[0].type)) {
+    if (have->kind == TYPE_MAP && want->kind == TYPE_MAP &&
+        type_same(have->fields[0].type, want->fields[0].type)) {
         TRY(merge_types(arena, have->fields[1].type, want->fields[1].type, path, &inner, err));
         *out = type_map(arena, have->fields[0].type, inner, have->fields[1].nullable);
         return true;
@@ -150,7 +154,8 @@ static bool merge_types(struct arena *arena, const struct type *have, const stru
     return false;
 }
 
-bool delta_merge_schema(struct arena *arena, const struct type *have, const struct type *want, const struct type **out, struct err *err)
+bool delta_merge_schema(struct arena *arena, const struct type *have, const struct type *want,
+                        const struct type **out, struct err *err)
 {
     const struct type *merged;
     TRY(merge_types(arena, have, want, "", &merged, err));
@@ -170,8 +175,10 @@ bool delta_follow_schema(struct delta_sink *d, const struct type *rows, struct e
 {
     if (d->rows && type_same(d->rows, rows))
         return true;
-    TRY(delta_files_close(d, err)); /* they have the old columns, which is fine: the new ones are NULL there */
-    struct arena *arena = pool_arena(pool_new(d->sink->pool, "schema")); /* schemas change rarely: the old one stays until the sink closes */
+    TRY(delta_files_close(d,
+                          err)); /* they have the old columns, which is fine: the new ones are NULL there */
+    struct arena *arena = pool_arena(pool_new(
+        d->sink->pool, "schema")); /* schemas change rarely: the old one stays until the sink closes */
     const struct type *have = d->schema ? d->schema : d->table.version >= 0 ? d->table.schema : NULL;
     const struct type *stored = type_copy(arena, delta_type(arena, rows)), *wider;
     TRY(delta_check_names(stored, err));
@@ -254,9 +261,7 @@ static void put_type(struct sbuf *out, const struct type *type, const struct jso
         put_type(out, type->fields[1].type, json_member(old, STR("valueType")));
         sbuf_printf(out, ",\"valueContainsNull\":%s}", type->fields[1].nullable ? "true" : "false");
         break;
-    default:
-        type_to_json(type, out);
-        break;
+    default: type_to_json(type, out); break;
     }
 }
 
@@ -268,7 +273,8 @@ static bool listed(const char *name, const char *const *names, uint32_t count)
     return false;
 }
 
-static void put_features(struct sbuf *out, const char *const *have, uint32_t count, const char *const *wanted, uint32_t wanted_count)
+static void put_features(struct sbuf *out, const char *const *have, uint32_t count, const char *const *wanted,
+                         uint32_t wanted_count)
 {
     bool any = false;
     for (uint32_t i = 0; i < count + wanted_count; i++) {
@@ -290,7 +296,8 @@ static void put_protocol(struct delta_sink *d, struct sbuf *out)
     uint32_t wanted_count = 0;
     if (has_kind(d->schema, TYPE_TIMESTAMP_NTZ))
         wanted[wanted_count++] = "timestampNtz";
-    if (has_kind(d->schema, TYPE_VARIANT) && !listed("variantType-preview", t->reader_features, t->reader_feature_count))
+    if (has_kind(d->schema, TYPE_VARIANT) &&
+        !listed("variantType-preview", t->reader_features, t->reader_feature_count))
         wanted[wanted_count++] = "variantType";
     if (t->version < 0 && wanted_count == 0) {
         sbuf_cstr(out, "{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":2}}\n");
@@ -298,7 +305,8 @@ static void put_protocol(struct delta_sink *d, struct sbuf *out)
     }
     bool enough = true;
     for (uint32_t i = 0; i < wanted_count; i++)
-        enough = enough && t->version >= 0 && listed(wanted[i], t->reader_features, t->reader_feature_count) &&
+        enough = enough && t->version >= 0 &&
+                 listed(wanted[i], t->reader_features, t->reader_feature_count) &&
                  listed(wanted[i], t->writer_features, t->writer_feature_count);
     if (enough)
         return;
@@ -306,8 +314,8 @@ static void put_protocol(struct delta_sink *d, struct sbuf *out)
     sbuf_cstr(out, "{\"protocol\":{\"minReaderVersion\":3,\"minWriterVersion\":7,\"readerFeatures\":[");
     put_features(out, t->reader_features, t->version < 0 ? 0 : t->reader_feature_count, wanted, wanted_count);
     sbuf_cstr(out, "],\"writerFeatures\":[");
-    put_features(out, legacy ? of_version_2 : (const char *const *)t->writer_features, legacy ? 2 : t->writer_feature_count, wanted,
-                 wanted_count);
+    put_features(out, legacy ? of_version_2 : (const char *const *)t->writer_features,
+                 legacy ? 2 : t->writer_feature_count, wanted, wanted_count);
     sbuf_cstr(out, "]}}\n");
 }
 
@@ -315,14 +323,18 @@ static void put_first_metadata(struct delta_sink *d, struct str schema, struct s
 {
     char uuid[37];
     os_uuid(uuid);
-    sbuf_printf(out, "{\"metaData\":{\"id\":\"%s\",\"format\":{\"provider\":\"parquet\",\"options\":{}},\"schemaString\":", uuid);
+    sbuf_printf(
+        out,
+        "{\"metaData\":{\"id\":\"%s\",\"format\":{\"provider\":\"parquet\",\"options\":{}},\"schemaString\":",
+        uuid);
     sbuf_json(out, schema);
     sbuf_cstr(out, ",\"partitionColumns\":[");
     for (uint32_t i = 0; i < d->partition_count; i++) {
         sbuf_cstr(out, i ? "," : "");
         sbuf_json(out, str_of(d->partition[i]));
     }
-    sbuf_printf(out, "],\"configuration\":{},\"createdTime\":%lld}}\n", (long long)(os_wall().us / US_PER_MS));
+    sbuf_printf(out, "],\"configuration\":{},\"createdTime\":%lld}}\n",
+                (long long)(os_wall().us / US_PER_MS));
 }
 
 void delta_put_metadata(struct delta_sink *d, struct sbuf *out)

@@ -14,15 +14,16 @@
 #include "sink/delta/scan.h"
 
 enum {
-    MERGE_FILES = 16,     /* so many files of one tier and partition are merged */
+    MERGE_FILES = 16,      /* so many files of one tier and partition are merged */
     MERGE_BATCH_MAX = 256, /* files merged at once */
-    MERGES_MAX = 64,      /* in one turn of upkeep */
+    MERGES_MAX = 64,       /* in one turn of upkeep */
     TIERS = 4,
     CHECKPOINT_ACTIONS = 50,         /* of the state for each version between checkpoints */
     CHECKPOINT_AT_LEAST_EVERY = 100, /* versions */
     CLEAN_EVERY_MS = 3600 * 1000,    /* the log folder is looked through */
 };
-static const int64_t tiers[TIERS] = {64 << 10, 512 << 10, 4 << 20, 32 << 20}; /* bytes: a file is of the first tier that is larger */
+static const int64_t tiers[TIERS] = {64 << 10, 512 << 10, 4 << 20,
+                                     32 << 20}; /* bytes: a file is of the first tier that is larger */
 
 struct merge {
     struct delta_file *files[MERGE_BATCH_MAX];
@@ -94,7 +95,8 @@ static bool read_at(void *arg, uint64_t offset, size_t n, uint8_t *out, struct e
 }
 
 /* All rows of one small file into the merged one. */
-static bool copy_rows(struct delta_sink *d, const struct delta_file *from, const struct type *columns, struct open_file *to, struct err *err)
+static bool copy_rows(struct delta_sink *d, const struct delta_file *from, const struct type *columns,
+                      struct open_file *to, struct err *err)
 {
     struct pool *pool = pool_new(NULL, "merge");
     struct batch *batch = batch_new();
@@ -137,7 +139,8 @@ static const struct type *file_columns(struct delta_sink *d, struct arena *arena
 }
 
 /* Where the partition's files lie: the folder of the first of them. */
-static bool folder_of(struct delta_sink *d, const struct merge *m, struct arena *arena, struct str *out, struct err *err)
+static bool folder_of(struct delta_sink *d, const struct merge *m, struct arena *arena, struct str *out,
+                      struct err *err)
 {
     char *path;
     TRY(delta_file_path(&d->table, arena, m->files[0]->path, &path, err));
@@ -148,7 +151,8 @@ static bool folder_of(struct delta_sink *d, const struct merge *m, struct arena 
 }
 
 /* The merged file is there: one version takes it in and the others out, unless anything else has happened meanwhile. */
-static bool commit_merge(struct delta_sink *d, const struct merge *m, struct open_file *to, bool *won, struct err *err)
+static bool commit_merge(struct delta_sink *d, const struct merge *m, struct open_file *to, bool *won,
+                         struct err *err)
 {
     int64_t version = d->table.version;
     char txn_id[37];
@@ -168,7 +172,8 @@ static bool commit_merge(struct delta_sink *d, const struct merge *m, struct ope
     return true;
 }
 
-static bool merge_files(struct delta_sink *d, struct merge *m, bool (*stop)(void *arg), void *arg, bool *won, struct err *err)
+static bool merge_files(struct delta_sink *d, struct merge *m, bool (*stop)(void *arg), void *arg, bool *won,
+                        struct err *err)
 {
     struct arena arena = {0};
     struct open_file *to = NULL;
@@ -176,9 +181,11 @@ static bool merge_files(struct delta_sink *d, struct merge *m, bool (*stop)(void
     const struct type *columns = file_columns(d, &arena);
     bool stopped = false;
     *won = false;
-    bool ok = folder_of(d, m, &arena, &folder, err) && delta_file_new(d, m->partition, folder, columns, NULL, &to, err);
+    bool ok = folder_of(d, m, &arena, &folder, err) &&
+              delta_file_new(d, m->partition, folder, columns, NULL, &to, err);
     for (uint32_t i = 0; ok && !stopped && i < m->count; i++) {
-        ok = copy_rows(d, m->files[i], columns, to, err) || err_context(err, "\"%.*s\"", STR_ARG(m->files[i]->path));
+        ok = copy_rows(d, m->files[i], columns, to, err) ||
+             err_context(err, "\"%.*s\"", STR_ARG(m->files[i]->path));
         stopped = stop && stop(arg);
     }
     if (ok && !stopped)
@@ -218,7 +225,7 @@ static void delete_removed(struct delta_sink *d)
             continue;
         if (active.count == 0)
             MAP_EACH(other, &d->table.files)
-                map_put(&active, ((struct delta_file *)other->value)->path, other->value);
+        map_put(&active, ((struct delta_file *)other->value)->path, other->value);
         if (map_get(&active, f->path))
             continue;
         if (os_unlink(path, &gone) || gone.code == ENOENT)
@@ -237,7 +244,9 @@ static int64_t checkpoint_interval(const struct delta_table *t)
     int64_t versions, wanted = (int64_t)(t->files.count + t->removed.count) / CHECKPOINT_ACTIONS;
     if (text && str_to_i64(*text, &versions) && versions > 0)
         return versions;
-    return wanted < DELTA_CHECKPOINT_EVERY ? DELTA_CHECKPOINT_EVERY : wanted > CHECKPOINT_AT_LEAST_EVERY ? CHECKPOINT_AT_LEAST_EVERY : wanted;
+    return wanted < DELTA_CHECKPOINT_EVERY      ? DELTA_CHECKPOINT_EVERY
+           : wanted > CHECKPOINT_AT_LEAST_EVERY ? CHECKPOINT_AT_LEAST_EVERY
+                                                : wanted;
 }
 
 static bool checkpoint(struct delta_sink *d, struct err *err)

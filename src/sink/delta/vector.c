@@ -11,7 +11,14 @@
 #include "base/bytes.h"
 #include "sink/delta/scan.h"
 
-enum { MAGIC = 1681511377, COOKIE_RUNS = 12347, COOKIE_PLAIN = 12346, ARRAY_MAX = 4096, BITS_BYTES = 8192, OFFSETS_FROM = 4 };
+enum {
+    MAGIC = 1681511377,
+    COOKIE_RUNS = 12347,
+    COOKIE_PLAIN = 12346,
+    ARRAY_MAX = 4096,
+    BITS_BYTES = 8192,
+    OFFSETS_FROM = 4
+};
 
 struct vector_reader {
     const uint8_t *p, *end;
@@ -99,7 +106,8 @@ static void read_part(struct vector_reader *r, uint64_t base)
         (void)take(r, (size_t)n * 4);
     uint32_t next = 0;
     for (uint32_t i = 0; i < n && !r->bad; i++) {
-        uint32_t key = get_le16(heads + (size_t)4 * i), cardinality = get_le16(heads + (size_t)4 * i + 2) + 1U;
+        uint32_t key = get_le16(heads + (size_t)4 * i),
+                 cardinality = get_le16(heads + (size_t)4 * i + 2) + 1U;
         uint64_t at = base + ((uint64_t)key << 16);
         if (key < next)
             r->bad = true;
@@ -113,7 +121,8 @@ static void read_part(struct vector_reader *r, uint64_t base)
     }
 }
 
-bool delta_vector_read(const uint8_t *p, size_t n, uint64_t rows, uint8_t *bits, uint64_t *count, struct err *err)
+bool delta_vector_read(const uint8_t *p, size_t n, uint64_t rows, uint8_t *bits, uint64_t *count,
+                       struct err *err)
 {
     struct vector_reader r = {.p = p, .end = p + n, .rows = rows, .bits = bits};
     if (get_le32(take(&r, 4)) != MAGIC)
@@ -134,7 +143,8 @@ bool delta_vector_read(const uint8_t *p, size_t n, uint64_t rows, uint8_t *bits,
 
 static int z85_value(char c)
 {
-    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+    static const char digits[] =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
     const char *at = c ? strchr(digits, c) : NULL;
     return at ? (int)(at - digits) : -1;
 }
