@@ -15,28 +15,32 @@ struct nation {
 };
 
 static const struct nation nations[] = {
-#define NATION(code, country, men, women, last, streets, cities, states, phone, cell, id_name, id, postcode)                             \
+#define NATION(code, country, men, women, last, streets, cities, states, phone, cell, id_name, id, postcode) \
     {code, country, men, women, last, streets, cities, states, phone, cell, id_name, id, postcode},
 #include "source/randomuser.def"
 #undef NATION
 };
 enum { NATIONS = sizeof nations / sizeof nations[0] };
 
-static const char zones[] = "-12:00 Eniwetok, Kwajalein|-11:00 Midway Island, Samoa|-10:00 Hawaii|-9:00 Alaska|-8:00 Pacific Time (US & Canada)|"
-                            "-7:00 Mountain Time (US & Canada)|-6:00 Central Time (US & Canada), Mexico City|"
-                            "-5:00 Eastern Time (US & Canada), Bogota, Lima|-4:00 Atlantic Time (Canada), Caracas, La Paz|-3:30 Newfoundland|"
-                            "-3:00 Brazil, Buenos Aires, Georgetown|-2:00 Mid-Atlantic|-1:00 Azores, Cape Verde Islands|"
-                            "0:00 Western Europe Time, London, Lisbon, Casablanca|+1:00 Brussels, Copenhagen, Madrid, Paris|"
-                            "+2:00 Kaliningrad, South Africa|+3:00 Baghdad, Riyadh, Moscow, St. Petersburg|+3:30 Tehran|"
-                            "+4:00 Abu Dhabi, Muscat, Baku, Tbilisi|+4:30 Kabul|+5:00 Ekaterinburg, Islamabad, Karachi, Tashkent|"
-                            "+5:30 Bombay, Calcutta, Madras, New Delhi|+5:45 Kathmandu|+6:00 Almaty, Dhaka, Colombo|+7:00 Bangkok, Hanoi, Jakarta|"
-                            "+8:00 Beijing, Perth, Singapore, Hong Kong|+9:00 Tokyo, Seoul, Osaka, Sapporo, Yakutsk|+9:30 Adelaide, Darwin|"
-                            "+10:00 Eastern Australia, Guam, Vladivostok|+11:00 Magadan, Solomon Islands, New Caledonia|"
-                            "+12:00 Auckland, Wellington, Fiji, Kamchatka";
-static const char colours[] = "beautiful|purple|blue|brown|sad|small|black|crazy|heavy|ticklish|silver|golden|organic|happy|lazy|angry|tiny|yellow";
-static const char animals[] = "fish|rabbit|frog|gorilla|dog|bird|butterfly|snake|wolf|lion|panda|swan|tiger|goose|koala|meercat|bear|duck|cat";
-static const char passwords[] = "disney1|natasha|godfather|chessie|shelter|luke|hurley|jamaica|tabitha|profit|school|shark1|victor|orion|sunshine|velvet|"
-                                "paradise|cobra|monkey1|lovely|toronto|winston|zeppelin|maggie";
+static const char zones[] =
+    "-12:00 Eniwetok, Kwajalein|-11:00 Midway Island, Samoa|-10:00 Hawaii|-9:00 Alaska|-8:00 Pacific Time (US & Canada)|"
+    "-7:00 Mountain Time (US & Canada)|-6:00 Central Time (US & Canada), Mexico City|"
+    "-5:00 Eastern Time (US & Canada), Bogota, Lima|-4:00 Atlantic Time (Canada), Caracas, La Paz|-3:30 Newfoundland|"
+    "-3:00 Brazil, Buenos Aires, Georgetown|-2:00 Mid-Atlantic|-1:00 Azores, Cape Verde Islands|"
+    "0:00 Western Europe Time, London, Lisbon, Casablanca|+1:00 Brussels, Copenhagen, Madrid, Paris|"
+    "+2:00 Kaliningrad, South Africa|+3:00 Baghdad, Riyadh, Moscow, St. Petersburg|+3:30 Tehran|"
+    "+4:00 Abu Dhabi, Muscat, Baku, Tbilisi|+4:30 Kabul|+5:00 Ekaterinburg, Islamabad, Karachi, Tashkent|"
+    "+5:30 Bombay, Calcutta, Madras, New Delhi|+5:45 Kathmandu|+6:00 Almaty, Dhaka, Colombo|+7:00 Bangkok, Hanoi, Jakarta|"
+    "+8:00 Beijing, Perth, Singapore, Hong Kong|+9:00 Tokyo, Seoul, Osaka, Sapporo, Yakutsk|+9:30 Adelaide, Darwin|"
+    "+10:00 Eastern Australia, Guam, Vladivostok|+11:00 Magadan, Solomon Islands, New Caledonia|"
+    "+12:00 Auckland, Wellington, Fiji, Kamchatka";
+static const char colours[] =
+    "beautiful|purple|blue|brown|sad|small|black|crazy|heavy|ticklish|silver|golden|organic|happy|lazy|angry|tiny|yellow";
+static const char animals[] =
+    "fish|rabbit|frog|gorilla|dog|bird|butterfly|snake|wolf|lion|panda|swan|tiger|goose|koala|meercat|bear|duck|cat";
+static const char passwords[] =
+    "disney1|natasha|godfather|chessie|shelter|luke|hurley|jamaica|tabitha|profit|school|shark1|victor|orion|sunshine|velvet|"
+    "paradise|cobra|monkey1|lovely|toronto|winston|zeppelin|maggie";
 
 /* ---- chance -------------------------------------------------------------------------------------------------------------- */
 
@@ -111,7 +115,9 @@ static void put_pattern_text(struct sbuf *out, struct chance *c, const char *pat
 static void put_name(struct sbuf *out, struct chance *c, const struct person *p)
 {
     bool swiss = strcmp(p->nation->code, "CH") == 0;
-    struct str title = p->female ? pick(c, swiss ? "Mademoiselle|Madame" : "Miss|Mrs|Ms") : swiss ? STR("Monsieur") : STR("Mr");
+    struct str title = p->female ? pick(c, swiss ? "Mademoiselle|Madame" : "Miss|Mrs|Ms")
+                       : swiss   ? STR("Monsieur")
+                                 : STR("Mr");
     sbuf_cstr(out, "{\"title\":");
     sbuf_json(out, title);
     sbuf_cstr(out, ",\"first\":");
@@ -123,24 +129,19 @@ static void put_name(struct sbuf *out, struct chance *c, const struct person *p)
 
 static void put_postcode(struct sbuf *out, struct chance *c, const struct person *p)
 {
+    struct str text;
     switch (p->nation->postcode) {
-    case POSTCODE_NUMBER:
-        sbuf_printf(out, "%d", (int)(10000 + below(c, 90000)));
-        break;
-    case POSTCODE_AU:
-        sbuf_printf(out, "%d", (int)(200 + below(c, 9800)));
-        break;
-    case POSTCODE_CH:
-        sbuf_printf(out, "%d", (int)(1000 + below(c, 9000)));
-        break;
-    case POSTCODE_NO:
-        sbuf_printf(out, "\"%04d\"", (int)below(c, 10000));
-        break;
-    case POSTCODE_CA:
-        put_pattern_text(out, c, "?#? #?#", p);
-        break;
+    case POSTCODE_NUMBER: sbuf_printf(out, "%d", (int)(10000 + below(c, 90000))); break;
+    case POSTCODE_AU: sbuf_printf(out, "%d", (int)(200 + below(c, 9800))); break;
+    case POSTCODE_CH: sbuf_printf(out, "%d", (int)(1000 + below(c, 9000))); break;
+    case POSTCODE_NO: sbuf_printf(out, "\"%04d\"", (int)below(c, 10000)); break;
+    case POSTCODE_CA: put_pattern_text(out, c, "?#? #?#", p); break;
     case POSTCODE_GB:
-        put_pattern_text(out, c, below(c, 2) ? "??## #??" : "?#? #??", p);
+        text = pick(c, "?# #??|?## #??|?#? #??|??# #??|??## #??|??#? #??");
+        sbuf_char(out, '"');
+        for (size_t i = 0; i < text.n; i++)
+            put_pattern(out, c, (const char[]){text.p[i], '\0'}, p);
+        sbuf_char(out, '"');
         break;
     }
 }
@@ -148,7 +149,8 @@ static void put_postcode(struct sbuf *out, struct chance *c, const struct person
 static void put_coordinate(struct sbuf *out, struct chance *c, int limit)
 {
     int64_t v = (int64_t)below(c, (uint64_t)limit * 20000) - (int64_t)limit * 10000;
-    sbuf_printf(out, "\"%s%lld.%04lld\"", v < 0 ? "-" : "", (long long)(v < 0 ? -v : v) / 10000, (long long)(v < 0 ? -v : v) % 10000);
+    sbuf_printf(out, "\"%s%lld.%04lld\"", v < 0 ? "-" : "", (long long)(v < 0 ? -v : v) / 10000,
+                (long long)(v < 0 ? -v : v) % 10000);
 }
 
 static void put_location(struct sbuf *out, struct chance *c, const struct person *p)
@@ -181,11 +183,13 @@ static void put_ascii(struct sbuf *out, struct str name)
 {
     static const struct {
         const char *from, *to;
-    } table[] = {{"ä", "a"}, {"ö", "o"}, {"ü", "u"}, {"ß", "ss"}, {"é", "e"}, {"è", "e"}, {"ë", "e"}, {"á", "a"}, {"ã", "a"}, {"â", "a"},
-                 {"í", "i"}, {"ï", "i"}, {"ó", "o"}, {"ô", "o"}, {"ú", "u"}, {"ç", "c"}, {"ñ", "n"}, {"å", "a"}, {"ø", "o"}, {"æ", "ae"},
-                 {"š", "s"}, {"č", "c"}, {"ć", "c"}, {"ž", "z"}, {"đ", "d"}, {"ş", "s"}, {"ğ", "g"}, {"ı", "i"}, {"É", "e"}, {"Ö", "o"},
-                 {"Ş", "s"}, {"Ç", "c"}, {"İ", "i"}, {"Š", "s"}, {"Ž", "z"}, {"Đ", "d"}, {"Č", "c"}, {"Ć", "c"}, {"Á", "a"}, {"Å", "a"},
-                 {"Ø", "o"}, {"Ü", "u"}, {"Í", "i"}, {"Ó", "o"}, {"ê", "e"}, {"î", "i"}};
+    } table[] = {{"ä", "a"}, {"ö", "o"}, {"ü", "u"}, {"ß", "ss"}, {"é", "e"}, {"è", "e"},  {"ë", "e"},
+                 {"á", "a"}, {"ã", "a"}, {"â", "a"}, {"í", "i"},  {"ï", "i"}, {"ó", "o"},  {"ô", "o"},
+                 {"ú", "u"}, {"ç", "c"}, {"ñ", "n"}, {"å", "a"},  {"ø", "o"}, {"æ", "ae"}, {"š", "s"},
+                 {"č", "c"}, {"ć", "c"}, {"ž", "z"}, {"đ", "d"},  {"ş", "s"}, {"ğ", "g"},  {"ı", "i"},
+                 {"É", "e"}, {"Ö", "o"}, {"Ş", "s"}, {"Ç", "c"},  {"İ", "i"}, {"Š", "s"},  {"Ž", "z"},
+                 {"Đ", "d"}, {"Č", "c"}, {"Ć", "c"}, {"Á", "a"},  {"Å", "a"}, {"Ø", "o"},  {"Ü", "u"},
+                 {"Í", "i"}, {"Ó", "o"}, {"ê", "e"}, {"î", "i"}};
     size_t before = out->n;
     for (size_t i = 0; i < name.n; i++) {
         char ch = name.p[i];
@@ -222,10 +226,12 @@ static void put_login(struct sbuf *out, struct chance *c, const struct person *p
     struct str password = pick(c, passwords), colour = pick(c, colours), animal = pick(c, animals);
     struct sbuf salted = {0};
     sbuf_printf(&salted, "%.*s%s", STR_ARG(password), salt);
-    sbuf_printf(out, "{\"uuid\":\"%08x-%04x-4%03x-%04x-%012llx\",\"username\":\"%.*s%.*s%d\",\"password\":\"%.*s\",\"salt\":\"%s\"",
-                (unsigned)(high >> 32), (unsigned)(high >> 16 & 0xFFFF), (unsigned)(high & 0xFFF), (unsigned)(low >> 48 & 0x3FFF) | 0x8000,
-                (unsigned long long)(low & UINT64_C(0xFFFFFFFFFFFF)), STR_ARG(colour), STR_ARG(animal), (int)(100 + below(c, 900)),
-                STR_ARG(password), salt);
+    sbuf_printf(
+        out,
+        "{\"uuid\":\"%08x-%04x-4%03x-%04x-%012llx\",\"username\":\"%.*s%.*s%d\",\"password\":\"%.*s\",\"salt\":\"%s\"",
+        (unsigned)(high >> 32), (unsigned)(high >> 16 & 0xFFFF), (unsigned)(high & 0xFFF),
+        (unsigned)(low >> 48 & 0x3FFF) | 0x8000, (unsigned long long)(low & UINT64_C(0xFFFFFFFFFFFF)),
+        STR_ARG(colour), STR_ARG(animal), (int)(100 + below(c, 900)), STR_ARG(password), salt);
     put_hash(out, "md5", EVP_md5(), sbuf_view(&salted));
     put_hash(out, "sha1", EVP_sha1(), sbuf_view(&salted));
     put_hash(out, "sha256", EVP_sha256(), sbuf_view(&salted));
@@ -239,36 +245,46 @@ static void put_moment(struct sbuf *out, int64_t us, struct wall_time now)
     timestamp_to_datetime(us, &at);
     timestamp_to_datetime(now.us, &today);
     bool before = today.month < at.month || (today.month == at.month && today.day < at.day);
-    sbuf_printf(out, "{\"date\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03uZ\",\"age\":%d}", at.year, at.month, at.day, at.hour, at.minute, at.second,
-                at.micro / 1000, today.year - at.year - before);
+    sbuf_printf(out, "{\"date\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03uZ\",\"age\":%d}", at.year, at.month,
+                at.day, at.hour, at.minute, at.second, at.micro / 1000, today.year - at.year - before);
 }
 
 static void put_picture(struct sbuf *out, struct chance *c, const struct person *p)
 {
     const char *folder = p->female ? "women" : "men";
     int n = (int)below(c, p->female ? 97 : 100);
-    sbuf_printf(out,
-                "{\"large\":\"https://randomuser.me/api/portraits/%s/%d.jpg\",\"medium\":\"https://randomuser.me/api/portraits/med/%s/%d.jpg\","
-                "\"thumbnail\":\"https://randomuser.me/api/portraits/thumb/%s/%d.jpg\"}",
-                folder, n, folder, n, folder, n);
+    sbuf_printf(
+        out,
+        "{\"large\":\"https://randomuser.me/api/portraits/%s/%d.jpg\",\"medium\":\"https://randomuser.me/api/portraits/med/%s/%d.jpg\","
+        "\"thumbnail\":\"https://randomuser.me/api/portraits/thumb/%s/%d.jpg\"}",
+        folder, n, folder, n, folder, n);
 }
 
 static const char *const field_names[] = {"gender",     "name",  "location", "email", "login",   "dob",
                                           "registered", "phone", "cell",     "id",    "picture", "nat"};
-enum { FIELD_GENDER, FIELD_NAME, FIELD_LOCATION, FIELD_EMAIL, FIELD_LOGIN, FIELD_DOB, FIELD_REGISTERED, FIELD_PHONE, FIELD_CELL, FIELD_ID, FIELD_PICTURE, FIELD_NAT, FIELDS };
+enum {
+    FIELD_GENDER,
+    FIELD_NAME,
+    FIELD_LOCATION,
+    FIELD_EMAIL,
+    FIELD_LOGIN,
+    FIELD_DOB,
+    FIELD_REGISTERED,
+    FIELD_PHONE,
+    FIELD_CELL,
+    FIELD_ID,
+    FIELD_PICTURE,
+    FIELD_NAT,
+    FIELDS
+};
 
-static void put_field(struct sbuf *out, struct chance *c, const struct person *p, int field, struct wall_time now)
+static void put_field(struct sbuf *out, struct chance *c, const struct person *p, int field,
+                      struct wall_time now)
 {
     switch (field) {
-    case FIELD_GENDER:
-        sbuf_cstr(out, p->female ? "\"female\"" : "\"male\"");
-        break;
-    case FIELD_NAME:
-        put_name(out, c, p);
-        break;
-    case FIELD_LOCATION:
-        put_location(out, c, p);
-        break;
+    case FIELD_GENDER: sbuf_cstr(out, p->female ? "\"female\"" : "\"male\""); break;
+    case FIELD_NAME: put_name(out, c, p); break;
+    case FIELD_LOCATION: put_location(out, c, p); break;
     case FIELD_EMAIL:
         sbuf_char(out, '"');
         put_ascii(out, p->first);
@@ -276,21 +292,11 @@ static void put_field(struct sbuf *out, struct chance *c, const struct person *p
         put_ascii(out, p->last);
         sbuf_cstr(out, "@example.com\"");
         break;
-    case FIELD_LOGIN:
-        put_login(out, c, p);
-        break;
-    case FIELD_DOB:
-        put_moment(out, p->born_us, now);
-        break;
-    case FIELD_REGISTERED:
-        put_moment(out, p->registered_us, now);
-        break;
-    case FIELD_PHONE:
-        put_pattern_text(out, c, p->nation->phone, p);
-        break;
-    case FIELD_CELL:
-        put_pattern_text(out, c, p->nation->cell, p);
-        break;
+    case FIELD_LOGIN: put_login(out, c, p); break;
+    case FIELD_DOB: put_moment(out, p->born_us, now); break;
+    case FIELD_REGISTERED: put_moment(out, p->registered_us, now); break;
+    case FIELD_PHONE: put_pattern_text(out, c, p->nation->phone, p); break;
+    case FIELD_CELL: put_pattern_text(out, c, p->nation->cell, p); break;
     case FIELD_ID:
         sbuf_printf(out, "{\"name\":\"%s\",\"value\":", p->nation->id_name);
         if (p->nation->id[0])
@@ -299,25 +305,24 @@ static void put_field(struct sbuf *out, struct chance *c, const struct person *p
             sbuf_cstr(out, "null");
         sbuf_char(out, '}');
         break;
-    case FIELD_PICTURE:
-        put_picture(out, c, p);
-        break;
-    default:
-        sbuf_printf(out, "\"%s\"", p->nation->code);
-        break;
+    case FIELD_PICTURE: put_picture(out, c, p); break;
+    default: sbuf_printf(out, "\"%s\"", p->nation->code); break;
     }
 }
 
 /* Each field draws from a chance of its own, so that leaving some out does not change the others. */
-static void put_person(struct sbuf *out, struct chance c, const struct nation *nation, int gender, unsigned fields, struct wall_time now)
+static void put_person(struct sbuf *out, struct chance c, const struct nation *nation, int gender,
+                       unsigned fields, struct wall_time now)
 {
     struct person p = {.nation = nation};
     bool any = false;
     p.female = gender < 0 ? below(&c, 2) == 1 : gender == 1;
     p.first = pick(&c, p.female ? nation->women : nation->men);
     p.last = pick(&c, nation->last);
-    p.born_us = (int64_t)(-820454400000 + (int64_t)below(&c, UINT64_C(1825200000000))) * 1000;      /* 1944 … 2001 */
-    p.registered_us = (int64_t)(1009843200000 + (int64_t)below(&c, UINT64_C(643200000000))) * 1000; /* 2002 … 2022-05 */
+    p.born_us = (int64_t)(-820454400000 + (int64_t)below(&c, UINT64_C(1825200000000))) *
+                1000; /* 1944 … 2001 */
+    p.registered_us = (int64_t)(1009843200000 + (int64_t)below(&c, UINT64_C(643200000000))) *
+                      1000; /* 2002 … 2022-05 */
     sbuf_char(out, '{');
     for (int field = 0; field < FIELDS; field++) {
         struct chance own = {draw(&c)};
@@ -372,8 +377,12 @@ const char *randomuser_answer(const struct randomuser_request *r, struct sbuf *o
     unsigned fields = r->inc ? bits_of(r->inc, field_names, FIELDS, &unknown) : (1u << FIELDS) - 1;
     if (r->exc)
         fields &= ~bits_of(r->exc, field_names, FIELDS, &unknown);
-    int64_t results = number_within(r->results, RANDOMUSER_RESULTS_MAX), page = number_within(r->page, RANDOMUSER_PAGE_MAX);
-    int gender = r->seed || r->gender == NULL ? -1 : strcmp(r->gender, "female") == 0 ? 1 : strcmp(r->gender, "male") == 0 ? 0 : -1;
+    int64_t results = number_within(r->results, RANDOMUSER_RESULTS_MAX),
+            page = number_within(r->page, RANDOMUSER_PAGE_MAX);
+    int gender = r->seed || r->gender == NULL       ? -1
+                 : strcmp(r->gender, "female") == 0 ? 1
+                 : strcmp(r->gender, "male") == 0   ? 0
+                                                    : -1;
     snprintf(made_seed, sizeof made_seed, "%016llx", (unsigned long long)r->entropy);
     const char *seed = r->seed && *r->seed ? r->seed : made_seed;
     struct chance chance = {hash_bytes(seed, strlen(seed)) + (uint64_t)page * UINT64_C(0xD1B54A32D192ED03)};
@@ -391,7 +400,8 @@ const char *randomuser_answer(const struct randomuser_request *r, struct sbuf *o
     if (r->noinfo == NULL) {
         sbuf_cstr(out, ",\"info\":{\"seed\":");
         sbuf_json(out, str_of(seed));
-        sbuf_printf(out, ",\"results\":%lld,\"page\":%lld,\"version\":\"1.4\"}", (long long)results, (long long)page);
+        sbuf_printf(out, ",\"results\":%lld,\"page\":%lld,\"version\":\"1.4\"}", (long long)results,
+                    (long long)page);
     }
     sbuf_char(out, '}');
     return "application/json; charset=utf-8";
