@@ -19,6 +19,7 @@ static void answer(const struct http_request *request, struct http_response *res
         .exc = http_query(request, "exc"),
         .page = http_query(request, "page"),
         .noinfo = http_query(request, "noinfo"),
+        .format = http_query(request, "format") ? http_query(request, "format") : http_query(request, "fmt"),
         .now = os_wall(),
     };
     os_random(&r.entropy, sizeof r.entropy);
@@ -30,12 +31,16 @@ static void answer(const struct http_request *request, struct http_response *res
     response->header_count = 2;
 }
 
+static void unknown(const struct http_request *request, struct http_response *response)
+{
+    (void)request;
+    response->status = 404;
+    sbuf_cstr(&response->body, "Not Found");
+}
+
 static const struct http_route routes[] = {
-    {"GET", "/api", answer},
-    {"GET", "/api/", answer},
-    {"GET", "/api/1.4", answer},
-    {"GET", "/api/1.4/", answer},
-    {0},
+    {"GET", "/api", answer},      {"GET", "/api/", answer},   {"GET", "/api/1.4", answer},
+    {"GET", "/api/1.4/", answer}, {"GET", "/api/*", unknown}, {0},
 };
 
 bool builtin_start(struct pool *pool, struct loop *net, struct builtin **builtin, struct err *err)

@@ -404,5 +404,5 @@ const char *randomuser_answer(const struct randomuser_request *r, struct sbuf *o
                     (long long)page);
     }
     sbuf_char(out, '}');
-    return "application/json; charset=utf-8";
+    return randomuser_form(r->format, out);
 }

@@ -15,7 +15,9 @@ struct randomuser_request {
     struct wall_time now; /* ages are counted from it */
 };
 
-/* The whole answer, appended. Returns its content type. */
+/* The whole answer into out, which is empty. Returns its content type. */
 const char *randomuser_answer(const struct randomuser_request *request, struct sbuf *out);
+/* Turns an answer in JSON into the form asked for (pretty, csv, yaml, xml; else it stays). Returns its content type. */
+const char *randomuser_form(const char *format, struct sbuf *answer);
 
 #endif

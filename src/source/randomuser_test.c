@@ -274,8 +274,33 @@ TEST(oddities_are_as_frequent_as_in_the_api)
     mem_free(text);
 }
 
+TEST(other_forms_say_the_same)
+{
+    struct randomuser_request r = {.inc = "gender,name,id,nat", .seed = "abc", .noinfo = ""};
+    struct arena arena = {0};
+    static const char *const first[] = {
+        "{\n  \"results\": [\n    {\n      \"gender\": ",
+        "gender,name.title,name.first,name.last,id.name,id.value,nat\n",
+        "results:\n  - gender: ", "<?xml version='1.0'?>\n<user><results><gender>"};
+    static const char *const formats[] = {"pretty", "csv", "yaml", "xml"};
+    char *json = ask(r);
+    for (int i = 0; i < 4; i++) {
+        struct str name;
+        r.format = formats[i];
+        char *text = ask(r);
+        EXPECT(json_str(parse(&arena, str_of(json)), "results.0.name.last", &name) &&
+               strstr(text, str_dup(&arena, name)) != NULL);
+        if (!EXPECT(strncmp(text, first[i], strlen(first[i])) == 0))
+            fprintf(stderr, "%s\n", text);
+        mem_free(text);
+    }
+    arena_fini(&arena);
+    mem_free(json);
+}
+
 int main(void)
 {
+    RUN(other_forms_say_the_same);
     RUN(people_have_the_form_of_the_api);
     RUN(wrong_numbers_are_one);
     RUN(a_seed_says_it_all);
