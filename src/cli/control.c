@@ -85,17 +85,35 @@ struct control {
     struct err err;
 };
 
+/* For as long as the caller takes (it may be a pager that somebody reads), unless the process ends. */
+static bool send_patiently(struct connection *c, const void *p, size_t n)
+{
+    enum { LOOK_MS = 100 };
+    const char *at = p;
+    struct err err;
+    while (n > 0) {
+        size_t sent = 0;
+        if (os_send(c->socket, at, n, &sent, &err)) {
+            at += sent;
+            n -= sent;
+        } else if (err.code != EAGAIN || counter_get(&c->control->ending)) {
+            return false;
+        } else {
+            (void)!wait_for(c->socket, OS_WRITABLE, LOOK_MS, &err);
+        }
+    }
+    return true;
+}
+
 static bool conn_write(struct command_env *env, int to, const void *p, size_t n)
 {
     struct connection *c = env->arg;
     const char *at = p;
-    struct err err;
     while (n > 0) {
         uint8_t head[FRAME_HEAD] = {(uint8_t)to};
         size_t part = n < FRAME_OUT_MAX ? n : FRAME_OUT_MAX;
         put_be32(head + 1, (uint32_t)part);
-        if (!send_all(c->socket, head, sizeof head, CONTROL_WAIT_MS, &err) ||
-            !send_all(c->socket, at, part, CONTROL_WAIT_MS, &err))
+        if (!send_patiently(c, head, sizeof head) || !send_patiently(c, at, part))
             return false;
         at += part;
         n -= part;
@@ -229,7 +247,8 @@ static void answer(struct connection *c)
                      : env_fail(&env, &err, NULL);
     env_flush(&env);
     uint8_t end[FRAME_HEAD + 1] = {0, 0, 0, 0, 1, (uint8_t)status};
-    (void)!send_all(c->socket, end, sizeof end, CONTROL_WAIT_MS, &err);
+    (void)!send_all(c->socket, end, sizeof end,
+                    counter_get(&c->control->ending) ? END_WAIT_MS : CONTROL_WAIT_MS, &err);
     pool_free(env.pool);
     sbuf_fini(&env.out);
 }
