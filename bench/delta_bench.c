@@ -1,5 +1,5 @@
 /* The Delta sink over many commits: each must stay as quick as the first, merging and checkpoints included. Prints milliseconds a commit by hundreds,
- * with the files that are active then. COMMITS=n, FOLDER=path (default: one under /tmp, removed at the end). */
+ * with the files that are active then. COMMITS=n, PARTITIONS=n, ROWS=n, FOLDER=path (default: one under /tmp, removed at the end). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,7 +7,8 @@
 #include "sink/delta/log.h"
 #include "sink/sink.h"
 
-enum { ROWS = 100, HUNDRED = 100 };
+enum { HUNDRED = 100 };
+static int64_t rows_each = 100;
 
 struct work {
     struct msg msg;
@@ -15,6 +16,7 @@ struct work {
     const char *folder;
 };
 
+static int64_t partitions = 4;
 static struct sink_spec spec = {.project = "p",
                                 .stream = "s",
                                 .name = "lake.t",
@@ -29,11 +31,11 @@ static void make_rows(struct batch *batch, const struct type *schema, int64_t fi
     char text[32];
     batch_reset(batch);
     batch_builder_init(&b, batch, schema);
-    for (int64_t n = first; n < first + ROWS; n++) {
+    for (int64_t n = first; n < first + rows_each; n++) {
         snprintf(text, sizeof text, "row number %lld", (long long)n);
         column_builder_i64(&b.columns[0], n);
         column_builder_str(&b.columns[1], str_of(text), true);
-        column_builder_i64(&b.columns[2], n % 4);
+        column_builder_i64(&b.columns[2], n % partitions);
     }
     batch_builder_finish(&b);
 }
@@ -42,9 +44,10 @@ static void report(const char *path, int64_t commits, int64_t ns)
 {
     struct delta_table t = {0};
     struct err err;
+    size_t memory = mem_in_use();
     CHECK(delta_load(&t, path, -1, &err));
-    printf("%6lld commits: %6.2f ms each, %4zu active files\n", (long long)commits,
-           (double)ns / HUNDRED / 1e6, t.files.count);
+    printf("%6lld commits: %6.2f ms each, %4zu active files, %zu KiB\n", (long long)commits,
+           (double)ns / HUNDRED / 1e6, t.files.count, memory >> 10);
     delta_fini(&t);
 }
 
@@ -63,13 +66,13 @@ static void run(struct msg *msg)
     CHECK(sink_open(&sink, schema, &found, positions, &count, &err));
     struct mono_time start = os_mono();
     for (int64_t i = 1; i <= w->commits; i++) {
-        make_rows(batch, schema, i * ROWS);
-        const struct position at = {0, 0, i * ROWS};
+        make_rows(batch, schema, i * rows_each);
+        const struct position at = {0, 0, i * rows_each};
         if (!sink_write(&sink, batch, &err) || !sink_commit(&sink, &at, 1, &err)) {
             fprintf(stderr, "%s\n", err.text);
             exit(1);
         }
-        if (i % HUNDRED == 0) {
+        if (i % HUNDRED == 0 || i == w->commits) {
             report(arena_printf(&arena, "%s/t", w->folder), i, mono_since_ns(os_mono(), start));
             start = os_mono();
         }
@@ -90,7 +93,12 @@ int main(void)
     w.folder = folder ? folder : arena_printf(&arena, "/tmp/delta_bench.%d", os_pid());
     spec.url = arena_printf(&arena, "file:%s", w.folder);
     spec.partition_by = by_k;
-    spec.partition_by_count = os_env("PARTITIONED") ? 1 : 0;
+    if (os_env("ROWS"))
+        rows_each = atoll(os_env("ROWS"));
+    if (os_env("PARTITIONS")) {
+        spec.partition_by_count = 1;
+        partitions = atoll(os_env("PARTITIONS"));
+    }
     CHECK(loop_new(ROLE_MAIN, "main", &main_loop, &err) && loop_start(main_loop, &err) &&
           loop_new(ROLE_BLOCK, "sink", &block, &err) && loop_start(block, &err));
     msg_init(&w.msg, run);
