@@ -116,7 +116,6 @@ void delta_file_free(struct open_file *f)
     os_close(f->file);
     if (f->created && !f->finished)
         (void)!os_unlink(f->path, NULL);
-    mem_free(f->rows);
     pool_free(f->pool);
 }
 
@@ -360,37 +359,49 @@ void delta_files_abort(struct delta_sink *d)
     sbuf_fini(&d->adds);
 }
 
-static bool append_rows(struct delta_sink *d, struct open_file *f, const struct batch *batch, struct err *err)
-{
-    uint32_t count = f->row_count;
-    f->row_count = 0;
-    f->used = ++d->clock;
-    return count == 0 || parquet_writer_batch(f->parquet, batch, f->rows, 0, count, err);
-}
-
-/* Finishes the file that was used longest ago; its rows of this batch go in first. */
-static bool make_room(struct delta_sink *d, const struct batch *batch, struct err *err)
-{
-    uint32_t oldest = 0;
-    for (uint32_t i = 1; i < d->open_count; i++)
-        if (d->open[i]->used < d->open[oldest]->used)
-            oldest = i;
-    return append_rows(d, d->open[oldest], batch, err) && close_file(d, oldest, err);
-}
-
-static bool file_for(struct delta_sink *d, struct str partition, struct str folder, const struct batch *batch,
-                     struct open_file **out, struct err *err)
+static bool file_for(struct delta_sink *d, struct str partition, struct str folder, struct open_file **out,
+                     struct err *err)
 {
     *out = map_get(&d->by_partition, partition);
-    if (*out)
-        return true;
-    if (d->open_count == DELTA_OPEN_MAX)
-        TRY(make_room(d, batch, err));
-    TRY(delta_file_new(d, partition, folder, d->stored, d->drop, out, err));
+    if (*out == NULL && d->open_count == DELTA_OPEN_MAX) {
+        uint32_t oldest = 0;
+        for (uint32_t i = 1; i < d->open_count; i++)
+            if (d->open[i]->used < d->open[oldest]->used)
+                oldest = i;
+        TRY(close_file(d, oldest, err));
+    }
+    if (*out == NULL) {
+        TRY(delta_file_new(d, partition, folder, d->stored, d->drop, out, err));
+        map_put(&d->by_partition, partition, *out);
+        d->open[d->open_count++] = *out;
+    }
     (*out)->used = ++d->clock;
-    map_put(&d->by_partition, partition, *out);
-    d->open[d->open_count++] = *out;
     return true;
+}
+
+/* The rows of a batch that belong to one partition. */
+struct group {
+    struct str partition, folder;
+    uint32_t count, next; /* next: where its next row goes in the order */
+};
+
+struct groups {
+    struct group *list; /* on the heap */
+    size_t count, capacity;
+    struct map by_partition; /* partition → index + 1 */
+};
+
+static uint32_t group_for(struct delta_sink *d, struct groups *groups, struct str partition,
+                          struct str folder)
+{
+    uintptr_t known = (uintptr_t)map_get(&groups->by_partition, partition);
+    if (known)
+        return (uint32_t)(known - 1);
+    groups->list = mem_grow(groups->list, &groups->capacity, groups->count + 1, sizeof *groups->list);
+    groups->list[groups->count] = (struct group){.partition = str_of(str_dup(&d->arena, partition)),
+                                                 .folder = str_of(str_dup(&d->arena, folder))};
+    map_put(&groups->by_partition, partition, (void *)(uintptr_t)(groups->count + 1));
+    return (uint32_t)groups->count++;
 }
 
 static bool same_values(const struct value *a, const struct value *b, uint32_t count)
@@ -401,39 +412,59 @@ static bool same_values(const struct value *a, const struct value *b, uint32_t c
     return true;
 }
 
-/* Says of each row which file it belongs to. */
-static bool sort_rows(struct delta_sink *d, const struct batch *batch, struct err *err)
+/* Says of each row which group it belongs to: group_of[rows]. */
+static void sort_rows(struct delta_sink *d, const struct batch *batch, struct groups *groups,
+                      uint32_t *group_of)
 {
-    uint32_t count = d->partition_count;
+    uint32_t count = d->partition_count, group = 0;
     const struct column **columns = arena_array(&d->arena, const struct column *, count);
-    struct value *now = arena_array(&d->arena, struct value, count),
-                 *before = arena_array(&d->arena, struct value, count);
+    struct value *now = arena_array(&d->arena, struct value, count);
+    struct value *before = arena_array(&d->arena, struct value, count);
     struct sbuf partition = {0}, folder = {0};
-    struct open_file *f = NULL;
-    bool ok = true;
     for (uint32_t i = 0; i < count; i++) {
         int index = type_field(batch->schema, str_of(d->partition[i]), true);
         CHECK(index >= 0); /* open has looked */
         columns[i] = &batch->columns[index];
     }
-    for (uint32_t row = 0; ok && row < batch->rows; row++) {
+    for (uint32_t row = 0; row < batch->rows; row++) {
         for (uint32_t i = 0; i < count; i++)
             now[i] = column_value(columns[i], row, &d->arena);
         if (row == 0 || !same_values(now, before, count)) {
             partition_of(d, now, &partition, &folder);
-            ok = file_for(d, sbuf_view(&partition), sbuf_view(&folder), batch, &f, err);
-            if (!ok)
-                break;
+            group = group_for(d, groups, sbuf_view(&partition), sbuf_view(&folder));
         }
         struct value *swap = before;
         before = now;
         now = swap;
-        f->rows = mem_grow(f->rows, &f->row_capacity, f->row_count + 1, sizeof *f->rows);
-        f->rows[f->row_count++] = row;
-        f->used = ++d->clock;
+        group_of[row] = group;
+        groups->list[group].count++;
     }
     sbuf_fini(&partition);
     sbuf_fini(&folder);
+}
+
+/* Partition by partition, so that a batch opens a file for each of them once, however its rows are mixed. */
+static bool write_groups(struct delta_sink *d, const struct batch *batch, struct err *err)
+{
+    struct groups groups = {0};
+    uint32_t *group_of = arena_array(&d->arena, uint32_t, batch->rows);
+    uint32_t *order = arena_array(&d->arena, uint32_t, batch->rows), start = 0;
+    bool ok = true;
+    sort_rows(d, batch, &groups, group_of);
+    for (size_t i = 0; i < groups.count; i++) {
+        groups.list[i].next = start;
+        start += groups.list[i].count;
+    }
+    for (uint32_t row = 0; row < batch->rows; row++)
+        order[groups.list[group_of[row]].next++] = row;
+    for (size_t i = 0; ok && i < groups.count; i++) {
+        const struct group *g = &groups.list[i];
+        struct open_file *f;
+        ok = file_for(d, g->partition, g->folder, &f, err) &&
+             parquet_writer_batch(f->parquet, batch, order + (g->next - g->count), 0, g->count, err);
+    }
+    map_fini(&groups.by_partition);
+    mem_free(groups.list);
     return ok;
 }
 
@@ -441,11 +472,9 @@ bool delta_files_write(struct delta_sink *d, const struct batch *batch, struct e
 {
     struct open_file *f;
     if (d->partition_count) {
-        TRY(sort_rows(d, batch, err));
-        for (uint32_t i = 0; i < d->open_count; i++)
-            TRY(append_rows(d, d->open[i], batch, err));
+        TRY(write_groups(d, batch, err));
     } else {
-        TRY(file_for(d, STR("{}"), STR(""), batch, &f, err));
+        TRY(file_for(d, STR("{}"), STR(""), &f, err));
         TRY(parquet_writer_batch(f->parquet, batch, NULL, 0, batch->rows, err));
     }
     for (uint32_t i = d->open_count; i > 0; i--)

@@ -31,9 +31,6 @@ struct open_file {
     uint64_t at;
     struct pool *pool;
     struct parquet_writer *parquet;
-    uint32_t *rows; /* of the batch that is being taken apart [row_count] */
-    uint32_t row_count;
-    size_t row_capacity;
     uint64_t used; /* clock of the last use */
 };
 
