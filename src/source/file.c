@@ -1,4 +1,4 @@
-/* Files: JSON lines, JSON arrays, CSV; plain, .gz or .zst; one path, a pattern, or stdin.
+/* Files: JSON lines, JSON arrays, CSV, plain, .gz or .zst; Parquet; one path, a pattern, or stdin.
  *
  * A file's identity is its inode and a hash of its first KiB (or of what was consumed, if that is less): a renamed file is the same file, one
  * that was rotated into its place is another, and one that was truncated and begun anew is new from its start. The device number can
@@ -6,7 +6,7 @@
  *
  *     u8 version 1 │ u64 consumed │ u16 hashed bytes │ u64 hash │ u64 device │ u64 size, i64 time of change when it was read to its end │ i64 time
  *
- * `consumed` counts bytes of the (decompressed) content; in an array, elements. A compressed file is read again from its start up to there. A file
+ * `consumed` counts bytes of the (decompressed) content; in an array, elements, in Parquet, rows. A compressed file is read again from its start up to there. A file
  * is opened again only when its size or its time of change is another than when it was read to its end.
  *
  * What was renamed is looked for in its folder, whatever it is called now: a log that is rotated by renaming is read to its end. The positions of files
@@ -22,6 +22,7 @@
 #include "format/compress.h"
 #include "format/csv.h"
 #include "format/json.h"
+#include "source/parquet_rows.h"
 #include "source/source.h"
 
 enum {
@@ -41,7 +42,7 @@ enum {
     FILES_MAX = 100000,
 };
 
-enum file_format { FILE_JSON, FILE_CSV };
+enum file_format { FILE_JSON, FILE_CSV, FILE_PARQUET };
 
 struct file_options {
     const char *path;
@@ -53,7 +54,7 @@ struct file_options {
 
 enum { ERR_NO_FILE = 2 }; /* err->code: ENOENT */
 
-enum file_shape { SHAPE_UNKNOWN, SHAPE_LINES, SHAPE_ARRAY, SHAPE_CSV };
+enum file_shape { SHAPE_UNKNOWN, SHAPE_LINES, SHAPE_ARRAY, SHAPE_CSV, SHAPE_PARQUET };
 
 /* One file that was seen. */
 struct tracked {
@@ -98,6 +99,7 @@ struct file_source {
     int file;
     enum file_shape shape;
     struct inflate_stream *inflate;
+    struct parquet_rows *parquet;
     struct sbuf raw;       /* compressed bytes not yet inflated */
     struct sbuf window;    /* content from `window_at` on */
     uint64_t window_at;    /* content offset of window.p[0] */
@@ -400,6 +402,8 @@ static void close_now(struct file_source *f)
         os_close(f->file);
     inflate_stream_free(f->inflate);
     f->inflate = NULL;
+    parquet_rows_close(f->parquet);
+    f->parquet = NULL;
     f->now = NULL;
     f->names = NULL;
     arena_reset(&f->names_arena);
@@ -419,10 +423,10 @@ static bool open_now(struct file_source *f, struct tracked *t, struct err *err)
         close_now(f);
         return false;
     }
-    f->shape = o->format == FILE_CSV ? SHAPE_CSV : t->shape;
+    f->shape = o->format == FILE_CSV ? SHAPE_CSV : o->format == FILE_PARQUET ? SHAPE_PARQUET : t->shape;
     if (f->shape == SHAPE_ARRAY)
         json_split_init(&f->split, STR(""), JSON_RECORD_MAX);
-    f->inflate = codec == CODEC_NONE ? NULL : inflate_stream_new(codec);
+    f->inflate = codec == CODEC_NONE || f->shape == SHAPE_PARQUET ? NULL : inflate_stream_new(codec);
     f->window_at = f->read_at = f->elements = f->element_end = 0;
     f->at_end = false;
     f->handed = 0;
@@ -663,6 +667,7 @@ static bool take(struct file_source *f, uint32_t *count, struct err *err)
     case SHAPE_LINES: *count = take_lines(f); return true;
     case SHAPE_ARRAY: return take_elements(f, count, err);
     case SHAPE_CSV: *count = take_csv(f); return true;
+    case SHAPE_PARQUET: break;
     }
     UNREACHABLE("file shape");
 }
@@ -695,11 +700,21 @@ static bool read_start(struct file_source *f, bool *known, struct err *err)
     return true;
 }
 
+static bool take_parquet(struct file_source *f, uint32_t *count, struct err *err)
+{
+    if (f->parquet == NULL)
+        f->parquet = parquet_rows_open(f->source->pool, f->file, f->opened.size, err);
+    return f->parquet &&
+           parquet_rows_next(f->parquet, f->now->consumed, f->values, RECORDS, count, &f->now->consumed, err);
+}
+
 /* Some records of the file that is open, or none when its end is reached, or nothing is there yet. */
 static bool read_some(struct file_source *f, uint32_t *count, struct err *err)
 {
     bool known;
     *count = 0;
+    if (f->shape == SHAPE_PARQUET)
+        return take_parquet(f, count, err);
     drop_handed(f);
     f->starved = false;
     TRY(read_start(f, &known, err));
@@ -777,6 +792,8 @@ static bool file_open(struct source *source, const struct source_position *posit
         return err_set(err, ERR_CONFIG, "\"%s\": only the last part of a path may hold *, ? or [", o->path);
     for (uint32_t i = 0; i < count; i++)
         load_position(f, &positions[i]);
+    if (f->is_stdin && o->format == FILE_PARQUET)
+        return err_set(err, ERR_CONFIG, "Parquet is read from its end, so it cannot come from stdin");
     if (f->is_stdin) {
         open_stdin(f);
         return true;
@@ -833,7 +850,10 @@ static enum source_status rest(struct file_source *f, struct source_rows *rows, 
 /* Bytes of the file as it lies on disk which the last rows came from at least; they will not change. */
 static uint64_t stable_bytes(const struct file_source *f)
 {
-    return f->inflate ? f->read_at : f->shape == SHAPE_ARRAY ? f->element_end : f->now->consumed;
+    return f->shape == SHAPE_PARQUET ? f->opened.size
+           : f->inflate              ? f->read_at
+           : f->shape == SHAPE_ARRAY ? f->element_end
+                                     : f->now->consumed;
 }
 
 static enum source_status give(struct file_source *f, uint32_t count, struct source_rows *rows,
@@ -885,7 +905,7 @@ static bool finish(struct file_source *f)
         return false;
     t->done_size = f->opened.size;
     t->done_changed_us = f->opened.mtime_us;
-    return f->inflate || f->shape == SHAPE_ARRAY;
+    return f->inflate || f->shape == SHAPE_ARRAY || f->shape == SHAPE_PARQUET;
 }
 
 static enum source_status file_poll(struct source *source, struct source_rows *rows, struct err *err)
@@ -946,8 +966,10 @@ static void file_close(struct source *source)
     mem_free(f->files);
 }
 
-static const struct option_choice formats[] = {
-    {"json", FILE_JSON, "JSON lines, or an array"}, {"csv", FILE_CSV, "comma separated"}, {0}};
+static const struct option_choice formats[] = {{"json", FILE_JSON, "JSON lines, or an array"},
+                                               {"csv", FILE_CSV, "comma separated"},
+                                               {"parquet", FILE_PARQUET, "Parquet"},
+                                               {0}};
 
 static const struct option options[] = {
     {.name = "path",

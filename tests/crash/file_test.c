@@ -10,6 +10,7 @@
 #include <zstd.h>
 
 #include "base/test.h"
+#include "format/parquet.h"
 #include "os/os.h"
 #include "ref/outside.h"
 
@@ -165,6 +166,57 @@ TEST(a_file_that_is_not_there_is_said)
     outside_clean();
 }
 
+static bool write_out(void *arg, const void *p, size_t n, struct err *err)
+{
+    (void)err;
+    sbuf_add(arg, p, n);
+    return true;
+}
+
+/* Rows n, text; in groups of 5,000. cut: without its last bytes. */
+static void write_parquet(const char *name, int64_t from, int64_t to, size_t cut)
+{
+    struct arena arena = {0};
+    struct sbuf out = {0};
+    struct err err;
+    struct pool *pool = pool_new(NULL, "parquet");
+    struct batch *batch = batch_new();
+    struct batch_builder builder;
+    const struct type *schema = NULL;
+    EXPECT(type_parse_ddl(&arena, STR("n BIGINT, text STRING"), &schema, &err));
+    struct parquet_writer_options options = PARQUET_WRITER_OPTIONS;
+    options.row_group_rows = 5000;
+    struct parquet_writer *w = parquet_writer_new(pool, schema, &options,
+                                                  (struct parquet_output){write_out, &out}, &err);
+    batch_builder_init(&builder, batch, schema);
+    for (int64_t n = from; n < to; n++) {
+        column_builder_i64(&builder.columns[0], n);
+        column_builder_str(&builder.columns[1], STR("\"text\""), false);
+    }
+    batch_builder_finish(&builder);
+    EXPECT(w && parquet_writer_batch(w, batch, NULL, 0, batch->rows, &err) &&
+           parquet_writer_finish(w, NULL, &err));
+    outside_write(outside_path("%s", name), str_n(out.p, out.n - cut));
+    batch_free(batch);
+    pool_free(pool);
+    arena_fini(&arena);
+    sbuf_fini(&out);
+}
+
+TEST(parquet_files_once)
+{
+    make_project("path: 'in/*.parquet', format: parquet");
+    write_parquet("in/a.parquet", 0, 12000, 0);
+    EXPECT_EQ_INT(run(), 0);
+    write_parquet("in/b.parquet", 12000, 12010, 20);
+    EXPECT_EQ_INT(run(), 1);
+    write_parquet("in/b.parquet", 12000, 12010, 0);
+    EXPECT_EQ_INT(run(), 0);
+    EXPECT_EQ_INT(run(), 0);
+    EXPECT_EQ_INT(judge(12010), 0);
+    outside_clean();
+}
+
 /* ---- what changes: up ------------------------------------------------------------------------------------------------------ */
 
 /* Rows of the topic as the metrics would have them: the log of a living program is not ours to open, so a Delta table tells. */
@@ -313,6 +365,7 @@ int main(void)
 {
     RUN(all_kinds_of_files_once);
     RUN(csv_with_a_header_goes_on_where_it_was);
+    RUN(parquet_files_once);
     RUN(a_damaged_file_does_not_stop_the_others);
     RUN(a_file_that_is_not_there_is_said);
     RUN(files_that_grow_are_renamed_rotated_and_truncated);
