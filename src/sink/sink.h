@@ -38,6 +38,7 @@ struct sink_spec {
     uint32_t partition_by_count;
     const struct conf_node *options_node; /* the `to:` entry, for kind-specific options, or NULL */
     void *options;                        /* the kind's options struct, read from it */
+    bool fault_position_apart;            /* tests: the position is committed after the rows, not with them */
 };
 
 struct sink;

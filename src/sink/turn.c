@@ -82,6 +82,8 @@ static bool commit(struct sink_runner *r, struct err *err)
 {
     if (r->rows == 0)
         return true;
+    if (r->sink.spec->fault_position_apart)
+        TRY(sink_commit(&r->sink, r->positions, 0, err));
     TRY(sink_commit(&r->sink, r->positions, r->position_count, err));
     r->committed = os_mono();
     r->fresh = true;
