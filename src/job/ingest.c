@@ -131,6 +131,16 @@ static bool append(struct ingest *in, const struct source_rows *rows, struct err
     return true;
 }
 
+/* The source itself says when it works again: rows came, or an answer that had none and was good. */
+static void note_recovery(struct ingest *in)
+{
+    if (!in->was_failing || in->source.health.failing)
+        return;
+    event_log(EVENT_SOURCE_OK, in->conf->name, "works again");
+    in->was_failing = false;
+    counter_set(&in->failing, 0);
+}
+
 /* source_poll → one frame with the rows and the position after them. What follows, follows in frame_ended. */
 static bool ingest_turn(struct task *task)
 {
@@ -158,15 +168,13 @@ static bool ingest_turn(struct task *task)
     }
     switch (source_poll(&in->source, &rows, &err)) {
     case SOURCE_ROWS:
-        if (in->was_failing && rows.count)
-            event_log(EVENT_SOURCE_OK, in->conf->name, "works again");
-        in->was_failing = in->was_failing && rows.count == 0;
-        counter_set(&in->failing, in->was_failing);
+        note_recovery(in);
         counter_set(&in->bad, in->source.health.bad);
         if (!append(in, &rows, &err))
             fail(in, &err);
         return false;
     case SOURCE_IDLE:
+        note_recovery(in);
         return false;
     case SOURCE_END:
         end(in);

@@ -337,6 +337,7 @@ static enum source_status rest(struct http_source *h)
 {
     const struct http_options *o = h->source->options;
     h->looking_ahead = h->completing = false;
+    h->source->health.failing = false; /* an answer without news is a good one here */
     if (h->source->once) {
         h->finished = true;
         return SOURCE_END;

@@ -1,5 +1,7 @@
 /* Servers that do everything but what they should. After each bad answer comes a good one: its rows arrive, each once; nothing of the bad one does;
  * the reason stands in the log; and the program neither dies nor grows. */
+#include <curl/curl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -421,11 +423,72 @@ TEST(records_of_other_types_go_to_bad_once_and_the_stream_goes_on)
     outside_clean();
 }
 
+/* ---- what others see of it ------------------------------------------------------------------------------------------------ */
+
+static bool feed_is_up;
+static char metrics_url[64];
+
+static void handle_outage(void *arg, struct web_request *r)
+{
+    (void)arg;
+    web_text(r, feed_is_up ? 200 : 500, "", "[]");
+}
+
+static size_t take_text(char *p, size_t size, size_t n, void *arg)
+{
+    sbuf_add(arg, p, size * n);
+    return size * n;
+}
+
+static bool metrics_say(void *wanted)
+{
+    struct sbuf text = {0};
+    CURL *curl = curl_easy_init();
+    curl_easy_setopt(curl, CURLOPT_URL, metrics_url);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 2000L);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_text);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &text);
+    bool says = curl_easy_perform(curl) == CURLE_OK &&
+                str_find(sbuf_view(&text), str_of(wanted), 0) != SIZE_MAX;
+    curl_easy_cleanup(curl);
+    sbuf_fini(&text);
+    return says;
+}
+
+TEST(metrics_say_which_source_fails_and_when_it_is_well_again)
+{
+    struct sbuf p = {0};
+    struct web_stand *stand = web_stand_new(handle_outage, NULL), *taken = web_stand_new(handle_outage, NULL);
+    int port = web_stand_port(taken);
+    web_stand_free(taken); /* a port that is free now */
+    outside_folder();
+    snprintf(metrics_url, sizeof metrics_url, "http://127.0.0.1:%d/metrics", port);
+    sbuf_printf(
+        &p,
+        "name: outage\nsettings: { listen: { http: '127.0.0.1:%d' } }\nsources:\n"
+        "  feed: { kind: http, url: 'http://127.0.0.1:%d/', cursor: { field: n, param: after }, every: 50ms, to: feed }\n"
+        "topics: { feed: {} }\n",
+        port, web_stand_port(stand));
+    outside_write(outside_path("sluice.yaml"), sbuf_view(&p));
+    pid_t pid = outside_start("up", NULL, -1);
+    EXPECT(outside_until(metrics_say, (void *)"sluice_source_failing{source=\"feed\"} 1", 15000));
+    EXPECT(!metrics_say((void *)"sluice_source_failures_total{source=\"feed\"} 0"));
+    feed_is_up = true;
+    EXPECT(outside_until(metrics_say, (void *)"sluice_source_failing{source=\"feed\"} 0", 15000));
+    kill(pid, SIGTERM);
+    EXPECT_EQ_INT(outside_wait_for(pid, 20000), 0);
+    EXPECT(outside_log_has("works again"));
+    sbuf_fini(&p);
+    web_stand_free(stand);
+    outside_clean();
+}
+
 int main(void)
 {
     RUN(a_bad_answer_is_said_and_the_next_one_is_taken);
     RUN(credentials_stay_with_their_host);
     RUN(a_cursor_that_is_understood_otherwise_repeats_no_row);
     RUN(records_of_other_types_go_to_bad_once_and_the_stream_goes_on);
+    RUN(metrics_say_which_source_fails_and_when_it_is_well_again);
     return test_end();
 }
