@@ -50,7 +50,7 @@ static bool take_lock(struct store *store, struct err *err)
     if (!os_lock(store->lock_file, &why)) {
         os_pread(store->lock_file, pid, LOCK_BYTES_MAX, 0, &got, NULL);
         pid[got] = '\0';
-        pid[strcspn(pid, "\n")] = '\0';
+        pid[strcspn(pid, " \n")] = '\0';
         err_set(err, ERR_FATAL, "the data folder \"%s\" is in use by the process %s", store->folder,
                 pid[0] ? pid : "unknown");
         return err_hint(err, "Stop that process first, or give this one another data folder.");
