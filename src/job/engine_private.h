@@ -166,6 +166,7 @@ struct member {
     struct sink_runner *runner;
     bool flushing, flushed, closed; /* flushed: nothing was delivered since */
     bool closing_for_reset;
+    uint64_t rows_sent, rows_committed; /* since it was opened */
 
     /* topics */
     struct topic_state *topic;

@@ -38,6 +38,7 @@ struct engine {
 
     /* ---- any role, under schema_lock ---- */
     struct lock *schema_lock;
+    struct lock *call_lock;      /* around the end of a call: engine.c */
     struct pool *schema_pool;
 };
 

@@ -264,6 +264,7 @@ static void go(struct member *m, const int64_t *next)
     m->state = MEMBER_RUNNING;
     counter_set(&m->counters.running, 1);
     m->flushed = m->flushing = false;
+    m->rows_sent = m->rows_committed = 0;
     if (m->err.class != ERR_NONE)
         event_log(EVENT_SINK_OK, m->def->name, "works again");
     m->err = (struct err){0};
@@ -469,6 +470,7 @@ static void on_event(void *owner, struct sink_event *e)
         break;
     case SINK_COMMITTED:
         take(m, e, m->committed);
+        m->rows_committed += e->rows;
         counter_add(&m->counters.rows, e->rows);
         counter_add(&m->counters.commits, 1);
         move_pins(m);
@@ -522,6 +524,12 @@ static void came_home(struct delivery *d)
     struct member *m = d->owner;
     CHECK(m->in_flight > 0);
     m->in_flight--;
+    if (m->runner && m->state == MEMBER_RUNNING && m->rows_sent == m->rows_committed) { /* nothing before this is still to be written */
+        uint64_t done = 0;
+        for (uint32_t i = 0; i < d->count; i++)
+            done += (uint64_t)d->positions[i].next_offset;
+        counter_set(&m->counters.done, done);
+    }
     run_delivery_home(d);
     engine_look_quiet(m->stream->engine);
 }
@@ -621,6 +629,7 @@ void member_deliver(struct member *m, struct delivery *d)
     m->in_flight++;
     m->flushed = m->flushing = false;
     if (m->runner) {
+        m->rows_sent += d->batch ? d->batch->rows : 0;
         sink_runner_deliver(m->runner, d);
         return;
     }
