@@ -53,9 +53,7 @@ void log_publish(struct log *log, struct chunk *chunk, const struct tail_entry *
     struct tail_entry entry = *placed;
     struct store *store = log->store;
     entry.chunk = chunk;
-    lock_take(store->files_lock);
-    entry.segment->refs++; /* dropped with the entry */
-    lock_release(store->files_lock);
+    segment_ref(entry.segment); /* dropped with the entry */
     lock_take(log->lock);
     tail_push(log, &entry);
     log->end = entry.next;

@@ -31,7 +31,7 @@ struct spill {
     struct time_entry *times;
     size_t index_n, times_n;
     struct segment_state state; /* when the job was made, with these entries in the index files */
-    bool sync, indexed;
+    bool sync, indexed, closed;
 };
 
 struct behind_job {
@@ -82,14 +82,13 @@ static struct spill *add_spill(struct behind_job *job, struct segment *s)
     job->spills = mem_grow(job->spills, &job->spill_capacity, job->spill_count + 1, sizeof *job->spills);
     struct spill *spill = &job->spills[job->spill_count++];
     *spill = (struct spill){.segment = s, .from = s->spilled, .first_piece = job->piece_count};
-    lock_take(s->log->store->files_lock);
-    s->refs++;
-    lock_release(s->log->store->files_lock);
+    segment_ref(s);
     spill->index_from = s->state.index_count;
     spill->time_from = s->state.time_count;
     spill->index_n = s->index_n;
     spill->times_n = s->times_n;
     spill->state = s->state;
+    spill->closed = s->closed;
     spill->state.index_count += (uint32_t)s->index_n;
     spill->state.time_count += (uint32_t)s->times_n;
     if (s->index_n > 0)
@@ -416,6 +415,9 @@ static void forget_job(struct store *store, struct behind_job *job)
 static void root_is_durable(struct store *store, const struct behind_job *job)
 {
     sbuf_clear(&store->forgotten);
+    for (size_t i = 0; i < job->spill_count; i++)
+        if (job->spills[i].closed)
+            job->spills[i].segment->settled = true;
     struct log *logs[] = {store->catalog_log, store->positions_log};
     for (size_t i = 0; i < 2; i++) {
         if (logs[i]->drop_after == 0 || job->tail.position < logs[i]->drop_after)
@@ -570,6 +572,7 @@ void behind_stop(struct store *store)
     loop_join(store->behind);
     loop_free(store->behind);
     store->behind = NULL;
+    compact_stop(store);
     struct behind_job *job = store->job;
     if (job == NULL || job->settled)
         return;

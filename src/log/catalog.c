@@ -675,20 +675,15 @@ static bool load_segments(struct store *store, struct log *log, struct err *err)
         struct segment *s = segment_new(log, &state);
         if (store_faults.length_of_file)
             take_length_of_file(s);
-        if (state.next_offset <= log->start && state.length > 0) {
-            if (!store->options.read_only_attach)
-                segment_delete(s);
-            else
-                segment_unref(s);
-            continue;
-        }
         log_add_segment(log, s);
         done = segment_swap_in(s, err);
     }
     sbuf_fini(&key);
     for (size_t i = 0; i + 1 < log->segment_count; i++)
-        log->segments[i]->closed = true;
+        log->segments[i]->closed = log->segments[i]->settled = true;
     set_ends(log);
+    if (!store->options.read_only_attach)
+        log_drop_segments(log);
     return done;
 }
 
@@ -719,7 +714,8 @@ bool catalog_load(struct store *store, const struct jf_header *header, const uin
         return err_set(err, ERR_FATAL, "the journal's root frame has no root");
     TRY(read_root(store, &entry, from, err));
     set_ends(store->catalog_log);
-    log_drop_segments(store->catalog_log);
+    if (!store->options.read_only_attach)
+        log_drop_segments(store->catalog_log);
     for (size_t i = 0; i + 1 < store->catalog_log->segment_count; i++)
         store->catalog_log->segments[i]->closed = true;
     TRY(read_log(store->catalog_log, apply_catalog_kv, err));

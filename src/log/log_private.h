@@ -120,6 +120,7 @@ struct segment {
     bool unsynced;      /* [disk] */
     bool changed;       /* [disk] its state differs from the catalogue's */
     bool gone;          /* [disk] deleted or replaced */
+    bool settled;       /* [disk] closed, synced, and the tail has passed it */
 };
 
 /* ---- logs ------------------------------------------------------------------------------------------------------------------ */
@@ -380,6 +381,9 @@ void segment_unref(struct segment *segment);
 bool segment_file_take(struct segment *segment, int *file, struct err *err);
 void segment_file_give(struct segment *segment);
 bool segment_is_doomed(struct segment *segment);
+void segment_ref(struct segment *segment);
+void segment_close_file(
+    struct segment *segment); /* with the last lease: the name leads to another file, or to none */
 void segment_path(const struct segment *segment, const char *suffix, char *out, size_t size);
 void segment_index(struct segment *segment, const struct records_batch *batch, uint32_t position);
 void segment_close(struct segment *segment); /* no append follows: last index entries */
@@ -433,6 +437,8 @@ void kv_rewrite_after(struct store *store);
 
 /* compact.c */
 void compact_work(struct store *store);
+void compact_fini(struct store *store);
+void compact_stop(struct store *store); /* when nobody steps it any more */
 /* A segment's record in the catalogue is durable: when it is of a newer generation, the compacted file takes its place. */
 bool compact_apply(struct log *log, const struct segment_state *state, bool deleted, struct err *err);
 

@@ -9,14 +9,17 @@
 
 #include "log/log_private.h"
 
-/* Takes the segments wholly before the start out of the log; the last one only when it is worth it. With the log's lock. */
+enum { LAST_SEGMENT_MIN = 1 << 20 };
+
+/* Takes the segments wholly before the start out of the log; the last one only when it is worth it. This depends on nothing but what the
+ * journal says, since a replay must come to the same list: an append names no segment. With the log's lock. */
 static size_t take_out(struct log *log, struct segment **out, size_t max)
 {
     size_t n = 0;
     while (n < max && n < log->segment_count && log->segments[n]->state.next_offset <= log->start) {
         const struct segment *s = log->segments[n];
-        if (n + 1 == log->segment_count &&
-            (s->state.length < ALLOCATE_STEP_MAX / 16 || log->plan_segment == s))
+        bool is_last = n + 1 == log->segment_count;
+        if (is_last && (s->state.length < LAST_SEGMENT_MIN || log->id < LOG_FIRST_FREE))
             break;
         out[n] = log->segments[n];
         n++;

@@ -53,6 +53,13 @@ void segment_unref(struct segment *s)
     mem_free(s);
 }
 
+void segment_ref(struct segment *s)
+{
+    lock_take(s->log->store->files_lock);
+    s->refs++;
+    lock_release(s->log->store->files_lock);
+}
+
 void segment_path(const struct segment *s, const char *suffix, char *out, size_t size)
 {
     int n = snprintf(out, size, "%s/%020lld%s", s->log->folder, (long long)s->state.base, suffix);
@@ -222,7 +229,7 @@ bool segment_allocate(struct segment *s, uint64_t length, bool internal, struct 
     return done;
 }
 
-static void doom(struct segment *s)
+void segment_close_file(struct segment *s)
 {
     struct store *store = s->log->store;
     lock_take(store->files_lock);
@@ -240,7 +247,7 @@ void segment_delete(struct segment *s)
         segment_path(s, suffixes[i], path, sizeof path);
         os_unlink(path, NULL); /* what cannot be unlinked is no harm: nothing refers to it */
     }
-    doom(s);
+    segment_close_file(s);
     s->gone = true;
     segment_unref(s);
 }

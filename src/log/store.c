@@ -253,6 +253,7 @@ static void fini(void *arg)
 {
     struct store *store = arg;
     if (store->chunk_pool != NULL) {
+        compact_fini(store);
         catalog_free(store);
         tail_fini(store);
         journal_fini(&store->journal);

@@ -692,7 +692,7 @@ static void never_wrong(const struct scenario *scenario, uint64_t first_seed, un
 /* The mechanism is switched off: some seed notices. */
 static void caught(const char *what, const struct scenario *scenario, struct store_faults faults)
 {
-    enum { ENOUGH = 300 };
+    enum { ENOUGH = 1000 };
     for (uint64_t seed = 1; seed <= ENOUGH; seed++)
         if (!run_scenario(seed, scenario, &faults)) {
             if (getenv("VERBOSE"))
@@ -712,6 +712,8 @@ static const struct scenario large = {.crash_after = 900, .frames = 120, .large_
 static const struct scenario full = {
     .crash_after = 900, .frames = 150, .large_frames = true, .small_disk = true, .truncates = true};
 static const struct scenario tight = {.crash_after = 2000, .frames = 120, .tight = true};
+static const struct scenario tight_large = {
+    .crash_after = 2000, .frames = 150, .tight = true, .large_frames = true};
 static const struct scenario failing = {
     .crash_after = 700, .frames = 60, .fail_after = 500, .fail_errno = EIO};
 static const struct scenario failing_full = {
@@ -734,7 +736,8 @@ static const struct kind {
     {"failing", &failing, 12},
     {"failing_full", &failing_full, 12},
     {"damaging", &damaging, 12},
-    {"tight", &tight, 8},
+    {"tight", &tight, 6},
+    {"tight_large", &tight_large, 6},
 };
 
 TEST(nothing_is_lost_and_nothing_comes_twice)
@@ -772,7 +775,7 @@ TEST(rule_4_a_failed_sync_is_final)
 TEST(rule_5_space_is_there_before_an_append_is_accepted)
 {
     caught("no_allocation", &full, (struct store_faults){.no_allocation = true});
-    // caught("no_reserve", &tight, (struct store_faults){.no_reserve = true});
+    caught("no_reserve", &tight_large, (struct store_faults){.no_reserve = true});
 }
 
 TEST(rule_6_valid_length_comes_from_the_journal)
