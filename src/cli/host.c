@@ -127,6 +127,7 @@ static bool open_store(struct host *h, struct err *err)
     const struct store_options options = {
         .flush = h->project.conf.settings.flush == CONF_FLUSH_OS ? STORE_FLUSH_OS : STORE_FLUSH_FSYNC,
         .log_event = store_event,
+        .accept_damage = h->options->accept_loss,
     };
     TRY(os_mkdirs(h->project.data, err));
     return store_open(h->pool, h->project.data, &options, h->disk, &h->store, err);

@@ -17,6 +17,7 @@ struct host_options {
     int64_t for_ms;                        /* > 0: ends after that time, sources included (`run --for`) */
     bool listen;                           /* settings.listen: HTTP, control socket */
     bool quiet;                            /* no live status */
+    bool accept_loss;                      /* goes on behind a damaged journal frame: what it held is lost */
     bool no_sources;                       /* what the topics hold, and no more */
     const char *reset_stream, *reset_sink; /* `stream reset` without a running process; see engine_options */
     bool reset_replace;

@@ -8,11 +8,17 @@ static const char *folder_of(const struct cli_args *args)
 
 static int run_up(struct cli_args *args)
 {
-    const struct host_options options = {.mode = HOST_UP, .listen = true};
+    const struct host_options options = {
+        .mode = HOST_UP, .listen = true, .accept_loss = cli_given(args, "--accept-loss")};
     return host_run(args, folder_of(args), &options);
 }
 
+#define ACCEPT_LOSS                                                                                          \
+    {"--accept-loss", NULL, NULL, "goes on without what a damaged journal has lost, after `up` has said what that is"}
+
+static const struct cli_flag up_flags[] = {ACCEPT_LOSS, {0}};
 static const struct cli_flag run_flags[] = {
+    ACCEPT_LOSS,
     {"--for", NULL, "DURATION",
      "runs that long, sources included, instead of until all that is there has gone through"},
     {0},
@@ -20,7 +26,7 @@ static const struct cli_flag run_flags[] = {
 
 static int run_run(struct cli_args *args)
 {
-    struct host_options options = {.mode = HOST_ONCE};
+    struct host_options options = {.mode = HOST_ONCE, .accept_loss = cli_given(args, "--accept-loss")};
     const char *duration = cli_value(args, "--for");
     struct err err;
     if (duration && !conf_text_duration(str_of(duration), &options.for_ms, &err))
@@ -52,6 +58,7 @@ const struct cli_command command_up = {
     .name = "up",
     .operands = "[DIR]",
     .summary = "starts all of the project and runs until it is told to stop",
+    .flags = up_flags,
     .operands_max = 1,
     .run = run_up,
 };
