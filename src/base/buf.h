@@ -12,7 +12,8 @@ struct buf {
     size_t n;        /* bytes used */
     size_t capacity; /* bytes at p */
     int refs;        /* through buf_ref and buf_unref only */
-    void (*release)(struct buf *buf, void *arg); /* runs on the role that drops the last reference; frees buf and p */
+    void (*release)(struct buf *buf,
+                    void *arg); /* runs on the role that drops the last reference; frees buf and p */
     void *arg;
 };
 

@@ -21,8 +21,9 @@ static uint32_t crc_table(uint32_t crc, const uint8_t *p, size_t n)
 {
     for (; n >= 8; p += 8, n -= 8) {
         uint64_t v = get_le64(p) ^ crc;
-        crc = table[7][v & 0xFF] ^ table[6][v >> 8 & 0xFF] ^ table[5][v >> 16 & 0xFF] ^ table[4][v >> 24 & 0xFF] ^
-              table[3][v >> 32 & 0xFF] ^ table[2][v >> 40 & 0xFF] ^ table[1][v >> 48 & 0xFF] ^ table[0][v >> 56];
+        crc = table[7][v & 0xFF] ^ table[6][v >> 8 & 0xFF] ^ table[5][v >> 16 & 0xFF] ^
+              table[4][v >> 24 & 0xFF] ^ table[3][v >> 32 & 0xFF] ^ table[2][v >> 40 & 0xFF] ^
+              table[1][v >> 48 & 0xFF] ^ table[0][v >> 56];
     }
     while (n--)
         crc = crc >> 8 ^ table[0][(crc ^ *p++) & 0xFF];
@@ -30,7 +31,7 @@ static uint32_t crc_table(uint32_t crc, const uint8_t *p, size_t n)
 }
 
 #if defined(__x86_64__)
-enum { LANE = 1024 }; /* bytes of each of the three chains */
+enum { LANE = 1024 };             /* bytes of each of the three chains */
 static uint32_t shift[2][4][256]; /* [0] advances a crc by LANE zero bytes, [1] by 2 × LANE */
 
 static uint32_t shifted(const uint32_t by[4][256], uint32_t crc)

@@ -11,17 +11,17 @@
 #include <stdint.h>
 #include <string.h>
 
-#define BYTES_ACCESS(bits, order)                                                                                      \
-    static inline uint##bits##_t get_##order##bits(const void *p)                                                      \
-    {                                                                                                                  \
-        uint##bits##_t v;                                                                                              \
-        memcpy(&v, p, sizeof v);                                                                                       \
-        return order##bits##toh(v);                                                                                    \
-    }                                                                                                                  \
-    static inline void put_##order##bits(void *p, uint##bits##_t v)                                                    \
-    {                                                                                                                  \
-        v = hto##order##bits(v);                                                                                       \
-        memcpy(p, &v, sizeof v);                                                                                       \
+#define BYTES_ACCESS(bits, order)                                                                            \
+    static inline uint##bits##_t get_##order##bits(const void *p)                                            \
+    {                                                                                                        \
+        uint##bits##_t v;                                                                                    \
+        memcpy(&v, p, sizeof v);                                                                             \
+        return order##bits##toh(v);                                                                          \
+    }                                                                                                        \
+    static inline void put_##order##bits(void *p, uint##bits##_t v)                                          \
+    {                                                                                                        \
+        v = hto##order##bits(v);                                                                             \
+        memcpy(p, &v, sizeof v);                                                                             \
     }
 BYTES_ACCESS(16, le)
 BYTES_ACCESS(32, le)
@@ -89,11 +89,11 @@ static inline const uint8_t *rd_take(struct rd *r, size_t n)
     r->p += n;
     return p;
 }
-#define RD_FIXED(name, bits, get)                                                                                      \
-    static inline uint##bits##_t name(struct rd *r)                                                                    \
-    {                                                                                                                  \
-        const uint8_t *p = rd_take(r, bits / 8);                                                                       \
-        return p ? get(p) : 0;                                                                                         \
+#define RD_FIXED(name, bits, get)                                                                            \
+    static inline uint##bits##_t name(struct rd *r)                                                          \
+    {                                                                                                        \
+        const uint8_t *p = rd_take(r, bits / 8);                                                             \
+        return p ? get(p) : 0;                                                                               \
     }
 static inline uint8_t get_u8(const void *p)
 {

@@ -9,7 +9,7 @@ struct list {
     struct list *prev, *next;
 };
 
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 #define LIST_EACH(link, head) for (struct list *link = (head)->next; link != (head); link = link->next)
 
 static inline void list_init(struct list *head)

@@ -27,8 +27,8 @@ void *map_put(struct map *map, struct str key, void *value);
 /* Returns the value that was there, or NULL. */
 void *map_remove(struct map *map, struct str key);
 
-#define MAP_EACH(entry, map)                                                                                           \
-    for (struct map_entry *entry = (map)->entries; entry < (map)->entries + (map)->used; entry++)                      \
+#define MAP_EACH(entry, map)                                                                                 \
+    for (struct map_entry *entry = (map)->entries; entry < (map)->entries + (map)->used; entry++)            \
         if (entry->value != NULL)
 
 /* A good 64-bit hash of n bytes (XXH3). The same in every process: may be stored. */

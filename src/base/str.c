@@ -81,7 +81,8 @@ bool str_to_u64(struct str a, uint64_t *value)
         return false;
     for (size_t i = 0; i < a.n; i++) {
         unsigned digit = (unsigned)((unsigned char)a.p[i] - '0');
-        if (digit > 9 || __builtin_mul_overflow(v, UINT64_C(10), &v) || __builtin_add_overflow(v, (uint64_t)digit, &v))
+        if (digit > 9 || __builtin_mul_overflow(v, UINT64_C(10), &v) ||
+            __builtin_add_overflow(v, (uint64_t)digit, &v))
             return false;
     }
     *value = v;
@@ -252,7 +253,12 @@ void sbuf_json(struct sbuf *b, struct str s)
             sbuf_printf(b, "\\%c", c);
             i++;
         } else if (c == '\n' || c == '\t' || c == '\r' || c == '\b' || c == '\f') {
-            sbuf_printf(b, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : c == '\r' ? 'r' : c == '\b' ? 'b' : 'f');
+            sbuf_printf(b, "\\%c",
+                        c == '\n'   ? 'n'
+                        : c == '\t' ? 't'
+                        : c == '\r' ? 'r'
+                        : c == '\b' ? 'b'
+                                    : 'f');
             i++;
         } else if (c < 0x20 || c == 0x7F) {
             sbuf_printf(b, "\\u%04x", c);

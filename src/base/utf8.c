@@ -18,9 +18,10 @@ size_t utf8_decode(const char *p, size_t n, uint32_t *code)
         *code = c;
         return c >= 0x800 && (c < 0xD800 || c > 0xDFFF) ? 3 : 0;
     }
-    if ((s[0] & 0xF8) == 0xF0 && n >= 4 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 && (s[3] & 0xC0) == 0x80) {
-        uint32_t c = (uint32_t)(s[0] & 0x07) << 18 | (uint32_t)(s[1] & 0x3F) << 12 | (uint32_t)(s[2] & 0x3F) << 6 |
-                     (s[3] & 0x3Fu);
+    if ((s[0] & 0xF8) == 0xF0 && n >= 4 && (s[1] & 0xC0) == 0x80 && (s[2] & 0xC0) == 0x80 &&
+        (s[3] & 0xC0) == 0x80) {
+        uint32_t c = (uint32_t)(s[0] & 0x07) << 18 | (uint32_t)(s[1] & 0x3F) << 12 |
+                     (uint32_t)(s[2] & 0x3F) << 6 | (s[3] & 0x3Fu);
         *code = c;
         return c >= 0x10000 && c <= 0x10FFFF ? 4 : 0;
     }

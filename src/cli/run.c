@@ -14,7 +14,10 @@ static int run_up(struct cli_args *args)
 }
 
 #define ACCEPT_LOSS                                                                                          \
-    {"--accept-loss", NULL, NULL, "goes on without what a damaged journal has lost, after `up` has said what that is"}
+    {                                                                                                        \
+        "--accept-loss", NULL, NULL,                                                                         \
+            "goes on without what a damaged journal has lost, after `up` has said what that is"              \
+    }
 
 static const struct cli_flag up_flags[] = {ACCEPT_LOSS, {0}};
 static const struct cli_flag run_flags[] = {

@@ -2,7 +2,8 @@
 
 #include "format/compress.h"
 
-bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct records_batch *batch, struct err *err)
+bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct records_batch *batch,
+                        struct err *err)
 {
     *batch = (struct records_batch){0};
     if (n < RECORDS_HEADER) {
@@ -13,7 +14,8 @@ bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct recor
     }
     int32_t length = (int32_t)get_be32(p + 8);
     if (p[16] != RECORDS_MAGIC)
-        return err_set(err, ERR_DATA, "record batch of magic %d, only %d is supported", (int8_t)p[16], RECORDS_MAGIC);
+        return err_set(err, ERR_DATA, "record batch of magic %d, only %d is supported", (int8_t)p[16],
+                       RECORDS_MAGIC);
     if (length < RECORDS_HEADER - 12 || length > RECORDS_BATCH_BYTES_MAX)
         return err_set(err, ERR_DATA, "record batch of impossible length %d", length);
     batch->base_offset = (int64_t)get_be64(p);
@@ -33,10 +35,13 @@ bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct recor
             err->code = RECORDS_CUT;
         return false;
     }
-    if (batch->last_offset_delta < 0 || batch->count < 0 || batch->count > batch->last_offset_delta + INT64_C(1))
-        return err_set(err, ERR_DATA, "record batch says %d records in %d offsets", batch->count, batch->last_offset_delta + 1);
+    if (batch->last_offset_delta < 0 || batch->count < 0 ||
+        batch->count > batch->last_offset_delta + INT64_C(1))
+        return err_set(err, ERR_DATA, "record batch says %d records in %d offsets", batch->count,
+                       batch->last_offset_delta + 1);
     if (check_crc && crc32c(0, p + 21, batch->size - 21) != get_be32(p + 17))
-        return err_set(err, ERR_DATA, "record batch at offset %lld has a wrong checksum", (long long)batch->base_offset);
+        return err_set(err, ERR_DATA, "record batch at offset %lld has a wrong checksum",
+                       (long long)batch->base_offset);
     return true;
 }
 
@@ -46,8 +51,8 @@ void records_batch_place(uint8_t *p, int64_t base_offset, int32_t leader_epoch)
     put_be32(p + 12, (uint32_t)leader_epoch);
 }
 
-bool records_open(const uint8_t *p, size_t n, struct compress_ctx *ctx, struct buf **scratch, struct records_reader *reader,
-                  struct err *err)
+bool records_open(const uint8_t *p, size_t n, struct compress_ctx *ctx, struct buf **scratch,
+                  struct records_reader *reader, struct err *err)
 {
     *scratch = NULL;
     *reader = (struct records_reader){0};
@@ -60,8 +65,8 @@ bool records_open(const uint8_t *p, size_t n, struct compress_ctx *ctx, struct b
     }
     if (codec >= CODEC_COUNT || ctx == NULL)
         return err_set(err, ERR_DATA, "record batch with compression codec %d cannot be read here", codec);
-    if (!codec_decompress_buf(ctx, (enum codec)codec, FORM_KAFKA, p + RECORDS_HEADER, body, RECORDS_BATCH_BYTES_MAX,
-                              scratch, err))
+    if (!codec_decompress_buf(ctx, (enum codec)codec, FORM_KAFKA, p + RECORDS_HEADER, body,
+                              RECORDS_BATCH_BYTES_MAX, scratch, err))
         return err_context(err, "record batch at offset %lld", (long long)reader->batch.base_offset);
     reader->rd = rd_of((*scratch)->p, (*scratch)->n);
     return true;
@@ -101,8 +106,9 @@ bool records_next(struct records_reader *reader, struct record *record, bool *mo
     int64_t time_delta = rd_varint(&rd);
     int64_t offset_delta = rd_varint(&rd);
     bool log_time = reader->batch.attributes & RECORDS_LOG_APPEND_TIME;
-    record->timestamp_ms = log_time ? reader->batch.max_timestamp_ms
-                                    : (int64_t)((uint64_t)reader->batch.base_timestamp_ms + (uint64_t)time_delta);
+    record->timestamp_ms = log_time
+                               ? reader->batch.max_timestamp_ms
+                               : (int64_t)((uint64_t)reader->batch.base_timestamp_ms + (uint64_t)time_delta);
     record->offset = reader->batch.base_offset + offset_delta;
     record->key = take_text(&rd);
     record->value = take_text(&rd);
@@ -198,7 +204,8 @@ static void put_batch_header(const struct records_builder *b, uint8_t *p, size_t
     put_be32(p + 17, crc32c(0, p + 21, n - 21));
 }
 
-bool records_end(struct records_builder *b, int codec, int level, struct compress_ctx *ctx, struct str *batch, struct err *err)
+bool records_end(struct records_builder *b, int codec, int level, struct compress_ctx *ctx, struct str *batch,
+                 struct err *err)
 {
     CHECK(b->count > 0);
     struct sbuf *out = &b->raw;
@@ -214,7 +221,8 @@ bool records_end(struct records_builder *b, int codec, int level, struct compres
         out = &b->packed;
     }
     if (out->n - 12 > RECORDS_BATCH_BYTES_MAX)
-        return err_set(err, ERR_DATA, "record batch of %zu bytes is over the limit of %d", out->n, RECORDS_BATCH_BYTES_MAX);
+        return err_set(err, ERR_DATA, "record batch of %zu bytes is over the limit of %d", out->n,
+                       RECORDS_BATCH_BYTES_MAX);
     put_batch_header(b, (uint8_t *)out->p, out->n, codec);
     *batch = sbuf_view(out);
     return true;

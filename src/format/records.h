@@ -43,7 +43,8 @@ struct records_batch {
 /* Reads the header of the batch at p[n] and checks its lengths: ERR_DATA, with code RECORDS_CUT when n is too short for
  * the whole batch (batch->size is set if the header was whole). check_crc: the checksum too. */
 enum { RECORDS_CUT = 1 };
-bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct records_batch *batch, struct err *err);
+bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct records_batch *batch,
+                        struct err *err);
 /* Sets baseOffset and partitionLeaderEpoch in place. */
 void records_batch_place(uint8_t *p, int64_t base_offset, int32_t leader_epoch);
 
@@ -52,8 +53,9 @@ struct records_header {
 };
 struct record {
     int64_t offset, timestamp_ms;
-    struct str key, value; /* borrowed from the batch, or from the scratch when it was compressed; p NULL = null */
-    struct str headers;    /* raw, for records_header_next */
+    struct str key,
+        value; /* borrowed from the batch, or from the scratch when it was compressed; p NULL = null */
+    struct str headers; /* raw, for records_header_next */
     uint32_t header_count;
 };
 

@@ -58,7 +58,8 @@ TEST(round_trip_in_every_codec)
             EXPECT(records_batch_read((const uint8_t *)batch.p, batch.n, true, &head, &err));
             EXPECT_EQ_INT(head.count, count);
             records_batch_place((uint8_t *)(uintptr_t)batch.p, 77, 3);
-            EXPECT(records_batch_read((const uint8_t *)batch.p, batch.n, true, &head, &err)); /* outside the checksum */
+            EXPECT(records_batch_read((const uint8_t *)batch.p, batch.n, true, &head,
+                                      &err)); /* outside the checksum */
             EXPECT_EQ_INT(head.leader_epoch, 3);
             expect_records(batch, ctx, count, 77);
         }
@@ -92,8 +93,11 @@ TEST(murmur2_is_kafkas)
     static const struct {
         const char *key;
         int32_t hash;
-    } known[] = {{"21", -973932308}, {"foobar", -790332482}, {"a-little-bit-long-string", -985981536},
-                 {"a-little-bit-longer-string", -1486304829}, {"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971},
+    } known[] = {{"21", -973932308},
+                 {"foobar", -790332482},
+                 {"a-little-bit-long-string", -985981536},
+                 {"a-little-bit-longer-string", -1486304829},
+                 {"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971},
                  {"abc", 479470107}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         EXPECT_EQ_INT((int32_t)records_murmur2(known[i].key, strlen(known[i].key)), known[i].hash);

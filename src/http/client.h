@@ -15,25 +15,26 @@ struct http_client;
 
 struct http_call {
     /* set before http_send; borrowed until done */
-    const char *method;             /* NULL = GET, or POST with a body */
+    const char *method; /* NULL = GET, or POST with a body */
     const char *url;
     const char *headers[HTTP_HEADERS_MAX]; /* "Name: value" [header_count] */
     uint32_t header_count;
-    const char *user, *password;    /* basic authentication */
+    const char *user, *password; /* basic authentication */
     const char *bearer;
     struct str body;
-    int64_t timeout_ms;             /* of the whole call */
-    int64_t connect_timeout_ms;     /* 0 = 10 s */
-    size_t answer_max;              /* bytes; a longer answer is an error, not cut */
+    int64_t timeout_ms;         /* of the whole call */
+    int64_t connect_timeout_ms; /* 0 = 10 s */
+    size_t answer_max;          /* bytes; a longer answer is an error, not cut */
     void (*done)(struct http_call *call);
     void *arg;
     /* valid in done, until http_call_fini or the next send */
-    bool ok;                        /* an answer came, whatever its status */
+    bool ok; /* an answer came, whatever its status */
     int status;
     struct sbuf answer;
     char content_type[128];
-    int64_t retry_after_ms;         /* −1 = not said */
-    struct err err;                 /* !ok: ERR_RETRY; ERR_FATAL for a URL that cannot be; ERR_DATA for an answer over the limit */
+    int64_t retry_after_ms; /* −1 = not said */
+    struct err
+        err; /* !ok: ERR_RETRY; ERR_FATAL for a URL that cannot be; ERR_DATA for an answer over the limit */
     /* private */
     void *easy, *list;
     struct http_client *client;
@@ -43,7 +44,8 @@ struct http_call {
     char *location; /* where redirects have led */
 };
 
-bool http_client_new(struct pool *pool, struct http_client **client, struct err *err); /* on the net loop; freed with the pool, on it too */
+bool http_client_new(struct pool *pool, struct http_client **client,
+                     struct err *err); /* on the net loop; freed with the pool, on it too */
 /* done runs later on this loop, exactly once, unless http_cancel comes first. */
 void http_send(struct http_client *client, struct http_call *call);
 void http_cancel(struct http_call *call);

@@ -10,7 +10,7 @@ struct http_server {
     const struct http_route *routes;
     void *arg;
     struct MHD_Daemon *daemon;
-    int listener;       /* handle of os/ */
+    int listener; /* handle of os/ */
     struct watch watch;
     struct timer timer; /* the daemon's own time-outs */
     struct msg start;
@@ -52,7 +52,8 @@ static void plain(struct http_response *response, int status, const char *text)
     sbuf_printf(&response->body, "%s\n", text);
 }
 
-static void dispatch(struct http_server *server, const struct http_request *request, struct http_response *response)
+static void dispatch(struct http_server *server, const struct http_request *request,
+                     struct http_response *response)
 {
     bool wrong_method = false;
     for (const struct http_route *route = server->routes; route->path; route++)
@@ -69,7 +70,8 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, struct h
     struct MHD_Response *out = MHD_create_response_from_buffer(r->body.n, r->body.p, MHD_RESPMEM_MUST_COPY);
     if (out == NULL)
         return MHD_NO;
-    MHD_add_response_header(out, "Content-Type", r->content_type ? r->content_type : "text/plain; charset=utf-8");
+    MHD_add_response_header(out, "Content-Type",
+                            r->content_type ? r->content_type : "text/plain; charset=utf-8");
     MHD_add_response_header(out, "X-Content-Type-Options", "nosniff");
     for (uint32_t i = 0; i < r->header_count; i++)
         MHD_add_response_header(out, r->header_names[i], r->header_values[i]);
@@ -78,8 +80,9 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, struct h
     return result;
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
-                                  const char *upload, size_t *upload_size, void **state)
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **state)
 {
     struct http_server *server = cls;
     struct exchange *exchange = *state;
@@ -113,7 +116,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     return result;
 }
 
-static void on_completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode how)
+static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode how)
 {
     struct exchange *exchange = *state;
     (void)cls, (void)connection, (void)how;
@@ -160,8 +164,9 @@ static void handle_start(struct msg *msg)
     step(server);
 }
 
-bool http_server_start(struct pool *pool, struct loop *loop, const char *address, const struct http_route *routes, void *arg,
-                       struct http_server **server, struct err *err)
+bool http_server_start(struct pool *pool, struct loop *loop, const char *address,
+                       const struct http_route *routes, void *arg, struct http_server **server,
+                       struct err *err)
 {
     struct http_server *s = pool_new_struct(pool, struct http_server);
     *s = (struct http_server){.loop = loop, .routes = routes, .arg = arg};
@@ -175,10 +180,10 @@ bool http_server_start(struct pool *pool, struct loop *loop, const char *address
             err_hint(err, "The address %s is taken by %s.", address, holder);
         return false;
     }
-    s->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET,
-                                 os_fd(s->listener), MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
-                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-                                 MHD_OPTION_END);
+    s->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, os_fd(s->listener),
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)HTTP_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
     if (s->daemon == NULL)
         return err_set(err, ERR_FATAL, "could not serve HTTP on \"%s\"", address);
     *server = s;

@@ -19,8 +19,8 @@ struct http_server;
 struct http_request {
     const char *method, *path; /* borrowed, decoded */
     struct str body;
-    void *connection;          /* the server's */
-    void *arg;                 /* of the route */
+    void *connection; /* the server's */
+    void *arg;        /* of the route */
 };
 
 struct http_response {
@@ -43,8 +43,9 @@ const char *http_header(const struct http_request *request, const char *name);
 
 /* Listens on "127.0.0.1:8080" (port 0 = a free one) and answers on loop (net). routes end with a zeroed one, and are borrowed; arg is handed to
  * them. Call before the loop runs or on it. ERR_FATAL when the port is taken: the text names who has it. */
-bool http_server_start(struct pool *pool, struct loop *loop, const char *address, const struct http_route *routes, void *arg,
-                       struct http_server **server, struct err *err);
+bool http_server_start(struct pool *pool, struct loop *loop, const char *address,
+                       const struct http_route *routes, void *arg, struct http_server **server,
+                       struct err *err);
 /* "127.0.0.1:8080", with the port that it really has. */
 const char *http_server_address(const struct http_server *server);
 /* After the loop has ended. NULL is fine. */

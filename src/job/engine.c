@@ -34,7 +34,8 @@ static bool all_closed(const struct engine *engine)
     for (const struct stream *s = engine->streams; s; s = s->next)
         for (uint32_t i = 0; i < s->member_count; i++) {
             const struct member *m = s->members[i];
-            if (!m->closed || m->note_busy || (s->job && !job_is_idle(s->job)) || (m->frame_busy && !m->frame_refused) || m->in_flight)
+            if (!m->closed || m->note_busy || (s->job && !job_is_idle(s->job)) ||
+                (m->frame_busy && !m->frame_refused) || m->in_flight)
                 return false;
         }
     return true;
@@ -159,8 +160,8 @@ static bool build(struct engine *engine, struct err *err)
     return true;
 }
 
-bool engine_new(struct pool *pool, const struct project *project, struct store *store, const struct engine_options *options,
-                struct engine **engine, struct err *err)
+bool engine_new(struct pool *pool, const struct project *project, struct store *store,
+                const struct engine_options *options, struct engine **engine, struct err *err)
 {
     struct engine *e = pool_new_struct(pool, struct engine);
     e->pool = pool_new(pool, "engine");
@@ -215,7 +216,8 @@ struct call {
     struct msg msg;
     void (*function)(struct call *call);
     struct os_poller *poller;
-    bool done; /* under the engine's call_lock, which the wake is as well: the caller frees the poller after it */
+    bool
+        done; /* under the engine's call_lock, which the wake is as well: the caller frees the poller after it */
     struct engine *engine;
     struct arena *arena;
     struct engine_report *report;
@@ -258,14 +260,20 @@ static bool call_on(struct loop *loop, struct call *call)
     return true;
 }
 
-static const char *const member_states[] = {
-    [MEMBER_IDLE] = "starting", [MEMBER_OPENING] = "opening", [MEMBER_RUNNING] = "running", [MEMBER_WAITING] = "waiting", [MEMBER_STOPPED] = "stopped"};
+static const char *const member_states[] = {[MEMBER_IDLE] = "starting",
+                                            [MEMBER_OPENING] = "opening",
+                                            [MEMBER_RUNNING] = "running",
+                                            [MEMBER_WAITING] = "waiting",
+                                            [MEMBER_STOPPED] = "stopped"};
 
 static void report_stream(const struct stream *s, struct arena *arena, struct stream_status_report *out)
 {
     *out = (struct stream_status_report){
         .name = s->def->name,
-        .state = s->err.class != ERR_NONE ? "stopped" : s->paused ? "paused" : s->started ? "running" : "waiting for records",
+        .state = s->err.class != ERR_NONE ? "stopped"
+                 : s->paused              ? "paused"
+                 : s->started             ? "running"
+                                          : "waiting for records",
         .rows_in = counter_get(&s->counters.rows_in),
         .rows_out = counter_get(&s->counters.rows_out),
         .bad = counter_get(&s->counters.bad),
@@ -340,7 +348,8 @@ static void do_pause(struct call *call)
 
 bool engine_stream_pause(struct engine *engine, const char *stream, bool pause, struct err *err)
 {
-    struct call call = {.function = do_pause, .engine = engine, .stream = str_of(stream), .flag = pause, .err = err};
+    struct call call = {
+        .function = do_pause, .engine = engine, .stream = str_of(stream), .flag = pause, .err = err};
     return call_on(engine->options.work, &call) && call.ok;
 }
 
@@ -350,7 +359,8 @@ static void do_reset(struct call *call)
     uint32_t count = 0;
     for (uint32_t i = 0; s && s->started && i < s->member_count; i++) {
         struct member *m = s->members[i];
-        if (m->runner == NULL || !m->def->kind->exactly_once || (call->sink.n && !str_is(call->sink, m->def->name)))
+        if (m->runner == NULL || !m->def->kind->exactly_once ||
+            (call->sink.n && !str_is(call->sink, m->def->name)))
             continue;
         count++;
         if (m->reset == RESET_NONE) /* else it is on its way */
@@ -358,13 +368,20 @@ static void do_reset(struct call *call)
     }
     call->ok = count > 0;
     if (s && count == 0)
-        err_set(call->err, ERR_CONFIG, s->started ? "stream \"%s\" has no such table" : "stream \"%s\" has not started yet", s->def->name);
+        err_set(call->err, ERR_CONFIG,
+                s->started ? "stream \"%s\" has no such table" : "stream \"%s\" has not started yet",
+                s->def->name);
 }
 
-bool engine_stream_reset(struct engine *engine, const char *stream, const char *sink, bool replace, struct err *err)
+bool engine_stream_reset(struct engine *engine, const char *stream, const char *sink, bool replace,
+                         struct err *err)
 {
-    struct call call = {
-        .function = do_reset, .engine = engine, .stream = str_of(stream), .sink = str_of(sink ? sink : ""), .flag = replace, .err = err};
+    struct call call = {.function = do_reset,
+                        .engine = engine,
+                        .stream = str_of(stream),
+                        .sink = str_of(sink ? sink : ""),
+                        .flag = replace,
+                        .err = err};
     return call_on(engine->options.work, &call) && call.ok;
 }
 

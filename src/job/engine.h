@@ -18,7 +18,8 @@ struct engine_options {
     bool sources;            /* start the sources at all */
     const char *builtin_url; /* where builtin:randomuser is served, or NULL */
     struct loop *main, *net, *work;
-    const char *reset_stream, *reset_sink; /* `stream reset` without a running process: done when the stream starts; sink NULL: all its tables */
+    const char *reset_stream,
+        *reset_sink; /* `stream reset` without a running process: done when the stream starts; sink NULL: all its tables */
     bool reset_replace;
     void (*on_quiet)(void *arg);   /* once: every row has come as far as it will; on main */
     void (*on_stopped)(void *arg); /* after engine_stop; on main */
@@ -26,8 +27,8 @@ struct engine_options {
 };
 
 /* Main role, before or while the loops run. Creates the project's topics where they lack. project and store are borrowed for the engine's life. */
-bool engine_new(struct pool *pool, const struct project *project, struct store *store, const struct engine_options *options,
-                struct engine **engine, struct err *err);
+bool engine_new(struct pool *pool, const struct project *project, struct store *store,
+                const struct engine_options *options, struct engine **engine, struct err *err);
 void engine_start(struct engine *engine);
 /* In order: sources, runs, sinks (what they hold is committed). on_stopped follows, always. */
 void engine_stop(struct engine *engine);
@@ -86,6 +87,7 @@ bool engine_stream_pause(struct engine *engine, const char *stream, bool pause, 
 /* A source, stream or sink has stopped and needs a person. Any role, after on_quiet or on_stopped. */
 bool engine_has_failed(const struct engine *engine);
 /* Begun when it returns; status tells how it went. Accepts what the table (sink NULL: every table of the stream) and the data folder hold now: keep what is there, or replace it. */
-bool engine_stream_reset(struct engine *engine, const char *stream, const char *sink, bool replace, struct err *err);
+bool engine_stream_reset(struct engine *engine, const char *stream, const char *sink, bool replace,
+                         struct err *err);
 
 #endif

@@ -14,29 +14,31 @@
 #include "topic/topic.h"
 
 enum {
-    RUN_UNITS = 4,                 /* batches of one run on their way at the same time */
-    RUN_SLICE_BYTES = 1 << 20,     /* read from a log in one step */
-    RUN_LAG_MS = 500,              /* a sink that holds all units this long leaves the run and goes on alone */
-    MEMBERS_MAX = 64,              /* sinks of one stream */
+    RUN_UNITS = 4,             /* batches of one run on their way at the same time */
+    RUN_SLICE_BYTES = 1 << 20, /* read from a log in one step */
+    RUN_LAG_MS = 500,          /* a sink that holds all units this long leaves the run and goes on alone */
+    MEMBERS_MAX = 64,          /* sinks of one stream */
     RETRY_MIN_MS = 200,
     RETRY_MAX_MS = 30000,
-    INFER_RECORDS = 1000,          /* a schema is inferred from that many records, */
-    INFER_MS = 2000,               /* or from what came in that time */
+    INFER_RECORDS = 1000, /* a schema is inferred from that many records, */
+    INFER_MS = 2000,      /* or from what came in that time */
 };
 
 /* ---- topics ---------------------------------------------------------------------------------------------------- */
 
 struct topic_state {
     struct engine *engine;
-    const struct topic_def *def;  /* &own_def */
-    struct topic_def own_def;     /* the project's, with the partitions that there really are */
+    const struct topic_def *def; /* &own_def */
+    struct topic_def own_def;    /* the project's, with the partitions that there really are */
     struct topic_info info;
-    struct log **logs;            /* logs[info.partitions] */
-    struct pool *schema_pool;     /* of `schema`; replaced when it grows; the old one lives until the engine ends */
-    const struct type *schema;    /* NULL: not known yet (inference), or raw */
-    uint32_t schema_version;      /* +1 whenever schema grows */
-    struct frame *schema_frame;   /* schema as it is written down */
-    bool schema_busy, schema_again, schema_refused; /* busy: until it is durable, no row of it goes anywhere */
+    struct log **logs; /* logs[info.partitions] */
+    struct pool
+        *schema_pool; /* of `schema`; replaced when it grows; the old one lives until the engine ends */
+    const struct type *schema;  /* NULL: not known yet (inference), or raw */
+    uint32_t schema_version;    /* +1 whenever schema grows */
+    struct frame *schema_frame; /* schema as it is written down */
+    bool schema_busy, schema_again,
+        schema_refused; /* busy: until it is durable, no row of it goes anywhere */
     struct task schema_task;
     struct waker schema_waker;
     struct log_wait schema_room;
@@ -54,40 +56,41 @@ bool topic_state_infer(struct topic_state *t, bool now, bool *known, struct err 
 struct stream_input {
     struct topic_state *topic;
     struct log *log;
-    int32_t input;     /* stable number of the topic among the stream's inputs, see stream.c */
+    int32_t input; /* stable number of the topic among the stream's inputs, see stream.c */
     int32_t partition;
-    uint32_t scan;     /* index of the pipeline's scan that reads it */
+    uint32_t scan; /* index of the pipeline's scan that reads it */
 };
 
 struct stream {
     struct engine *engine;
     const struct stream_def *def;
-    struct pool *pool;          /* as long as the engine */
-    struct pool *plan_pool;     /* of the plan: replaced when an input's schema grows */
-    struct plan *plan;          /* NULL until the inputs' schemas are known */
-    const struct type *schema;  /* of its rows; old ones stay valid */
+    struct pool *pool;         /* as long as the engine */
+    struct pool *plan_pool;    /* of the plan: replaced when an input's schema grows */
+    struct plan *plan;         /* NULL until the inputs' schemas are known */
+    const struct type *schema; /* of its rows; old ones stay valid */
     const struct plan *const *scans;
     uint32_t scan_count;
     struct topic_state **topics; /* that the query reads [topic_count] */
     uint32_t *schema_versions;   /* of each when the plan was made [topic_count] */
     uint32_t topic_count;
-    uint32_t plan_version;      /* +1 with each plan */
+    uint32_t plan_version;        /* +1 with each plan */
     struct stream_input *sources; /* every partition of every topic that the query reads [source_count] */
     uint32_t source_count;
-    struct stream_input *inputs; /* what the sinks read: the sources, or a stateful stream's outbox [input_count] */
+    struct stream_input
+        *inputs; /* what the sinks read: the sources, or a stateful stream's outbox [input_count] */
     uint32_t input_count;
     struct member *members[MEMBERS_MAX];
     uint32_t member_count;
     struct list runs;
-    struct task start;          /* waits for schemas, then opens the members */
+    struct task start; /* waits for schemas, then opens the members */
     struct timer start_timer;
     struct waker start_waker;
     struct log_wait *start_waits; /* start_waits[source_count] */
     bool started, paused, infer_now;
-    bool nothing_inferred;      /* infer_now did not help: no record is one of the topic's format */
-    struct err err;             /* why it stopped; class ERR_NONE: it did not */
-    struct job *job;            /* NULL: the stream is stateless */
-    int64_t *counted;           /* offsets below these are in the counters [input_count] */
+    bool nothing_inferred; /* infer_now did not help: no record is one of the topic's format */
+    struct err err;        /* why it stopped; class ERR_NONE: it did not */
+    struct job *job;       /* NULL: the stream is stateless */
+    int64_t *counted;      /* offsets below these are in the counters [input_count] */
     struct stream_counters counters;
     struct stream *next;
 };
@@ -123,8 +126,9 @@ void job_free(struct job *job);
 bool job_is_idle(const struct job *job);
 int64_t job_lag(const struct job *job);
 /* An outbox slice as rows (*out; NULL: none) and bad rows (*bad), the batches given are used. */
-bool job_outbox_read(struct stream *s, const struct log_slice *slice, int64_t from, struct batch *in, struct batch *bad_in,
-                     const struct batch **out, const struct batch **bad, struct err *err);
+bool job_outbox_read(struct stream *s, const struct log_slice *slice, int64_t from, struct batch *in,
+                     struct batch *bad_in, const struct batch **out, const struct batch **bad,
+                     struct err *err);
 bool plan_is_stateful(const struct plan *plan, bool *stateful, struct err *err);
 
 /* ---- runs --------------------------------------------------------------------------------------------------------- */
@@ -148,19 +152,19 @@ struct member {
     struct stream *stream;
     const struct sink_def *def;
     enum member_state state;
-    bool wants_bad;             /* <stream>_bad */
+    bool wants_bad; /* <stream>_bad */
     struct sink_spec spec;
-    struct run *run;            /* RUNNING */
+    struct run *run; /* RUNNING */
     struct list run_link;
-    int64_t *committed;         /* next offsets [stream->input_count] */
-    int64_t *idle;              /* nothing before these concerns the sink [stream->input_count] */
-    bool idle_moved;            /* since the last note */
-    struct log_pin *pins;       /* [stream->input_count] */
-    bool live;                  /* the table was seen to hold our identity */
+    int64_t *committed;   /* next offsets [stream->input_count] */
+    int64_t *idle;        /* nothing before these concerns the sink [stream->input_count] */
+    bool idle_moved;      /* since the last note */
+    struct log_pin *pins; /* [stream->input_count] */
+    bool live;            /* the table was seen to hold our identity */
     struct timer retry;
     int64_t backoff_ms;
-    struct err err;             /* the last failure */
-    uint32_t in_flight;         /* deliveries on their way */
+    struct err err;     /* the last failure */
+    uint32_t in_flight; /* deliveries on their way */
 
     /* tables */
     struct sink_runner *runner;
@@ -173,18 +177,18 @@ struct member {
     struct topic_writer *writer;
     struct frame *frame;
     bool frame_busy, frame_refused;
-    struct task room_task;      /* submits a refused frame again */
+    struct task room_task; /* submits a refused frame again */
     struct waker room_waker;
     struct log_wait room_wait;
-    int64_t *frame_positions;   /* what the frame in flight will make durable */
+    int64_t *frame_positions; /* what the frame in flight will make durable */
     uint64_t frame_rows;
     struct delivery *queue, **queue_end;
 
-    struct frame *note;         /* of identity and positions, for tables */
+    struct frame *note; /* of identity and positions, for tables */
     bool note_busy, note_wanted;
     enum { NOTE_ONLY, NOTE_THEN_OPEN, NOTE_THEN_RESET } after_note;
     enum { RESET_NONE, RESET_KEEP, RESET_REPLACE } reset;
-    bool was_reset;             /* as engine_options asked */
+    bool was_reset; /* as engine_options asked */
     struct mono_time noted;
     struct member_counters counters;
 };

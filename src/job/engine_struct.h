@@ -8,11 +8,11 @@ struct ingest;
 
 /* For tests, which switch a mechanism off and see that it is missed. */
 struct engine_faults {
-    bool topic_position_apart;  /* an embedded topic's rows in one frame, its position in the next */
-    bool source_position_late;  /* a source's position one frame after its rows */
-    bool no_identity;           /* a table that is gone is begun anew */
-    bool beyond_synced;         /* tables take what a power cut may take away */
-    bool no_changelog;          /* a turn's frame without the changes of its state */
+    bool topic_position_apart; /* an embedded topic's rows in one frame, its position in the next */
+    bool source_position_late; /* a source's position one frame after its rows */
+    bool no_identity;          /* a table that is gone is begun anew */
+    bool beyond_synced;        /* tables take what a power cut may take away */
+    bool no_changelog;         /* a turn's frame without the changes of its state */
 };
 
 struct engine {
@@ -22,23 +22,23 @@ struct engine {
     struct store *store;
     struct engine_options options;
     struct engine_faults faults;
-    bool stop_posted;            /* on main */
+    bool stop_posted; /* on main */
 
     /* ---- work ---- */
     struct topic_state *topics;
     struct stream *streams;
-    struct ingest *ingests;      /* the list; each belongs to its source's role */
-    uint32_t ingests_open;       /* that have not ended or stopped */
+    struct ingest *ingests; /* the list; each belongs to its source's role */
+    uint32_t ingests_open;  /* that have not ended or stopped */
     bool stopping, stopped, quiet;
-    struct task quiet_task;      /* looks whether everything has come to rest */
+    struct task quiet_task; /* looks whether everything has come to rest */
     struct msg start_msg, stop_msg, stopped_msg, quiet_msg;
 
     /* ---- any role ---- */
-    struct counter ready;        /* 1: start has been handled */
+    struct counter ready; /* 1: start has been handled */
 
     /* ---- any role, under schema_lock ---- */
     struct lock *schema_lock;
-    struct lock *call_lock;      /* around the end of a call: engine.c */
+    struct lock *call_lock; /* around the end of a call: engine.c */
     struct pool *schema_pool;
 };
 

@@ -19,21 +19,21 @@ struct ingest {
     struct loop *loop;
     struct source source;
     struct task task;
-    struct timer retry;          /* of a failed open */
+    struct timer retry; /* of a failed open */
     struct topic_writer *writer;
     struct frame *frame;
     bool open, frame_busy, frame_refused, stopping, ended, stopped;
     bool was_failing;
-    struct err said;             /* the last failure that was logged */
+    struct err said; /* the last failure that was logged */
     uint64_t frame_rows;
     struct waker room_waker;
     struct log_wait room_wait;
-    char key[STORE_KEY_MAX];     /* of the positions: "source/<name>/", then the part */
-    struct sbuf late_position;   /* of the last poll, for a test's fault */
+    char key[STORE_KEY_MAX];   /* of the positions: "source/<name>/", then the part */
+    struct sbuf late_position; /* of the last poll, for a test's fault */
     struct msg start_msg, stop_msg, ended_msg;
 
     /* ---- any role ---- */
-    struct counter rows;         /* durable */
+    struct counter rows; /* durable */
     struct counter failures, bad, failing, has_stopped;
 };
 
@@ -115,7 +115,8 @@ static bool append(struct ingest *in, const struct source_rows *rows, struct err
     in->frame->done = frame_ended;
     in->frame->arg = in;
     in->frame_rows = 0;
-    TRY(topic_writer_add(in->writer, rows->keys, rows->values, rows->timestamps_ms, rows->count, os_wall().us / US_PER_MS, err));
+    TRY(topic_writer_add(in->writer, rows->keys, rows->values, rows->timestamps_ms, rows->count,
+                         os_wall().us / US_PER_MS, err));
     TRY(topic_writer_flush(in->writer, in->frame, in->topic->logs, &in->frame_rows, err));
     char key[STORE_KEY_MAX];
     int n = snprintf(key, sizeof key, "%s%.*s", in->key, STR_ARG(rows->part));
@@ -173,15 +174,9 @@ static bool ingest_turn(struct task *task)
         if (!append(in, &rows, &err))
             fail(in, &err);
         return false;
-    case SOURCE_IDLE:
-        note_recovery(in);
-        return false;
-    case SOURCE_END:
-        end(in);
-        return false;
-    case SOURCE_FAILED:
-        fail(in, &err);
-        return false;
+    case SOURCE_IDLE: note_recovery(in); return false;
+    case SOURCE_END: end(in); return false;
+    case SOURCE_FAILED: fail(in, &err); return false;
     }
     UNREACHABLE("source status");
 }
@@ -189,7 +184,8 @@ static bool ingest_turn(struct task *task)
 static void frame_ended(struct frame *frame)
 {
     struct ingest *in = frame->arg;
-    if (!frame->durable && frame->err.class == ERR_RETRY) { /* the disk is full: the same frame again, when there is room */
+    if (!frame->durable &&
+        frame->err.class == ERR_RETRY) { /* the disk is full: the same frame again, when there is room */
         in->frame_refused = true;
         fail(in, &frame->err);
         log_wait_cancel(&in->room_wait);

@@ -24,7 +24,7 @@
 #include "obs/event.h"
 
 enum {
-    TURN_SLICES = 16,             /* log slices of one turn at most: turns are short when idle and grow under backlog */
+    TURN_SLICES = 16, /* log slices of one turn at most: turns are short when idle and grow under backlog */
     CHECKPOINT_HEADER = 32,
     CHECKPOINT_BYTES_MAX = 1 << 30,
     CHECKPOINTS_KEPT = 2,
@@ -38,17 +38,17 @@ struct checkpoint {
 
 struct job {
     struct stream *stream;
-    struct pool *pool;           /* of the pipeline */
+    struct pool *pool; /* of the pipeline */
     struct pipeline *pipeline;
     struct topic_decoder **decoders;
     uint32_t plan_version;
-    uint64_t fingerprint;        /* of the plan: state of another query is no use */
+    uint64_t fingerprint; /* of the plan: state of another query is no use */
     struct topic_state *outbox;
     struct log *changelog;
-    int64_t *next;               /* next offset of each source */
+    int64_t *next; /* next offset of each source */
     int64_t turn;
-    uint32_t turn_source;        /* where the search for input begins */
-    struct log_pin *pins;        /* on the sources */
+    uint32_t turn_source; /* where the search for input begins */
+    struct log_pin *pins; /* on the sources */
 
     struct task task;
     struct waker waker;
@@ -61,16 +61,16 @@ struct job {
     struct batch *in, *bad;
     struct batch_builder bad_builder;
     bool bad_open;
-    uint32_t source;             /* whose rows are being pushed */
-    struct records_builder out;  /* outbox records */
+    uint32_t source;            /* whose rows are being pushed */
+    struct records_builder out; /* outbox records */
     struct sbuf text;
     bool failed;
     struct err err;
 
     struct checkpoint checkpoints[CHECKPOINTS_KEPT]; /* newest first; turn 0 = none */
     struct mono_time checkpointed;
-    int64_t checkpoint_turn;     /* that the frame in flight names; 0 = none */
-    struct checkpoint dropped;   /* whose file goes when that frame is durable */
+    int64_t checkpoint_turn;   /* that the frame in flight names; 0 = none */
+    struct checkpoint dropped; /* whose file goes when that frame is durable */
 };
 
 bool plan_is_stateful(const struct plan *plan, bool *stateful, struct err *err)
@@ -108,9 +108,12 @@ static bool outbox_encode(struct sbuf *out, const struct batch *batch, bool with
     column_layout(&wide.columns[count], fields[count].type, batch->rows, arena);
     if (batch->change)
         memcpy(wide.columns[count].data, batch->change, batch->rows);
-    const struct parquet_writer_options options = {.codec = CODEC_NONE, .no_statistics = true, .no_page_index = true, .encoding = PARQUET_PLAIN};
-    struct parquet_writer *w = parquet_writer_new(pool, wide.schema, &options, (struct parquet_output){write_text, out}, err);
-    bool ok = w && parquet_writer_batch(w, &wide, NULL, 0, batch->rows, err) && parquet_writer_finish(w, NULL, err);
+    const struct parquet_writer_options options = {
+        .codec = CODEC_NONE, .no_statistics = true, .no_page_index = true, .encoding = PARQUET_PLAIN};
+    struct parquet_writer *w = parquet_writer_new(pool, wide.schema, &options,
+                                                  (struct parquet_output){write_text, out}, err);
+    bool ok = w && parquet_writer_batch(w, &wide, NULL, 0, batch->rows, err) &&
+              parquet_writer_finish(w, NULL, err);
     pool_free(pool);
     return ok;
 }
@@ -123,8 +126,8 @@ static bool read_memory(void *arg, uint64_t offset, size_t n, uint8_t *out, stru
 }
 
 /* Appends the rows of one record to the builder's batch (begun by the first). */
-static bool outbox_decode(struct str bytes, bool with_change, struct batch *into, struct batch_builder *builder, bool *open,
-                          struct sbuf *changes, struct err *err)
+static bool outbox_decode(struct str bytes, bool with_change, struct batch *into,
+                          struct batch_builder *builder, bool *open, struct sbuf *changes, struct err *err)
 {
     struct pool *pool = pool_new(NULL, "outbox");
     struct batch *batch = batch_new();
@@ -153,8 +156,9 @@ static bool outbox_decode(struct str bytes, bool with_change, struct batch *into
     return ok;
 }
 
-bool job_outbox_read(struct stream *s, const struct log_slice *slice, int64_t from, struct batch *in, struct batch *bad_in,
-                     const struct batch **out, const struct batch **bad, struct err *err)
+bool job_outbox_read(struct stream *s, const struct log_slice *slice, int64_t from, struct batch *in,
+                     struct batch *bad_in, const struct batch **out, const struct batch **bad,
+                     struct err *err)
 {
     struct batch_builder rows, bad_rows;
     struct sbuf changes = {0};
@@ -217,8 +221,10 @@ static void refuse_record(struct job *job, const struct topic_bad *bad)
         return;
     job->failed = true;
     err_set(&job->err, ERR_FATAL, "a record of topic \"%s\" (partition %d, offset %lld) cannot be used: %.*s",
-            job->stream->sources[job->source].topic->def->name, bad->partition, (long long)bad->offset, STR_ARG(bad->reason));
-    err_hint(&job->err, "The stream says `fail`; without it such records go to %s_bad.", job->stream->def->name);
+            job->stream->sources[job->source].topic->def->name, bad->partition, (long long)bad->offset,
+            STR_ARG(bad->reason));
+    err_hint(&job->err, "The stream says `fail`; without it such records go to %s_bad.",
+             job->stream->def->name);
 }
 
 static void on_bad_record(void *arg, const struct topic_bad *bad)
@@ -253,7 +259,8 @@ static void on_bad_row(void *arg, const struct op_bad_row *row)
 
 static char *checkpoint_path(struct job *job, struct arena *arena, int64_t turn)
 {
-    return arena_printf(arena, "%s/checkpoints/%s/%020lld", job->stream->engine->project->data, job->stream->def->name, (long long)turn);
+    return arena_printf(arena, "%s/checkpoints/%s/%020lld", job->stream->engine->project->data,
+                        job->stream->def->name, (long long)turn);
 }
 
 static char *key_of(struct job *job, struct arena *arena, const char *what)
@@ -279,7 +286,8 @@ static bool write_checkpoint(struct job *job, int64_t turn, struct err *err)
     uint32_t crc = crc32c(crc32c(0, file.p + 8, 16), file.p + CHECKPOINT_HEADER, file.n - CHECKPOINT_HEADER);
     put_be32(file.p + 24, crc);
     bool ok = file.n <= CHECKPOINT_BYTES_MAX ||
-              err_set(err, ERR_FATAL, "the state's %zu bytes are more than a checkpoint takes (%d)", file.n, CHECKPOINT_BYTES_MAX);
+              err_set(err, ERR_FATAL, "the state's %zu bytes are more than a checkpoint takes (%d)", file.n,
+                      CHECKPOINT_BYTES_MAX);
     ok = ok && os_mkdirs(folder, err) && os_write_file(path, file.p, file.n, err);
     sbuf_fini(&file);
     arena_fini(&arena);
@@ -303,11 +311,13 @@ static bool read_checkpoint(struct job *job, int64_t turn, struct err *err)
         err->class = ERR_DATA;
     if (ok && (file.n < CHECKPOINT_HEADER || memcmp(file.p, CHECKPOINT_MAGIC, sizeof CHECKPOINT_MAGIC) != 0 ||
                get_be64(file.p + 16) != file.n - CHECKPOINT_HEADER ||
-               get_be32(file.p + 24) != crc32c(crc32c(0, file.p + 8, 16), file.p + CHECKPOINT_HEADER, file.n - CHECKPOINT_HEADER)))
+               get_be32(file.p + 24) !=
+                   crc32c(crc32c(0, file.p + 8, 16), file.p + CHECKPOINT_HEADER, file.n - CHECKPOINT_HEADER)))
         ok = err_set(err, ERR_DATA, "\"%s\" is damaged", path);
     if (ok && get_be64(file.p + 8) != job->fingerprint)
         ok = other_query(job, err);
-    ok = ok && pipeline_restore(job->pipeline, str_n(file.p + CHECKPOINT_HEADER, file.n - CHECKPOINT_HEADER), err);
+    ok = ok &&
+         pipeline_restore(job->pipeline, str_n(file.p + CHECKPOINT_HEADER, file.n - CHECKPOINT_HEADER), err);
     sbuf_fini(&file);
     arena_fini(&arena);
     return ok;
@@ -318,8 +328,8 @@ static void put_checkpoints(struct job *job, struct frame *frame)
     struct arena arena = {0};
     struct sbuf text = {0};
     for (int i = 0; i < CHECKPOINTS_KEPT && job->checkpoints[i].turn; i++)
-        sbuf_printf(&text, "%s{\"turn\":%lld,\"changelog\":%lld}", i ? "," : "[", (long long)job->checkpoints[i].turn,
-                    (long long)job->checkpoints[i].changelog);
+        sbuf_printf(&text, "%s{\"turn\":%lld,\"changelog\":%lld}", i ? "," : "[",
+                    (long long)job->checkpoints[i].turn, (long long)job->checkpoints[i].changelog);
     sbuf_char(&text, ']');
     frame_put(frame, str_of(key_of(job, &arena, "checkpoint")), sbuf_view(&text));
     sbuf_fini(&text);
@@ -337,7 +347,8 @@ static bool make_checkpoint(struct job *job, struct err *err)
     job->frame->internal = true;
     put_checkpoints(job, job->frame);
     if (job->checkpoints[CHECKPOINTS_KEPT - 1].turn)
-        frame_log_truncate_before(job->frame, job->changelog, job->checkpoints[CHECKPOINTS_KEPT - 1].changelog);
+        frame_log_truncate_before(job->frame, job->changelog,
+                                  job->checkpoints[CHECKPOINTS_KEPT - 1].changelog);
     job->checkpointed = os_mono();
     job->checkpoint_turn = job->turn;
     return true;
@@ -382,9 +393,9 @@ static bool restore(struct job *job, struct err *err)
     if (store_get(job->stream->engine->store, str_of(key_of(job, &arena, "checkpoint")), &text) &&
         json_parse(&arena, sbuf_view(&text), &list, NULL))
         JSON_EACH(one, list)
-        if (known < CHECKPOINTS_KEPT && json_i64(one, "turn", &job->checkpoints[known].turn) &&
-            json_i64(one, "changelog", &job->checkpoints[known].changelog))
-            known++;
+    if (known < CHECKPOINTS_KEPT && json_i64(one, "turn", &job->checkpoints[known].turn) &&
+        json_i64(one, "changelog", &job->checkpoints[known].changelog))
+        known++;
     bool ok = true;
     int64_t from = log_start(job->changelog);
     for (int i = 0; i < known; i++) {
@@ -398,7 +409,8 @@ static bool restore(struct job *job, struct err *err)
         TRY(compile(job, err));
     }
     if (known == 0 && from > 0)
-        ok = err_set(err, ERR_FATAL, "the changelog begins at %lld and no checkpoint is known", (long long)from);
+        ok = err_set(err, ERR_FATAL, "the changelog begins at %lld and no checkpoint is known",
+                     (long long)from);
     if (!ok && err->class == ERR_DATA && known < CHECKPOINTS_KEPT && log_start(job->changelog) == 0) {
         ok = true; /* the changelog still holds everything */
         from = 0;
@@ -421,7 +433,8 @@ static void remove_unnamed_checkpoints(struct job *job)
     for (size_t i = 0; i < count; i++) {
         bool named = false;
         for (int k = 0; k < CHECKPOINTS_KEPT; k++)
-            named = named || (job->checkpoints[k].turn && atoll(names[i]) == job->checkpoints[k].turn && strlen(names[i]) == 20);
+            named = named || (job->checkpoints[k].turn && atoll(names[i]) == job->checkpoints[k].turn &&
+                              strlen(names[i]) == 20);
         if (!named)
             (void)!os_unlink(arena_printf(&arena, "%s/%s", folder, names[i]), NULL);
     }
@@ -454,7 +467,8 @@ static bool compile(struct job *job, struct err *err)
     for (uint32_t i = 0; ok && i < s->scan_count; i++)
         for (uint32_t k = 0; ok && k < s->source_count; k++)
             if (s->sources[k].scan == i && job->decoders[i] == NULL)
-                ok = topic_decoder_new(job->pool, s->sources[k].topic->def, s->sources[k].topic->schema, s->scans[i], &job->decoders[i], err);
+                ok = topic_decoder_new(job->pool, s->sources[k].topic->def, s->sources[k].topic->schema,
+                                       s->scans[i], &job->decoders[i], err);
     ok = ok && (!had || pipeline_restore(job->pipeline, sbuf_view(&state), err));
     sbuf_fini(&state);
     return ok;
@@ -483,8 +497,8 @@ static bool take_slice(struct job *job, bool *any, struct err *err)
             continue;
         const struct topic_report report = {.bad = on_bad_record, .arg = job};
         job->source = k;
-        bool ok = topic_decode(job->decoders[s->sources[k].scan], &slice, s->sources[k].partition, job->next[k], slice.next_offset, job->in,
-                               &report, err);
+        bool ok = topic_decode(job->decoders[s->sources[k].scan], &slice, s->sources[k].partition,
+                               job->next[k], slice.next_offset, job->in, &report, err);
         if (ok) {
             counter_add(&s->counters.rows_in, job->in->rows);
             counter_add(&s->counters.bytes_in, slice.n);
@@ -531,7 +545,8 @@ static void get_positions(struct job *job, bool *known)
         job->turn = (int64_t)get_be64(value.p);
     for (size_t at = 8; at + 16 <= value.n; at += 16)
         for (uint32_t k = 0; k < s->source_count; k++)
-            if (s->sources[k].input == (int32_t)get_be32(value.p + at) && s->sources[k].partition == (int32_t)get_be32(value.p + at + 4))
+            if (s->sources[k].input == (int32_t)get_be32(value.p + at) &&
+                s->sources[k].partition == (int32_t)get_be32(value.p + at + 4))
                 job->next[k] = (int64_t)get_be64(value.p + at + 8);
     sbuf_fini(&value);
     arena_fini(&arena);
@@ -623,7 +638,8 @@ static bool job_turn(struct task *task)
             submit(job);
             return false;
         }
-        event_err(EVENT_CHECKPOINT, job->stream->def->name, &err); /* the changelog holds everything: tried again later */
+        event_err(EVENT_CHECKPOINT, job->stream->def->name,
+                  &err); /* the changelog holds everything: tried again later */
         job->checkpointed = os_mono();
     }
     records_begin(&job->out);
@@ -682,7 +698,8 @@ static void frame_ended(struct frame *frame)
 /* ---- life ------------------------------------------------------------------------------------------------------------------------ */
 
 /* An internal topic of one partition. */
-static bool internal_topic(struct stream *s, const char *what, bool keep, struct topic_info *info, struct log **log, struct err *err)
+static bool internal_topic(struct stream *s, const char *what, bool keep, struct topic_info *info,
+                           struct log **log, struct err *err)
 {
     struct store *store = s->engine->store;
     char *name = pool_printf(s->pool, "__%s.%s", what, s->def->name);
@@ -691,7 +708,8 @@ static bool internal_topic(struct stream *s, const char *what, bool keep, struct
         topic_config_default(&config);
         config.internal = true;
         config.segment_bytes = 64 << 20;
-        config.retention_ms = keep ? -1 : 3600 * 1000; /* the outbox: what its readers are done with; pins hold the rest */
+        config.retention_ms =
+            keep ? -1 : 3600 * 1000; /* the outbox: what its readers are done with; pins hold the rest */
         struct frame *frame = frame_new(store);
         frame->internal = true;
         frame_topic_create(frame, name, 1, &config);
@@ -711,11 +729,13 @@ static bool check_modes(const struct stream *s, struct err *err)
     for (uint32_t i = 0; i < s->def->sink_count; i++) {
         appends += s->def->sinks[i].mode == SINK_APPEND;
         if (s->def->sinks[i].mode == SINK_COMPLETE)
-            return err_set(err, ERR_CONFIG, "mode complete of \"%s\" is not possible in this version", s->def->sinks[i].name);
+            return err_set(err, ERR_CONFIG, "mode complete of \"%s\" is not possible in this version",
+                           s->def->sinks[i].name);
     }
     if (appends == 0 || appends == s->def->sink_count)
         return true;
-    err_set(err, ERR_CONFIG, "the sinks of stream \"%s\" are in mode append and in others: its rows change", s->def->name);
+    err_set(err, ERR_CONFIG, "the sinks of stream \"%s\" are in mode append and in others: its rows change",
+            s->def->name);
     return err_hint(err, "Make all of them append (with a watermark), or upsert and update.");
 }
 
@@ -760,9 +780,11 @@ bool job_start(struct stream *s, struct err *err)
     TRY(restore(job, err));
     for (uint32_t k = 0; k < s->source_count; k++)
         if (job->next[k] > log_end(s->sources[k].log) || job->next[k] < log_start(s->sources[k].log))
-            return err_set(err, ERR_FATAL, "the stream is at offset %lld of topic \"%s\", partition %d, which holds %lld to %lld",
-                           (long long)job->next[k], s->sources[k].topic->def->name, s->sources[k].partition,
-                           (long long)log_start(s->sources[k].log), (long long)log_end(s->sources[k].log));
+            return err_set(
+                err, ERR_FATAL,
+                "the stream is at offset %lld of topic \"%s\", partition %d, which holds %lld to %lld",
+                (long long)job->next[k], s->sources[k].topic->def->name, s->sources[k].partition,
+                (long long)log_start(s->sources[k].log), (long long)log_end(s->sources[k].log));
     move_pins(job);
     remove_unnamed_checkpoints(job);
     job->checkpointed = os_mono();

@@ -95,7 +95,8 @@ static bool get_id(struct member *m)
 {
     char key[STORE_KEY_MAX];
     struct sbuf value = {0};
-    bool found = store_get(m->stream->engine->store, key_of(m, "id", key, sizeof key), &value) && value.n > 37;
+    bool found = store_get(m->stream->engine->store, key_of(m, "id", key, sizeof key), &value) &&
+                 value.n > 37;
     if (found) {
         if (memcmp(m->spec.uuid, value.p, 36) != 0) { /* the sink's thread may be reading the same one */
             memcpy(m->spec.uuid, value.p, 36);
@@ -122,7 +123,8 @@ static void note_ended(struct frame *frame)
         member_note(m);
         return;
     }
-    bool reset = m->after_note == NOTE_THEN_RESET, open = m->after_note == NOTE_THEN_OPEN && m->reset == RESET_NONE;
+    bool reset = m->after_note == NOTE_THEN_RESET,
+         open = m->after_note == NOTE_THEN_OPEN && m->reset == RESET_NONE;
     m->after_note = NOTE_ONLY;
     if (m->state == MEMBER_OPENING && (reset || open) && !m->stream->engine->stopping) {
         if (!frame->durable)
@@ -229,8 +231,10 @@ static void refuse(struct member *m, const char *what)
 {
     struct err err;
     err_set(&err, ERR_FATAL, "%s", what);
-    err_hint(&err, "Choose: sluice stream reset %s --keep (go on after what is there) or --replace (write it anew).",
-             m->stream->def->name);
+    err_hint(
+        &err,
+        "Choose: sluice stream reset %s --keep (go on after what is there) or --replace (write it anew).",
+        m->stream->def->name);
     sink_runner_close(m->runner);
     member_fail(m, &err);
 }
@@ -242,7 +246,8 @@ static void first_positions(struct member *m, int64_t *next)
 {
     const struct stream *s = m->stream;
     for (uint32_t i = 0; i < s->input_count; i++)
-        next[i] = s->def->conf->from == CONF_FROM_LATEST && s->job == NULL ? log_end(s->inputs[i].log) : log_start(s->inputs[i].log);
+        next[i] = s->def->conf->from == CONF_FROM_LATEST && s->job == NULL ? log_end(s->inputs[i].log)
+                                                                           : log_start(s->inputs[i].log);
 }
 
 static void fill_with_starts(struct member *m, int64_t *next)
@@ -286,7 +291,8 @@ static void open_topic(struct member *m)
     int64_t *starts = m->committed;
     memcpy(starts, next, m->stream->input_count * sizeof *next);
     if (m->stream->def->conf->from == CONF_FROM_LATEST)
-        member_note(m); /* "latest" is what it was at the first start; a crash before this is durable has put out nothing */
+        member_note(
+            m); /* "latest" is what it was at the first start; a crash before this is durable has put out nothing */
     go(m, next);
 }
 
@@ -342,7 +348,8 @@ static void begin_reset(struct member *m)
         first_positions(m, m->committed);
         memcpy(m->idle, m->committed, n * sizeof *m->idle); /* takes back what was noted before */
     }
-    for (uint32_t i = 0; i < n; i++) { /* keep: on from where the table is, or was last known to be, if that can still be read */
+    for (uint32_t i = 0; i < n;
+         i++) { /* keep: on from where the table is, or was last known to be, if that can still be read */
         int64_t start = log_start(m->stream->inputs[i].log), end = log_end(m->stream->inputs[i].log);
         m->committed[i] = m->committed[i] < start ? start : m->committed[i] > end ? end : m->committed[i];
         m->idle[i] = m->idle[i] > end ? end : m->idle[i];
@@ -357,7 +364,9 @@ static void begin_reset(struct member *m)
 
 static void end_reset(struct member *m, bool live)
 {
-    event_log(EVENT_SINK_OK, m->def->name, m->reset == RESET_REPLACE ? "reset: the table is written anew" : "reset: goes on after what is there");
+    event_log(EVENT_SINK_OK, m->def->name,
+              m->reset == RESET_REPLACE ? "reset: the table is written anew"
+                                        : "reset: goes on after what is there");
     m->reset = RESET_NONE;
     m->live = live;
     m->was_reset = true;
@@ -373,19 +382,23 @@ static const char *illegal(struct member *m, const int64_t *next, char *text, si
         const struct stream_input *input = &m->stream->inputs[i];
         const char *topic = input->topic->def->name;
         if (next[i] > log_end(input->log)) {
-            snprintf(text, size,
-                     "the table is at offset %lld of topic \"%s\", partition %d, which ends at %lld: the data folder is older "
-                     "than the table, or another one",
-                     (long long)next[i], topic, input->partition, (long long)log_end(input->log));
+            snprintf(
+                text, size,
+                "the table is at offset %lld of topic \"%s\", partition %d, which ends at %lld: the data folder is older "
+                "than the table, or another one",
+                (long long)next[i], topic, input->partition, (long long)log_end(input->log));
             return text;
         }
         if (next[i] < m->committed[i]) {
-            snprintf(text, size, "the table is at offset %lld of topic \"%s\", partition %d, but was at %lld: it was restored or replaced",
-                     (long long)next[i], topic, input->partition, (long long)m->committed[i]);
+            snprintf(
+                text, size,
+                "the table is at offset %lld of topic \"%s\", partition %d, but was at %lld: it was restored or replaced",
+                (long long)next[i], topic, input->partition, (long long)m->committed[i]);
             return text;
         }
         if (next[i] < log_start(input->log)) {
-            snprintf(text, size, "rows %lld to %lld of topic \"%s\", partition %d, are gone before the table had them",
+            snprintf(text, size,
+                     "rows %lld to %lld of topic \"%s\", partition %d, are gone before the table had them",
                      (long long)next[i], (long long)log_start(input->log) - 1, topic, input->partition);
             return text;
         }
@@ -421,8 +434,9 @@ static void on_opened(struct member *m, const struct sink_event *e)
         lost = false;
     if ((e->found == SINK_FOREIGN || lost)) {
         snprintf(text, sizeof text,
-                 e->found == SINK_FOREIGN ? "the table \"%s\" holds rows of this stream from another data folder"
-                                          : "the table \"%s\" was deleted or replaced since rows were written to it",
+                 e->found == SINK_FOREIGN
+                     ? "the table \"%s\" holds rows of this stream from another data folder"
+                     : "the table \"%s\" was deleted or replaced since rows were written to it",
                  m->def->name);
         refuse(m, text);
         return;
@@ -465,9 +479,7 @@ static void on_event(void *owner, struct sink_event *e)
 {
     struct member *m = owner;
     switch (e->kind) {
-    case SINK_OPENED:
-        on_opened(m, e);
-        break;
+    case SINK_OPENED: on_opened(m, e); break;
     case SINK_COMMITTED:
         take(m, e, m->committed);
         m->rows_committed += e->rows;
@@ -511,9 +523,7 @@ static void on_event(void *owner, struct sink_event *e)
         m->closed = true;
         engine_member_flushed(m->stream->engine);
         break;
-    case SINK_WAS_RESET:
-        end_reset(m, e->found == SINK_OURS);
-        break;
+    case SINK_WAS_RESET: end_reset(m, e->found == SINK_OURS); break;
     }
 }
 
@@ -524,7 +534,8 @@ static void came_home(struct delivery *d)
     struct member *m = d->owner;
     CHECK(m->in_flight > 0);
     m->in_flight--;
-    if (m->runner && m->state == MEMBER_RUNNING && m->rows_sent == m->rows_committed) { /* nothing before this is still to be written */
+    if (m->runner && m->state == MEMBER_RUNNING &&
+        m->rows_sent == m->rows_committed) { /* nothing before this is still to be written */
         uint64_t done = 0;
         for (uint32_t i = 0; i < d->count; i++)
             done += (uint64_t)d->positions[i].next_offset;
@@ -593,7 +604,8 @@ static bool on_room(struct task *task)
 static void frame_ended(struct frame *frame)
 {
     struct member *m = frame->arg;
-    if (!frame->durable && frame->err.class == ERR_RETRY) { /* the disk is full: the same frame again, when there is room */
+    if (!frame->durable &&
+        frame->err.class == ERR_RETRY) { /* the disk is full: the same frame again, when there is room */
         m->frame_refused = true;
         m->err = frame->err;
         log_wait_cancel(&m->room_wait);
@@ -615,7 +627,8 @@ static void frame_ended(struct frame *frame)
     if (m->stream->engine->faults.topic_position_apart)
         member_note(m);
     job_turn(m);
-    if (m->state == MEMBER_IDLE && m->stream->started && !m->stream->paused && !m->stream->engine->stopping && !m->frame_busy)
+    if (m->state == MEMBER_IDLE && m->stream->started && !m->stream->paused && !m->stream->engine->stopping &&
+        !m->frame_busy)
         member_open(m); /* resumed while the frame was on its way */
     engine_look_quiet(m->stream->engine);
 }
@@ -726,7 +739,8 @@ bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, st
         .options = def->conf ? def->conf->options : NULL,
     };
     if (def->topic < 0)
-        return sink_runner_new(s->pool, def->kind, &m->spec, cadence_of(engine->project, def), engine->options.work, on_event, m, &m->runner, err);
+        return sink_runner_new(s->pool, def->kind, &m->spec, cadence_of(engine->project, def),
+                               engine->options.work, on_event, m, &m->runner, err);
     m->topic = topic_state_find(engine, str_of(engine->project->topics[def->topic].name));
     m->frame = frame_new(engine->store);
     return topic_writer_new(s->pool, m->topic->def, &m->writer, err);

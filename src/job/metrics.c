@@ -13,11 +13,15 @@ static void put_stream(struct metric_page *page, const struct stream *s)
     METRIC_PUT(page, METRIC_STREAM_BAD, (double)counter_get(&s->counters.bad), "stream", name);
     for (uint32_t i = 0; i < s->member_count; i++) {
         const struct member *m = s->members[i];
-        METRIC_PUT(page, METRIC_SINK_ROWS, (double)counter_get(&m->counters.rows), "stream", name, "sink", m->def->name);
-        METRIC_PUT(page, METRIC_SINK_COMMITS, (double)counter_get(&m->counters.commits), "stream", name, "sink", m->def->name);
-        METRIC_PUT(page, METRIC_SINK_FAILURES, (double)counter_get(&m->counters.failures), "stream", name, "sink", m->def->name);
+        METRIC_PUT(page, METRIC_SINK_ROWS, (double)counter_get(&m->counters.rows), "stream", name, "sink",
+                   m->def->name);
+        METRIC_PUT(page, METRIC_SINK_COMMITS, (double)counter_get(&m->counters.commits), "stream", name,
+                   "sink", m->def->name);
+        METRIC_PUT(page, METRIC_SINK_FAILURES, (double)counter_get(&m->counters.failures), "stream", name,
+                   "sink", m->def->name);
         METRIC_PUT(page, METRIC_SINK_LAG, (double)member_lag(m), "stream", name, "sink", m->def->name);
-        METRIC_PUT(page, METRIC_SINK_RUNNING, (double)counter_get(&m->counters.running), "stream", name, "sink", m->def->name);
+        METRIC_PUT(page, METRIC_SINK_RUNNING, (double)counter_get(&m->counters.running), "stream", name,
+                   "sink", m->def->name);
     }
 }
 
@@ -46,8 +50,10 @@ void engine_metrics(struct engine *engine, struct sbuf *out)
         for (int32_t p = 0; p < t->info.partitions; p++) {
             char partition[16];
             snprintf(partition, sizeof partition, "%d", p);
-            METRIC_PUT(&page, METRIC_TOPIC_END, (double)log_end(t->logs[p]), "topic", t->def->name, "partition", partition);
-            METRIC_PUT(&page, METRIC_TOPIC_BYTES, (double)log_bytes(t->logs[p]), "topic", t->def->name, "partition", partition);
+            METRIC_PUT(&page, METRIC_TOPIC_END, (double)log_end(t->logs[p]), "topic", t->def->name,
+                       "partition", partition);
+            METRIC_PUT(&page, METRIC_TOPIC_BYTES, (double)log_bytes(t->logs[p]), "topic", t->def->name,
+                       "partition", partition);
         }
     put_store(&page, engine->store);
     metric_page_end(&page, out);

@@ -50,7 +50,8 @@ static const char *in_folder(struct arena *arena, const char *folder, const char
 }
 
 /* The text of a `sql` or `schema` option: inline, or a file's. false: said in diags. */
-static bool load_text(struct loader *l, const struct conf_sql *sql, struct str *text, const struct conf_file **file)
+static bool load_text(struct loader *l, const struct conf_sql *sql, struct str *text,
+                      const struct conf_file **file)
 {
     *file = NULL;
     *text = sql->text;
@@ -65,14 +66,17 @@ static bool load_text(struct loader *l, const struct conf_sql *sql, struct str *
     } else {
         struct conf_diag *d = conf_say(l->diags, CONF_ERROR, sql->node, "%s", err.text);
         if (err.code == 2)
-            err_hint(&d->err, "Paths start at the project's folder; a query with white space in it is taken as SQL itself.");
+            err_hint(
+                &d->err,
+                "Paths start at the project's folder; a query with white space in it is taken as SQL itself.");
     }
     sbuf_fini(&buf);
     return ok;
 }
 
 /* An error whose place counts within a query or schema becomes one of the file that it stands in. */
-static void say_in_text(struct loader *l, const struct conf_sql *sql, const struct conf_file *file, struct err *err)
+static void say_in_text(struct loader *l, const struct conf_sql *sql, const struct conf_file *file,
+                        struct err *err)
 {
     if (file) {
         err_at(err, file->name, err->place.line, err->place.column, err->place.width);
@@ -94,9 +98,11 @@ static bool load_schema(struct loader *l, const struct conf_topic *conf, struct 
         return true;
     if (conf->schema.path && !str_ends(str_of(conf->schema.path), STR(".ddl")) &&
         !str_ends(str_of(conf->schema.path), STR(".sql"))) {
-        struct conf_diag *d = conf_say(l->diags, CONF_ERROR, conf->schema.node, "schema file \"%s\" of topic \"%s\" is not DDL",
-                                       conf->schema.path, conf->name);
-        err_hint(&d->err, "Give the columns as DDL, in a .ddl file or as text: schema: \"id STRING, at TIMESTAMP\".");
+        struct conf_diag *d = conf_say(l->diags, CONF_ERROR, conf->schema.node,
+                                       "schema file \"%s\" of topic \"%s\" is not DDL", conf->schema.path,
+                                       conf->name);
+        err_hint(&d->err,
+                 "Give the columns as DDL, in a .ddl file or as text: schema: \"id STRING, at TIMESTAMP\".");
         return false;
     }
     if (!load_text(l, &conf->schema, &text, &file))
@@ -120,8 +126,8 @@ static void load_topic(struct loader *l, const struct conf_topic *conf, struct t
     topic->config.retention_bytes = conf->retention_bytes;
     topic->config.compact = conf->compact;
     if (conf->key_count > 1)
-        conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "key"), "topic \"%s\" has a key of %u columns, one is possible",
-                 conf->name, conf->key_count);
+        conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "key"),
+                 "topic \"%s\" has a key of %u columns, one is possible", conf->name, conf->key_count);
     if (conf->format != CONF_FORMAT_JSON && conf->format != CONF_FORMAT_RAW)
         conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "format"),
                  "this version reads and writes topics in the formats json and raw only");
@@ -130,7 +136,8 @@ static void load_topic(struct loader *l, const struct conf_topic *conf, struct t
 
 /* ---- sinks ------------------------------------------------------------------------------------------------------------- */
 
-static void load_sink(struct loader *l, const struct stream_def *stream, const struct conf_target *conf, struct sink_def *sink)
+static void load_sink(struct loader *l, const struct stream_def *stream, const struct conf_target *conf,
+                      struct sink_def *sink)
 {
     const struct conf_project *project = &l->project->conf;
     *sink = (struct sink_def){
@@ -223,7 +230,8 @@ static bool lookup(void *arg, const struct relation_name *name, struct relation 
     int32_t topic = name->part_count == 1 ? project_topic_of(c->project, last) : -1;
     if (topic < 0) {
         if (name->part_count == 1 && find_stream(c->project, last))
-            return err_set(err, ERR_CONFIG, "stream \"%.*s\" writes to no topic that could be read", STR_ARG(last)) ||
+            return err_set(err, ERR_CONFIG, "stream \"%.*s\" writes to no topic that could be read",
+                           STR_ARG(last)) ||
                    err_hint(err, "Add a topic to its `to:`.");
         return no_such_relation(c->project, last, err);
     }
@@ -242,8 +250,8 @@ static bool lookup(void *arg, const struct relation_name *name, struct relation 
     return true;
 }
 
-bool project_bind(struct project_catalogue *c, struct arena *arena, const struct stream_def *stream, struct plan **plan,
-                  struct err *err)
+bool project_bind(struct project_catalogue *c, struct arena *arena, const struct stream_def *stream,
+                  struct plan **plan, struct err *err)
 {
     c->arena = arena;
     c->missing_schema = false;
@@ -294,12 +302,14 @@ static void visit(struct sorter *s, uint32_t index) /* as deep as streams are ch
             if (str_is(name, l->project->conf.topics[t].name))
                 topic = (int32_t)t;
         for (uint32_t other = 0; other < l->project->conf.stream_count; other++) {
-            bool feeds = topic >= 0 ? writes_topic(&s->unsorted[other], topic) : str_is(name, s->unsorted[other].name);
+            bool feeds = topic >= 0 ? writes_topic(&s->unsorted[other], topic)
+                                    : str_is(name, s->unsorted[other].name);
             if (!feeds || s->visits[other] == VISIT_DONE)
                 continue;
             if (s->visits[other] == VISIT_OPEN) {
-                conf_say(l->diags, CONF_ERROR, stream->conf->key, "stream \"%s\" reads, in a circle, what it writes itself: \"%.*s\"",
-                         stream->name, STR_ARG(name));
+                conf_say(l->diags, CONF_ERROR, stream->conf->key,
+                         "stream \"%s\" reads, in a circle, what it writes itself: \"%.*s\"", stream->name,
+                         STR_ARG(name));
                 continue;
             }
             visit(s, other);
@@ -325,9 +335,13 @@ static bool schema_fits(struct loader *l, const struct stream_def *stream, const
             for (uint32_t f = 0; f < count; f++)
                 names[f] = schema->fields[f].name;
             const struct conf_node *at = sink->conf ? conf_get(sink->conf->node, "key") : NULL;
-            struct conf_diag *d = conf_say(l->diags, CONF_ERROR, at ? at : sink->conf ? sink->conf->node : NULL,
-                                           "the key column \"%s\" of \"%s\" is not among the columns of stream \"%s\"", name,
-                                           sink->name, stream->name);
+            struct conf_diag *d = conf_say(
+                l->diags, CONF_ERROR,
+                at           ? at
+                : sink->conf ? sink->conf->node
+                             : NULL,
+                "the key column \"%s\" of \"%s\" is not among the columns of stream \"%s\"", name, sink->name,
+                stream->name);
             const char *nearest = str_nearest(str_of(name), names, count);
             if (nearest)
                 err_hint(&d->err, "Did you mean \"%s\"?", nearest);
@@ -340,7 +354,8 @@ static bool schema_fits(struct loader *l, const struct stream_def *stream, const
 static void bind_stream(struct loader *l, struct stream_def *stream)
 {
     struct err err = {0};
-    struct project_catalogue catalogue = {.project = l->project, .schema_of = known_schema, .arg = l->project};
+    struct project_catalogue catalogue = {
+        .project = l->project, .schema_of = known_schema, .arg = l->project};
     if (stream->sql.n == 0)
         return;
     if (!project_bind(&catalogue, l->arena, stream, &stream->plan, &err)) {
@@ -350,7 +365,8 @@ static void bind_stream(struct loader *l, struct stream_def *stream)
         return;
     }
     if (!stream->plan->streaming)
-        conf_say(l->diags, CONF_ERROR, stream->conf->sql.node, "stream \"%s\" reads no stream: it needs a FROM STREAM", stream->name);
+        conf_say(l->diags, CONF_ERROR, stream->conf->sql.node,
+                 "stream \"%s\" reads no stream: it needs a FROM STREAM", stream->name);
     schema_fits(l, stream, stream->plan->schema);
     for (uint32_t i = 0; i < stream->sink_count; i++)
         if (stream->sinks[i].topic >= 0 && l->project->topics[stream->sinks[i].topic].schema == NULL)
@@ -371,7 +387,9 @@ static void load_streams(struct loader *l)
             load_sink(l, stream, &from->to[s], &stream->sinks[s]);
         load_bad_sink(l, stream);
     }
-    struct sorter sorter = {.loader = l, .unsorted = unsorted, .visits = arena_zarray(l->arena, enum visit, conf->stream_count + 1)};
+    struct sorter sorter = {.loader = l,
+                            .unsorted = unsorted,
+                            .visits = arena_zarray(l->arena, enum visit, conf->stream_count + 1)};
     l->project->streams = unsorted; /* for look-ups by name while the sorted array fills */
     struct stream_def *sorted = arena_zarray(l->arena, struct stream_def, conf->stream_count + 1);
     l->project->streams = sorted;
@@ -392,12 +410,14 @@ static const struct timezone_data *load_zone(struct loader *l, const char *name)
     struct sbuf tzif = {0};
     struct err err = {0};
     char *path = arena_printf(l->arena, "/usr/share/zoneinfo/%s", name);
-    bool ok = str_find(str_of(name), STR(".."), 0) == SIZE_MAX && os_read_file(path, TIMEZONE_BYTES_MAX, &tzif, &err) &&
+    bool ok = str_find(str_of(name), STR(".."), 0) == SIZE_MAX &&
+              os_read_file(path, TIMEZONE_BYTES_MAX, &tzif, &err) &&
               timezone_parse(l->arena, str_of(name), sbuf_view(&tzif), &zone, &err);
     sbuf_fini(&tzif);
     if (ok)
         return zone;
-    conf_say(l->diags, CONF_ERROR, conf_get(conf_get(l->project->conf.root, "settings"), "timezone"), "unknown time zone \"%s\"", name);
+    conf_say(l->diags, CONF_ERROR, conf_get(conf_get(l->project->conf.root, "settings"), "timezone"),
+             "unknown time zone \"%s\"", name);
     return timezone_utc();
 }
 
@@ -418,8 +438,8 @@ bool project_exists(const char *folder)
     return os_exists(path);
 }
 
-bool project_load(struct arena *arena, const char *folder, const char *const *overrides, uint32_t override_count,
-                  struct project *project, struct conf_diags *diags)
+bool project_load(struct arena *arena, const char *folder, const char *const *overrides,
+                  uint32_t override_count, struct project *project, struct conf_diags *diags)
 {
     *project = (struct project){.folder = os_absolute(arena, folder)};
     struct loader l = {arena, project, diags};
@@ -445,7 +465,8 @@ bool project_load(struct arena *arena, const char *folder, const char *const *ov
     sbuf_fini(&text);
     if (!ok && project->conf.root == NULL)
         return false;
-    project->data = in_folder(arena, project->folder, project->conf.settings.data ? project->conf.settings.data : ".sluice");
+    project->data = in_folder(arena, project->folder,
+                              project->conf.settings.data ? project->conf.settings.data : ".sluice");
     project->zone = load_zone(&l, project->conf.settings.timezone ? project->conf.settings.timezone : "UTC");
     project->topics = arena_zarray(arena, struct topic_def, project->conf.topic_count + 1);
     for (uint32_t i = 0; i < project->conf.topic_count; i++)

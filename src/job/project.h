@@ -14,36 +14,36 @@ enum { PROJECT_SQL_MAX = 1 << 20 };
 
 /* One (stream, sink) pair. */
 struct sink_def {
-    const char *name;              /* "users_created", "serving.created_users", "console", "sluice.x_bad" */
+    const char *name;               /* "users_created", "serving.created_users", "console", "sluice.x_bad" */
     const struct conf_target *conf; /* NULL: a table of rejected rows */
-    int32_t topic;                 /* index into project->topics, or −1 */
-    const struct sink_kind *kind;  /* tables */
+    int32_t topic;                  /* index into project->topics, or −1 */
+    const struct sink_kind *kind;   /* tables */
     const char *url, *table;
     enum sink_mode mode;
     const char *const *key;
     uint32_t key_count;
     const char *const *partition_by;
     uint32_t partition_by_count;
-    int64_t cadence_ms;            /* 0 = the kind's */
+    int64_t cadence_ms; /* 0 = the kind's */
 };
 
 struct stream_def {
     const char *name;
     const struct conf_stream *conf;
-    struct str sql;                /* text of the query */
-    const struct conf_file *file;  /* where it stands, for errors; NULL: in the project file */
-    struct sink_def *sinks;        /* sinks[sink_count] */
+    struct str sql;               /* text of the query */
+    const struct conf_file *file; /* where it stands, for errors; NULL: in the project file */
+    struct sink_def *sinks;       /* sinks[sink_count] */
     uint32_t sink_count;
-    struct sink_def bad;           /* <stream>_bad */
-    struct plan *plan;             /* bound, or NULL where an input's schema is inferred at run time */
+    struct sink_def bad; /* <stream>_bad */
+    struct plan *plan;   /* bound, or NULL where an input's schema is inferred at run time */
 };
 
 struct project {
     struct conf_project conf;
-    const char *folder;            /* absolute */
-    const char *data;              /* absolute: runtime state */
-    struct topic_def *topics;      /* topics[conf.topic_count], as conf.topics */
-    struct stream_def *streams;    /* in the order of dependencies: readers after writers [conf.stream_count] */
+    const char *folder;         /* absolute */
+    const char *data;           /* absolute: runtime state */
+    struct topic_def *topics;   /* topics[conf.topic_count], as conf.topics */
+    struct stream_def *streams; /* in the order of dependencies: readers after writers [conf.stream_count] */
     const struct timezone_data *zone;
 };
 
@@ -51,8 +51,8 @@ struct project {
 void project_kinds(struct arena *arena, struct conf_kinds *kinds);
 
 /* Loads, checks and binds the project in `folder`; false when diags holds errors. Reads files; connects to nothing. */
-bool project_load(struct arena *arena, const char *folder, const char *const *overrides, uint32_t override_count,
-                  struct project *project, struct conf_diags *diags);
+bool project_load(struct arena *arena, const char *folder, const char *const *overrides,
+                  uint32_t override_count, struct project *project, struct conf_diags *diags);
 /* Index of the topic that a name in FROM stands for: its own, or the one that a stream of that name writes to; −1: none. */
 int32_t project_topic_of(const struct project *project, struct str name);
 /* Does a source use an address that the program serves itself (builtin:…)? */
@@ -68,7 +68,7 @@ struct project_catalogue {
     struct arena *arena;
     bool missing_schema; /* set when a lookup failed because a schema is not known yet */
 };
-bool project_bind(struct project_catalogue *catalogue, struct arena *arena, const struct stream_def *stream, struct plan **plan,
-                  struct err *err);
+bool project_bind(struct project_catalogue *catalogue, struct arena *arena, const struct stream_def *stream,
+                  struct plan **plan, struct err *err);
 
 #endif

@@ -15,24 +15,24 @@
 #include "obs/event.h"
 
 struct unit {
-    struct run *run;              /* NULL: the run has gone on without it; freed when it comes home */
-    struct unit *next;            /* free list */
+    struct run *run;   /* NULL: the run has gone on without it; freed when it comes home */
+    struct unit *next; /* free list */
     uint32_t plan_version;
-    struct pool *pool;            /* decoders and pipeline, of plan_version */
+    struct pool *pool;               /* decoders and pipeline, of plan_version */
     struct topic_decoder **decoders; /* decoders[scan_count] */
     struct pipeline *pipeline;
     struct batch *in;
-    const struct batch *out;      /* the pipeline's, or own */
-    struct batch *own;            /* several results of one push, put together */
+    const struct batch *out; /* the pipeline's, or own */
+    struct batch *own;       /* several results of one push, put together */
     struct batch *bad;
     const struct batch *bad_rows; /* NULL: none */
     struct batch_builder bad_builder;
     bool bad_open, own_open;
-    uint32_t bad_fresh;           /* of the bad records, those that no run has counted yet */
+    uint32_t bad_fresh; /* of the bad records, those that no run has counted yet */
     struct batch_builder own_builder;
-    struct position *positions;   /* after this unit [input_count] */
+    struct position *positions; /* after this unit [input_count] */
     struct delivery deliveries[MEMBERS_MAX];
-    uint32_t out_count;           /* deliveries that are out */
+    uint32_t out_count; /* deliveries that are out */
     uint32_t current_input;
 };
 
@@ -50,7 +50,7 @@ struct run {
     struct waker waker;
     struct log_wait *waits; /* waits[input_count] */
     struct timer lag_timer, sync_timer;
-    bool at_end;         /* nothing was left to read at the last look */
+    bool at_end; /* nothing was left to read at the last look */
 };
 
 static bool run_turn(struct task *task);
@@ -140,10 +140,25 @@ void run_delivery_home(struct delivery *d)
 
 /* ---- bad rows ------------------------------------------------------------------------------------------------------ */
 
-enum bad_column { BAD_REASON, BAD_PATH, BAD_FOUND, BAD_WANTED, BAD_TOPIC, BAD_PARTITION, BAD_OFFSET, BAD_TIMESTAMP, BAD_KEY, BAD_VALUE, BAD_DELIVERED, BAD_AT, BAD_COLUMNS };
+enum bad_column {
+    BAD_REASON,
+    BAD_PATH,
+    BAD_FOUND,
+    BAD_WANTED,
+    BAD_TOPIC,
+    BAD_PARTITION,
+    BAD_OFFSET,
+    BAD_TIMESTAMP,
+    BAD_KEY,
+    BAD_VALUE,
+    BAD_DELIVERED,
+    BAD_AT,
+    BAD_COLUMNS
+};
 
-static const struct type plain_string = {.kind = TYPE_STRING}, plain_int = {.kind = TYPE_INT}, plain_long = {.kind = TYPE_LONG},
-                         plain_time = {.kind = TYPE_TIMESTAMP}, plain_binary = {.kind = TYPE_BINARY}, plain_bool = {.kind = TYPE_BOOLEAN};
+static const struct type plain_string = {.kind = TYPE_STRING}, plain_int = {.kind = TYPE_INT},
+                         plain_long = {.kind = TYPE_LONG}, plain_time = {.kind = TYPE_TIMESTAMP},
+                         plain_binary = {.kind = TYPE_BINARY}, plain_bool = {.kind = TYPE_BOOLEAN};
 static const struct field bad_fields[BAD_COLUMNS] = {
     [BAD_REASON] = {"reason", &plain_string, true, "why the record could not be used, or not whole"},
     [BAD_PATH] = {"path", &plain_string, true, "the field it is about"},
@@ -250,13 +265,15 @@ static void decode_unknown(void *arg, struct str path)
 }
 
 /* Decodes the slice; a field that nobody knew widens the topic's schema first, and the stream's plan with it. */
-static bool decode(struct unit *u, const struct stream_input *input, const struct log_slice *slice, int64_t from, struct err *err)
+static bool decode(struct unit *u, const struct stream_input *input, const struct log_slice *slice,
+                   int64_t from, struct err *err)
 {
     struct stream *s = u->run->stream;
     for (;;) {
         struct decode_report found = {.unit = u};
         const struct topic_report report = {decode_bad, decode_unknown, &found};
-        TRY(topic_decode(u->decoders[input->scan], slice, input->partition, from, slice->next_offset, u->in, &report, err));
+        TRY(topic_decode(u->decoders[input->scan], slice, input->partition, from, slice->next_offset, u->in,
+                         &report, err));
         bool grew = false;
         if (found.unknown)
             TRY(topic_state_grow(input->topic, slice, &grew, err));
@@ -271,12 +288,18 @@ static bool decode(struct unit *u, const struct stream_input *input, const struc
 }
 
 /* The next input with something to read, from turn_input on; false: none has. */
-static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice, struct err *err, bool *failed)
+static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice, struct err *err,
+                       bool *failed)
 {
     struct stream *s = run->stream;
     for (uint32_t i = 0; i < s->input_count; i++) {
         uint32_t k = (run->turn_input + i) % s->input_count;
-        int64_t synced = s->engine->faults.beyond_synced ? log_end(s->inputs[k].log) : log_synced(s->inputs[k].log); /* with flush: os less than log_end: no table may know more than the disk */
+        int64_t synced =
+            s->engine->faults.beyond_synced
+                ? log_end(s->inputs[k].log)
+                : log_synced(
+                      s->inputs[k]
+                          .log); /* with flush: os less than log_end: no table may know more than the disk */
         if (run->next[k] >= synced)
             continue;
         *failed = !log_read(s->inputs[k].log, run->next[k], RUN_SLICE_BYTES, slice, err);
@@ -304,7 +327,8 @@ static void deliver(struct run *run, struct unit *u)
     }
     for (uint32_t i = 0; i < s->input_count; i++)
         u->positions[i] = (struct position){s->inputs[i].input, s->inputs[i].partition, run->next[i]};
-    u->out_count = run->member_count + 1; /* one is ours, so that a member that answers at once does not free the unit */
+    u->out_count = run->member_count +
+                   1; /* one is ours, so that a member that answers at once does not free the unit */
     uint32_t k = 0;
     for (struct list *link = run->members.next, *after; link != &run->members; link = after) {
         struct member *m = CONTAINER_OF(link, struct member, run_link);
@@ -329,13 +353,16 @@ static void report_lacking_keys(struct unit *u)
         for (uint32_t k = 0; sink->mode == SINK_UPSERT && k < sink->key_count; k++) {
             int index = type_field(u->out->schema, str_of(sink->key[k]), true);
             const struct column *column = index < 0 ? NULL : &u->out->columns[index];
-            for (uint32_t row = 0; column && u->out->offset && column_null_count(column) && row < u->out->rows; row++) {
+            for (uint32_t row = 0;
+                 column && u->out->offset && column_null_count(column) && row < u->out->rows; row++) {
                 struct topic_bad bad;
                 const struct stream_input *input = &u->run->stream->inputs[u->current_input];
-                if (!column_is_null(column, row) || !topic_decoder_find(u->decoders[input->scan], u->out->offset[row], &bad))
+                if (!column_is_null(column, row) ||
+                    !topic_decoder_find(u->decoders[input->scan], u->out->offset[row], &bad))
                     continue;
                 char reason[256];
-                int n = snprintf(reason, sizeof reason, "the key column \"%s\" of \"%s\" is NULL", sink->key[k], sink->name);
+                int n = snprintf(reason, sizeof reason, "the key column \"%s\" of \"%s\" is NULL",
+                                 sink->key[k], sink->name);
                 bad.reason = str_n(reason, (size_t)n < sizeof reason ? (size_t)n : sizeof reason - 1);
                 bad.path = str_of(sink->key[k]);
                 bad.delivered = elsewhere;
@@ -387,9 +414,11 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slic
         struct arena arena = {0};
         batch_builder_finish(&u->bad_builder);
         struct value reason = column_value(&u->bad->columns[BAD_REASON], 0, &arena);
-        err_set(err, ERR_FATAL, "a record of topic \"%s\" cannot be used: %.*s", input->topic->def->name, STR_ARG(reason.str));
+        err_set(err, ERR_FATAL, "a record of topic \"%s\" cannot be used: %.*s", input->topic->def->name,
+                STR_ARG(reason.str));
         arena_fini(&arena);
-        return err_hint(err, "The stream says bad: fail; without it such records go to %s_bad.", s->def->name);
+        return err_hint(err, "The stream says bad: fail; without it such records go to %s_bad.",
+                        s->def->name);
     }
     return true;
 }
@@ -593,7 +622,8 @@ static void merge_into_others(struct run *run)
     LIST_EACH(link, &s->runs)
     {
         struct run *other = CONTAINER_OF(link, struct run, link);
-        if (other == run || other->member_count == 0 || memcmp(other->next, run->next, s->input_count * sizeof *run->next) != 0)
+        if (other == run || other->member_count == 0 ||
+            memcmp(other->next, run->next, s->input_count * sizeof *run->next) != 0)
             continue;
         for (struct list *at = run->members.next, *after; at != &run->members; at = after) {
             struct member *m = CONTAINER_OF(at, struct member, run_link);
@@ -624,15 +654,15 @@ static bool run_is_idle(const struct run *run)
 bool stream_runs_are_idle(const struct stream *s)
 {
     LIST_EACH(link, &s->runs)
-        if (!run_is_idle(CONTAINER_OF(link, struct run, link)))
-            return false;
+    if (!run_is_idle(CONTAINER_OF(link, struct run, link)))
+        return false;
     return true;
 }
 
 void run_wake_all(struct stream *s)
 {
     LIST_EACH(link, &s->runs)
-        task_wake(&CONTAINER_OF(link, struct run, link)->task);
+    task_wake(&CONTAINER_OF(link, struct run, link)->task);
 }
 
 void run_free_all(struct stream *s)

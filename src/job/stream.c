@@ -45,7 +45,9 @@ static bool find_topics(struct stream *s, struct err *err)
     s->topics = pool_alloc(s->pool, count * sizeof *s->topics);
     for (uint32_t i = 0; i < count; i++) {
         int32_t index = project_topic_of(project, names[i].parts[names[i].part_count - 1]);
-        struct topic_state *topic = index < 0 ? NULL : topic_state_find(s->engine, str_of(project->topics[index].name));
+        struct topic_state *topic = index < 0
+                                        ? NULL
+                                        : topic_state_find(s->engine, str_of(project->topics[index].name));
         bool known = topic == NULL;
         for (uint32_t t = 0; t < s->topic_count; t++)
             known = known || s->topics[t] == topic;
@@ -72,8 +74,8 @@ static bool find_inputs(struct stream *s, struct err *err)
             list_init(&s->start_waits[k].link);
         }
     if (s->source_count > SINK_INPUTS_MAX)
-        return err_set(err, ERR_CONFIG, "stream \"%s\" reads %u partitions, this version can read %d", s->def->name, s->source_count,
-                       SINK_INPUTS_MAX);
+        return err_set(err, ERR_CONFIG, "stream \"%s\" reads %u partitions, this version can read %d",
+                       s->def->name, s->source_count, SINK_INPUTS_MAX);
     s->inputs = s->sources;
     s->input_count = s->source_count;
     bool stateful = false;
@@ -101,22 +103,26 @@ static bool match_scans(struct stream *s, struct err *err)
         uint32_t readers = 0;
         for (uint32_t i = 0; i < s->scan_count; i++) {
             int32_t topic = (int32_t)(uintptr_t)s->scans[i]->relation.handle - 1;
-            if (topic < 0 || strcmp(s->engine->project->topics[topic].name, s->sources[k].topic->def->name) != 0)
+            if (topic < 0 ||
+                strcmp(s->engine->project->topics[topic].name, s->sources[k].topic->def->name) != 0)
                 continue;
             s->sources[k].scan = i;
             readers++;
         }
         if (readers != 1)
-            return err_set(err, ERR_CONFIG, "stream \"%s\" reads topic \"%s\" %u times, this version can read it once", s->def->name,
-                           s->sources[k].topic->def->name, readers);
+            return err_set(err, ERR_CONFIG,
+                           "stream \"%s\" reads topic \"%s\" %u times, this version can read it once",
+                           s->def->name, s->sources[k].topic->def->name, readers);
     }
     return true;
 }
 
 bool stream_make_plan(struct stream *s, struct err *err)
 {
-    struct pool *pool = pool_new(s->pool, "plan"); /* old plans stay: units that use them may be on their way */
-    struct project_catalogue catalogue = {.project = s->engine->project, .schema_of = schema_now, .arg = s->engine};
+    struct pool *pool = pool_new(s->pool,
+                                 "plan"); /* old plans stay: units that use them may be on their way */
+    struct project_catalogue catalogue = {
+        .project = s->engine->project, .schema_of = schema_now, .arg = s->engine};
     struct pipeline *pipeline;
     TRY(project_bind(&catalogue, pool_arena(pool), s->def, &s->plan, err));
     TRY(pipeline_new(pool, s->plan, &pipeline, err));
@@ -126,7 +132,8 @@ bool stream_make_plan(struct stream *s, struct err *err)
     for (uint32_t t = 0; t < s->topic_count; t++)
         s->schema_versions[t] = s->topics[t]->schema_version;
     if (pipeline_is_stateful(pipeline) && s->job == NULL) {
-        err_set(err, ERR_CONFIG, "stream \"%s\" keeps state, and reads a topic whose columns are not declared", s->def->name);
+        err_set(err, ERR_CONFIG,
+                "stream \"%s\" keeps state, and reads a topic whose columns are not declared", s->def->name);
         return err_hint(err, "Give the topic a `schema`.");
     }
     return match_scans(s, err);
@@ -180,7 +187,8 @@ void stream_pause(struct stream *s, bool pause)
             member_flush(m);
             member_close(m);
             m->state = MEMBER_IDLE;
-        } else if (!pause && m->state == MEMBER_IDLE && s->started && !m->frame_busy) { /* else: when its frame has ended */
+        } else if (!pause && m->state == MEMBER_IDLE && s->started &&
+                   !m->frame_busy) { /* else: when its frame has ended */
             member_open(m);
         }
     }

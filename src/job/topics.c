@@ -104,12 +104,13 @@ static bool load_schema(struct topic_state *t, struct err *err)
 }
 
 /* Makes the topic exist with at least the partitions that the project asks for. */
-static bool create_or_widen(struct engine *engine, const struct topic_def *def, struct topic_info *info, struct err *err)
+static bool create_or_widen(struct engine *engine, const struct topic_def *def, struct topic_info *info,
+                            struct err *err)
 {
     bool exists = store_topic(engine->store, def->name, info);
     if (exists && info->partitions > def->partitions)
-        event_log(EVENT_STORE, def->name, "the topic keeps its %d partitions, though the project says %d", info->partitions,
-                  def->partitions);
+        event_log(EVENT_STORE, def->name, "the topic keeps its %d partitions, though the project says %d",
+                  info->partitions, def->partitions);
     if (exists && info->partitions >= def->partitions)
         return true;
     struct frame *frame = frame_new(engine->store);
@@ -175,7 +176,8 @@ bool topic_state_grow(struct topic_state *t, const struct log_slice *slice, bool
                 t->schema_again = true;
             else
                 write_down(t);
-            event_log(EVENT_SCHEMA, t->def->name, "the topic has new columns: %u now", t->schema->field_count);
+            event_log(EVENT_SCHEMA, t->def->name, "the topic has new columns: %u now",
+                      t->schema->field_count);
         }
     }
     pool_free(pool);

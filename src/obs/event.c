@@ -85,15 +85,18 @@ static void put(enum event event, const char *subject, const char *text)
     struct datetime at;
     timestamp_to_datetime(os_wall().us, &at);
     if (as_json) {
-        sbuf_printf(&line, "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06uZ\",\"level\":\"%s\",\"event\":\"%s\",\"subject\":",
-                    at.year, at.month, at.day, at.hour, at.minute, at.second, at.micro, level_names[info->level], info->name);
+        sbuf_printf(
+            &line,
+            "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06uZ\",\"level\":\"%s\",\"event\":\"%s\",\"subject\":",
+            at.year, at.month, at.day, at.hour, at.minute, at.second, at.micro, level_names[info->level],
+            info->name);
         sbuf_json(&line, str_of(subject));
         sbuf_cstr(&line, ",\"text\":");
         sbuf_json(&line, str_of(text));
         sbuf_char(&line, '}');
     } else {
-        sbuf_printf(&line, "%02d:%02d:%02d %-5s %s%s%s", at.hour, at.minute, at.second, level_names[info->level], subject,
-                    *subject ? ": " : "", text);
+        sbuf_printf(&line, "%02d:%02d:%02d %-5s %s%s%s", at.hour, at.minute, at.second,
+                    level_names[info->level], subject, *subject ? ": " : "", text);
     }
     err_redact(line.p, line.n);
     line.n = strlen(line.p);

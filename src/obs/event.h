@@ -32,7 +32,8 @@ void event_setup(enum event_level lowest, bool json, int to);
 /* Lines go there instead, whole, with their '\n', one at a time (line NULL: as before). Any role calls it. */
 void event_redirect(void (*line)(void *arg, const char *p, size_t n), void *arg);
 /* subject: what it is about ("source randomuser"), or "". */
-void event_log(enum event event, const char *subject, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void event_log(enum event event, const char *subject, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The error's text and hint as the line's text. */
 void event_err(enum event event, const char *subject, const struct err *err);
 /* Lines of warn and error so far, for metrics. */

@@ -24,7 +24,8 @@ static void put_label(struct sbuf *out, const char *value)
     }
 }
 
-void metric_put(struct metric_page *page, enum metric metric, const char *const *labels, uint32_t label_count, double value)
+void metric_put(struct metric_page *page, enum metric metric, const char *const *labels, uint32_t label_count,
+                double value)
 {
     char text[32];
     struct sbuf *out = &page->values[metric];
@@ -44,7 +45,8 @@ void metric_page_end(struct metric_page *page, struct sbuf *out)
     for (int i = 0; i < METRIC_COUNT; i++) {
         struct sbuf *values = &page->values[i];
         if (values->n) {
-            sbuf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", table[i].name, table[i].help, table[i].name, table[i].type);
+            sbuf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", table[i].name, table[i].help, table[i].name,
+                        table[i].type);
             sbuf_str(out, sbuf_view(values));
         }
         sbuf_fini(values);

@@ -18,10 +18,12 @@ struct metric_page {
 };
 
 /* labels: pairs of name and value, [label_count × 2]; values are escaped. */
-void metric_put(struct metric_page *page, enum metric metric, const char *const *labels, uint32_t label_count, double value);
-#define METRIC_PUT(page, metric, value, ...)                                                                           \
-    metric_put((page), (metric), (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL},                               \
-               (sizeof((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL}) / sizeof(char *) - 1) / 2, (value))
+void metric_put(struct metric_page *page, enum metric metric, const char *const *labels, uint32_t label_count,
+                double value);
+#define METRIC_PUT(page, metric, value, ...)                                                                 \
+    metric_put((page), (metric), (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL},                     \
+               (sizeof((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL}) / sizeof(char *) - 1) / 2,    \
+               (value))
 /* Appends the page and frees it. */
 void metric_page_end(struct metric_page *page, struct sbuf *out);
 /* The table as Markdown. */

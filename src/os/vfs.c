@@ -345,7 +345,10 @@ static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int 
         path = temporary;
     }
     bool is_journal = flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL);
-    bool is_new = is_journal && flags & SQLITE_OPEN_CREATE; /* or made by another connection that has not synced it: unix does the same */
+    bool is_new =
+        is_journal &&
+        flags &
+            SQLITE_OPEN_CREATE; /* or made by another connection that has not synced it: unix does the same */
     unsigned how = flags & SQLITE_OPEN_READWRITE ? OS_READ | OS_WRITE : OS_READ;
     how |= flags & SQLITE_OPEN_CREATE ? OS_CREATE : 0;
     how |= flags & SQLITE_OPEN_EXCLUSIVE ? OS_EXCLUSIVE : 0;

@@ -31,7 +31,7 @@ struct loop {
     uint64_t timer_order;
     struct mono_time timers_now; /* of the last firing */
     struct list ready;           /* tasks */
-    struct list round_end; /* in `ready`, behind the tasks of this round */
+    struct list round_end;       /* in `ready`, behind the tasks of this round */
     struct task *running;        /* the task that runs now, unless it was cancelled meanwhile */
     struct os_event events[LOOP_EVENTS_MAX];
     int event_count, event_next; /* of the turn; those from event_next on are still to be handled */

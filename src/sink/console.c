@@ -10,8 +10,8 @@ struct console {
     int out;
 };
 
-static bool console_open(struct sink *sink, const struct type *schema, enum sink_found *found, struct position *positions,
-                         uint32_t *count, struct err *err)
+static bool console_open(struct sink *sink, const struct type *schema, enum sink_found *found,
+                         struct position *positions, uint32_t *count, struct err *err)
 {
     struct console *c = pool_new_struct(sink->pool, struct console);
     sink->state = c;
@@ -32,7 +32,8 @@ static bool console_write(struct sink *sink, const struct batch *batch, struct e
     return true;
 }
 
-static bool console_commit(struct sink *sink, const struct position *positions, uint32_t count, struct err *err)
+static bool console_commit(struct sink *sink, const struct position *positions, uint32_t count,
+                           struct err *err)
 {
     struct console *c = sink->state;
     TRY(os_write(c->out, c->text.p, c->text.n, err));

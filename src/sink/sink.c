@@ -21,8 +21,8 @@ static bool named(const struct sink *sink, struct err *err)
     return err_context(err, "sink \"%s\" of stream \"%s\"", sink->spec->name, sink->spec->stream);
 }
 
-bool sink_open(struct sink *sink, const struct type *schema, enum sink_found *found, struct position *positions,
-               uint32_t *count, struct err *err)
+bool sink_open(struct sink *sink, const struct type *schema, enum sink_found *found,
+               struct position *positions, uint32_t *count, struct err *err)
 {
     run_on_block();
     CHECK(sink->pool == NULL && schema->kind == TYPE_STRUCT);

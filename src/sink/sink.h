@@ -17,7 +17,7 @@ enum { SINK_INPUTS_MAX = 4096, SINK_KEY_COLUMNS_MAX = 32 };
 
 /* How far a reader has come in one partition of one of its inputs. */
 struct position {
-    int32_t input;      /* index of the stream's input topic */
+    int32_t input; /* index of the stream's input topic */
     int32_t partition;
     int64_t next_offset; /* −1 = nothing stored */
 };
@@ -26,15 +26,16 @@ enum sink_mode { SINK_APPEND, SINK_UPSERT, SINK_UPDATE, SINK_COMPLETE };
 
 /* What the sink is to be. Borrowed, immutable, alive as long as the sink. */
 struct sink_spec {
-    const char *project, *stream, *name; /* name: "serving.created_users"; also of bad and late tables: "sluice.x_bad" */
-    const char *url;                     /* of the connection: "sqlite:serving.db", "file:lake" (secrets resolved) */
-    const char *table;                   /* table name in it */
-    const char *folder;                  /* project folder: relative paths start there */
-    char uuid[37];                       /* identity of the (stream, sink) pair */
+    const char *project, *stream,
+        *name;          /* name: "serving.created_users"; also of bad and late tables: "sluice.x_bad" */
+    const char *url;    /* of the connection: "sqlite:serving.db", "file:lake" (secrets resolved) */
+    const char *table;  /* table name in it */
+    const char *folder; /* project folder: relative paths start there */
+    char uuid[37];      /* identity of the (stream, sink) pair */
     enum sink_mode mode;
-    const char *const *key;              /* key[key_count] column names */
+    const char *const *key; /* key[key_count] column names */
     uint32_t key_count;
-    const char *const *partition_by;     /* Delta: [partition_by_count] */
+    const char *const *partition_by; /* Delta: [partition_by_count] */
     uint32_t partition_by_count;
     const struct conf_node *options_node; /* the `to:` entry, for kind-specific options, or NULL */
     void *options;                        /* the kind's options struct, read from it */
@@ -45,20 +46,20 @@ struct sink;
 
 /* What sink_open found. */
 enum sink_found {
-    SINK_NEW,      /* no table, or a table that knows nothing of this identity and that may be written to */
-    SINK_OURS,     /* positions of this identity are there */
-    SINK_FOREIGN,  /* the table holds positions of the same project, stream and sink under another uuid */
+    SINK_NEW,     /* no table, or a table that knows nothing of this identity and that may be written to */
+    SINK_OURS,    /* positions of this identity are there */
+    SINK_FOREIGN, /* the table holds positions of the same project, stream and sink under another uuid */
 };
 
 struct sink_kind {
-    const char *name; /* "sqlite", "delta", "console" */
+    const char *name;           /* "sqlite", "delta", "console" */
     const char *const *schemes; /* URL schemes, ends with NULL */
-    int64_t cadence_ms; /* default: 100 for SQL sinks, 10 s for Delta */
-    bool exactly_once;  /* false: console */
+    int64_t cadence_ms;         /* default: 100 for SQL sinks, 10 s for Delta */
+    bool exactly_once;          /* false: console */
     /* Mandatory. Connects; creates nothing yet. schema: of the rows to come. Reads positions[*count ≤ SINK_INPUTS_MAX] of this uuid. Refuses
      * (ERR_FATAL) a table whose columns cannot take the rows. ERR_RETRY when the store cannot be reached now. */
-    bool (*open)(struct sink *sink, const struct type *schema, enum sink_found *found, struct position *positions,
-                 uint32_t *count, struct err *err);
+    bool (*open)(struct sink *sink, const struct type *schema, enum sink_found *found,
+                 struct position *positions, uint32_t *count, struct err *err);
     /* Mandatory. batch is borrowed until it returns; the kind copies what it keeps. The schema may have grown since open (new nullable
      * columns at the end or in structs): the table follows in the same commit. In upsert mode rows carry change kinds; a plain row replaces. */
     bool (*write)(struct sink *sink, const struct batch *batch, struct err *err);
@@ -84,8 +85,8 @@ struct sink {
     uint64_t rows, commits; /* since start */
 };
 
-bool sink_open(struct sink *sink, const struct type *schema, enum sink_found *found, struct position *positions,
-               uint32_t *count, struct err *err);
+bool sink_open(struct sink *sink, const struct type *schema, enum sink_found *found,
+               struct position *positions, uint32_t *count, struct err *err);
 bool sink_write(struct sink *sink, const struct batch *batch, struct err *err);
 bool sink_commit(struct sink *sink, const struct position *positions, uint32_t count, struct err *err);
 void sink_abort(struct sink *sink);

@@ -27,8 +27,8 @@ enum { BUSY_MS = 2000, COLUMNS_MAX = 2000 /* SQLite's own limit */ };
 
 struct sqlite {
     sqlite3 *db;
-    const char *path;          /* NULL: in memory */
-    uint64_t device, inode;    /* of the file that is open */
+    const char *path;       /* NULL: in memory */
+    uint64_t device, inode; /* of the file that is open */
     struct sbuf sql, text;
     struct arena arena;
     bool in_transaction;
@@ -50,18 +50,14 @@ static bool failed(struct sqlite *s, int code, const char *doing, struct err *er
     case SQLITE_CANTOPEN:
     case SQLITE_NOMEM:
     case SQLITE_PROTOCOL:
-    case SQLITE_READONLY:
-        class = ERR_RETRY;
-        break;
+    case SQLITE_READONLY: class = ERR_RETRY; break;
     case SQLITE_CONSTRAINT:
     case SQLITE_TOOBIG:
-    case SQLITE_MISMATCH:
-        class = ERR_DATA;
-        break;
-    default:
-        break;
+    case SQLITE_MISMATCH: class = ERR_DATA; break;
+    default: break;
     }
-    err_set(err, class, "could not %s \"%s\": %s", doing, s->path, s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(code));
+    err_set(err, class, "could not %s \"%s\": %s", doing, s->path,
+            s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(code));
     if (err)
         err->code = code;
     return false;
@@ -108,15 +104,11 @@ static const char *column_type(const struct type *type)
     case TYPE_BYTE:
     case TYPE_SHORT:
     case TYPE_INT:
-    case TYPE_LONG:
-        return "INTEGER";
+    case TYPE_LONG: return "INTEGER";
     case TYPE_FLOAT:
-    case TYPE_DOUBLE:
-        return "REAL";
-    case TYPE_BINARY:
-        return "BLOB";
-    default:
-        return "TEXT";
+    case TYPE_DOUBLE: return "REAL";
+    case TYPE_BINARY: return "BLOB";
+    default: return "TEXT";
     }
 }
 
@@ -129,8 +121,8 @@ static bool is_key(const struct sink_spec *spec, const char *name)
 }
 
 /* What of the schema the table has: declared[i] is the type of field i's column, or NULL. count: columns of the table, 0 = no table. */
-static bool read_columns(struct sqlite *s, const char *table, const struct type *schema, const char **declared, uint32_t *count,
-                         struct err *err)
+static bool read_columns(struct sqlite *s, const char *table, const struct type *schema,
+                         const char **declared, uint32_t *count, struct err *err)
 {
     sqlite3_stmt *statement;
     *count = 0;
@@ -155,7 +147,8 @@ static bool takes(const char *declared, const char *wanted)
 }
 
 /* Refuses a table whose columns cannot take the rows. *exists: there is a table. */
-static bool check_columns(struct sqlite *s, const struct sink_spec *spec, const struct type *schema, bool *exists, struct err *err)
+static bool check_columns(struct sqlite *s, const struct sink_spec *spec, const struct type *schema,
+                          bool *exists, struct err *err)
 {
     const char **declared = arena_zarray(&s->arena, const char *, schema->field_count);
     uint32_t count;
@@ -164,8 +157,8 @@ static bool check_columns(struct sqlite *s, const struct sink_spec *spec, const 
     for (uint32_t i = 0; i < schema->field_count; i++) {
         const char *wanted = column_type(schema->fields[i].type);
         if (declared[i] && !takes(declared[i], wanted)) {
-            err_set(err, ERR_FATAL, "column \"%s\" of table \"%s\" is %s, the stream's rows need %s", schema->fields[i].name,
-                    spec->table, declared[i], wanted);
+            err_set(err, ERR_FATAL, "column \"%s\" of table \"%s\" is %s, the stream's rows need %s",
+                    schema->fields[i].name, spec->table, declared[i], wanted);
             return err_hint(err, "Cast the column in the stream's query, or write to another table.");
         }
     }
@@ -189,7 +182,8 @@ static void add_key_list(struct sbuf *sql, const struct sink_spec *spec)
 }
 
 /* CREATE TABLE, or ALTER TABLE for what it lacks; inside the transaction. */
-static bool make_table(struct sqlite *s, const struct sink_spec *spec, const struct type *schema, struct err *err)
+static bool make_table(struct sqlite *s, const struct sink_spec *spec, const struct type *schema,
+                       struct err *err)
 {
     const char **declared = arena_zarray(&s->arena, const char *, schema->field_count);
     uint32_t count;
@@ -230,7 +224,8 @@ static void drop_statements(struct sqlite *s)
     s->schema = NULL;
 }
 
-static bool prepare_upsert(struct sqlite *s, const struct sink_spec *spec, const struct type *schema, struct err *err)
+static bool prepare_upsert(struct sqlite *s, const struct sink_spec *spec, const struct type *schema,
+                           struct err *err)
 {
     struct sbuf *sql = &s->sql;
     sbuf_clear(sql);
@@ -277,7 +272,8 @@ static bool prepare_remove(struct sqlite *s, const struct sink_spec *spec, struc
 }
 
 /* Statements for rows of this schema; the table follows it. */
-static bool follow_schema(struct sqlite *s, const struct sink_spec *spec, const struct type *schema, struct err *err)
+static bool follow_schema(struct sqlite *s, const struct sink_spec *spec, const struct type *schema,
+                          struct err *err)
 {
     if (s->schema && type_same(s->schema, schema))
         return true;
@@ -291,15 +287,17 @@ static bool follow_schema(struct sqlite *s, const struct sink_spec *spec, const 
 
 /* ---- opening ---------------------------------------------------------------------------------------------------------- */
 
-static const char POSITIONS[] = "CREATE TABLE IF NOT EXISTS _sluice_positions ("
-                                "project TEXT NOT NULL, stream TEXT NOT NULL, sink TEXT NOT NULL, uuid TEXT NOT NULL, "
-                                "input INTEGER NOT NULL, partition INTEGER NOT NULL, next_offset INTEGER NOT NULL, "
-                                "PRIMARY KEY (uuid, input, partition)) STRICT, WITHOUT ROWID";
+static const char POSITIONS[] =
+    "CREATE TABLE IF NOT EXISTS _sluice_positions ("
+    "project TEXT NOT NULL, stream TEXT NOT NULL, sink TEXT NOT NULL, uuid TEXT NOT NULL, "
+    "input INTEGER NOT NULL, partition INTEGER NOT NULL, next_offset INTEGER NOT NULL, "
+    "PRIMARY KEY (uuid, input, partition)) STRICT, WITHOUT ROWID";
 
 static bool connect(struct sink *sink, struct sqlite *s, struct err *err)
 {
     struct str url = str_of(sink->spec->url);
-    const char *path = str_dup(pool_arena(sink->pool), str_n(url.p + strlen("sqlite:"), url.n - strlen("sqlite:")));
+    const char *path = str_dup(pool_arena(sink->pool),
+                               str_n(url.p + strlen("sqlite:"), url.n - strlen("sqlite:")));
     if (strncmp(path, "//", 2) == 0)
         path += 2;
     s->path = path[0] == '/' ? path : pool_printf(sink->pool, "%s/%s", sink->spec->folder, path);
@@ -321,7 +319,8 @@ static bool connect(struct sink *sink, struct sqlite *s, struct err *err)
 static bool has_table(struct sqlite *s, const char *name, bool *has, struct err *err)
 {
     sqlite3_stmt *statement;
-    TRY(prepare(s, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE", &statement, err));
+    TRY(prepare(s, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE", &statement,
+                err));
     sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
     int code = sqlite3_step(statement);
     *has = code == SQLITE_ROW;
@@ -329,23 +328,26 @@ static bool has_table(struct sqlite *s, const char *name, bool *has, struct err 
     return code == SQLITE_ROW || code == SQLITE_DONE || failed(s, code, "read", err);
 }
 
-static bool read_positions(struct sqlite *s, const struct sink_spec *spec, enum sink_found *found, struct position *positions,
-                           uint32_t *count, struct err *err)
+static bool read_positions(struct sqlite *s, const struct sink_spec *spec, enum sink_found *found,
+                           struct position *positions, uint32_t *count, struct err *err)
 {
     sqlite3_stmt *statement;
     bool has;
     TRY(has_table(s, "_sluice_positions", &has, err));
     if (!has)
         return true;
-    TRY(prepare(s, "SELECT uuid, input, partition, next_offset FROM _sluice_positions WHERE project = ? AND stream = ? AND sink = ?",
-                &statement, err));
+    TRY(prepare(
+        s,
+        "SELECT uuid, input, partition, next_offset FROM _sluice_positions WHERE project = ? AND stream = ? AND sink = ?",
+        &statement, err));
     sqlite3_bind_text(statement, 1, spec->project, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, spec->stream, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 3, spec->name, -1, SQLITE_STATIC);
     int code;
     while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
         bool ours = strcmp((const char *)sqlite3_column_text(statement, 0), spec->uuid) == 0;
-        struct position p = {sqlite3_column_int(statement, 1), sqlite3_column_int(statement, 2), sqlite3_column_int64(statement, 3)};
+        struct position p = {sqlite3_column_int(statement, 1), sqlite3_column_int(statement, 2),
+                             sqlite3_column_int64(statement, 3)};
         if (ours)
             *found = SINK_OURS;
         else if (*found == SINK_NEW)
@@ -357,15 +359,16 @@ static bool read_positions(struct sqlite *s, const struct sink_spec *spec, enum 
     return code == SQLITE_DONE || failed(s, code, "read", err);
 }
 
-static bool sqlite_open(struct sink *sink, const struct type *schema, enum sink_found *found, struct position *positions,
-                        uint32_t *count, struct err *err)
+static bool sqlite_open(struct sink *sink, const struct type *schema, enum sink_found *found,
+                        struct position *positions, uint32_t *count, struct err *err)
 {
     struct sqlite *s = pool_new_struct(sink->pool, struct sqlite);
     bool exists;
     sink->state = s;
     s->pool = sink->pool;
     if (schema->field_count > COLUMNS_MAX)
-        return err_set(err, ERR_FATAL, "%u columns are more than SQLite takes (%d)", schema->field_count, COLUMNS_MAX);
+        return err_set(err, ERR_FATAL, "%u columns are more than SQLite takes (%d)", schema->field_count,
+                       COLUMNS_MAX);
     TRY(connect(sink, s, err));
     TRY(check_columns(s, sink->spec, schema, &exists, err));
     TRY(read_positions(s, sink->spec, found, positions, count, err));
@@ -392,7 +395,8 @@ static void bind_text(sqlite3_stmt *statement, int at, struct str text)
     sqlite3_bind_text64(statement, at, text.n ? text.p : "", text.n, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
-static void bind_converted(struct sqlite *s, sqlite3_stmt *statement, int at, const struct column *column, uint32_t row)
+static void bind_converted(struct sqlite *s, sqlite3_stmt *statement, int at, const struct column *column,
+                           uint32_t row)
 {
     struct value value = column_value(column, row, &s->arena);
     sbuf_clear(&s->text);
@@ -413,30 +417,14 @@ static void bind(struct sqlite *s, sqlite3_stmt *statement, int at, const struct
     }
     uint32_t i = column_resolve(column, row, &values);
     switch (values->type->kind) {
-    case TYPE_BOOLEAN:
-        sqlite3_bind_int(statement, at, ((const uint8_t *)values->data)[i]);
-        break;
-    case TYPE_BYTE:
-        sqlite3_bind_int(statement, at, ((const int8_t *)values->data)[i]);
-        break;
-    case TYPE_SHORT:
-        sqlite3_bind_int(statement, at, ((const int16_t *)values->data)[i]);
-        break;
-    case TYPE_INT:
-        sqlite3_bind_int(statement, at, ((const int32_t *)values->data)[i]);
-        break;
-    case TYPE_LONG:
-        sqlite3_bind_int64(statement, at, ((const int64_t *)values->data)[i]);
-        break;
-    case TYPE_FLOAT:
-        sqlite3_bind_double(statement, at, (double)((const float *)values->data)[i]);
-        break;
-    case TYPE_DOUBLE:
-        sqlite3_bind_double(statement, at, ((const double *)values->data)[i]);
-        break;
-    case TYPE_STRING:
-        bind_text(statement, at, view_str((const struct view *)values->data + i));
-        break;
+    case TYPE_BOOLEAN: sqlite3_bind_int(statement, at, ((const uint8_t *)values->data)[i]); break;
+    case TYPE_BYTE: sqlite3_bind_int(statement, at, ((const int8_t *)values->data)[i]); break;
+    case TYPE_SHORT: sqlite3_bind_int(statement, at, ((const int16_t *)values->data)[i]); break;
+    case TYPE_INT: sqlite3_bind_int(statement, at, ((const int32_t *)values->data)[i]); break;
+    case TYPE_LONG: sqlite3_bind_int64(statement, at, ((const int64_t *)values->data)[i]); break;
+    case TYPE_FLOAT: sqlite3_bind_double(statement, at, (double)((const float *)values->data)[i]); break;
+    case TYPE_DOUBLE: sqlite3_bind_double(statement, at, ((const double *)values->data)[i]); break;
+    case TYPE_STRING: bind_text(statement, at, view_str((const struct view *)values->data + i)); break;
     case TYPE_BINARY: {
         struct str bytes = view_str((const struct view *)values->data + i);
         sqlite3_bind_blob64(statement, at, bytes.n ? bytes.p : "", bytes.n, SQLITE_TRANSIENT);
@@ -448,16 +436,16 @@ static void bind(struct sqlite *s, sqlite3_stmt *statement, int at, const struct
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMP_NTZ: {
         const char *suffix = values->type->kind == TYPE_TIMESTAMP ? "Z" : "";
-        bind_text(statement, at, str_n(text, timestamp_to_iso(((const int64_t *)values->data)[i], suffix, text)));
+        bind_text(statement, at,
+                  str_n(text, timestamp_to_iso(((const int64_t *)values->data)[i], suffix, text)));
         break;
     }
-    default:
-        bind_converted(s, statement, at, column, row);
-        break;
+    default: bind_converted(s, statement, at, column, row); break;
     }
 }
 
-static bool remove_row(struct sqlite *s, const struct sink_spec *spec, const struct batch *batch, uint32_t row, struct err *err)
+static bool remove_row(struct sqlite *s, const struct sink_spec *spec, const struct batch *batch,
+                       uint32_t row, struct err *err)
 {
     if (s->remove == NULL)
         return err_set(err, ERR_FATAL, "a table without a key cannot take deletes");
@@ -504,11 +492,13 @@ static bool sqlite_write(struct sink *sink, const struct batch *batch, struct er
 
 /* ---- committing ----------------------------------------------------------------------------------------------------------- */
 
-static bool put_position(struct sqlite *s, const struct sink_spec *spec, const struct position *p, struct err *err)
+static bool put_position(struct sqlite *s, const struct sink_spec *spec, const struct position *p,
+                         struct err *err)
 {
     if (s->position == NULL)
-        TRY(prepare(s, "INSERT INTO _sluice_positions VALUES (?, ?, ?, ?, ?, ?, ?) "
-                       "ON CONFLICT (uuid, input, partition) DO UPDATE SET next_offset = excluded.next_offset",
+        TRY(prepare(s,
+                    "INSERT INTO _sluice_positions VALUES (?, ?, ?, ?, ?, ?, ?) "
+                    "ON CONFLICT (uuid, input, partition) DO UPDATE SET next_offset = excluded.next_offset",
                     &s->position, err));
     sqlite3_bind_text(s->position, 1, spec->project, -1, SQLITE_STATIC);
     sqlite3_bind_text(s->position, 2, spec->stream, -1, SQLITE_STATIC);
@@ -537,7 +527,8 @@ static bool commit_now(struct sqlite *s, struct err *err)
     return true;
 }
 
-static bool sqlite_commit(struct sink *sink, const struct position *positions, uint32_t count, struct err *err)
+static bool sqlite_commit(struct sink *sink, const struct position *positions, uint32_t count,
+                          struct err *err)
 {
     struct sqlite *s = sink->state;
     TRY(begin(s, err));
@@ -553,7 +544,8 @@ static bool sqlite_reset(struct sink *sink, bool replace, struct err *err)
     sqlite3_stmt *statement;
     bool exists;
     TRY(begin(s, err));
-    TRY(prepare(s, "DELETE FROM _sluice_positions WHERE project = ? AND stream = ? AND sink = ?", &statement, err));
+    TRY(prepare(s, "DELETE FROM _sluice_positions WHERE project = ? AND stream = ? AND sink = ?", &statement,
+                err));
     sqlite3_bind_text(statement, 1, spec->project, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, spec->stream, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 3, spec->name, -1, SQLITE_STATIC);

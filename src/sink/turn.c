@@ -222,12 +222,14 @@ static void do_reset(struct sink_runner *r, bool replace, const struct type *sch
     uint32_t count;
     enum sink_found found;
     CHECK(r->state == RUNNER_CLOSED);
-    if (!sink_open(&r->sink, schema, &found, positions, &count, &err) || !sink_reset(&r->sink, replace, &err)) {
+    if (!sink_open(&r->sink, schema, &found, positions, &count, &err) ||
+        !sink_reset(&r->sink, replace, &err)) {
         fail(r, &err);
         return;
     }
     sink_abort(&r->sink);
-    if (!sink_open(&r->sink, schema, &found, positions, &count, &err)) { /* a table that is not there yet knows nobody */
+    if (!sink_open(&r->sink, schema, &found, positions, &count,
+                   &err)) { /* a table that is not there yet knows nobody */
         fail(r, &err);
         return;
     }
@@ -241,18 +243,10 @@ static void handle_command(struct msg *msg)
 {
     struct command *c = CONTAINER_OF(msg, struct command, msg);
     switch (c->kind) {
-    case COMMAND_OPEN:
-        do_open(c->runner, c->schema);
-        break;
-    case COMMAND_FLUSH:
-        do_flush(c->runner, c->flag);
-        break;
-    case COMMAND_CLOSE:
-        do_close(c->runner);
-        break;
-    case COMMAND_RESET:
-        do_reset(c->runner, c->flag, c->schema);
-        break;
+    case COMMAND_OPEN: do_open(c->runner, c->schema); break;
+    case COMMAND_FLUSH: do_flush(c->runner, c->flag); break;
+    case COMMAND_CLOSE: do_close(c->runner); break;
+    case COMMAND_RESET: do_reset(c->runner, c->flag, c->schema); break;
     }
     mem_free(c);
 }
@@ -304,8 +298,9 @@ static void free_runner(void *arg)
     mem_free(r->positions);
 }
 
-bool sink_runner_new(struct pool *pool, const struct sink_kind *kind, const struct sink_spec *spec, int64_t cadence_ms,
-                     struct loop *owner_loop, void (*event)(void *owner, struct sink_event *e), void *owner,
+bool sink_runner_new(struct pool *pool, const struct sink_kind *kind, const struct sink_spec *spec,
+                     int64_t cadence_ms, struct loop *owner_loop,
+                     void (*event)(void *owner, struct sink_event *e), void *owner,
                      struct sink_runner **runner, struct err *err)
 {
     struct sink_runner *r = pool_new_struct(pool, struct sink_runner);

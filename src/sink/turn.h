@@ -19,8 +19,9 @@
 #include "sink/sink.h"
 
 enum {
-    SINK_PENDING_BYTES_MAX = 64 << 20, /* kept in memory by a sink since its last commit; past it it commits early */
-    SINK_IDLE_NOTE_MS = 5000,          /* positions that moved without rows are reported this often */
+    SINK_PENDING_BYTES_MAX =
+        64 << 20,             /* kept in memory by a sink since its last commit; past it it commits early */
+    SINK_IDLE_NOTE_MS = 5000, /* positions that moved without rows are reported this often */
 };
 
 struct sink_runner;
@@ -29,32 +30,41 @@ struct sink_runner;
 struct delivery {
     struct msg msg;
     struct sink_runner *runner;
-    const struct batch *batch;         /* NULL = no row, positions only */
-    const struct position *positions;  /* after this batch: positions[count], of all partitions */
+    const struct batch *batch;        /* NULL = no row, positions only */
+    const struct position *positions; /* after this batch: positions[count], of all partitions */
     uint32_t count;
     struct loop *home_loop;
     void (*home)(struct delivery *d);
-    void *owner, *arg;                 /* the sender's */
-    struct delivery *next;             /* the receiver's queue */
+    void *owner, *arg;     /* the sender's */
+    struct delivery *next; /* the receiver's queue */
 };
 
-enum sink_event_kind { SINK_OPENED, SINK_COMMITTED, SINK_IDLE /* moved without rows */, SINK_FLUSHED, SINK_FAILED, SINK_CLOSED, SINK_WAS_RESET };
+enum sink_event_kind {
+    SINK_OPENED,
+    SINK_COMMITTED,
+    SINK_IDLE /* moved without rows */,
+    SINK_FLUSHED,
+    SINK_FAILED,
+    SINK_CLOSED,
+    SINK_WAS_RESET
+};
 
 /* From block to work; freed by the receiver's wrapper after the handler returns. */
 struct sink_event {
     struct msg msg;
     enum sink_event_kind kind;
     struct sink_runner *runner;
-    enum sink_found found;       /* OPENED */
-    struct position *positions;  /* OPENED, COMMITTED, IDLE, FLUSHED: positions[count], in this allocation */
+    enum sink_found found;      /* OPENED */
+    struct position *positions; /* OPENED, COMMITTED, IDLE, FLUSHED: positions[count], in this allocation */
     uint32_t count;
-    uint64_t rows;               /* COMMITTED: rows in this commit */
-    struct err err;              /* FAILED */
+    uint64_t rows;  /* COMMITTED: rows in this commit */
+    struct err err; /* FAILED */
 };
 
 /* spec and kind are borrowed for the runner's life. event(owner, e) runs on owner_loop. Starts the runner's own loop. */
-bool sink_runner_new(struct pool *pool, const struct sink_kind *kind, const struct sink_spec *spec, int64_t cadence_ms,
-                     struct loop *owner_loop, void (*event)(void *owner, struct sink_event *e), void *owner,
+bool sink_runner_new(struct pool *pool, const struct sink_kind *kind, const struct sink_spec *spec,
+                     int64_t cadence_ms, struct loop *owner_loop,
+                     void (*event)(void *owner, struct sink_event *e), void *owner,
                      struct sink_runner **runner, struct err *err);
 /* schema is borrowed until the runner is closed or opened again. */
 void sink_runner_open(struct sink_runner *r, const struct type *schema);

@@ -28,8 +28,8 @@ struct generator {
     uint32_t ends[BATCH];
     struct str values[BATCH];
     int64_t timestamps_ms[BATCH];
-    uint64_t next;             /* number of the next row */
-    int64_t begun_us;          /* wall time at which row 0 was due */
+    uint64_t next;    /* number of the next row */
+    int64_t begun_us; /* wall time at which row 0 was due */
     uint8_t position[POSITION];
     struct timer timer;
     struct source *source;
@@ -46,7 +46,8 @@ static bool compile(struct source *source, struct generator *g, struct err *err)
 {
     const struct generator_options *o = source->options;
     struct arena *arena = pool_arena(source->pool);
-    const struct field inputs[2] = {{"n", type_simple(TYPE_LONG), false, NULL}, {"at", type_simple(TYPE_TIMESTAMP), false, NULL}};
+    const struct field inputs[2] = {{"n", type_simple(TYPE_LONG), false, NULL},
+                                    {"at", type_simple(TYPE_TIMESTAMP), false, NULL}};
     const struct catalogue catalogue = {.ansi = true};
     const struct expr **exprs = arena_array(arena, const struct expr *, o->columns.count);
     struct field *fields = arena_array(arena, struct field, o->columns.count);
@@ -66,7 +67,8 @@ static bool compile(struct source *source, struct generator *g, struct err *err)
     return g->encoder != NULL;
 }
 
-static bool generator_open(struct source *source, const struct source_position *positions, uint32_t count, struct err *err)
+static bool generator_open(struct source *source, const struct source_position *positions, uint32_t count,
+                           struct err *err)
 {
     struct generator *g = pool_new_struct(source->pool, struct generator);
     source->state = g;
@@ -98,12 +100,14 @@ static bool generate(struct source *source, struct generator *g, uint32_t count,
         batch_layout(g->in, g->input_schema, 1);
         *(int64_t *)g->in->columns[0].data = (int64_t)n;
         *(int64_t *)g->in->columns[1].data = at_us;
-        const struct eval_context context = {.now = {at_us}, .seed = o->seed * UINT64_C(0x9E3779B97F4A7C15) + n};
+        const struct eval_context context = {.now = {at_us},
+                                             .seed = o->seed * UINT64_C(0x9E3779B97F4A7C15) + n};
         struct row_errors errors = {0};
         g->out->schema = g->schema;
         g->out->rows = 1;
         g->out->columns = arena_zarray(&g->out->arena, struct column, g->schema->field_count);
-        evaluator_run(g->evaluator, &context, g->in, (struct selection){NULL, 1}, &g->scratch, g->out->columns, &errors);
+        evaluator_run(g->evaluator, &context, g->in, (struct selection){NULL, 1}, &g->scratch,
+                      g->out->columns, &errors);
         if (errors.count)
             return err_set(err, ERR_FATAL, "row %llu: %s", (unsigned long long)n, errors.items[0].text);
         json_encode(g->encoder, g->out, 0, 1, 0, &g->text, NULL);
@@ -164,7 +168,8 @@ static void generator_close(struct source *source)
     sbuf_fini(&g->text);
 }
 
-static const struct option column_option = {.name = "column", .type = OPTION_TEXT, .flags = OPTION_NOT_EMPTY, .help = "A SQL expression."};
+static const struct option column_option = {
+    .name = "column", .type = OPTION_TEXT, .flags = OPTION_NOT_EMPTY, .help = "A SQL expression."};
 
 static const struct option options[] = {
     {.name = "rate",
@@ -187,7 +192,8 @@ static const struct option options[] = {
      .flags = OPTION_REQUIRED | OPTION_NOT_EMPTY,
      .of = &column_option,
      .keys = OPTION_TEXT,
-     .help = "A SQL expression for each column; it may use `n`, the number of the row from 0, and `at`, the time when it is due.",
+     .help =
+         "A SQL expression for each column; it may use `n`, the number of the row from 0, and `at`, the time when it is due.",
      .example = "{ user_id: \"concat('user_', n % 100)\", amount: \"round(rand() * 100, 2)\" }"},
     {0},
 };

@@ -13,10 +13,12 @@ const struct source_kind *source_kind_find(struct str name)
     return NULL;
 }
 
-bool source_open(struct source *source, const struct source_position *positions, uint32_t count, struct err *err)
+bool source_open(struct source *source, const struct source_position *positions, uint32_t count,
+                 struct err *err)
 {
     CHECK(run_is(source->kind->role) && source->pool != NULL && source->task != NULL);
-    return source->kind->open(source, positions, count, err) || err_context(err, "source \"%s\"", source->name);
+    return source->kind->open(source, positions, count, err) ||
+           err_context(err, "source \"%s\"", source->name);
 }
 
 enum source_status source_poll(struct source *source, struct source_rows *rows, struct err *err)
@@ -27,7 +29,8 @@ enum source_status source_poll(struct source *source, struct source_rows *rows, 
     enum source_status status = source->kind->poll(source, rows, err);
     health->polls++;
     if (status == SOURCE_ROWS) {
-        CHECK(rows->count <= SOURCE_ROWS_MAX && rows->position.n <= SOURCE_POSITION_MAX && rows->part.n <= SOURCE_PART_MAX);
+        CHECK(rows->count <= SOURCE_ROWS_MAX && rows->position.n <= SOURCE_POSITION_MAX &&
+              rows->part.n <= SOURCE_PART_MAX);
         health->rows += rows->count;
         for (uint32_t i = 0; i < rows->count; i++)
             health->bytes += rows->values[i].n;

@@ -16,16 +16,16 @@ enum {
     SOURCE_POSITION_MAX = 64 * 1024, /* bytes of a stored position */
     SOURCE_PART_MAX = 256,           /* bytes of a part's name */
     SOURCE_ROWS_MAX = 1 << 20,       /* rows of one poll */
-    SOURCE_BYTES_MAX = 4 << 20,      /* bytes of one poll that a source aims at; one larger record may exceed it */
+    SOURCE_BYTES_MAX = 4 << 20, /* bytes of one poll that a source aims at; one larger record may exceed it */
 };
 
 /* What one poll gives: raw records, borrowed from bufs until the next poll or close. */
 struct source_rows {
-    const struct str *values; /* values[count]; p NULL = null */
-    const struct str *keys;   /* keys[count], or NULL: the topic's key rule applies */
+    const struct str *values;     /* values[count]; p NULL = null */
+    const struct str *keys;       /* keys[count], or NULL: the topic's key rule applies */
     const int64_t *timestamps_ms; /* timestamps_ms[count], or NULL: the time of arrival */
     uint32_t count;
-    struct str part;     /* which of the source's positions it is: "" when it has only one, a file's identity … */
+    struct str part; /* which of the source's positions it is: "" when it has only one, a file's identity … */
     struct str position; /* after these rows; stored with them */
 };
 
@@ -35,9 +35,9 @@ struct source_position {
 };
 
 enum source_status {
-    SOURCE_ROWS,   /* `rows` is filled (count may be 0 with a new position) */
-    SOURCE_IDLE,   /* nothing now: the source wakes the task it was given when there may be more */
-    SOURCE_END,    /* nothing more, ever (a file without `watch`, a generator with `rows`); or, in `run`, all that is there now */
+    SOURCE_ROWS, /* `rows` is filled (count may be 0 with a new position) */
+    SOURCE_IDLE, /* nothing now: the source wakes the task it was given when there may be more */
+    SOURCE_END, /* nothing more, ever (a file without `watch`, a generator with `rows`); or, in `run`, all that is there now */
     SOURCE_FAILED, /* err: RETRY = it goes on by itself after backoff and will wake the task; FATAL = it stays stopped */
 };
 
@@ -45,20 +45,21 @@ enum source_status {
 struct source_health {
     uint64_t rows, bytes, polls, failures, bad; /* bad: answers or records that were refused */
     struct wall_time last_rows, last_try, next_try;
-    bool failing;          /* the last try failed, or an answer came that held no row where one was expected */
+    bool failing; /* the last try failed, or an answer came that held no row where one was expected */
     struct err last_error;
-    char note[128];        /* "waiting 30 s as the server asked (429)" */
+    char note[128]; /* "waiting 30 s as the server asked (429)" */
 };
 
 struct source;
 
 struct source_kind {
-    const char *name;     /* "http", "file", "generator" */
-    enum role role;       /* where it runs: ROLE_NET or ROLE_WORK */
-    bool replayable;      /* or decided by open: source->replayable */
+    const char *name; /* "http", "file", "generator" */
+    enum role role;   /* where it runs: ROLE_NET or ROLE_WORK */
+    bool replayable;  /* or decided by open: source->replayable */
     /* Mandatory. Runs once on the source's role. positions[count]: the durable ones of all parts, borrowed during the call; none at the very
      * first start. Allocates from source->pool. ERR_CONFIG or ERR_FATAL stop it; ERR_RETRY is tried again. */
-    bool (*open)(struct source *source, const struct source_position *positions, uint32_t count, struct err *err);
+    bool (*open)(struct source *source, const struct source_position *positions, uint32_t count,
+                 struct err *err);
     /* Mandatory. Never waits. */
     enum source_status (*poll)(struct source *source, struct source_rows *rows, struct err *err);
     /* Optional. The frame with the last poll's rows is durable. */
@@ -73,20 +74,21 @@ struct source {
     /* set by the creator before open */
     const struct source_kind *kind;
     const char *name;
-    void *options;              /* the kind's options struct */
-    struct pool *pool;          /* lives as long as the source */
-    struct task *task;          /* to be woken when a poll may give more */
-    bool once;                  /* `run`: end when what is there now has been read */
-    const struct type *schema;  /* of the topic, when it is given; for kinds that make typed rows; or NULL */
-    const char *folder;         /* project folder: relative paths start there */
-    const char *builtin_url;    /* where the program serves builtin:randomuser, or NULL */
+    void *options;             /* the kind's options struct */
+    struct pool *pool;         /* lives as long as the source */
+    struct task *task;         /* to be woken when a poll may give more */
+    bool once;                 /* `run`: end when what is there now has been read */
+    const struct type *schema; /* of the topic, when it is given; for kinds that make typed rows; or NULL */
+    const char *folder;        /* project folder: relative paths start there */
+    const char *builtin_url;   /* where the program serves builtin:randomuser, or NULL */
     /* the source's own */
     void *state;
     bool replayable;
     struct source_health health;
 };
 
-bool source_open(struct source *source, const struct source_position *positions, uint32_t count, struct err *err);
+bool source_open(struct source *source, const struct source_position *positions, uint32_t count,
+                 struct err *err);
 enum source_status source_poll(struct source *source, struct source_rows *rows, struct err *err);
 void source_durable(struct source *source);
 void source_close(struct source *source);

@@ -24,36 +24,31 @@ enum meta {
 };
 _Static_assert((int)META_COLUMNS == (int)TOPIC_META_COLUMNS, "as the header says");
 
-static const char *const meta_names[TOPIC_META_COLUMNS] = {"key",    "value",     "topic",         "partition",
-                                                           "offset", "timestamp", "timestampType", "headers"};
+static const char *const meta_names[TOPIC_META_COLUMNS] = {
+    "key", "value", "topic", "partition", "offset", "timestamp", "timestampType", "headers"};
 
 static const struct type *meta_type(struct arena *arena, enum meta meta)
 {
     switch (meta) {
     case META_KEY:
-    case META_VALUE:
-        return type_simple(TYPE_BINARY);
-    case META_TOPIC:
-        return type_simple(TYPE_STRING);
+    case META_VALUE: return type_simple(TYPE_BINARY);
+    case META_TOPIC: return type_simple(TYPE_STRING);
     case META_PARTITION:
-    case META_TIMESTAMP_TYPE:
-        return type_simple(TYPE_INT);
-    case META_OFFSET:
-        return type_simple(TYPE_LONG);
-    case META_TIMESTAMP:
-        return type_simple(TYPE_TIMESTAMP);
+    case META_TIMESTAMP_TYPE: return type_simple(TYPE_INT);
+    case META_OFFSET: return type_simple(TYPE_LONG);
+    case META_TIMESTAMP: return type_simple(TYPE_TIMESTAMP);
     case META_HEADERS: {
         const struct field header[2] = {{"key", type_simple(TYPE_STRING), true, NULL},
                                         {"value", type_simple(TYPE_BINARY), true, NULL}};
         return type_array(arena, type_struct(arena, header, 2), true);
     }
-    case META_COLUMNS:
-        break;
+    case META_COLUMNS: break;
     }
     UNREACHABLE("meta column");
 }
 
-void topic_relation(struct arena *arena, const struct topic_def *def, const struct type *schema, struct relation *relation)
+void topic_relation(struct arena *arena, const struct topic_def *def, const struct type *schema,
+                    struct relation *relation)
 {
     bool raw = def->format == TOPIC_RAW;
     uint32_t data_count = raw ? 0 : schema->field_count;
@@ -75,10 +70,10 @@ void topic_relation(struct arena *arena, const struct topic_def *def, const stru
 struct topic_decoder {
     const struct topic_def *def;
     const struct plan *scan;
-    uint32_t data_count;         /* fields of the topic's schema; meta columns follow */
-    const struct type *wanted;   /* the data columns that the scan needs, in scan order */
-    struct json_decoder *json;   /* NULL when wanted is empty */
-    const struct type *schema;   /* whole data schema, to tell new fields from unwanted ones */
+    uint32_t data_count;       /* fields of the topic's schema; meta columns follow */
+    const struct type *wanted; /* the data columns that the scan needs, in scan order */
+    struct json_decoder *json; /* NULL when wanted is empty */
+    const struct type *schema; /* whole data schema, to tell new fields from unwanted ones */
     struct compress_ctx *ctx;
 
     /* of the slice that is being decoded */
@@ -110,8 +105,8 @@ static void close_decoder(void *arg)
     mem_free(d->bad_rows);
 }
 
-bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const struct type *schema, const struct plan *scan,
-                       struct topic_decoder **decoder, struct err *err)
+bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const struct type *schema,
+                       const struct plan *scan, struct topic_decoder **decoder, struct err *err)
 {
     CHECK(scan == NULL || scan->kind == PLAN_SCAN);
     struct topic_decoder *d = pool_new_struct(pool, struct topic_decoder);
@@ -154,7 +149,8 @@ static void make_room(struct topic_decoder *d, size_t wanted)
     d->capacity = n;
 }
 
-static bool gather_batch(struct topic_decoder *d, struct records_reader *reader, int64_t from, int64_t until, struct err *err)
+static bool gather_batch(struct topic_decoder *d, struct records_reader *reader, int64_t from, int64_t until,
+                         struct err *err)
 {
     struct record record;
     bool more;
@@ -178,8 +174,8 @@ static bool gather_batch(struct topic_decoder *d, struct records_reader *reader,
 }
 
 /* All records of the slice that are wanted; hold (may be NULL) keeps what they point into. */
-static bool gather(struct topic_decoder *d, const struct log_slice *slice, int64_t from, int64_t until, struct batch *hold,
-                   struct err *err)
+static bool gather(struct topic_decoder *d, const struct log_slice *slice, int64_t from, int64_t until,
+                   struct batch *hold, struct err *err)
 {
     d->count = 0;
     for (size_t at = 0; at < slice->n;) {
@@ -202,8 +198,8 @@ damaged:
     return err_context(err, "topic \"%s\", partition %d", d->def->name, d->partition);
 }
 
-bool topic_values(struct topic_decoder *d, const struct log_slice *slice, int64_t from, bool (*each)(void *arg, struct str value),
-                  void *arg, struct err *err)
+bool topic_values(struct topic_decoder *d, const struct log_slice *slice, int64_t from,
+                  bool (*each)(void *arg, struct str value), void *arg, struct err *err)
 {
     struct batch *hold = batch_new();
     bool ok = gather(d, slice, from, INT64_MAX, hold, err);
@@ -227,8 +223,10 @@ static void report_bad(void *arg, const struct json_bad *bad)
     if (d->report == NULL || d->report->bad == NULL)
         return;
     char reason[256];
-    int n = whole ? snprintf(reason, sizeof reason, "not a JSON object: %s", bad->kind == JSON_BAD_EMPTY ? "empty" : bad->found)
-                  : snprintf(reason, sizeof reason, "%s where %.*s is wanted", bad->found, STR_ARG(bad->wanted));
+    int n = whole ? snprintf(reason, sizeof reason, "not a JSON object: %s",
+                             bad->kind == JSON_BAD_EMPTY ? "empty" : bad->found)
+                  : snprintf(reason, sizeof reason, "%s where %.*s is wanted", bad->found,
+                             STR_ARG(bad->wanted));
     if (n >= (int)sizeof reason)
         n = sizeof reason - 1;
     struct topic_bad out = {
@@ -370,12 +368,8 @@ static void fill_headers(struct topic_decoder *d, struct column *column, struct 
 static void fill_meta(struct topic_decoder *d, enum meta meta, struct column *column, struct arena *arena)
 {
     switch (meta) {
-    case META_KEY:
-        fill_bytes(column, d->keys, d->count, arena);
-        return;
-    case META_VALUE:
-        fill_bytes(column, d->values, d->count, arena);
-        return;
+    case META_KEY: fill_bytes(column, d->keys, d->count, arena); return;
+    case META_VALUE: fill_bytes(column, d->values, d->count, arena); return;
     case META_TOPIC:
         column->encoding = COLUMN_CONSTANT;
         if (d->count)
@@ -386,9 +380,7 @@ static void fill_meta(struct topic_decoder *d, enum meta meta, struct column *co
         if (d->count)
             *(int32_t *)column->data = d->partition;
         return;
-    case META_OFFSET:
-        memcpy(column->data, d->offsets, d->count * sizeof *d->offsets);
-        return;
+    case META_OFFSET: memcpy(column->data, d->offsets, d->count * sizeof *d->offsets); return;
     case META_TIMESTAMP:
         for (uint32_t i = 0; i < d->count; i++)
             ((int64_t *)column->data)[i] = d->timestamps[i] * US_PER_MS;
@@ -397,16 +389,13 @@ static void fill_meta(struct topic_decoder *d, enum meta meta, struct column *co
         for (uint32_t i = 0; i < d->count; i++)
             ((int32_t *)column->data)[i] = d->log_time[i];
         return;
-    case META_HEADERS:
-        fill_headers(d, column, arena);
-        return;
-    case META_COLUMNS:
-        UNREACHABLE("meta column");
+    case META_HEADERS: fill_headers(d, column, arena); return;
+    case META_COLUMNS: UNREACHABLE("meta column");
     }
 }
 
-bool topic_decode(struct topic_decoder *d, const struct log_slice *slice, int32_t partition, int64_t from, int64_t until,
-                  struct batch *out, const struct topic_report *report, struct err *err)
+bool topic_decode(struct topic_decoder *d, const struct log_slice *slice, int32_t partition, int64_t from,
+                  int64_t until, struct batch *out, const struct topic_report *report, struct err *err)
 {
     CHECK(d->scan != NULL);
     batch_reset(out);

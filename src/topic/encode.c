@@ -5,7 +5,9 @@
 #include "format/json.h"
 #include "topic/topic.h"
 
-enum { BATCH_BYTES = 1000 * 1000 }; /* of one record batch: below the 1 MiB that Kafka's clients take by default */
+enum {
+    BATCH_BYTES = 1000 * 1000
+}; /* of one record batch: below the 1 MiB that Kafka's clients take by default */
 
 struct partition {
     struct records_builder builder; /* count 0 = begun, empty */
@@ -17,7 +19,7 @@ struct topic_writer {
     struct pool *pool;
     const struct topic_def *def;
     struct partition *partitions; /* partitions[def->partitions] */
-    int32_t sticky;                   /* partition of rows without a key, for this turn */
+    int32_t sticky;               /* partition of rows without a key, for this turn */
     size_t bytes;
 
     /* keys of raw records */
@@ -56,7 +58,8 @@ static const struct type *path_schema(struct arena *arena, struct str path)
     return type_struct(arena, &field, 1);
 }
 
-bool topic_writer_new(struct pool *pool, const struct topic_def *def, struct topic_writer **writer, struct err *err)
+bool topic_writer_new(struct pool *pool, const struct topic_def *def, struct topic_writer **writer,
+                      struct err *err)
 {
     struct topic_writer *w = pool_new_struct(pool, struct topic_writer);
     *w = (struct topic_writer){.pool = pool, .def = def};
@@ -85,7 +88,8 @@ static bool end_batch(struct partition *p, struct err *err)
     return true;
 }
 
-static bool add_record(struct topic_writer *w, struct str key, struct str value, int64_t timestamp_ms, struct err *err)
+static bool add_record(struct topic_writer *w, struct str key, struct str value, int64_t timestamp_ms,
+                       struct err *err)
 {
     int32_t index = key.p ? records_partition(key, w->def->partitions) : w->sticky;
     struct partition *p = &w->partitions[index];
@@ -108,8 +112,8 @@ static struct str key_text(const struct column *column, uint32_t row)
     return column_is_null(column, row) ? (struct str){0} : view_str((const struct view *)column->data + row);
 }
 
-bool topic_writer_add(struct topic_writer *w, const struct str *keys, const struct str *values, const int64_t *timestamps_ms,
-                      uint32_t count, int64_t now_ms, struct err *err)
+bool topic_writer_add(struct topic_writer *w, const struct str *keys, const struct str *values,
+                      const int64_t *timestamps_ms, uint32_t count, int64_t now_ms, struct err *err)
 {
     bool by_rule = keys == NULL && w->key_decoder != NULL;
     if (by_rule) {
@@ -136,7 +140,8 @@ static bool need_encoder(struct topic_writer *w, const struct type *schema, stru
 }
 
 /* The key column's path, resolved against the batch; NULL and false when there is no such column. */
-static bool find_key(const struct topic_writer *w, const struct batch *batch, const struct column **key, struct err *err)
+static bool find_key(const struct topic_writer *w, const struct batch *batch, const struct column **key,
+                     struct err *err)
 {
     *key = NULL;
     if (w->def->key == NULL)
@@ -148,14 +153,16 @@ static bool find_key(const struct topic_writer *w, const struct batch *batch, co
         size_t dot = str_find(rest, STR("."), 0);
         int index = type_field(type, str_n(rest.p, dot == SIZE_MAX ? rest.n : dot), true);
         if (index < 0)
-            return err_set(err, ERR_CONFIG, "topic \"%s\": the key column \"%s\" is not among the stream's columns",
+            return err_set(err, ERR_CONFIG,
+                           "topic \"%s\": the key column \"%s\" is not among the stream's columns",
                            w->def->name, w->def->key);
         *key = &columns[index];
         if (dot == SIZE_MAX)
             return true;
         type = type->fields[index].type;
         if (type->kind != TYPE_STRUCT || (*key)->encoding != COLUMN_FLAT)
-            return err_set(err, ERR_CONFIG, "topic \"%s\": the key column \"%s\" cannot be reached", w->def->name, w->def->key);
+            return err_set(err, ERR_CONFIG, "topic \"%s\": the key column \"%s\" cannot be reached",
+                           w->def->name, w->def->key);
         columns = (*key)->children;
         rest = str_n(rest.p + dot + 1, rest.n - dot - 1);
     }
@@ -205,7 +212,8 @@ bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64
     return ok;
 }
 
-bool topic_writer_flush(struct topic_writer *w, struct frame *frame, struct log *const *logs, uint64_t *records, struct err *err)
+bool topic_writer_flush(struct topic_writer *w, struct frame *frame, struct log *const *logs,
+                        uint64_t *records, struct err *err)
 {
     for (int32_t i = 0; i < w->def->partitions; i++) {
         struct partition *p = &w->partitions[i];

@@ -16,7 +16,7 @@ enum topic_format { TOPIC_JSON, TOPIC_RAW };
 struct topic_def {
     const char *name;
     enum topic_format format;
-    const char *key;          /* column (a path "a.b" too) that becomes the record's key, or NULL */
+    const char *key; /* column (a path "a.b" too) that becomes the record's key, or NULL */
     int32_t partitions;
     const struct type *schema; /* given in the project; NULL = inferred and pinned */
     struct topic_config config;
@@ -25,16 +25,17 @@ struct topic_def {
 enum { TOPIC_META_COLUMNS = 8 };
 
 /* The relation of a topic whose data schema is `schema` (NULL for a raw topic), in arena. */
-void topic_relation(struct arena *arena, const struct topic_def *def, const struct type *schema, struct relation *relation);
+void topic_relation(struct arena *arena, const struct topic_def *def, const struct type *schema,
+                    struct relation *relation);
 
 /* A record that could not be decoded whole. Texts are borrowed until the callback returns. */
 struct topic_bad {
     int32_t partition;
     int64_t offset, timestamp_ms;
-    struct str key, value;      /* p NULL = null */
-    struct str reason;          /* "not JSON: …", "number where INT is wanted" */
+    struct str key, value; /* p NULL = null */
+    struct str reason;     /* "not JSON: …", "number where INT is wanted" */
     struct str path, found, wanted;
-    bool delivered;             /* the row went on, with a NULL at path */
+    bool delivered; /* the row went on, with a NULL at path */
 };
 
 struct topic_report {
@@ -47,13 +48,14 @@ struct topic_report {
 struct topic_decoder;
 
 /* A decoder for the columns that a scan needs (plan->columns of a relation made by topic_relation with the same schema). Lives in pool. */
-bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const struct type *schema, const struct plan *scan,
-                       struct topic_decoder **decoder, struct err *err);
+bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const struct type *schema,
+                       const struct plan *scan, struct topic_decoder **decoder, struct err *err);
 
 /* Decodes the records of a slice with offsets in [from, until) into out (reset first), which holds the slice's buffer. Control records and tombstones give no
  * row. The batch's partition and offset columns are set. ERR_FATAL: the slice itself is damaged. */
-bool topic_decode(struct topic_decoder *decoder, const struct log_slice *slice, int32_t partition, int64_t from, int64_t until,
-                  struct batch *out, const struct topic_report *report, struct err *err);
+bool topic_decode(struct topic_decoder *decoder, const struct log_slice *slice, int32_t partition,
+                  int64_t from, int64_t until, struct batch *out, const struct topic_report *report,
+                  struct err *err);
 
 /* The record at that offset of the slice that was decoded last (texts borrowed from it); false if there is none. */
 bool topic_decoder_find(const struct topic_decoder *decoder, int64_t offset, struct topic_bad *record);
@@ -67,14 +69,16 @@ bool topic_values(struct topic_decoder *decoder, const struct log_slice *slice, 
 /* Puts rows into record batches, one builder for each partition. Rows with a key go by Kafka's own hash; rows without go, all of one
  * turn, to one partition, the next one each turn. */
 struct topic_writer;
-bool topic_writer_new(struct pool *pool, const struct topic_def *def, struct topic_writer **writer, struct err *err);
+bool topic_writer_new(struct pool *pool, const struct topic_def *def, struct topic_writer **writer,
+                      struct err *err);
 /* Raw records. keys NULL: the key rule of the topic is applied to the value; timestamps NULL: now_ms. A value that is not JSON gets no key. */
-bool topic_writer_add(struct topic_writer *w, const struct str *keys, const struct str *values, const int64_t *timestamps_ms,
-                      uint32_t count, int64_t now_ms, struct err *err);
+bool topic_writer_add(struct topic_writer *w, const struct str *keys, const struct str *values,
+                      const int64_t *timestamps_ms, uint32_t count, int64_t now_ms, struct err *err);
 /* Rows of a batch, encoded in the topic's format; deletes (change kind −D) become tombstones, −U is left out. The schema may differ from call to call. */
 bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64_t now_ms, struct err *err);
 /* Moves everything into the frame: logs[partition]. Adds to *records. */
-bool topic_writer_flush(struct topic_writer *w, struct frame *frame, struct log *const *logs, uint64_t *records, struct err *err);
+bool topic_writer_flush(struct topic_writer *w, struct frame *frame, struct log *const *logs,
+                        uint64_t *records, struct err *err);
 /* Bytes waiting. */
 size_t topic_writer_bytes(const struct topic_writer *w);
 

@@ -17,25 +17,26 @@
 
 enum { ROWS = 300, LIVES_MAX = 40, SEEDS = 60 };
 
-static const char PROJECT[] = "name: spine\n"
-                              "settings: { data: /d, checkpoint: 20ms, log: { level: error } }\n"
-                              "connections: { db: 'sqlite:/db.sqlite', lake: 'file:/lake' }\n"
-                              "sources:\n"
-                              "  rows: { kind: generator, rate: 1000/s, rows: 300, columns: { n: n, k: n % 7 }, to: input }\n"
-                              "topics:\n"
-                              "  input: { schema: 'n BIGINT, k BIGINT' }\n"
-                              "  output: { schema: 'n BIGINT, k BIGINT, t STRING' }\n"
-                              "streams:\n"
-                              "  copy:\n"
-                              "    sql: SELECT n, k, concat('row ', n) AS t FROM STREAM input\n"
-                              "    to:\n"
-                              "      - topic: output\n"
-                              "      - { table: db.plain }\n"
-                              "      - { table: db.keyed, key: [n], mode: upsert }\n"
-                              "      - { table: lake.copy, cadence: 50ms }\n"
-                              "  totals:\n"
-                              "    sql: SELECT k, count(*) AS c, sum(n) AS s FROM STREAM input GROUP BY k\n"
-                              "    to: [ { table: db.totals, key: [k], mode: upsert } ]\n";
+static const char PROJECT[] =
+    "name: spine\n"
+    "settings: { data: /d, checkpoint: 20ms, log: { level: error } }\n"
+    "connections: { db: 'sqlite:/db.sqlite', lake: 'file:/lake' }\n"
+    "sources:\n"
+    "  rows: { kind: generator, rate: 1000/s, rows: 300, columns: { n: n, k: n % 7 }, to: input }\n"
+    "topics:\n"
+    "  input: { schema: 'n BIGINT, k BIGINT' }\n"
+    "  output: { schema: 'n BIGINT, k BIGINT, t STRING' }\n"
+    "streams:\n"
+    "  copy:\n"
+    "    sql: SELECT n, k, concat('row ', n) AS t FROM STREAM input\n"
+    "    to:\n"
+    "      - topic: output\n"
+    "      - { table: db.plain }\n"
+    "      - { table: db.keyed, key: [n], mode: upsert }\n"
+    "      - { table: lake.copy, cadence: 50ms }\n"
+    "  totals:\n"
+    "    sql: SELECT k, count(*) AS c, sum(n) AS s FROM STREAM input GROUP BY k\n"
+    "    to: [ { table: db.totals, key: [k], mode: upsert } ]\n";
 
 /* ---- a life ----------------------------------------------------------------------------------------------------------- */
 
@@ -79,15 +80,23 @@ static int live(void *arg)
         fprintf(stderr, "%s", text.p ? text.p : "no diagnostics");
         return 1;
     }
-    const struct store_options store_options = {.ring_bytes = 4 << 20, .ring_file_bytes = 1 << 20, .tail_bytes = 256 << 10};
+    const struct store_options store_options = {
+        .ring_bytes = 4 << 20, .ring_file_bytes = 1 << 20, .tail_bytes = 256 << 10};
     if (!loop_new(ROLE_MAIN, "main", &life.main, &err) || !loop_new(ROLE_NET, "net", &net, &err) ||
-        !loop_new(ROLE_DISK, "disk", &disk, &err) || !loop_new(ROLE_WORK, "work", &work, &err) || !os_mkdirs(project.data, &err) ||
-        !loop_start(life.main, &err) || !store_open(pool, project.data, &store_options, disk, &store, &err))
+        !loop_new(ROLE_DISK, "disk", &disk, &err) || !loop_new(ROLE_WORK, "work", &work, &err) ||
+        !os_mkdirs(project.data, &err) || !loop_start(life.main, &err) ||
+        !store_open(pool, project.data, &store_options, disk, &store, &err))
         return complain(&err, "start");
-    const struct engine_options options = {
-        .once = true, .sources = true, .main = life.main, .net = net, .work = work, .on_quiet = on_quiet, .on_stopped = on_stopped, .arg = &life};
-    if (!engine_new(pool, &project, store, &options, &life.engine, &err) || !loop_start(disk, &err) || !loop_start(net, &err) ||
-        !loop_start(work, &err))
+    const struct engine_options options = {.once = true,
+                                           .sources = true,
+                                           .main = life.main,
+                                           .net = net,
+                                           .work = work,
+                                           .on_quiet = on_quiet,
+                                           .on_stopped = on_stopped,
+                                           .arg = &life};
+    if (!engine_new(pool, &project, store, &options, &life.engine, &err) || !loop_start(disk, &err) ||
+        !loop_start(net, &err) || !loop_start(work, &err))
         return complain(&err, "engine");
     engine_start(life.engine);
     loop_run(life.main);
@@ -151,7 +160,8 @@ static int look_at_topic(struct store *store)
                 struct arena arena = {0};
                 const struct json_node *node;
                 int64_t n = -1, k = 0;
-                if (!json_parse(&arena, record.value, &node, &err) || !json_i64(node, "n", &n) || !json_i64(node, "k", &k))
+                if (!json_parse(&arena, record.value, &node, &err) || !json_i64(node, "n", &n) ||
+                    !json_i64(node, "k", &k))
                     s.bad++;
                 see(&s, n);
                 if (n <= last[k % 7]) {
@@ -203,7 +213,8 @@ static int see_total(void *arg, int count, char **values, char **names)
         sum += n;
     }
     if (atoi(values[1]) != c || atoll(values[2]) != sum) {
-        fprintf(stderr, "totals: k %d has %s rows and sum %s, not %d and %lld\n", k, values[1], values[2], c, sum);
+        fprintf(stderr, "totals: k %d has %s rows and sum %s, not %d and %lld\n", k, values[1], values[2], c,
+                sum);
         ++*bad;
     }
     *bad += 1 << 8; /* rows seen */
@@ -284,7 +295,8 @@ static int verify(void *arg)
     int bad = 0;
     (void)arg;
     os_vfs_register();
-    if (!loop_new(ROLE_DISK, "disk", &disk, &err) || !store_open(pool, "/d", &(struct store_options){0}, disk, &store, &err))
+    if (!loop_new(ROLE_DISK, "disk", &disk, &err) ||
+        !store_open(pool, "/d", &(struct store_options){0}, disk, &store, &err))
         return complain(&err, "verify");
     bad += look_at_topic(store);
     bad += look_at_sqlite("plain");
@@ -307,7 +319,8 @@ static bool run_seed(uint64_t seed)
     bool ok = os_mkdirs("/p", &err) && os_write_file("/p/sluice.yaml", PROJECT, strlen(PROJECT), &err);
     while (ok && end == SIM_CRASHED && lives < LIVES_MAX) {
         bool last = lives++ > 12;
-        const struct sim_options options = {.crash_after = last ? 0 : 1 + sim_below(UINT64_C(8) << sim_below(8))};
+        const struct sim_options options = {.crash_after = last ? 0
+                                                                : 1 + sim_below(UINT64_C(8) << sim_below(8))};
         end = sim_life(live, NULL, &options, &status);
         lives_in_all++;
         if (end == SIM_CRASHED && sim_below(2))
