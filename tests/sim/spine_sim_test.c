@@ -15,7 +15,7 @@
 #include "os/vfs.h"
 #include "sink/delta/log.h"
 
-enum { ROWS = 300, LIVES_MAX = 40, SEEDS = 60 };
+enum { ROWS = 300, LIVES_MAX = 40, SEEDS = 900 };
 
 static const char PROJECT[] =
     "name: spine\n"
