@@ -321,8 +321,8 @@ TEST(a_bad_answer_is_said_and_the_next_one_is_taken)
 TEST(credentials_stay_with_their_host)
 {
     struct sbuf p = {0};
-    struct web_stand *stand = web_stand_new(handle, NULL);
     other = web_stand_new(handle_other, NULL);
+    struct web_stand *stand = web_stand_new(handle, NULL);
     outside_folder();
     sbuf_printf(
         &p,
@@ -331,12 +331,12 @@ TEST(credentials_stay_with_their_host)
         web_stand_port(stand));
     outside_write(outside_path("sluice.yaml"), sbuf_view(&p));
     EXPECT_EQ_INT(outside_run("run", NULL), 0);
+    web_stand_free(stand);
+    web_stand_free(other);
     EXPECT(credentials_seen);
     EXPECT(!credentials_leaked);
     EXPECT_EQ_INT(judge_topic("away", 2), 0);
     sbuf_fini(&p);
-    web_stand_free(stand);
-    web_stand_free(other);
     outside_clean();
 }
 
@@ -425,7 +425,7 @@ TEST(records_of_other_types_go_to_bad_once_and_the_stream_goes_on)
 
 /* ---- what others see of it ------------------------------------------------------------------------------------------------ */
 
-static bool feed_is_up;
+static _Atomic bool feed_is_up;
 static char metrics_url[64];
 
 static void handle_outage(void *arg, struct web_request *r)
