@@ -5,7 +5,7 @@
 
 /* ---- coming to rest (`run`) --------------------------------------------------------------------------------------------- */
 
-static bool everything_is_idle(const struct engine *engine)
+static bool everything_is_idle(const struct engine *engine) ON(work)
 {
     if (engine->ingests_open > 0)
         return false;
@@ -15,7 +15,7 @@ static bool everything_is_idle(const struct engine *engine)
     return true;
 }
 
-static bool all_flushed(const struct engine *engine)
+static bool all_flushed(const struct engine *engine) ON(work)
 {
     for (const struct stream *s = engine->streams; s; s = s->next)
         for (uint32_t i = 0; i < s->member_count; i++)
@@ -24,7 +24,7 @@ static bool all_flushed(const struct engine *engine)
     return true;
 }
 
-static bool all_closed(const struct engine *engine)
+static bool all_closed(const struct engine *engine) ON(work)
 {
     if (engine->ingests_open > 0)
         return false;
@@ -41,6 +41,24 @@ static bool all_closed(const struct engine *engine)
     return true;
 }
 
+static bool something_has_stopped(const struct engine *engine) ON(work)
+{
+    for (const struct stream *s = engine->streams; s; s = s->next) {
+        if (s->err.class != ERR_NONE)
+            return true;
+        for (uint32_t i = 0; i < s->member_count; i++)
+            if (s->members[i]->state == MEMBER_STOPPED)
+                return true;
+    }
+    return false;
+}
+
+static void tell_main(struct engine *engine, struct msg *msg) ON(work)
+{
+    counter_set(&engine->failed, something_has_stopped(engine));
+    loop_post(engine->options.main, msg);
+}
+
 static void tell_quiet(struct msg *msg)
 {
     struct engine *engine = CONTAINER_OF(msg, struct engine, quiet_msg);
@@ -54,13 +72,13 @@ static void tell_stopped(struct msg *msg)
 }
 
 /* Sources have ended and every row has come as far as it will: what the sinks hold is committed; and if nothing moved meanwhile, all is done. */
-static bool quiet_turn(struct task *task)
+static bool quiet_turn(struct task *task) ON(work)
 {
     struct engine *engine = CONTAINER_OF(task, struct engine, quiet_task);
     if (engine->stopping) {
         if (!engine->stopped && all_closed(engine)) {
             engine->stopped = true;
-            loop_post(engine->options.main, &engine->stopped_msg);
+            tell_main(engine, &engine->stopped_msg);
         }
         return false;
     }
@@ -79,7 +97,7 @@ static bool quiet_turn(struct task *task)
                 member_flush(s->members[i]);
     if (all_flushed(engine)) {
         engine->quiet = true;
-        loop_post(engine->options.main, &engine->quiet_msg);
+        tell_main(engine, &engine->quiet_msg);
     }
     return false;
 }
@@ -104,7 +122,7 @@ void engine_member_flushed(struct engine *engine)
 
 /* ---- starting and stopping -------------------------------------------------------------------------------------------------- */
 
-static void handle_start(struct msg *msg)
+static void handle_start(struct msg *msg) ON(work)
 {
     struct engine *engine = CONTAINER_OF(msg, struct engine, start_msg);
     for (struct stream *s = engine->streams; s; s = s->next)
@@ -115,7 +133,7 @@ static void handle_start(struct msg *msg)
     engine_look_quiet(engine);
 }
 
-static void handle_stop(struct msg *msg)
+static void handle_stop(struct msg *msg) ON(work)
 {
     struct engine *engine = CONTAINER_OF(msg, struct engine, stop_msg);
     engine->stopping = true;
@@ -267,6 +285,7 @@ static const char *const member_states[] = {[MEMBER_IDLE] = "starting",
                                             [MEMBER_STOPPED] = "stopped"};
 
 static void report_stream(const struct stream *s, struct arena *arena, struct stream_status_report *out)
+    ON(work)
 {
     *out = (struct stream_status_report){
         .name = s->def->name,
@@ -300,7 +319,7 @@ static void report_stream(const struct stream *s, struct arena *arena, struct st
     }
 }
 
-static void report_streams(struct call *call)
+static void report_streams(struct call *call) ON(work)
 {
     struct engine_report *report = call->report;
     uint32_t count = 0;
@@ -338,7 +357,7 @@ static struct stream *find_stream(struct engine *engine, struct str name, struct
     return NULL;
 }
 
-static void do_pause(struct call *call)
+static void do_pause(struct call *call) ON(work)
 {
     struct stream *s = find_stream(call->engine, call->stream, call->err);
     call->ok = s != NULL;
@@ -353,7 +372,7 @@ bool engine_stream_pause(struct engine *engine, const char *stream, bool pause, 
     return call_on(engine->options.work, &call) && call.ok;
 }
 
-static void do_reset(struct call *call)
+static void do_reset(struct call *call) ON(work)
 {
     struct stream *s = find_stream(call->engine, call->stream, call->err);
     uint32_t count = 0;
@@ -387,12 +406,5 @@ bool engine_stream_reset(struct engine *engine, const char *stream, const char *
 
 bool engine_has_failed(const struct engine *engine)
 {
-    for (const struct stream *s = engine->streams; s; s = s->next) {
-        if (s->err.class != ERR_NONE)
-            return true;
-        for (uint32_t i = 0; i < s->member_count; i++)
-            if (s->members[i]->state == MEMBER_STOPPED)
-                return true;
-    }
-    return ingest_has_failed(engine);
+    return counter_get(&engine->failed) || ingest_has_failed(engine);
 }

@@ -39,7 +39,7 @@ static int complain(const struct err *err)
     return 1;
 }
 
-static void note_failure(const struct engine *engine)
+static void note_failure(const struct engine *engine) UNSHARED
 {
     shared->failed = engine_has_failed(engine);
     shared->loud = event_count(EVENT_LEVEL_WARN) + event_count(EVENT_LEVEL_ERROR);
