@@ -26,7 +26,9 @@ check-peers: release ## real servers and clients of other projects against the r
 
 tsan: ## the tests under ThreadSanitizer, without fuzzers
 	$(call preset,tsan)
-	ctest --preset tsan -j $(JOBS)
+	@rm -f build/tsan/report.*
+	@ctest --preset tsan -j $(JOBS); status=$$?; \
+	if cat build/tsan/report.* 2>/dev/null; then exit 1; fi; exit $$status
 
 sim: export SEEDS ?= 20000
 sim: ## the whole program in the simulator, SEEDS=20000 lives of it
