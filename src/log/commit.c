@@ -62,7 +62,7 @@ static bool is_catalog_frame(const struct frame_full *frame)
 /* ---- gathering --------------------------------------------------------------------------------------------------------- */
 
 static uint8_t *lay_append(struct group *group, const struct frame_full *frame, struct frame_item *item,
-                           const void *bytes, uint8_t *p)
+                           const void *bytes, uint8_t *p) ON(disk)
 {
     struct log *log = item->log;
     uint8_t *payload = p + JF_ENTRY;
@@ -94,7 +94,7 @@ static uint8_t *lay_root(const struct sbuf *root, uint8_t *p)
 }
 
 /* Lays the frame behind the group's others. */
-static void lay(struct group *group, struct frame_full *frame)
+static void lay(struct group *group, struct frame_full *frame) ON(disk)
 {
     group->frames = mem_grow(group->frames, &group->capacity, group->count + 1, sizeof *group->frames);
     struct grouped *g = &group->frames[group->count++];
@@ -137,7 +137,7 @@ static void refuse(struct store *store, struct frame_full *frame, const struct e
 }
 
 /* Chunk memory for a group that begins with this frame. */
-static void begin_group(struct store *store, struct group *group, const struct frame_full *frame)
+static void begin_group(struct store *store, struct group *group, const struct frame_full *frame) ON(disk)
 {
     size_t wanted = (size_t)jf_block_up(frame->encoded), likely = GROUP_BYTES_MAX;
     if (store->queue_bytes + store->queue_bytes / 8 < likely)
@@ -156,7 +156,7 @@ static bool fits(const struct group *group, size_t encoded)
 }
 
 /* Takes frames from one queue into the group. False: the first of them has to wait. */
-static bool gather(struct store *store, struct group *group, struct list *queue)
+static bool gather(struct store *store, struct group *group, struct list *queue) ON(disk)
 {
     while (!list_empty(queue)) {
         struct frame_full *frame = CONTAINER_OF(queue->next, struct frame_full, link);
@@ -236,7 +236,7 @@ static void write_group(struct store *store, struct group *group)
     counter_set(&store->ring_bytes, store->journal.count * (store->journal.file_data + JF_BLOCK));
 }
 
-static void acknowledge(struct store *store, struct group *group)
+static void acknowledge(struct store *store, struct group *group) ON(disk)
 {
     for (size_t i = 0; i < group->count; i++) {
         struct grouped *g = &group->frames[i];
@@ -268,7 +268,7 @@ static void set_timers(struct store *store, const struct group *group)
 }
 
 /* Writes one group. *blocked: the first frame of a queue has to wait. */
-static bool commit_group(struct store *store, bool *blocked)
+static bool commit_group(struct store *store, bool *blocked) ON(disk)
 {
     struct group group = {0};
     bool went = gather(store, &group, &store->internal_queue);
