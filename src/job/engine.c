@@ -185,7 +185,6 @@ bool engine_new(struct pool *pool, const struct project *project, struct store *
     e->pool = pool_new(pool, "engine");
     e->schema_pool = pool_new(e->pool, "schemas");
     e->schema_lock = lock_new();
-    e->call_lock = lock_new();
     e->project = project;
     e->store = store;
     e->options = *options;
@@ -212,7 +211,6 @@ void engine_free(struct engine *engine)
             log_release(t->logs[i]);
     }
     lock_free(engine->schema_lock);
-    lock_free(engine->call_lock);
     pool_free(engine->pool);
 }
 
@@ -233,9 +231,7 @@ const struct type *engine_topic_schema(struct engine *engine, struct arena *aren
 struct call {
     struct msg msg;
     void (*function)(struct call *call);
-    struct os_poller *poller;
-    bool
-        done; /* under the engine's call_lock, which the wake is as well: the caller frees the poller after it */
+    struct latch done;
     struct engine *engine;
     struct arena *arena;
     struct engine_report *report;
@@ -248,33 +244,18 @@ struct call {
 static void handle_call(struct msg *msg)
 {
     struct call *call = CONTAINER_OF(msg, struct call, msg);
-    struct lock *lock = call->engine->call_lock;
     call->function(call);
-    lock_take(lock);
-    call->done = true;
-    os_poller_wake(call->poller);
-    lock_release(lock);
-}
-
-static bool call_is_done(const struct call *call)
-{
-    lock_take(call->engine->call_lock);
-    bool done = call->done;
-    lock_release(call->engine->call_lock);
-    return done;
+    latch_open(&call->done);
 }
 
 static bool call_on(struct loop *loop, struct call *call)
 {
     struct err err;
-    struct os_event event;
-    if (!os_poller_new(&call->poller, call->err ? call->err : &err))
+    if (!latch_init(&call->done, call->err ? call->err : &err))
         return false;
     msg_init(&call->msg, handle_call);
     loop_post(loop, &call->msg);
-    while (!call_is_done(call))
-        os_poller_wait(call->poller, &event, 1, -1);
-    os_poller_free(call->poller);
+    latch_wait(&call->done);
     return true;
 }
 

@@ -39,7 +39,6 @@ struct engine {
 
     /* ---- any role, under schema_lock ---- */
     struct lock *schema_lock;
-    struct lock *call_lock; /* around the end of a call: engine.c */
     struct pool *schema_pool;
 };
 

@@ -155,6 +155,16 @@ void lock_free(struct lock *lock);
 void lock_take(struct lock *lock);
 void lock_release(struct lock *lock);
 
+/* A thread waits for what another loop does. latch_open is the last touch: the waiter may be gone after it, and the latch with it. */
+struct latch {
+    struct lock *lock;
+    struct os_poller *poller;
+    bool open; /* under the lock, as the wake-up is */
+};
+bool latch_init(struct latch *latch, struct err *err);
+void latch_open(struct latch *latch); /* any role, once */
+void latch_wait(struct latch *latch); /* until it is open; ends the latch */
+
 /* ---- counters ------------------------------------------------------------------------------------------------------ */
 /* Written by one role, read by any without tearing. */
 struct counter {
