@@ -24,7 +24,7 @@ check: debug ## what a change has to pass: both compilers, the order of the modu
 check-peers: release ## real servers and clients of other projects against the released program
 	ctest --preset peers
 
-tsan: ## the tests under ThreadSanitizer, without fuzzers
+tsan: ## the tests under ThreadSanitizer, without fuzzers; few lives in the simulator, which has one thread
 	$(call preset,tsan)
 	@rm -f build/tsan/report.*
 	@ctest --preset tsan -j $(JOBS); status=$$?; \
