@@ -337,7 +337,8 @@ static bool change(struct rd *rd)
     case EXTEND: {
         n = n < rd_left(rd) ? n : rd_left(rd);
         uint8_t *more = mem_resize(f->changed, f->changed_n + n + 1);
-        memcpy(more + f->changed_n, rd_take(rd, n), n);
+        for (size_t i = 0; i < n; i++)
+            more[f->changed_n + i] = rd_u8(rd);
         f->changed = more;
         f->changed_n += n;
         break;
