@@ -109,11 +109,11 @@ bool records_next(struct records_reader *reader, struct record *record, bool *mo
     record->timestamp_ms = log_time
                                ? reader->batch.max_timestamp_ms
                                : (int64_t)((uint64_t)reader->batch.base_timestamp_ms + (uint64_t)time_delta);
-    record->offset = reader->batch.base_offset + offset_delta;
     record->key = take_text(&rd);
     record->value = take_text(&rd);
     int64_t header_count = rd_varint(&rd);
-    if (rd.bad || offset_delta < 0 || offset_delta > reader->batch.last_offset_delta || header_count < 0 ||
+    if (rd.bad || __builtin_add_overflow(reader->batch.base_offset, offset_delta, &record->offset) ||
+        offset_delta < 0 || offset_delta > reader->batch.last_offset_delta || header_count < 0 ||
         (uint64_t)header_count > rd_left(&rd) / 2)
         return bad_record(reader, err);
     record->header_count = (uint32_t)header_count;

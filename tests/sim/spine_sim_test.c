@@ -15,7 +15,7 @@
 #include "ref/life.h"
 #include "sink/delta/log.h"
 
-enum { ROWS = 300, LIVES_MAX = 40, SEEDS = 900 };
+enum { ROWS = 300, LIVES_MAX = 40, SEEDS = 1000 };
 
 static const char PROJECT[] =
     "name: spine\n"
@@ -301,7 +301,7 @@ TEST(each_row_is_everywhere_once)
 enum { FAILURES = 60, ENDED = 70 /* so the store and the allocator end the program */ };
 
 static struct {
-    uint64_t calls, recovery_calls, allocations; /* of a life in which nothing fails */
+    uint64_t calls, recovery_calls, changes, allocations; /* of a life in which nothing fails */
     uint64_t survived, stopped, died;
 } seen_failures;
 
@@ -323,7 +323,7 @@ static bool run_failure(uint64_t seed, const struct life_plan *plan, const struc
     sim_open(seed);
     life_project(PROJECT);
     if (after_crash) {
-        const struct sim_options half = {.crash_after = 400 + sim_below(1500)};
+        const struct sim_options half = {.crash_after = 1 + sim_below(seen_failures.changes)};
         if (life_run(&whole, &half, &report) == SIM_CRASHED)
             crash();
     }
@@ -348,14 +348,15 @@ static bool run_failure(uint64_t seed, const struct life_plan *plan, const struc
 static void count_calls(void)
 {
     const struct life_plan whole = {0};
-    const struct sim_options half = {.crash_after = 1000};
     struct life_report report;
     sim_open(1);
     life_project(PROJECT);
     EXPECT(life_run(&whole, NULL, &report) == SIM_RETURNED && !report.failed);
     seen_failures.calls = sim_calls_fallible();
+    seen_failures.changes = sim_calls();
     seen_failures.allocations = report.allocations;
     sim_close();
+    const struct sim_options half = {.crash_after = seen_failures.changes / 2};
     sim_open(1);
     life_project(PROJECT);
     EXPECT(life_run(&whole, &half, &report) == SIM_CRASHED);
