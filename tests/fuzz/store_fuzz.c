@@ -365,6 +365,9 @@ static void begin(void)
     CHECK(open_and_look(false, true, false));
 }
 
+extern const int fuzz_runs;
+const int fuzz_runs = 400; /* in the check */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
