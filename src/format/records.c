@@ -37,8 +37,8 @@ bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct recor
     }
     if (batch->last_offset_delta < 0 || batch->count < 0 ||
         batch->count > batch->last_offset_delta + INT64_C(1))
-        return err_set(err, ERR_DATA, "record batch says %d records in %d offsets", batch->count,
-                       batch->last_offset_delta + 1);
+        return err_set(err, ERR_DATA, "record batch says %d records in %lld offsets", batch->count,
+                       (long long)batch->last_offset_delta + 1);
     if (check_crc && crc32c(0, p + 21, batch->size - 21) != get_be32(p + 17))
         return err_set(err, ERR_DATA, "record batch at offset %lld has a wrong checksum",
                        (long long)batch->base_offset);

@@ -192,7 +192,7 @@ static size_t read_conversion(struct str s, size_t at, struct conversion *v)
     if (at >= s.n || v->width > 100000 || v->precision > 1000)
         return 0;
     v->letter = s.p[at];
-    return at + 1;
+    return v->letter && strchr("bBcdoxXeEfgGsS%n", v->letter) ? at + 1 : 0;
 }
 
 static void print_integer(const struct conversion *v, int64_t n, struct sbuf *out)

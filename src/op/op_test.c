@@ -435,6 +435,8 @@ TEST(characters_by_code_point)
     IS("SELECT format_string('%3c|%c', a, b) FROM t", "128512,\\N", "  \U0001F600|null");
     FAILS("SELECT format_string('%c', CAST(a AS BIGINT)) FROM t", "65,65", "", 1);
     IS("SELECT format_string('%c', CAST(a AS TINYINT)) FROM t", "65,65", "A");
+    /* no letter of a format: not even NULL is printed by it */
+    FAILS("SELECT format_string('%\u028e', b) FROM t", "65,\\N", "", 1);
     end();
 }
 
