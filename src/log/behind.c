@@ -174,7 +174,7 @@ static void take_log(struct behind_job *job, struct log *log)
     lock_release(log->lock);
 }
 
-static struct behind_job *make_job(struct store *store, bool moves)
+static struct behind_job *make_job(struct store *store, bool moves) ON(disk)
 {
     struct behind_job *job = mem_new(sizeof *job);
     job->store = store;
@@ -400,7 +400,7 @@ static void check_folder(struct store *store)
 }
 
 /* The root frame found no space: what the job synced is synced once more by the next one, when there is room again. */
-static void forget_job(struct store *store, struct behind_job *job)
+static void forget_job(struct store *store, struct behind_job *job) ON(disk)
 {
     for (size_t i = 0; i < job->spill_count; i++) {
         struct segment *s = job->spills[i].segment;
@@ -413,7 +413,7 @@ static void forget_job(struct store *store, struct behind_job *job)
 }
 
 /* What had to stay for a recovery from the old tail can go. */
-static void root_is_durable(struct store *store, const struct behind_job *job)
+static void root_is_durable(struct store *store, const struct behind_job *job) ON(disk)
 {
     sbuf_clear(&store->forgotten);
     for (size_t i = 0; i < job->spill_count; i++)
@@ -428,7 +428,7 @@ static void root_is_durable(struct store *store, const struct behind_job *job)
     }
 }
 
-static void root_done(struct frame *f)
+static void root_done(struct frame *f) ON(disk)
 {
     struct store *store = CONTAINER_OF(f, struct frame_full, f)->store;
     if (!f->durable)
@@ -442,7 +442,7 @@ static void root_done(struct frame *f)
 }
 
 /* The states of the segments as of the job's tail, and the tail itself. */
-static void submit_root(struct store *store, struct behind_job *job)
+static void submit_root(struct store *store, struct behind_job *job) ON(disk)
 {
     struct frame_full *frame = frame_internal(store);
     struct sbuf key = {0}, value = {0};
@@ -467,7 +467,7 @@ static void submit_root(struct store *store, struct behind_job *job)
     store_queue(store, frame);
 }
 
-static void job_done(struct store *store, struct behind_job *job)
+static void job_done(struct store *store, struct behind_job *job) ON(disk)
 {
     job->settled = true;
     if (job->err.class != ERR_NONE)
@@ -524,7 +524,7 @@ static void carry_out(struct msg *msg)
 }
 
 /* Back on the disk role. */
-static void came_back(struct msg *msg)
+static void came_back(struct msg *msg) ON(disk)
 {
     struct behind_job *job = CONTAINER_OF(msg, struct behind_job, done);
     struct store *store = job->store;
@@ -573,7 +573,7 @@ bool behind_start(struct store *store, struct err *err)
     return loop_new(ROLE_DISK, "segments", &store->behind, err);
 }
 
-void behind_stop(struct store *store)
+void behind_stop(struct store *store) UNSHARED
 {
     if (store->behind == NULL)
         return;

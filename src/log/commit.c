@@ -91,7 +91,7 @@ static bool is_catalog_frame(const struct frame_full *frame)
 /* ---- gathering --------------------------------------------------------------------------------------------------------- */
 
 static uint8_t *lay_append(struct group *group, const struct frame_full *frame, struct frame_item *item,
-                           const void *bytes, uint8_t *p)
+                           const void *bytes, uint8_t *p) ON(disk)
 {
     struct log *log = item->log;
     uint8_t *payload = p + JF_ENTRY;
@@ -123,7 +123,7 @@ static uint8_t *lay_root(const struct sbuf *root, uint8_t *p)
 }
 
 /* Lays the frame behind the group's others. */
-static void lay(struct group *group, struct frame_full *frame)
+static void lay(struct group *group, struct frame_full *frame) ON(disk)
 {
     group->frames = mem_grow(group->frames, &group->capacity, group->count + 1, sizeof *group->frames);
     struct grouped *g = &group->frames[group->count++];
@@ -166,7 +166,7 @@ static void refuse(struct store *store, struct frame_full *frame, const struct e
 }
 
 /* Chunk memory for a group that begins with this frame. */
-static void begin_group(struct store *store, struct group *group, const struct frame_full *frame)
+static void begin_group(struct store *store, struct group *group, const struct frame_full *frame) ON(disk)
 {
     size_t wanted = (size_t)jf_block_up(frame->encoded), likely = GROUP_BYTES_MAX;
     if (store->queue_bytes + store->queue_bytes / 8 < likely)
@@ -185,7 +185,7 @@ static bool fits(const struct group *group, size_t encoded)
 }
 
 /* Takes frames from one queue into the group. False: the first of them has to wait. */
-static bool gather(struct store *store, struct group *group, struct list *queue, bool calm)
+static bool gather(struct store *store, struct group *group, struct list *queue, bool calm) ON(disk)
 {
     while (!list_empty(queue)) {
         struct frame_full *frame = CONTAINER_OF(queue->next, struct frame_full, link);
@@ -276,7 +276,7 @@ static void count_group(struct store *store, const struct group *group)
     counter_set(&store->ring_bytes, store->journal.count * (store->journal.file_data + JF_BLOCK));
 }
 
-static void acknowledge(struct store *store, struct group *group)
+static void acknowledge(struct store *store, struct group *group) ON(disk)
 {
     for (size_t i = 0; i < group->count; i++) {
         struct grouped *g = &group->frames[i];
@@ -314,7 +314,7 @@ static void free_group(struct group *group)
     *group = (struct group){0};
 }
 
-static void commit_in_place(struct store *store, struct group *group)
+static void commit_in_place(struct store *store, struct group *group) ON(disk)
 {
     if (store_faults.ack_before_write)
         acknowledge(store, group);
@@ -333,7 +333,7 @@ static unsigned in_flight(const struct store *store)
     return store->flights ? store->flights->count : 0;
 }
 
-static bool may_fly(const struct store *store, const struct group *group)
+static bool may_fly(const struct store *store, const struct group *group) ON(disk)
 {
     const struct frame_full *first = group->frames[0].frame;
     return store->flights != NULL && store->task_ready && !store->in_place && store->journal.direct &&
@@ -353,7 +353,7 @@ static void write_parts(struct flight *flight)
     flight->is_written = true;
 }
 
-static void land(struct store *store, struct flight *flight)
+static void land(struct store *store, struct flight *flight) ON(disk)
 {
     struct group *group = &flight->group;
     if (flight->err.class != ERR_NONE)
@@ -382,13 +382,14 @@ static void flight_landed(struct msg *msg)
     struct flight *flight = CONTAINER_OF(msg, struct flight, landed);
     struct store *store = flight->store;
     struct flights *flights = store->flights;
+    run_on_disk();
     flight->has_come_back = true;
     while (flights->count > 0 && flights->slots[flights->first].has_come_back)
         land(store, &flights->slots[flights->first]);
     store_wake(store);
 }
 
-static void take_off(struct store *store, struct group *group)
+static void take_off(struct store *store, struct group *group) ON(disk)
 {
     struct flights *flights = store->flights;
     struct flight *flight = &flights->slots[(flights->first + flights->count++) % FLIGHTS_MAX];
@@ -436,7 +437,7 @@ static void forget_producers(struct group *group)
     }
 }
 
-void commit_stop(struct store *store, bool lands)
+void commit_stop(struct store *store, bool lands) UNSHARED
 {
     struct flights *flights = store->flights;
     if (flights == NULL)
@@ -464,7 +465,7 @@ void commit_stop(struct store *store, bool lands)
 }
 
 /* Writes one group, or sends it off. *blocked: the first frame of a queue has to wait for room. */
-static void commit_group(struct store *store, bool *blocked)
+static void commit_group(struct store *store, bool *blocked) ON(disk)
 {
     struct group group = {0};
     bool calm = in_flight(store) == 0;
@@ -521,7 +522,7 @@ void store_drop_queues(struct store *store)
 }
 
 /* Is there something that may begin only when nothing is in flight? */
-static bool wants_calm(const struct store *store)
+static bool wants_calm(const struct store *store) ON(disk)
 {
     const struct list *queues[] = {&store->internal_queue, &store->queue};
     for (size_t i = 0; i < 2; i++)

@@ -265,7 +265,7 @@ static void rewritten(struct frame *f)
     frame_free(f);
 }
 
-static void add_pair(struct frame_full *frame, int which, const struct kv_node *node)
+static void add_pair(struct frame_full *frame, int which, const struct kv_node *node) ON(disk)
 {
     if (which == 1)
         frame_catalog_put(frame, node->key, node->value);

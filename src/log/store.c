@@ -179,7 +179,7 @@ static bool choose_sizes(struct store *store, struct err *err)
     return true;
 }
 
-static void opened(struct store *store, const struct jf_place *tail)
+static void opened(struct store *store, const struct jf_place *tail) UNSHARED
 {
     struct frame_full *frame = frame_internal(store);
     frame->is_opening = true;
@@ -195,7 +195,7 @@ static void opened(struct store *store, const struct jf_place *tail)
     frame_free(&frame->f);
 }
 
-static bool create(struct store *store, const char *journal_folder, struct err *err)
+static bool create(struct store *store, const char *journal_folder, struct err *err) UNSHARED
 {
     uint64_t number;
     TRY(clear_half_made(store, err));
@@ -209,7 +209,7 @@ static bool create(struct store *store, const char *journal_folder, struct err *
     return write_version(store, err);
 }
 
-static bool recover(struct store *store, const char *journal_folder, uint64_t number, struct err *err)
+static bool recover(struct store *store, const char *journal_folder, uint64_t number, struct err *err) UNSHARED
 {
     struct journal *j = &store->journal;
     struct jf_header root;
@@ -250,7 +250,7 @@ static void init(struct store *store)
     catalog_builtin(store);
 }
 
-static void fini(void *arg)
+static void fini(void *arg) UNSHARED
 {
     struct store *store = arg;
     if (store->chunk_pool != NULL) {
@@ -272,7 +272,7 @@ static void fini(void *arg)
 static void start_background(struct store *store);
 
 bool store_open(struct pool *parent, const char *folder, const struct store_options *options,
-                struct loop *disk, struct store **opened_store, struct err *err)
+                struct loop *disk, struct store **opened_store, struct err *err) UNSHARED
 {
     struct pool *pool = pool_new(parent, "store");
     struct store *store = pool_alloc(pool, sizeof *store);
@@ -310,7 +310,7 @@ out:
 
 /* ---- background ------------------------------------------------------------------------------------------------------------------- */
 
-static bool disk_step(struct task *task)
+static bool disk_step(struct task *task) ON(disk)
 {
     return store_work(CONTAINER_OF(task, struct store, task));
 }
@@ -325,7 +325,7 @@ static void confirm_fire(struct timer *timer)
     store_queue(store, frame);
 }
 
-static void sync_fire(struct timer *timer)
+static void sync_fire(struct timer *timer) ON(disk)
 {
     struct store *store = CONTAINER_OF(timer, struct store, sync_timer);
     struct err err;
@@ -363,7 +363,7 @@ static void tail_fire(struct timer *timer)
     }
 }
 
-static void retention_fire(struct timer *timer)
+static void retention_fire(struct timer *timer) ON(disk)
 {
     struct store *store = CONTAINER_OF(timer, struct store, retention_timer);
     timer_set_in(timer, RETENTION_MS * NS_PER_MS);
@@ -415,7 +415,7 @@ static void trim_segments(struct store *store)
     }
 }
 
-bool store_close(struct store *store, struct err *err)
+bool store_close(struct store *store, struct err *err) UNSHARED
 {
     if (store == NULL)
         return true;
