@@ -68,6 +68,41 @@ TEST(round_trip_in_every_codec)
     compress_ctx_free(ctx);
 }
 
+TEST(batches_follow_in_one_buffer_that_others_hold)
+{
+    struct compress_ctx *ctx = compress_ctx_new();
+    struct records_builder b = {0};
+    struct str batch[3];
+    struct err err;
+    for (int i = 0; i < 3; i++) { /* the second does not shrink, so it stays as it is */
+        i ? records_begin_next(&b) : records_begin(&b);
+        for (int k = 0; k < (i == 1 ? 1 : 200); k++)
+            records_add(&b, 5, STR("k"), STR("the same again and again"), NULL, 0);
+        EXPECT(records_end(&b, CODEC_ZSTD, 0, ctx, &batch[i], &err));
+    }
+    struct buf *held = buf_ref(b.buf);
+    for (size_t at = 0, i = 0; at < held->n; i++) {
+        struct records_batch head;
+        EXPECT(records_batch_read(held->p + at, held->n - at, true, &head, &err));
+        EXPECT_EQ_INT(head.size, batch[i].n);
+        EXPECT_EQ_INT(head.count, i == 1 ? 1 : 200);
+        EXPECT_EQ_INT(head.attributes, i == 1 ? CODEC_NONE : CODEC_ZSTD);
+        EXPECT(i == 1 || head.size < 2000);
+        at += head.size;
+    }
+    size_t n = held->n;
+    uint32_t before = crc32c(0, held->p, n);
+    records_begin(&b); /* somebody holds the buffer: it is left alone */
+    records_add(&b, 6, (struct str){0}, STR("other"), NULL, 0);
+    EXPECT(b.buf != held && held->n == n && crc32c(0, held->p, n) == before);
+    buf_unref(held);
+    const struct buf *same = b.buf;
+    records_begin(&b);
+    EXPECT(b.buf == same);
+    records_builder_fini(&b);
+    compress_ctx_free(ctx);
+}
+
 TEST(damage_is_found)
 {
     struct records_builder b = {0};
@@ -108,6 +143,7 @@ TEST(murmur2_is_kafkas)
 int main(void)
 {
     RUN(round_trip_in_every_codec);
+    RUN(batches_follow_in_one_buffer_that_others_hold);
     RUN(damage_is_found);
     RUN(murmur2_is_kafkas);
     return test_end();
