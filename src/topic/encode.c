@@ -106,7 +106,7 @@ static bool add_record(struct topic_writer *w, int32_t partition, int64_t timest
 bool topic_writer_add(struct topic_writer *w, const struct str *keys, const struct str *values,
                       const int64_t *timestamps_ms, uint32_t count, int64_t now_ms, struct err *err)
 {
-    if (keys == NULL && w->record_key)
+    if (keys == NULL && w->record_key && count > 0)
         TRY(topic_key_records(w->record_key, values, count, &keys, err));
     for (uint32_t i = 0; i < count; i++)
         TRY(add_record(w, -1, timestamps_ms ? timestamps_ms[i] : now_ms, keys ? keys[i] : (struct str){0},
@@ -266,6 +266,8 @@ static bool add_raw(struct topic_writer *w, const struct batch *batch, int64_t n
 
 bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64_t now_ms, struct err *err)
 {
+    if (batch->rows == 0)
+        return true;
     TRY(need_encoder(w, batch->schema, err));
     return w->def->format == TOPIC_RAW ? add_raw(w, batch, now_ms, err) : add_json(w, batch, now_ms, err);
 }
