@@ -560,5 +560,6 @@ void store_faults_forget(struct store *store)
 {
     store->in_place = true;
     behind_stop(store);
+    store_drop_queues(store);
     pool_free(store->pool);
 }
