@@ -333,7 +333,7 @@ static unsigned in_flight(const struct store *store)
     return store->flights ? store->flights->count : 0;
 }
 
-static bool may_fly(const struct store *store, const struct group *group)
+static bool may_fly(const struct store *store, const struct group *group) ON(disk)
 {
     const struct frame_full *first = group->frames[0].frame;
     return store->flights != NULL && store->task_ready && !store->in_place && store->journal.direct &&
@@ -382,13 +382,14 @@ static void flight_landed(struct msg *msg) ON(disk)
     struct flight *flight = CONTAINER_OF(msg, struct flight, landed);
     struct store *store = flight->store;
     struct flights *flights = store->flights;
+    run_on_disk();
     flight->has_come_back = true;
     while (flights->count > 0 && flights->slots[flights->first].has_come_back)
         land(store, &flights->slots[flights->first]);
     store_wake(store);
 }
 
-static void take_off(struct store *store, struct group *group)
+static void take_off(struct store *store, struct group *group) ON(disk)
 {
     struct flights *flights = store->flights;
     struct flight *flight = &flights->slots[(flights->first + flights->count++) % FLIGHTS_MAX];
