@@ -328,7 +328,8 @@ static bool bad_record(struct str key, struct err *err)
         "A newer version wrote it, or the data folder is damaged; use that version, or restore it from a copy.");
 }
 
-static bool apply_topic(struct store *store, struct str name, struct str value, bool deleted, struct err *err) ON(disk)
+static bool apply_topic(struct store *store, struct str name, struct str value, bool deleted, struct err *err)
+    ON(disk)
 {
     struct topic *topic = map_get(&store->topics, name);
     struct topic_record record;

@@ -209,7 +209,8 @@ static bool create(struct store *store, const char *journal_folder, struct err *
     return write_version(store, err);
 }
 
-static bool recover(struct store *store, const char *journal_folder, uint64_t number, struct err *err) UNSHARED
+static bool recover(struct store *store, const char *journal_folder, uint64_t number,
+                    struct err *err) UNSHARED
 {
     struct journal *j = &store->journal;
     struct jf_header root;
@@ -560,5 +561,6 @@ void store_faults_forget(struct store *store)
     store->in_place = true;
     commit_stop(store, false);
     behind_stop(store);
+    store_drop_queues(store);
     pool_free(store->pool);
 }
