@@ -1,11 +1,11 @@
-/* stream list, describe, pause, resume, reset, replay; checkpoint list, restore, export; plan: the state of streams. */
+/* stream list, describe, pause, resume, reset; checkpoint list, restore, export; plan: the state of streams. */
 #include <stdio.h>
 
 #include "cli/host.h"
 #include "cli/table.h"
 #include "format/json_tree.h"
 
-static const struct stream_def *find_stream(struct command_env *env, const char *name, struct err *err)
+const struct stream_def *command_stream(struct command_env *env, const char *name, struct err *err)
 {
     const struct project *project = env->project;
     const char *names[256];
@@ -113,7 +113,7 @@ static int look_describe(struct command_env *env)
 {
     struct err err;
     struct engine_report report = {0};
-    const struct stream_def *def = find_stream(env, env->args->operands[0], &err);
+    const struct stream_def *def = command_stream(env, env->args->operands[0], &err);
     if (def == NULL)
         return env_fail(env, &err, NULL);
     if (env->engine)
@@ -137,7 +137,7 @@ static int look_describe(struct command_env *env)
     return EXIT_DONE;
 }
 
-/* ---- pause, resume, reset, replay --------------------------------------------------------------------------------------------- */
+/* ---- pause, resume, reset --------------------------------------------------------------------------------------------- */
 
 static bool needs_engine(struct command_env *env, struct err *err)
 {
@@ -152,7 +152,7 @@ static bool needs_engine(struct command_env *env, struct err *err)
 static int pause_stream(struct command_env *env, bool pause)
 {
     struct err err;
-    const struct stream_def *def = find_stream(env, env->args->operands[0], &err);
+    const struct stream_def *def = command_stream(env, env->args->operands[0], &err);
     if (def == NULL || !needs_engine(env, &err) || !engine_stream_pause(env->engine, def->name, pause, &err))
         return env_fail(env, &err, NULL);
     env_note(env, "stream \"%s\" %s", def->name,
@@ -190,7 +190,7 @@ static int look_reset(struct command_env *env)
     struct err err;
     bool keep = cli_given(env->args, "--keep"), replace = cli_given(env->args, "--replace");
     const char *sink = cli_value(env->args, "--sink");
-    const struct stream_def *def = find_stream(env, env->args->operands[0], &err);
+    const struct stream_def *def = command_stream(env, env->args->operands[0], &err);
     if (def && keep == replace) {
         err_set(&err, ERR_CONFIG, "sluice stream reset takes either --keep or --replace");
         err_hint(&err, "--keep leaves the rows of its tables as they are, --replace removes them first.");
@@ -224,18 +224,6 @@ static int refuse(struct command_env *env, const char *what, const char *hint)
     err_set(&err, ERR_FATAL, "this version has no %s", what);
     err_hint(&err, "%s", hint);
     return env_fail(env, &err, NULL);
-}
-
-static int look_replay(struct command_env *env)
-{
-    struct err err;
-    const struct stream_def *def = find_stream(env, env->args->operands[0], &err);
-    if (def == NULL)
-        return env_fail(env, &err, NULL);
-    return refuse(
-        env, "stream replay",
-        "Rejected rows stay in sluice.<stream>_bad: look at them with sluice query, write corrected ones with "
-        "sluice topic write.");
 }
 
 /* ---- checkpoints ------------------------------------------------------------------------------------------------------------------- */
@@ -406,10 +394,6 @@ static const struct cli_flag reset_flags[] = {
     {"--sink", NULL, "NAME", "one of its sinks only: connection.table"},
     {0},
 };
-static const struct cli_flag replay_flags[] = {
-    {"--bad", NULL, NULL, "the rows of <stream>_bad"},
-    {"--where", NULL, "CONDITION", "those only for which it holds"},
-    {0}};
 
 #define STREAM_COMMAND(id, text, says, with, slot)                                                           \
     extern const struct cli_command command_stream_##id;                                                     \
@@ -426,7 +410,6 @@ STREAM_COMMAND(describe, "stream describe", "shows a stream: its query, its sink
 STREAM_COMMAND(pause, "stream pause", "stops reading; what its sinks hold is committed", NULL, look_pause)
 STREAM_COMMAND(resume, "stream resume", "goes on after a pause", NULL, look_resume)
 STREAM_COMMAND(reset, "stream reset", "begins anew, with tables kept or replaced", reset_flags, look_reset)
-STREAM_COMMAND(replay, "stream replay", "takes rejected rows once more", replay_flags, look_replay)
 
 extern const struct cli_command command_stream_list, command_checkpoint_list, command_checkpoint_restore,
     command_checkpoint_export, command_plan;

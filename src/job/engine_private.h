@@ -54,11 +54,13 @@ bool topic_state_infer(struct topic_state *t, bool now, bool *known, struct err 
 /* ---- streams ---------------------------------------------------------------------------------------------------- */
 
 struct stream_input {
-    struct topic_state *topic;
+    struct topic_state *topic; /* whose columns its records have */
     struct log *log;
-    int32_t input; /* stable number of the topic among the stream's inputs, see stream.c */
+    int32_t input; /* stable number of the log's topic among the stream's inputs, see stream.c */
     int32_t partition;
-    uint32_t scan; /* index of the pipeline's scan that reads it */
+    uint32_t scan;   /* index of the pipeline's scan that reads it */
+    bool replayed;   /* its records are envelopes of rejected ones: replay.h */
+    bool keyed_only; /* rows of it have been delivered before: for sinks with a key */
 };
 
 struct stream {
@@ -109,9 +111,10 @@ bool stream_waits_for_schema(const struct stream *s);
 bool stream_is_idle(const struct stream *s);
 void stream_free(struct stream *s);
 const struct type *bad_schema(void);
-/* A row of <stream>_bad, appended to a builder of bad_schema(). topic: the input topic's name. */
+/* A row of <stream>_bad, appended to a builder of bad_schema(). topic: the input topic's name; attempt: how often it had been replayed. */
 struct batch_builder;
-void bad_row_add(struct batch_builder *builder, const char *topic, const struct topic_bad *bad);
+void bad_row_add(struct batch_builder *builder, const char *topic, int32_t attempt,
+                 const struct topic_bad *bad);
 
 /* ---- stateful streams: job.c --------------------------------------------------------------------------------------- */
 
@@ -129,7 +132,27 @@ int64_t job_lag(const struct job *job);
 bool job_outbox_read(struct stream *s, const struct log_slice *slice, int64_t from, struct batch *in,
                      struct batch *bad_in, const struct batch **out, const struct batch **bad,
                      struct err *err);
-bool plan_is_stateful(const struct plan *plan, bool *stateful, struct err *err);
+
+/* An internal topic, made where it lacks. Before the loops run. */
+bool internal_topic(struct store *store, const char *name, int32_t partitions, struct topic_config *config,
+                    struct topic_info *info, struct err *err);
+
+/* ---- rejected records once more: replay.h ---------------------------------------------------------------------------- */
+
+/* The topic of rejected records that the stream reads beside `topic`, made where it lacks. */
+bool replay_topic(struct store *store, const char *stream, const char *topic, struct topic_info *info,
+                  struct err *err);
+
+/* What a reader of a stream's input decodes in one go: a slice of the topic, or one envelope of a slice of replayed records. */
+struct reading {
+    struct log_slice records;
+    int32_t partition, attempt;
+    int64_t from, until; /* offsets of it that are wanted */
+    int64_t next;        /* where the reader is after it */
+};
+/* inputs[count] with the positions next[count]; slice: of inputs[k], from next[k] on. Borrows from slice. */
+bool reading_of(const struct stream_input *inputs, uint32_t count, const int64_t *next, uint32_t k,
+                const struct log_slice *slice, struct reading *reading, struct err *err);
 
 /* ---- runs --------------------------------------------------------------------------------------------------------- */
 

@@ -38,7 +38,8 @@ struct engine {
 
     /* ---- any role, under schema_lock ---- */
     struct lock *schema_lock;
-    struct lock *call_lock; /* around the end of a call: engine.c */
+    struct lock *call_lock; /* around the end of a call: engine.c, and `replaying` */
+    bool replaying;
     struct pool *schema_pool;
 };
 

@@ -28,6 +28,7 @@ enum {
     CHECKPOINT_HEADER = 32,
     CHECKPOINT_BYTES_MAX = 1 << 30,
     CHECKPOINTS_KEPT = 2,
+    OUTBOX_KEPT_MS = 3600 * 1000, /* for sinks that are added later */
 };
 static const char CHECKPOINT_MAGIC[8] = "SLUICEC1";
 static const char CHANGE_COLUMN[] = "_change";
@@ -62,6 +63,7 @@ struct job {
     struct batch_builder bad_builder;
     bool bad_open;
     uint32_t source;            /* whose rows are being pushed */
+    int32_t attempt;            /* of those, if they are replayed */
     struct records_builder out; /* outbox records */
     struct sbuf text;
     bool failed;
@@ -72,16 +74,6 @@ struct job {
     int64_t checkpoint_turn;   /* that the frame in flight names; 0 = none */
     struct checkpoint dropped; /* whose file goes when that frame is durable */
 };
-
-bool plan_is_stateful(const struct plan *plan, bool *stateful, struct err *err)
-{
-    struct pool *pool = pool_new(NULL, "probe");
-    struct pipeline *pipeline;
-    bool ok = pipeline_new(pool, plan, &pipeline, err);
-    *stateful = ok && pipeline_is_stateful(pipeline);
-    pool_free(pool);
-    return ok;
-}
 
 /* ---- outbox records ------------------------------------------------------------------------------------------------------ */
 
@@ -235,7 +227,7 @@ static void on_bad_record(void *arg, const struct topic_bad *bad)
     if (!job->bad_open)
         batch_builder_init(&job->bad_builder, job->bad, bad_schema());
     job->bad_open = true;
-    bad_row_add(&job->bad_builder, job->stream->sources[job->source].topic->def->name, bad);
+    bad_row_add(&job->bad_builder, job->stream->sources[job->source].topic->def->name, job->attempt, bad);
     counter_add(&job->stream->counters.bad, 1);
 }
 
@@ -482,6 +474,23 @@ static void push(struct job *job, uint32_t scan, const struct op_msg *msg)
     pipeline_push(job->pipeline, &context, scan, msg, &output);
 }
 
+static bool compute(struct job *job, uint32_t k, const struct log_slice *slice, struct err *err)
+{
+    struct stream *s = job->stream;
+    const struct topic_report report = {.bad = on_bad_record, .arg = job};
+    struct reading reading;
+    TRY(reading_of(s->sources, s->source_count, job->next, k, slice, &reading, err));
+    job->source = k;
+    job->attempt = reading.attempt;
+    TRY(topic_decode(job->decoders[s->sources[k].scan], &reading.records, reading.partition, reading.from,
+                     reading.until, job->in, &report, err));
+    counter_add(&s->counters.rows_in, job->in->rows);
+    counter_add(&s->counters.bytes_in, reading.records.n);
+    push(job, s->sources[k].scan, &(struct op_msg){.kind = OP_BATCH, .batch = job->in});
+    job->next[k] = reading.next;
+    return true;
+}
+
 /* One slice of one source into the pipeline. *any = false: no source has anything. */
 static bool take_slice(struct job *job, bool *any, struct err *err)
 {
@@ -495,20 +504,10 @@ static bool take_slice(struct job *job, bool *any, struct err *err)
         TRY(log_read(s->sources[k].log, job->next[k], RUN_SLICE_BYTES, &slice, err));
         if (slice.n == 0)
             continue;
-        const struct topic_report report = {.bad = on_bad_record, .arg = job};
-        job->source = k;
-        bool ok = topic_decode(job->decoders[s->sources[k].scan], &slice, s->sources[k].partition,
-                               job->next[k], slice.next_offset, job->in, &report, err);
-        if (ok) {
-            counter_add(&s->counters.rows_in, job->in->rows);
-            counter_add(&s->counters.bytes_in, slice.n);
-            push(job, s->sources[k].scan, &(struct op_msg){.kind = OP_BATCH, .batch = job->in});
-            job->next[k] = slice.next_offset;
-        }
+        *any = compute(job, k, &slice, err);
         buf_unref(slice.buf);
         job->turn_source = (k + 1) % s->source_count;
-        *any = ok;
-        return ok;
+        return *any;
     }
     return true;
 }
@@ -697,31 +696,6 @@ static void frame_ended(struct frame *frame)
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------------ */
 
-/* An internal topic of one partition. */
-static bool internal_topic(struct stream *s, const char *what, bool keep, struct topic_info *info,
-                           struct log **log, struct err *err)
-{
-    struct store *store = s->engine->store;
-    char *name = pool_printf(s->pool, "__%s.%s", what, s->def->name);
-    if (!store_topic(store, name, info)) {
-        struct topic_config config;
-        topic_config_default(&config);
-        config.internal = true;
-        config.segment_bytes = 64 << 20;
-        config.retention_ms =
-            keep ? -1 : 3600 * 1000; /* the outbox: what its readers are done with; pins hold the rest */
-        struct frame *frame = frame_new(store);
-        frame->internal = true;
-        frame_topic_create(frame, name, 1, &config);
-        bool ok = frame_commit_now(frame, err);
-        frame_free(frame);
-        TRY(ok && store_topic(store, name, info));
-    }
-    *log = log_get(store, name, 0);
-    CHECK(*log != NULL);
-    return true;
-}
-
 /* What a sink in mode append takes is final; the others are told of changes. One turn cannot give both. */
 static bool check_modes(const struct stream *s, struct err *err)
 {
@@ -739,17 +713,32 @@ static bool check_modes(const struct stream *s, struct err *err)
     return err_hint(err, "Make all of them append (with a watermark), or upsert and update.");
 }
 
+static bool internal_log(struct stream *s, const char *what, int64_t retention_ms, struct topic_info *info,
+                         struct log **log, struct err *err)
+{
+    struct topic_config config;
+    topic_config_default(&config);
+    config.retention_ms = retention_ms;
+    config.segment_bytes = 64 << 20;
+    TRY(internal_topic(s->engine->store, pool_printf(s->pool, "__%s.%s", what, s->def->name), 1, &config,
+                       info, err));
+    *log = log_get(s->engine->store, info->name, 0);
+    CHECK(*log != NULL);
+    return true;
+}
+
 bool job_new(struct stream *s, struct err *err)
 {
     TRY(check_modes(s, err));
     struct job *job = pool_new_struct(s->pool, struct job);
     struct topic_state *outbox = pool_new_struct(s->pool, struct topic_state);
+    struct topic_info changelog;
     job->stream = s;
     outbox->engine = s->engine;
     outbox->logs = pool_alloc(s->pool, sizeof *outbox->logs);
-    TRY(internal_topic(s, "outbox", false, &outbox->info, &outbox->logs[0], err));
-    struct topic_info changelog;
-    TRY(internal_topic(s, "changelog", true, &changelog, &job->changelog, err));
+    /* pins hold what the outbox's readers have not got; the changelog is truncated by checkpoints */
+    TRY(internal_log(s, "outbox", OUTBOX_KEPT_MS, &outbox->info, &outbox->logs[0], err));
+    TRY(internal_log(s, "changelog", -1, &changelog, &job->changelog, err));
     outbox->own_def = (struct topic_def){.name = outbox->info.name, .format = TOPIC_RAW, .partitions = 1};
     outbox->def = &outbox->own_def;
     job->outbox = outbox;
@@ -783,7 +772,7 @@ bool job_start(struct stream *s, struct err *err)
             return err_set(
                 err, ERR_FATAL,
                 "the stream is at offset %lld of topic \"%s\", partition %d, which holds %lld to %lld",
-                (long long)job->next[k], s->sources[k].topic->def->name, s->sources[k].partition,
+                (long long)job->next[k], log_topic(s->sources[k].log)->name, s->sources[k].partition,
                 (long long)log_start(s->sources[k].log), (long long)log_end(s->sources[k].log));
     move_pins(job);
     remove_unnamed_checkpoints(job);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "op/op.h"
 #include "os/os.h"
 #include "type/timestamp.h"
 
@@ -208,6 +209,25 @@ int32_t project_topic_of(const struct project *project, struct str name)
     return -1;
 }
 
+bool project_inputs(const struct project *project, struct arena *arena, const struct stream_def *stream,
+                    int32_t **topics, uint32_t *count, struct err *err)
+{
+    struct relation_name *names;
+    uint32_t name_count;
+    TRY(sql_relations(arena, stream->sql, &names, &name_count, err));
+    *topics = arena_array(arena, int32_t, name_count + 1);
+    *count = 0;
+    for (uint32_t i = 0; i < name_count; i++) {
+        int32_t topic = project_topic_of(project, names[i].parts[names[i].part_count - 1]);
+        bool known = topic < 0;
+        for (uint32_t t = 0; t < *count; t++)
+            known = known || (*topics)[t] == topic;
+        if (!known)
+            (*topics)[(*count)++] = topic;
+    }
+    return true;
+}
+
 static bool no_such_relation(const struct project *project, struct str name, struct err *err)
 {
     const char *names[256];
@@ -351,6 +371,16 @@ static bool schema_fits(struct loader *l, const struct stream_def *stream, const
     return ok;
 }
 
+static bool plan_is_stateful(const struct plan *plan, bool *stateful, struct err *err)
+{
+    struct pool *pool = pool_new(NULL, "probe");
+    struct pipeline *pipeline;
+    bool ok = pipeline_new(pool, plan, &pipeline, err);
+    *stateful = ok && pipeline_is_stateful(pipeline);
+    pool_free(pool);
+    return ok;
+}
+
 static void bind_stream(struct loader *l, struct stream_def *stream)
 {
     struct err err = {0};
@@ -367,6 +397,8 @@ static void bind_stream(struct loader *l, struct stream_def *stream)
     if (!stream->plan->streaming)
         conf_say(l->diags, CONF_ERROR, stream->conf->sql.node,
                  "stream \"%s\" reads no stream: it needs a FROM STREAM", stream->name);
+    if (!plan_is_stateful(stream->plan, &stream->stateful, &err))
+        say_in_text(l, &stream->conf->sql, stream->file, &err);
     schema_fits(l, stream, stream->plan->schema);
     for (uint32_t i = 0; i < stream->sink_count; i++)
         if (stream->sinks[i].topic >= 0 && l->project->topics[stream->sinks[i].topic].schema == NULL)

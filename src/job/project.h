@@ -36,6 +36,7 @@ struct stream_def {
     uint32_t sink_count;
     struct sink_def bad; /* <stream>_bad */
     struct plan *plan;   /* bound, or NULL where an input's schema is inferred at run time */
+    bool stateful;       /* of plan */
 };
 
 struct project {
@@ -55,6 +56,9 @@ bool project_load(struct arena *arena, const char *folder, const char *const *ov
                   uint32_t override_count, struct project *project, struct conf_diags *diags);
 /* Index of the topic that a name in FROM stands for: its own, or the one that a stream of that name writes to; −1: none. */
 int32_t project_topic_of(const struct project *project, struct str name);
+/* The topics that the stream's query reads, each once: indexes into project->topics, in arena. */
+bool project_inputs(const struct project *project, struct arena *arena, const struct stream_def *stream,
+                    int32_t **topics, uint32_t *count, struct err *err);
 /* Does a source use an address that the program serves itself (builtin:…)? */
 bool project_wants_builtin(const struct project *project);
 /* Is there a project file in the folder? */

@@ -34,6 +34,8 @@ struct unit {
     struct delivery deliveries[MEMBERS_MAX];
     uint32_t out_count; /* deliveries that are out */
     uint32_t current_input;
+    int32_t attempt;   /* of replayed records */
+    int64_t uncounted; /* offsets from here on are not in the counters yet */
 };
 
 struct run {
@@ -153,6 +155,7 @@ enum bad_column {
     BAD_VALUE,
     BAD_DELIVERED,
     BAD_AT,
+    BAD_ATTEMPT,
     BAD_COLUMNS
 };
 
@@ -172,6 +175,7 @@ static const struct field bad_fields[BAD_COLUMNS] = {
     [BAD_VALUE] = {"value", &plain_binary, true, "the record, as it came"},
     [BAD_DELIVERED] = {"delivered", &plain_bool, true, "the row went on, with a NULL in place of the field"},
     [BAD_AT] = {"at", &plain_time, true, "when it was found"},
+    [BAD_ATTEMPT] = {"attempt", &plain_int, true, "how often it had been replayed"},
 };
 static const struct type bad_type = {.kind = TYPE_STRUCT, .field_count = BAD_COLUMNS, .fields = bad_fields};
 
@@ -188,7 +192,8 @@ static void put_text(struct column_builder *b, struct str s)
         column_builder_str(b, s, true);
 }
 
-void bad_row_add(struct batch_builder *builder, const char *topic, const struct topic_bad *bad)
+void bad_row_add(struct batch_builder *builder, const char *topic, int32_t attempt,
+                 const struct topic_bad *bad)
 {
     struct column_builder *c = builder->columns;
     put_text(&c[BAD_REASON], bad->reason);
@@ -203,6 +208,7 @@ void bad_row_add(struct batch_builder *builder, const char *topic, const struct 
     put_text(&c[BAD_VALUE], bad->value);
     column_builder_bool(&c[BAD_DELIVERED], bad->delivered);
     column_builder_i64(&c[BAD_AT], os_wall().us);
+    column_builder_i64(&c[BAD_ATTEMPT], attempt);
 }
 
 static void on_bad_record(void *arg, const struct topic_bad *bad)
@@ -212,8 +218,8 @@ static void on_bad_record(void *arg, const struct topic_bad *bad)
     if (!u->bad_open)
         batch_builder_init(&u->bad_builder, u->bad, &bad_type);
     u->bad_open = true;
-    bad_row_add(&u->bad_builder, s->inputs[u->current_input].topic->def->name, bad);
-    u->bad_fresh += bad->offset >= s->counted[u->current_input];
+    bad_row_add(&u->bad_builder, s->inputs[u->current_input].topic->def->name, u->attempt, bad);
+    u->bad_fresh += bad->offset >= u->uncounted;
 }
 
 static void on_bad_row(void *arg, const struct op_bad_row *row)
@@ -264,19 +270,19 @@ static void decode_unknown(void *arg, struct str path)
     ((struct decode_report *)arg)->unknown = true;
 }
 
-/* Decodes the slice; a field that nobody knew widens the topic's schema first, and the stream's plan with it. */
-static bool decode(struct unit *u, const struct stream_input *input, const struct log_slice *slice,
-                   int64_t from, struct err *err)
+/* Decodes the records; a field that nobody knew widens the topic's schema first, and the stream's plan with it. */
+static bool decode(struct unit *u, const struct stream_input *input, const struct reading *reading,
+                   struct err *err)
 {
     struct stream *s = u->run->stream;
     for (;;) {
         struct decode_report found = {.unit = u};
         const struct topic_report report = {decode_bad, decode_unknown, &found};
-        TRY(topic_decode(u->decoders[input->scan], slice, input->partition, from, slice->next_offset, u->in,
-                         &report, err));
+        TRY(topic_decode(u->decoders[input->scan], &reading->records, reading->partition, reading->from,
+                         reading->until, u->in, &report, err));
         bool grew = false;
         if (found.unknown)
-            TRY(topic_state_grow(input->topic, slice, &grew, err));
+            TRY(topic_state_grow(input->topic, &reading->records, &grew, err));
         if (!grew && !stream_plan_is_old(s))
             return true;
         batch_reset(u->bad);
@@ -325,17 +331,22 @@ static void deliver(struct run *run, struct unit *u)
         batch_builder_finish(&u->bad_builder);
         u->bad_rows = u->bad;
     }
-    for (uint32_t i = 0; i < s->input_count; i++)
-        u->positions[i] = (struct position){s->inputs[i].input, s->inputs[i].partition, run->next[i]};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < s->input_count; i++) /* of what was never read, no sink needs to know */
+        if (run->next[i] > 0)
+            u->positions[count++] = (struct position){s->inputs[i].input, s->inputs[i].partition, run->next[i]};
+    bool keyed_only = s->inputs[u->current_input].keyed_only;
     u->out_count = run->member_count +
                    1; /* one is ours, so that a member that answers at once does not free the unit */
     uint32_t k = 0;
     for (struct list *link = run->members.next, *after; link != &run->members; link = after) {
         struct member *m = CONTAINER_OF(link, struct member, run_link);
         after = link->next; /* one that fails at once leaves the run */
-        const struct batch *batch = m->wants_bad ? u->bad_rows : u->out;
+        const struct batch *batch = m->wants_bad                                     ? u->bad_rows
+                                    : keyed_only && m->def->mode != SINK_UPSERT ? NULL
+                                                                                : u->out;
         struct delivery *d = &u->deliveries[k++];
-        *d = (struct delivery){.batch = batch, .positions = u->positions, .count = s->input_count, .arg = u};
+        *d = (struct delivery){.batch = batch, .positions = u->positions, .count = count, .arg = u};
         member_deliver(m, d);
     }
     run_delivery_home(&(struct delivery){.arg = u});
@@ -381,28 +392,31 @@ static uint32_t rows_from(const struct batch *batch, int64_t offset)
 }
 
 /* Each record counts once, however many runs read it. */
-static void count(struct unit *u, uint32_t k, const struct log_slice *slice)
+static void count(struct unit *u, uint32_t k, const struct reading *reading)
 {
     struct stream *s = u->run->stream;
-    int64_t from = s->counted[k];
-    if (s->job || slice->next_offset <= from)
+    if (s->job || reading->next <= s->counted[k])
         return;
-    counter_add(&s->counters.rows_in, rows_from(u->in, from));
-    counter_add(&s->counters.rows_out, rows_from(u->out, from));
+    counter_add(&s->counters.rows_in, rows_from(u->in, u->uncounted));
+    counter_add(&s->counters.rows_out, rows_from(u->out, u->uncounted));
     counter_add(&s->counters.bad, u->bad_fresh);
-    counter_add(&s->counters.bytes_in, slice->n);
-    s->counted[k] = slice->next_offset;
+    counter_add(&s->counters.bytes_in, reading->records.n);
+    s->counted[k] = reading->next;
 }
 
-static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slice *slice, struct err *err)
+static bool compute(struct run *run, struct unit *u, uint32_t k, const struct log_slice *slice,
+                    struct reading *reading, struct err *err)
 {
     struct stream *s = run->stream;
     const struct stream_input *input = &s->inputs[k];
     u->current_input = k;
+    TRY(reading_of(s->inputs, s->input_count, run->next, k, slice, reading, err));
     if (s->job) /* computed already, once, by the job's turn */
         return job_outbox_read(s, slice, run->next[k], u->in, u->bad, &u->out, &u->bad_rows, err);
+    u->attempt = reading->attempt;
+    u->uncounted = input->replayed ? 0 : s->counted[k];
     TRY(unit_compile(u, s, err));
-    TRY(decode(u, input, slice, run->next[k], err));
+    TRY(decode(u, input, reading, err));
     struct eval_context context = {.zone = s->engine->project->zone, .now = os_wall()};
     os_random(&context.seed, sizeof context.seed);
     const struct op_msg msg = {.kind = OP_BATCH, .batch = u->in};
@@ -455,6 +469,7 @@ static bool run_turn(struct task *task)
 {
     struct run *run = CONTAINER_OF(task, struct run, task);
     struct log_slice slice;
+    struct reading reading;
     struct err err;
     uint32_t k;
     bool failed = false;
@@ -480,7 +495,7 @@ static bool run_turn(struct task *task)
         stop_members(run, &err);
         return false;
     }
-    bool ok = compute(run, u, k, &slice, &err);
+    bool ok = compute(run, u, k, &slice, &reading, &err);
     buf_unref(slice.buf);
     if (!ok) {
         unit_give(u);
@@ -492,8 +507,8 @@ static bool run_turn(struct task *task)
         task_cancel(&run->task);
         return false;
     }
-    count(u, k, &slice);
-    run->next[k] = slice.next_offset;
+    count(u, k, &reading);
+    run->next[k] = reading.next;
     deliver(run, u);
     return true;
 }
