@@ -77,7 +77,8 @@ static struct value value_of(const struct batch *batch, uint32_t column, uint32_
 }
 
 /* false: the row does not name a record. */
-static bool record_of(const struct batch *batch, uint32_t row, struct arena *arena, struct replay_record *record)
+static bool record_of(const struct batch *batch, uint32_t row, struct arena *arena,
+                      struct replay_record *record)
 {
     for (uint32_t c = COLUMN_TOPIC; c <= COLUMN_TIMESTAMP; c++)
         if (column_is_null(&batch->columns[c], row))
@@ -194,11 +195,13 @@ static char *select_from_bad(struct replaying *r, const char *more, struct err *
     struct relation relation;
     if (!relations_lookup(&r->relations, &name, &relation, err))
         return NULL;
-    const char *attempt = type_field(relation.schema, STR("attempt"), true) >= 0 ? "coalesce(attempt, 0)" : "0";
-    return pool_printf(r->pool,
-                       "SELECT topic, CAST(partition AS INT), CAST(offset AS BIGINT), CAST(timestamp AS TIMESTAMP), "
-                       "CAST(%s AS INT), %s FROM sluice.`%s`",
-                       attempt, more, r->def->bad.table);
+    const char *attempt = type_field(relation.schema, STR("attempt"), true) >= 0 ? "coalesce(attempt, 0)"
+                                                                                 : "0";
+    return pool_printf(
+        r->pool,
+        "SELECT topic, CAST(partition AS INT), CAST(offset AS BIGINT), CAST(timestamp AS TIMESTAMP), "
+        "CAST(%s AS INT), %s FROM sluice.`%s`",
+        attempt, more, r->def->bad.table);
 }
 
 static bool replay_rows(struct replaying *r, struct err *err)
@@ -234,7 +237,8 @@ static bool may_replay(struct replaying *r, struct err *err)
                         r->def->bad.table);
     }
     if (r->def->conf->bad.mode != CONF_REJECTS_KEEP)
-        return err_set(err, ERR_CONFIG, "stream \"%s\" keeps no rejected records: it says bad: fail", r->def->name);
+        return err_set(err, ERR_CONFIG, "stream \"%s\" keeps no rejected records: it says bad: fail",
+                       r->def->name);
     TRY(command_needs_store(r->env, err));
     return r->env->engine == NULL || engine_replay_begin(r->env->engine) ||
            err_set(err, ERR_RETRY, "another replay is under way");
@@ -248,8 +252,8 @@ static const char *plural(uint64_t n)
 static void say_what(const struct replaying *r)
 {
     const char *name = r->def->bad.table;
-    env_note(r->env, "%llu record%s of sluice.%s go%s to stream \"%s\" once more", (unsigned long long)r->taken,
-             plural(r->taken), name, r->taken == 1 ? "es" : "", r->def->name);
+    env_note(r->env, "%llu record%s of sluice.%s go%s to stream \"%s\" once more",
+             (unsigned long long)r->taken, plural(r->taken), name, r->taken == 1 ? "es" : "", r->def->name);
     if (r->before)
         env_note(r->env, "%llu went before", (unsigned long long)r->before);
     if (r->delivered)
@@ -301,7 +305,8 @@ static int look_replay(struct command_env *env)
 
 static const struct cli_flag flags[] = {
     {"--bad", NULL, NULL, "the records of sluice.<stream>_bad"},
-    {"--where", NULL, "CONDITION", "SQL over the columns of that table: those records only for which it holds"},
+    {"--where", NULL, "CONDITION",
+     "SQL over the columns of that table: those records only for which it holds"},
     {0},
 };
 

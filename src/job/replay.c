@@ -104,7 +104,8 @@ struct replay {
 };
 
 /* topic u32 │ partition i32 │ offset i64 │ timestamp i64 │ attempt i32. A topic that was made anew has other timestamps. */
-static struct str id_of(uint32_t topic, const struct replay_record *record, int32_t attempt, char id[ID_BYTES])
+static struct str id_of(uint32_t topic, const struct replay_record *record, int32_t attempt,
+                        char id[ID_BYTES])
 {
     put_be32(id, topic);
     put_be32(id + 4, (uint32_t)record->partition);
@@ -241,7 +242,7 @@ static bool same_envelope(const struct pending *a, const struct pending *b)
 
 #define COMPARE(x, y)                                                                                        \
     if ((x) != (y))                                                                                          \
-        return (x) < (y) ? -1 : 1
+    return (x) < (y) ? -1 : 1
 
 static int in_order(const void *left, const void *right)
 {
@@ -277,7 +278,8 @@ static bool put_records(const struct replay *r, size_t first, size_t end, struct
     return ok;
 }
 
-static bool put_envelope(const struct replay *r, size_t first, size_t end, struct frame *frame, struct err *err)
+static bool put_envelope(const struct replay *r, size_t first, size_t end, struct frame *frame,
+                         struct err *err)
 {
     const struct pending *p = &r->pending[first];
     struct records_builder b = {0};

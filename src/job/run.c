@@ -334,7 +334,8 @@ static void deliver(struct run *run, struct unit *u)
     uint32_t count = 0;
     for (uint32_t i = 0; i < s->input_count; i++) /* of what was never read, no sink needs to know */
         if (run->next[i] > 0)
-            u->positions[count++] = (struct position){s->inputs[i].input, s->inputs[i].partition, run->next[i]};
+            u->positions[count++] = (struct position){s->inputs[i].input, s->inputs[i].partition,
+                                                      run->next[i]};
     bool keyed_only = s->inputs[u->current_input].keyed_only;
     u->out_count = run->member_count +
                    1; /* one is ours, so that a member that answers at once does not free the unit */
@@ -342,7 +343,7 @@ static void deliver(struct run *run, struct unit *u)
     for (struct list *link = run->members.next, *after; link != &run->members; link = after) {
         struct member *m = CONTAINER_OF(link, struct member, run_link);
         after = link->next; /* one that fails at once leaves the run */
-        const struct batch *batch = m->wants_bad                                     ? u->bad_rows
+        const struct batch *batch = m->wants_bad                                ? u->bad_rows
                                     : keyed_only && m->def->mode != SINK_UPSERT ? NULL
                                                                                 : u->out;
         struct delivery *d = &u->deliveries[k++];

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/command.h"
 #include "obs/event.h"
 #include "os/vfs.h"
 
@@ -60,6 +61,18 @@ static void set_faults(struct engine *engine)
             s->members[i]->spec.fault_position_apart = current->sink_position_apart;
 }
 
+/* What the command does beside an engine. */
+static int replay(const struct project *project, struct store *store, struct engine *engine)
+{
+    const char *const argv[] = {"stream", "replay", current->replay, "--bad"};
+    struct sbuf out = {0};
+    int status = command_call(argv, 4, project, store, engine, &out);
+    if (status != 0)
+        snprintf(shared->error, sizeof shared->error, "%s", out.p ? out.p : "no word");
+    sbuf_fini(&out);
+    return status;
+}
+
 static int live(void *arg)
 {
     struct arena arena = {0};
@@ -99,6 +112,8 @@ static int live(void *arg)
     if (!engine_new(pool, &project, store, &options, &life.engine, &err))
         return complain(&err);
     set_faults(life.engine);
+    if (current->replay && replay(&project, store, life.engine) != 0)
+        return 1;
     if (!loop_start(disk, &err) || !loop_start(net, &err) || !loop_start(work, &err))
         return complain(&err);
     shared->started = true;

@@ -18,6 +18,7 @@ struct life_plan {
     enum store_flush flush;
     const char *reset_stream;
     bool reset_replace;
+    const char *replay;    /* `stream replay` of that stream, before the engine starts */
     int64_t stop_after_ms; /* 0: when everything is quiet */
 };
 
