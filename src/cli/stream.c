@@ -88,8 +88,8 @@ static void describe_sinks(struct command_env *env, const struct stream_def *def
     static const char *const modes[] = {"append", "upsert", "update", "complete"};
     struct table table;
     table_init(&table, env, columns, 6);
-    for (uint32_t i = 0; i <= def->sink_count; i++) {
-        const struct sink_def *sink = i < def->sink_count ? &def->sinks[i] : &def->bad;
+    const struct sink_def *sink;
+    for (uint32_t i = 0; (sink = stream_sink(def, i)) != NULL; i++) {
         const struct sink_status_report *r = NULL;
         for (uint32_t k = 0; s && k < s->sink_count; k++)
             if (strcmp(s->sinks[k].name, sink->name) == 0)
@@ -172,11 +172,11 @@ static int look_resume(struct command_env *env)
 
 static bool has_sink(const struct stream_def *def, const char *name, struct err *err)
 {
-    const char *names[CONF_TARGETS_MAX + 1];
+    const char *names[CONF_TARGETS_MAX + 2];
+    const struct sink_def *sink;
     size_t count = 0;
-    for (uint32_t i = 0; i < def->sink_count; i++)
-        names[count++] = def->sinks[i].name;
-    names[count++] = def->bad.name;
+    while ((sink = stream_sink(def, (uint32_t)count)) != NULL)
+        names[count++] = sink->name;
     for (size_t i = 0; i < count; i++)
         if (strcmp(names[i], name) == 0)
             return true;
@@ -348,10 +348,10 @@ static void plan_left(void *arg, struct str key, struct str value)
         return;
     for (uint32_t i = 0; i < project->conf.stream_count; i++) {
         const struct stream_def *s = &project->streams[i];
-        for (uint32_t k = 0; k <= s->sink_count; k++) {
-            const char *name = k < s->sink_count ? s->sinks[k].name : s->bad.name;
+        const struct sink_def *sink;
+        for (uint32_t k = 0; (sink = stream_sink(s, k)) != NULL; k++) {
             char mine[STORE_KEY_MAX];
-            snprintf(mine, sizeof mine, "sink/%s/%s/id", s->name, name);
+            snprintf(mine, sizeof mine, "sink/%s/%s/id", s->name, sink->name);
             if (str_is(key, mine))
                 return;
         }
@@ -376,8 +376,9 @@ static int look_plan(struct command_env *env)
     plan_topics(&p);
     for (uint32_t i = 0; i < env->project->conf.stream_count; i++) {
         const struct stream_def *s = &env->project->streams[i];
-        for (uint32_t k = 0; s->conf->enabled && k <= s->sink_count; k++)
-            plan_sink(&p, s, k < s->sink_count ? &s->sinks[k] : &s->bad);
+        const struct sink_def *sink;
+        for (uint32_t k = 0; s->conf->enabled && (sink = stream_sink(s, k)) != NULL; k++)
+            plan_sink(&p, s, sink);
     }
     if (store)
         store_each(store, STR("sink/"), plan_left, &p);

@@ -17,7 +17,7 @@ enum {
     RUN_UNITS = 4,             /* batches of one run on their way at the same time */
     RUN_SLICE_BYTES = 1 << 20, /* read from a log in one step */
     RUN_LAG_MS = 500,          /* a sink that holds all units this long leaves the run and goes on alone */
-    MEMBERS_MAX = 64,          /* sinks of one stream */
+    MEMBERS_MAX = CONF_TARGETS_MAX + 2, /* sinks of one stream, tables of rejected rows included */
     RETRY_MIN_MS = 200,
     RETRY_MAX_MS = 30000,
     INFER_RECORDS = 1000, /* a schema is inferred from that many records, */
@@ -111,7 +111,7 @@ bool stream_waits_for_schema(const struct stream *s);
 bool stream_is_idle(const struct stream *s);
 void stream_free(struct stream *s);
 const struct type *bad_schema(void);
-/* A row of <stream>_bad, appended to a builder of bad_schema(). topic: the input topic's name; attempt: how often it had been replayed. */
+/* A row of <stream>_bad or _late, appended to a builder of bad_schema(). topic: the input topic's name; attempt: how often it had been replayed. */
 struct batch_builder;
 void bad_row_add(struct batch_builder *builder, const char *topic, int32_t attempt,
                  const struct topic_bad *bad);
@@ -128,10 +128,9 @@ void job_wake(struct job *job); /* after a pause */
 void job_free(struct job *job);
 bool job_is_idle(const struct job *job);
 int64_t job_lag(const struct job *job);
-/* An outbox slice as rows (*out; NULL: none) and bad rows (*bad), the batches given are used. */
-bool job_outbox_read(struct stream *s, const struct log_slice *slice, int64_t from, struct batch *in,
-                     struct batch *bad_in, const struct batch **out, const struct batch **bad,
-                     struct err *err);
+/* An outbox slice as what sinks take of it: out[i] is in[i], or NULL for no row. */
+bool job_outbox_read(const struct log_slice *slice, int64_t from, struct batch *const in[],
+                     const struct batch *out[], struct err *err);
 
 /* An internal topic, made where it lacks. Before the loops run. */
 bool internal_topic(struct store *store, const char *name, int32_t partitions, struct topic_config *config,
@@ -169,13 +168,16 @@ void run_delivery_home(struct delivery *d);
 
 /* ---- members -------------------------------------------------------------------------------------------------------- */
 
+/* What a sink takes of what a stream puts out. */
+enum wants { WANTS_ROWS, WANTS_BAD, WANTS_LATE, WANTS };
+
 enum member_state { MEMBER_IDLE, MEMBER_OPENING, MEMBER_RUNNING, MEMBER_WAITING, MEMBER_STOPPED };
 
 struct member {
     struct stream *stream;
     const struct sink_def *def;
     enum member_state state;
-    bool wants_bad; /* <stream>_bad */
+    enum wants wants;
     struct sink_spec spec;
     struct run *run; /* RUNNING */
     struct list run_link;
@@ -216,7 +218,7 @@ struct member {
     struct member_counters counters;
 };
 
-bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, struct err *err);
+bool member_new(struct stream *s, const struct sink_def *def, enum wants wants, struct err *err);
 void member_open(struct member *m);
 /* positions in d are those of all inputs, in their order. */
 void member_deliver(struct member *m, struct delivery *d);

@@ -6,7 +6,7 @@
  * the newest checkpoint, applies the changelog from there, and goes on. Nothing is computed twice.
  *
  *     __outbox.<stream>      what the turns put out; the stream's sinks read it like any topic. A record is a small Parquet file of one
- *                            batch, so every type survives; its key is "rows" (with the change kinds as a last column) or "bad"
+ *                            batch, so every type survives; its key is "rows" (with the change kinds as a last column), "bad" or "late"
  *     __changelog.<stream>   one record for each turn: the state's changes
  *     stream/<s>/turn        the turn's number and, for each input partition, the next offset to read
  *     stream/<s>/checkpoint  the two newest checkpoints: file, turn, first changelog offset that is not in it
@@ -59,9 +59,12 @@ struct job {
     struct log_wait room_wait;
 
     /* of the turn that is being made */
-    struct batch *in, *bad;
-    struct batch_builder bad_builder;
-    bool bad_open;
+    struct batch *in;
+    struct rejects {
+        struct batch *batch;
+        struct batch_builder builder;
+        bool open;
+    } bad, late;
     uint32_t source;            /* whose rows are being pushed */
     int32_t attempt;            /* of those, if they are replayed */
     struct records_builder out; /* outbox records */
@@ -148,16 +151,17 @@ static bool outbox_decode(struct str bytes, bool with_change, struct batch *into
     return ok;
 }
 
-bool job_outbox_read(struct stream *s, const struct log_slice *slice, int64_t from, struct batch *in,
-                     struct batch *bad_in, const struct batch **out, const struct batch **bad,
-                     struct err *err)
+/* The keys of outbox records, by what sinks take. */
+static const char *const outbox_keys[WANTS] = {"rows", "bad", "late"};
+
+bool job_outbox_read(const struct log_slice *slice, int64_t from, struct batch *const in[],
+                     const struct batch *out[], struct err *err)
 {
-    struct batch_builder rows, bad_rows;
+    struct batch_builder builders[WANTS];
     struct sbuf changes = {0};
-    bool rows_open = false, bad_open = false, ok = true;
-    (void)s;
-    batch_reset(in);
-    batch_reset(bad_in);
+    bool open[WANTS] = {false}, ok = true;
+    for (int i = 0; i < WANTS; i++)
+        batch_reset(in[i]);
     for (size_t at = 0; ok && at < slice->n;) {
         struct records_reader reader;
         struct record record;
@@ -166,43 +170,43 @@ bool job_outbox_read(struct stream *s, const struct log_slice *slice, int64_t fr
         ok = records_open(slice->p + at, slice->n - at, NULL, &scratch, &reader, err);
         at += ok ? reader.batch.size : 0;
         while (ok && (ok = records_next(&reader, &record, &more, err)) && more) {
-            bool is_rows = str_is(record.key, "rows");
-            if (record.offset < from || record.offset >= slice->next_offset)
-                continue;
-            ok = is_rows ? outbox_decode(record.value, true, in, &rows, &rows_open, &changes, err)
-                         : outbox_decode(record.value, false, bad_in, &bad_rows, &bad_open, NULL, err);
+            int i = WANTS - 1;
+            while (i > 0 && !str_is(record.key, outbox_keys[i]))
+                i--;
+            if (record.offset >= from && record.offset < slice->next_offset)
+                ok = outbox_decode(record.value, i == WANTS_ROWS, in[i], &builders[i], &open[i], &changes,
+                                   err);
         }
     }
-    if (ok && rows_open) {
-        batch_builder_finish(&rows);
-        in->change = arena_dup(&in->arena, changes.p, changes.n);
-        *out = in;
-    }
-    if (ok && bad_open) {
-        batch_builder_finish(&bad_rows);
-        *bad = bad_in;
-    }
+    for (int i = 0; ok && i < WANTS; i++)
+        if (open[i]) {
+            batch_builder_finish(&builders[i]);
+            out[i] = in[i];
+        }
+    if (ok && open[WANTS_ROWS])
+        in[WANTS_ROWS]->change = arena_dup(&in[WANTS_ROWS]->arena, changes.p, changes.n);
     sbuf_fini(&changes);
     return ok;
 }
 
-static void put_record(struct job *job, const char *key, const struct batch *batch, bool with_change)
+static void put_record(struct job *job, enum wants what, const struct batch *batch)
 {
     sbuf_clear(&job->text);
     if (job->failed)
         return;
-    if (!outbox_encode(&job->text, batch, with_change, &job->err)) {
+    if (!outbox_encode(&job->text, batch, what == WANTS_ROWS, &job->err)) {
         job->failed = true;
         return;
     }
-    records_add(&job->out, os_wall().us / US_PER_MS, str_of(key), sbuf_view(&job->text), NULL, 0);
+    records_add(&job->out, os_wall().us / US_PER_MS, str_of(outbox_keys[what]), sbuf_view(&job->text), NULL,
+                0);
 }
 
 static void on_result(void *arg, struct batch *batch)
 {
     struct job *job = arg;
     if (batch->rows)
-        put_record(job, "rows", batch, true);
+        put_record(job, WANTS_ROWS, batch);
     counter_add(&job->stream->counters.rows_out, batch->rows);
 }
 
@@ -219,16 +223,23 @@ static void refuse_record(struct job *job, const struct topic_bad *bad)
              job->stream->def->name);
 }
 
+static void reject(struct job *job, struct rejects *to, int mode, const struct topic_bad *bad)
+{
+    counter_add(&job->stream->counters.bad, 1);
+    if (mode == CONF_REJECTS_FAIL)
+        refuse_record(job, bad);
+    if (mode != CONF_REJECTS_KEEP)
+        return;
+    if (!to->open)
+        batch_builder_init(&to->builder, to->batch, bad_schema());
+    to->open = true;
+    bad_row_add(&to->builder, job->stream->sources[job->source].topic->def->name, job->attempt, bad);
+}
+
 static void on_bad_record(void *arg, const struct topic_bad *bad)
 {
     struct job *job = arg;
-    if (job->stream->def->conf->bad.mode == CONF_REJECTS_FAIL)
-        refuse_record(job, bad);
-    if (!job->bad_open)
-        batch_builder_init(&job->bad_builder, job->bad, bad_schema());
-    job->bad_open = true;
-    bad_row_add(&job->bad_builder, job->stream->sources[job->source].topic->def->name, job->attempt, bad);
-    counter_add(&job->stream->counters.bad, 1);
+    reject(job, &job->bad, job->stream->def->conf->bad.mode, bad);
 }
 
 static void on_bad_row(void *arg, const struct op_bad_row *row)
@@ -238,11 +249,9 @@ static void on_bad_row(void *arg, const struct op_bad_row *row)
     struct topic_bad bad;
     if (!topic_decoder_find(job->decoders[source->scan], row->offset, &bad))
         bad = (struct topic_bad){.partition = row->partition, .offset = row->offset};
-    bad.reason = str_of(row->late ? "late: the watermark has passed it" : row->reason);
-    if (row->late && job->stream->def->conf->late.mode == CONF_REJECTS_DROP)
-        counter_add(&job->stream->counters.bad, 1);
-    else if (row->late && job->stream->def->conf->late.mode == CONF_REJECTS_FAIL)
-        refuse_record(job, &bad);
+    bad.reason = str_of(row->late ? "the watermark has passed it" : row->reason);
+    if (row->late)
+        reject(job, &job->late, job->stream->def->conf->late.mode, &bad);
     else
         on_bad_record(job, &bad);
 }
@@ -561,6 +570,14 @@ static bool append(struct job *job, struct log *log, struct records_builder *b, 
     return true;
 }
 
+static void put_rejects(struct job *job, enum wants what, struct rejects *rejects)
+{
+    if (!rejects->open)
+        return;
+    batch_builder_finish(&rejects->builder);
+    put_record(job, what, rejects->batch);
+}
+
 /* The barrier, and everything of the turn into one frame. */
 static bool end_turn(struct job *job, struct err *err)
 {
@@ -568,10 +585,8 @@ static bool end_turn(struct job *job, struct err *err)
     uint8_t fingerprint[8];
     job->turn++;
     push(job, 0, &(struct op_msg){.kind = OP_BARRIER, .turn = (uint64_t)job->turn});
-    if (job->bad_open) {
-        batch_builder_finish(&job->bad_builder);
-        put_record(job, "bad", job->bad, false);
-    }
+    put_rejects(job, WANTS_BAD, &job->bad);
+    put_rejects(job, WANTS_LATE, &job->late);
     if (job->failed) {
         *err = job->err;
         return false;
@@ -642,8 +657,9 @@ static bool job_turn(struct task *task)
         job->checkpointed = os_mono();
     }
     records_begin(&job->out);
-    batch_reset(job->bad);
-    job->bad_open = job->failed = false;
+    batch_reset(job->bad.batch);
+    batch_reset(job->late.batch);
+    job->bad.open = job->late.open = job->failed = false;
     bool ok = true;
     for (int i = 0; ok && any && i < TURN_SLICES; i++) {
         ok = take_slice(job, &any, &err);
@@ -755,7 +771,8 @@ bool job_new(struct stream *s, struct err *err)
     waker_init(&job->waker, s->engine->options.work, &job->task);
     job->frame = frame_new(s->engine->store);
     job->in = batch_new();
-    job->bad = batch_new();
+    job->bad.batch = batch_new();
+    job->late.batch = batch_new();
     s->job = job;
     return true;
 }
@@ -824,7 +841,8 @@ void job_free(struct job *job)
         log_pin_drop(&job->pins[k]);
     frame_free(job->frame);
     batch_free(job->in);
-    batch_free(job->bad);
+    batch_free(job->bad.batch);
+    batch_free(job->late.batch);
     records_builder_fini(&job->out);
     sbuf_fini(&job->text);
     log_release(job->outbox->logs[0]);

@@ -122,7 +122,7 @@ static bool get_id(struct member *m)
 
 static const struct type *schema_of(const struct member *m)
 {
-    return m->wants_bad ? bad_schema() : m->stream->schema;
+    return m->wants == WANTS_ROWS ? m->stream->schema : bad_schema();
 }
 
 static void note_ended(struct frame *frame)
@@ -688,15 +688,14 @@ enum { SHARED_CADENCE_MS = 1 };
 static int64_t cadence_of(const struct project *project, const struct sink_def *def)
 {
     uint32_t sharing = 0;
+    const struct sink_def *other;
     for (uint32_t i = 0; i < project->conf.stream_count; i++)
-        for (uint32_t k = 0; k < project->streams[i].sink_count; k++) {
-            const struct sink_def *other = &project->streams[i].sinks[k];
+        for (uint32_t k = 0; (other = stream_sink(&project->streams[i], k)) != NULL; k++)
             sharing += other->kind == def->kind && other->url && strcmp(other->url, def->url) == 0;
-        }
     return strcmp(def->kind->name, "sqlite") == 0 && sharing > 1 ? SHARED_CADENCE_MS : def->cadence_ms;
 }
 
-bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, struct err *err)
+bool member_new(struct stream *s, const struct sink_def *def, enum wants wants, struct err *err)
 {
     struct engine *engine = s->engine;
     struct member *m = pool_new_struct(s->pool, struct member);
@@ -704,7 +703,7 @@ bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, st
     s->members[s->member_count++] = m;
     m->stream = s;
     m->def = def;
-    m->wants_bad = wants_bad;
+    m->wants = wants;
     m->queue_end = &m->queue;
     list_init(&m->run_link);
     timer_init(&m->retry, on_retry);

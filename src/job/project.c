@@ -170,21 +170,33 @@ static void load_sink(struct loader *l, const struct stream_def *stream, const s
         conf_say(l->diags, CONF_ERROR, conf->node, "mode upsert needs a key: the column that names a row");
 }
 
-static void load_bad_sink(struct loader *l, struct stream_def *stream)
+/* A table of rejected rows: <stream>_bad, <stream>_late. */
+static void load_rejects(struct loader *l, const char *stream, const char *what,
+                         const struct conf_rejects_to *to, struct sink_def *sink)
 {
     const struct conf_project *project = &l->project->conf;
-    const char *connection = stream->conf->bad.connection;
-    stream->bad = (struct sink_def){
-        .name = arena_printf(l->arena, "sluice.%s_bad", stream->name),
+    *sink = (struct sink_def){
+        .name = arena_printf(l->arena, "sluice.%s_%s", stream, what),
         .topic = -1,
-        .table = arena_printf(l->arena, "%s_bad", stream->name),
+        .table = arena_printf(l->arena, "%s_%s", stream, what),
         .url = arena_printf(l->arena, "file:%s/tables", l->project->data),
     };
-    for (uint32_t i = 0; connection && i < project->connection_count; i++)
-        if (strcmp(project->connections[i].name, connection) == 0)
-            stream->bad.url = project->connections[i].url;
-    if (stream->bad.url)
-        stream->bad.kind = sink_kind_find(str_of(stream->bad.url));
+    for (uint32_t i = 0; to->connection && i < project->connection_count; i++)
+        if (strcmp(project->connections[i].name, to->connection) == 0)
+            sink->url = project->connections[i].url;
+    if (sink->url)
+        sink->kind = sink_kind_find(str_of(sink->url));
+}
+
+const struct sink_def *stream_sink(const struct stream_def *stream, uint32_t i)
+{
+    bool bad = stream->conf->bad.mode == CONF_REJECTS_KEEP;
+    bool late = stream->stateful && stream->conf->late.mode == CONF_REJECTS_KEEP;
+    if (i < stream->sink_count)
+        return &stream->sinks[i];
+    if (i == stream->sink_count && bad)
+        return &stream->bad;
+    return i == stream->sink_count + bad && late ? &stream->late : NULL;
 }
 
 /* ---- queries ------------------------------------------------------------------------------------------------------------ */
@@ -417,7 +429,8 @@ static void load_streams(struct loader *l)
         stream->sinks = arena_zarray(l->arena, struct sink_def, from->to_count + 1);
         for (uint32_t s = 0; s < from->to_count; s++)
             load_sink(l, stream, &from->to[s], &stream->sinks[s]);
-        load_bad_sink(l, stream);
+        load_rejects(l, stream->name, "bad", &from->bad, &stream->bad);
+        load_rejects(l, stream->name, "late", &from->late, &stream->late);
     }
     struct sorter sorter = {.loader = l,
                             .unsorted = unsorted,

@@ -22,10 +22,9 @@ struct unit {
     struct topic_decoder **decoders; /* decoders[scan_count] */
     struct pipeline *pipeline;
     struct batch *in;
-    const struct batch *out; /* the pipeline's, or own */
-    struct batch *own;       /* several results of one push, put together */
-    struct batch *bad;
-    const struct batch *bad_rows; /* NULL: none */
+    struct batch *own;              /* several results of one push, put together */
+    struct batch *bad, *late;       /* late: of an outbox alone */
+    const struct batch *out[WANTS]; /* rows: the pipeline's, or own; NULL: none */
     struct batch_builder bad_builder;
     bool bad_open, own_open;
     uint32_t bad_fresh; /* of the bad records, those that no run has counted yet */
@@ -69,6 +68,7 @@ static void unit_free(struct unit *u)
     batch_free(u->in);
     batch_free(u->own);
     batch_free(u->bad);
+    batch_free(u->late);
     mem_free(u->positions);
     mem_free(u);
 }
@@ -109,6 +109,7 @@ static struct unit *unit_take(struct run *run)
     u->in = batch_new();
     u->own = batch_new();
     u->bad = batch_new();
+    u->late = batch_new();
     u->positions = mem_new_array(struct position, run->stream->input_count);
     return u;
 }
@@ -119,9 +120,10 @@ static void unit_give(struct unit *u)
     batch_reset(u->in);
     batch_reset(u->own);
     batch_reset(u->bad);
+    batch_reset(u->late);
     u->own_open = u->bad_open = false;
     u->bad_fresh = 0;
-    u->out = u->bad_rows = NULL;
+    memset(u->out, 0, sizeof u->out);
     if (run == NULL) {
         unit_free(u);
         return;
@@ -238,16 +240,16 @@ static void on_bad_row(void *arg, const struct op_bad_row *row)
 static void on_result(void *arg, struct batch *batch)
 {
     struct unit *u = arg;
-    if (u->out == NULL) {
-        u->out = batch;
+    if (u->out[WANTS_ROWS] == NULL) {
+        u->out[WANTS_ROWS] = batch;
         return;
     }
     if (!u->own_open) { /* a second result of one push: the first one's slot is about to be used again */
         batch_builder_init(&u->own_builder, u->own, batch->schema);
         u->own_open = true;
-        for (uint32_t row = 0; row < u->out->rows; row++)
-            batch_builder_row(&u->own_builder, u->out, row);
-        u->out = u->own;
+        for (uint32_t row = 0; row < u->out[WANTS_ROWS]->rows; row++)
+            batch_builder_row(&u->own_builder, u->out[WANTS_ROWS], row);
+        u->out[WANTS_ROWS] = u->own;
     }
     for (uint32_t row = 0; row < batch->rows; row++)
         batch_builder_row(&u->own_builder, batch, row);
@@ -329,7 +331,7 @@ static void deliver(struct run *run, struct unit *u)
         batch_builder_finish(&u->own_builder);
     if (u->bad_open) {
         batch_builder_finish(&u->bad_builder);
-        u->bad_rows = u->bad;
+        u->out[WANTS_BAD] = u->bad;
     }
     uint32_t count = 0;
     for (uint32_t i = 0; i < s->input_count; i++) /* of what was never read, no sink needs to know */
@@ -343,11 +345,10 @@ static void deliver(struct run *run, struct unit *u)
     for (struct list *link = run->members.next, *after; link != &run->members; link = after) {
         struct member *m = CONTAINER_OF(link, struct member, run_link);
         after = link->next; /* one that fails at once leaves the run */
-        const struct batch *batch = m->wants_bad                                ? u->bad_rows
-                                    : keyed_only && m->def->mode != SINK_UPSERT ? NULL
-                                                                                : u->out;
+        bool had = keyed_only && m->wants == WANTS_ROWS && m->def->mode != SINK_UPSERT;
         struct delivery *d = &u->deliveries[k++];
-        *d = (struct delivery){.batch = batch, .positions = u->positions, .count = count, .arg = u};
+        *d = (struct delivery){
+            .batch = had ? NULL : u->out[m->wants], .positions = u->positions, .count = count, .arg = u};
         member_deliver(m, d);
     }
     run_delivery_home(&(struct delivery){.arg = u});
@@ -357,20 +358,21 @@ static void deliver(struct run *run, struct unit *u)
 static void report_lacking_keys(struct unit *u)
 {
     const struct stream_def *def = u->run->stream->def;
+    const struct batch *out = u->out[WANTS_ROWS];
     bool elsewhere = false; /* some sink takes the row all the same */
     for (uint32_t i = 0; i < def->sink_count; i++)
         elsewhere = elsewhere || def->sinks[i].mode != SINK_UPSERT;
     for (uint32_t i = 0; i < def->sink_count; i++) {
         const struct sink_def *sink = &def->sinks[i];
         for (uint32_t k = 0; sink->mode == SINK_UPSERT && k < sink->key_count; k++) {
-            int index = type_field(u->out->schema, str_of(sink->key[k]), true);
-            const struct column *column = index < 0 ? NULL : &u->out->columns[index];
-            for (uint32_t row = 0;
-                 column && u->out->offset && column_null_count(column) && row < u->out->rows; row++) {
+            int index = type_field(out->schema, str_of(sink->key[k]), true);
+            const struct column *column = index < 0 ? NULL : &out->columns[index];
+            for (uint32_t row = 0; column && out->offset && column_null_count(column) && row < out->rows;
+                 row++) {
                 struct topic_bad bad;
                 const struct stream_input *input = &u->run->stream->inputs[u->current_input];
                 if (!column_is_null(column, row) ||
-                    !topic_decoder_find(u->decoders[input->scan], u->out->offset[row], &bad))
+                    !topic_decoder_find(u->decoders[input->scan], out->offset[row], &bad))
                     continue;
                 char reason[256];
                 int n = snprintf(reason, sizeof reason, "the key column \"%s\" of \"%s\" is NULL",
@@ -399,7 +401,7 @@ static void count(struct unit *u, uint32_t k, const struct reading *reading)
     if (s->job || reading->next <= s->counted[k])
         return;
     counter_add(&s->counters.rows_in, rows_from(u->in, u->uncounted));
-    counter_add(&s->counters.rows_out, rows_from(u->out, u->uncounted));
+    counter_add(&s->counters.rows_out, rows_from(u->out[WANTS_ROWS], u->uncounted));
     counter_add(&s->counters.bad, u->bad_fresh);
     counter_add(&s->counters.bytes_in, reading->records.n);
     s->counted[k] = reading->next;
@@ -413,7 +415,8 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, const struct lo
     u->current_input = k;
     TRY(reading_of(s->inputs, s->input_count, run->next, k, slice, reading, err));
     if (s->job) /* computed already, once, by the job's turn */
-        return job_outbox_read(s, slice, run->next[k], u->in, u->bad, &u->out, &u->bad_rows, err);
+        return job_outbox_read(slice, run->next[k], (struct batch *const[]){u->in, u->bad, u->late}, u->out,
+                               err);
     u->attempt = reading->attempt;
     u->uncounted = input->replayed ? 0 : s->counted[k];
     TRY(unit_compile(u, s, err));
@@ -423,7 +426,7 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, const struct lo
     const struct op_msg msg = {.kind = OP_BATCH, .batch = u->in};
     const struct pipeline_output output = {on_result, on_bad_row, u};
     pipeline_push(u->pipeline, &context, input->scan, &msg, &output);
-    if (u->out)
+    if (u->out[WANTS_ROWS])
         report_lacking_keys(u);
     if (u->bad_open && s->def->conf->bad.mode == CONF_REJECTS_FAIL) {
         struct arena arena = {0};

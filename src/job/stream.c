@@ -298,10 +298,13 @@ bool stream_new(struct engine *engine, const struct stream_def *def, struct err 
     timer_init(&s->start_timer, on_start_timer);
     waker_init(&s->start_waker, engine->options.work, &s->start);
     TRY(find_inputs(s, err));
-    for (uint32_t i = 0; i < def->sink_count; i++)
-        TRY(member_new(s, &def->sinks[i], false, err));
-    if (def->conf->bad.mode == CONF_REJECTS_KEEP)
-        TRY(member_new(s, &def->bad, true, err));
+    const struct sink_def *sink;
+    for (uint32_t i = 0; (sink = stream_sink(def, i)) != NULL; i++)
+        TRY(member_new(s, sink,
+                       sink == &def->bad    ? WANTS_BAD
+                       : sink == &def->late ? WANTS_LATE
+                                            : WANTS_ROWS,
+                       err));
     for (uint32_t i = 0; i < s->member_count; i++)
         member_prepare(s->members[i]);
     return true;
