@@ -1,9 +1,8 @@
-/* stream list, describe, pause, resume, reset; checkpoint list, restore, export; plan: the state of streams. */
+/* stream list, describe, pause, resume, reset; plan: the state of streams. */
 #include <stdio.h>
 
 #include "cli/host.h"
 #include "cli/table.h"
-#include "format/json_tree.h"
 
 const struct stream_def *command_stream(struct command_env *env, const char *name, struct err *err)
 {
@@ -217,80 +216,6 @@ static int look_reset(struct command_env *env)
     return EXIT_DONE;
 }
 
-/* What this version cannot do says so, and why nothing is lost. */
-static int refuse(struct command_env *env, const char *what, const char *hint)
-{
-    struct err err;
-    err_set(&err, ERR_FATAL, "this version has no %s", what);
-    err_hint(&err, "%s", hint);
-    return env_fail(env, &err, NULL);
-}
-
-/* ---- checkpoints ------------------------------------------------------------------------------------------------------------------- */
-
-static void add_checkpoints(struct command_env *env, struct table *table, const char *stream)
-{
-    struct arena *arena = pool_arena(env->pool);
-    struct sbuf text = {0};
-    const struct json_node *root;
-    struct err ignored;
-    if (store_get(env->store, str_of(arena_printf(arena, "stream/%s/checkpoint", stream)), &text) &&
-        json_parse(arena, sbuf_view(&text), &root, &ignored)) {
-        JSON_EACH(one, root)
-        {
-            int64_t turn = 0;
-            struct os_stat stat;
-            if (!json_i64(one, "turn", &turn))
-                continue;
-            const char *path = arena_printf(arena, "%s/checkpoints/%s/%020lld", env->project->data, stream,
-                                            (long long)turn);
-            bool there = os_stat(path, &stat, &ignored);
-            const struct str cells[] = {str_of(stream), number(arena, (uint64_t)turn),
-                                        there ? number(arena, stat.size) : STR("missing"), str_of(path)};
-            table_row(table, cells);
-        }
-    }
-    sbuf_fini(&text);
-}
-
-static int look_checkpoints(struct command_env *env)
-{
-    static const struct table_column columns[] = {{.name = "stream"},
-                                                  {.name = "turn", .right = true},
-                                                  {.name = "bytes", .right = true},
-                                                  {.name = "file"}};
-    struct table table;
-    struct err err;
-    struct store *store = command_store(env, &err);
-    if (store == NULL && err.class != ERR_NONE)
-        return env_fail(env, &err, NULL);
-    table_init(&table, env, columns, 4);
-    for (uint32_t i = 0; store && i < env->project->conf.stream_count; i++)
-        add_checkpoints(env, &table, env->project->streams[i].name);
-    if (table.total == 0) {
-        arena_fini(&table.arena);
-        env_note(
-            env,
-            "there is no checkpoint: streams without state need none, others make one each `settings.checkpoint`");
-        return EXIT_DONE;
-    }
-    table_end(&table, false);
-    return EXIT_DONE;
-}
-
-static int look_restore(struct command_env *env)
-{
-    return refuse(
-        env, "checkpoint restore",
-        "A start goes on from the newest checkpoint by itself, and from the one before where that is damaged.");
-}
-
-static int look_export(struct command_env *env)
-{
-    return refuse(env, "checkpoint export",
-                  "A copy of the whole data folder, made while nothing runs, is a self-contained one.");
-}
-
 /* ---- plan -------------------------------------------------------------------------------------------------------------------------------- */
 
 struct planning {
@@ -412,34 +337,12 @@ STREAM_COMMAND(pause, "stream pause", "stops reading; what its sinks hold is com
 STREAM_COMMAND(resume, "stream resume", "goes on after a pause", NULL, look_resume)
 STREAM_COMMAND(reset, "stream reset", "begins anew, with tables kept or replaced", reset_flags, look_reset)
 
-extern const struct cli_command command_stream_list, command_checkpoint_list, command_checkpoint_restore,
-    command_checkpoint_export, command_plan;
+extern const struct cli_command command_stream_list, command_plan;
 const struct cli_command command_stream_list = {.name = "stream list",
                                                 .operands = "[DIR]",
                                                 .summary = "lists streams",
                                                 .operands_max = 1,
                                                 .look = look_list};
-const struct cli_command command_checkpoint_list = {.name = "checkpoint list",
-                                                    .operands = "[DIR]",
-                                                    .summary = "lists the checkpoints of streams",
-                                                    .operands_max = 1,
-                                                    .look = look_checkpoints};
-const struct cli_command command_checkpoint_restore = {
-    .name = "checkpoint restore",
-    .operands = "STREAM [DIR]",
-    .summary = "takes a stream's state back to a checkpoint",
-    .operands_min = 1,
-    .operands_max = 2,
-    .dir_at = 1,
-    .look = look_restore};
-const struct cli_command command_checkpoint_export = {
-    .name = "checkpoint export",
-    .operands = "STREAM [DIR]",
-    .summary = "writes a self-contained copy of a checkpoint",
-    .operands_min = 1,
-    .operands_max = 2,
-    .dir_at = 1,
-    .look = look_export};
 const struct cli_command command_plan = {
     .name = "plan",
     .operands = "[DIR]",

@@ -17,25 +17,17 @@
 #include <stdlib.h>
 
 #include "base/map.h"
-#include "format/json_tree.h"
 #include "format/parquet.h"
+#include "job/checkpoint.h"
 #include "job/engine_private.h"
 #include "job/engine_struct.h"
 #include "obs/event.h"
 
 enum {
     TURN_SLICES = 16, /* log slices of one turn at most: turns are short when idle and grow under backlog */
-    CHECKPOINT_HEADER = 32,
-    CHECKPOINT_BYTES_MAX = 1 << 30,
-    CHECKPOINTS_KEPT = 2,
     OUTBOX_KEPT_MS = 3600 * 1000, /* for sinks that are added later */
 };
-static const char CHECKPOINT_MAGIC[8] = "SLUICEC1";
 static const char CHANGE_COLUMN[] = "_change";
-
-struct checkpoint {
-    int64_t turn, changelog; /* next changelog offset after it */
-};
 
 struct job {
     struct stream *stream;
@@ -43,7 +35,7 @@ struct job {
     struct pipeline *pipeline;
     struct topic_decoder **decoders;
     uint32_t plan_version;
-    uint64_t fingerprint; /* of the plan: state of another query is no use */
+    uint64_t fingerprint; /* of the plan */
     struct topic_state *outbox;
     struct log *changelog;
     int64_t *next; /* next offset of each source */
@@ -258,39 +250,26 @@ static void on_bad_row(void *arg, const struct op_bad_row *row)
 
 /* ---- checkpoints --------------------------------------------------------------------------------------------------------- */
 
-static char *checkpoint_path(struct job *job, struct arena *arena, int64_t turn)
+static char *path_of(struct job *job, struct arena *arena, int64_t turn)
 {
-    return arena_printf(arena, "%s/checkpoints/%s/%020lld", job->stream->engine->project->data,
-                        job->stream->def->name, (long long)turn);
+    return checkpoint_path(arena, job->stream->engine->project->data, job->stream->def->name, turn);
 }
 
-static char *key_of(struct job *job, struct arena *arena, const char *what)
+static bool write_checkpoint(struct job *job, struct err *err)
 {
-    return arena_printf(arena, "stream/%s/%s", job->stream->def->name, what);
-}
-
-/* magic 8 │ fingerprint u64 │ bytes u64 │ crc32c u32 of fingerprint, bytes and snapshot │ 0 u32 │ snapshot */
-static bool write_checkpoint(struct job *job, int64_t turn, struct err *err)
-{
+    const struct stream *s = job->stream;
     struct arena arena = {0};
-    struct sbuf file = {0};
-    char *path = checkpoint_path(job, &arena, turn);
-    char *folder = arena_strdup(&arena, path);
-    *strrchr(folder, '/') = '\0';
-    sbuf_reserve(&file, CHECKPOINT_HEADER);
-    memset(file.p, 0, CHECKPOINT_HEADER);
-    sbuf_added(&file, CHECKPOINT_HEADER);
-    pipeline_snapshot(job->pipeline, &file);
-    memcpy(file.p, CHECKPOINT_MAGIC, sizeof CHECKPOINT_MAGIC);
-    put_be64(file.p + 8, job->fingerprint);
-    put_be64(file.p + 16, file.n - CHECKPOINT_HEADER);
-    uint32_t crc = crc32c(crc32c(0, file.p + 8, 16), file.p + CHECKPOINT_HEADER, file.n - CHECKPOINT_HEADER);
-    put_be32(file.p + 24, crc);
-    bool ok = file.n <= CHECKPOINT_BYTES_MAX ||
-              err_set(err, ERR_FATAL, "the state's %zu bytes are more than a checkpoint takes (%d)", file.n,
-                      CHECKPOINT_BYTES_MAX);
-    ok = ok && os_mkdirs(folder, err) && os_write_file(path, file.p, file.n, err);
-    sbuf_fini(&file);
+    struct sbuf state = {0};
+    struct checkpoint_input *inputs = arena_array(&arena, struct checkpoint_input, s->source_count);
+    for (uint32_t k = 0; k < s->source_count; k++) {
+        inputs[k] = (struct checkpoint_input){.partition = s->sources[k].partition, .next = job->next[k]};
+        memcpy(inputs[k].topic, log_topic(s->sources[k].log)->id, sizeof inputs[k].topic);
+    }
+    pipeline_snapshot(job->pipeline, &state);
+    const struct checkpoint_data data = {job->fingerprint, job->turn, inputs, s->source_count,
+                                         sbuf_view(&state)};
+    bool ok = checkpoint_write(path_of(job, &arena, job->turn), &data, err);
+    sbuf_fini(&state);
     arena_fini(&arena);
     return ok;
 }
@@ -306,47 +285,25 @@ static bool read_checkpoint(struct job *job, int64_t turn, struct err *err)
 {
     struct arena arena = {0};
     struct sbuf file = {0};
-    char *path = checkpoint_path(job, &arena, turn);
-    bool ok = os_read_file(path, CHECKPOINT_BYTES_MAX, &file, err);
-    if (!ok)
-        err->class = ERR_DATA;
-    if (ok && (file.n < CHECKPOINT_HEADER || memcmp(file.p, CHECKPOINT_MAGIC, sizeof CHECKPOINT_MAGIC) != 0 ||
-               get_be64(file.p + 16) != file.n - CHECKPOINT_HEADER ||
-               get_be32(file.p + 24) !=
-                   crc32c(crc32c(0, file.p + 8, 16), file.p + CHECKPOINT_HEADER, file.n - CHECKPOINT_HEADER)))
-        ok = err_set(err, ERR_DATA, "\"%s\" is damaged", path);
-    if (ok && get_be64(file.p + 8) != job->fingerprint)
-        ok = other_query(job, err);
-    ok = ok &&
-         pipeline_restore(job->pipeline, str_n(file.p + CHECKPOINT_HEADER, file.n - CHECKPOINT_HEADER), err);
+    struct checkpoint_data data;
+    bool ok = checkpoint_read(&arena, path_of(job, &arena, turn), &file, &data, err) &&
+              (data.fingerprint == job->fingerprint || other_query(job, err)) &&
+              pipeline_restore(job->pipeline, data.state, err);
     sbuf_fini(&file);
     arena_fini(&arena);
     return ok;
 }
 
-static void put_checkpoints(struct job *job, struct frame *frame)
-{
-    struct arena arena = {0};
-    struct sbuf text = {0};
-    for (int i = 0; i < CHECKPOINTS_KEPT && job->checkpoints[i].turn; i++)
-        sbuf_printf(&text, "%s{\"turn\":%lld,\"changelog\":%lld}", i ? "," : "[",
-                    (long long)job->checkpoints[i].turn, (long long)job->checkpoints[i].changelog);
-    sbuf_char(&text, ']');
-    frame_put(frame, str_of(key_of(job, &arena, "checkpoint")), sbuf_view(&text));
-    sbuf_fini(&text);
-    arena_fini(&arena);
-}
-
 /* Between turns: a snapshot to disk, then a frame that names it and lets the changelog before the older one go. */
 static bool make_checkpoint(struct job *job, struct err *err)
 {
-    TRY(write_checkpoint(job, job->turn, err));
+    TRY(write_checkpoint(job, err));
     job->dropped = job->checkpoints[CHECKPOINTS_KEPT - 1];
     memmove(&job->checkpoints[1], &job->checkpoints[0], (CHECKPOINTS_KEPT - 1) * sizeof job->checkpoints[0]);
     job->checkpoints[0] = (struct checkpoint){job->turn, log_end(job->changelog)};
     frame_reset(job->frame);
     job->frame->internal = true;
-    put_checkpoints(job, job->frame);
+    checkpoints_put(job->frame, job->stream->def->name, job->checkpoints);
     if (job->checkpoints[CHECKPOINTS_KEPT - 1].turn)
         frame_log_truncate_before(job->frame, job->changelog,
                                   job->checkpoints[CHECKPOINTS_KEPT - 1].changelog);
@@ -384,41 +341,33 @@ static bool apply_changelog(struct job *job, int64_t from, struct err *err)
 
 static bool compile(struct job *job, struct err *err);
 
-/* The newest checkpoint that can be read, and the changelog since. */
+/* The newest checkpoint that can be read, and the changelog since. Those that cannot be read do not count any more. */
 static bool restore(struct job *job, struct err *err)
 {
-    struct arena arena = {0};
-    struct sbuf text = {0};
-    const struct json_node *list;
-    int known = 0;
-    if (store_get(job->stream->engine->store, str_of(key_of(job, &arena, "checkpoint")), &text) &&
-        json_parse(&arena, sbuf_view(&text), &list, NULL))
-        JSON_EACH(one, list)
-    if (known < CHECKPOINTS_KEPT && json_i64(one, "turn", &job->checkpoints[known].turn) &&
-        json_i64(one, "changelog", &job->checkpoints[known].changelog))
-        known++;
-    bool ok = true;
+    struct checkpoint *kept = job->checkpoints;
+    uint32_t known = checkpoints_get(job->stream->engine->store, job->stream->def->name, kept), left = known;
     int64_t from = log_start(job->changelog);
-    for (int i = 0; i < known; i++) {
-        ok = read_checkpoint(job, job->checkpoints[i].turn, err);
-        from = job->checkpoints[i].changelog;
+    bool ok = true;
+    for (; left > 0; left--) {
+        from = kept[0].changelog;
+        ok = read_checkpoint(job, kept[0].turn, err);
         if (ok || err->class != ERR_DATA)
             break;
         event_log(EVENT_CHECKPOINT_DAMAGE, job->stream->def->name, "%s; %s", err->text,
-                  i + 1 < known ? "the one before it is used" : "there is none before it");
+                  left > 1 ? "the one before it is used" : "there is none before it");
+        memmove(&kept[0], &kept[1], (CHECKPOINTS_KEPT - 1) * sizeof *kept);
+        kept[CHECKPOINTS_KEPT - 1] = (struct checkpoint){0};
         job->plan_version = 0; /* half restored: a pipeline anew */
         TRY(compile(job, err));
     }
     if (known == 0 && from > 0)
         ok = err_set(err, ERR_FATAL, "the changelog begins at %lld and no checkpoint is known",
                      (long long)from);
-    if (!ok && err->class == ERR_DATA && known < CHECKPOINTS_KEPT && log_start(job->changelog) == 0) {
+    if (left == 0 && known > 0 && from > 0 && log_start(job->changelog) == 0) {
         ok = true; /* the changelog still holds everything */
         from = 0;
     }
     ok = ok && apply_changelog(job, from, err);
-    sbuf_fini(&text);
-    arena_fini(&arena);
     return ok || err_context(err, "state of stream \"%s\"", job->stream->def->name);
 }
 
@@ -426,7 +375,7 @@ static bool restore(struct job *job, struct err *err)
 static void remove_unnamed_checkpoints(struct job *job)
 {
     struct arena arena = {0};
-    char **names, *folder = checkpoint_path(job, &arena, 0);
+    char **names, *folder = path_of(job, &arena, 0);
     size_t count = 0;
     *strrchr(folder, '/') = '\0';
     if (!os_list(folder, &arena, &names, &count, NULL))
@@ -523,41 +472,30 @@ static bool take_slice(struct job *job, bool *any, struct err *err)
 
 static void put_positions(struct job *job)
 {
-    struct arena arena = {0};
     struct sbuf value = {0};
-    uint8_t bytes[16];
-    put_be64(bytes, (uint64_t)job->turn);
-    sbuf_add(&value, bytes, 8);
-    for (uint32_t k = 0; k < job->stream->source_count; k++) {
-        put_be32(bytes, (uint32_t)job->stream->sources[k].input);
-        put_be32(bytes + 4, (uint32_t)job->stream->sources[k].partition);
-        put_be64(bytes + 8, (uint64_t)job->next[k]);
-        sbuf_add(&value, bytes, 16);
-    }
-    frame_put(job->frame, str_of(key_of(job, &arena, "turn")), sbuf_view(&value));
+    turn_begin(&value, job->turn);
+    for (uint32_t k = 0; k < job->stream->source_count; k++)
+        turn_position(&value, job->stream->sources[k].input, job->stream->sources[k].partition, job->next[k]);
+    turn_put(job->frame, job->stream->def->name, &value);
     sbuf_fini(&value);
-    arena_fini(&arena);
 }
 
 /* *known = false: this is the first start. */
 static void get_positions(struct job *job, bool *known)
 {
-    struct arena arena = {0};
     struct sbuf value = {0};
     struct stream *s = job->stream;
     bool latest = s->def->conf->from == CONF_FROM_LATEST;
     for (uint32_t k = 0; k < s->source_count; k++)
         job->next[k] = latest ? log_end(s->sources[k].log) : log_start(s->sources[k].log);
-    *known = store_get(s->engine->store, str_of(key_of(job, &arena, "turn")), &value) && value.n >= 8;
-    if (*known)
-        job->turn = (int64_t)get_be64(value.p);
-    for (size_t at = 8; at + 16 <= value.n; at += 16)
+    job->turn = turn_get(s->engine->store, s->def->name, &value);
+    *known = value.n > 0;
+    for (size_t at = 8; at + TURN_POSITION_BYTES <= value.n; at += TURN_POSITION_BYTES)
         for (uint32_t k = 0; k < s->source_count; k++)
             if (s->sources[k].input == (int32_t)get_be32(value.p + at) &&
                 s->sources[k].partition == (int32_t)get_be32(value.p + at + 4))
                 job->next[k] = (int64_t)get_be64(value.p + at + 8);
     sbuf_fini(&value);
-    arena_fini(&arena);
 }
 
 static bool append(struct job *job, struct log *log, struct records_builder *b, struct err *err)
@@ -701,7 +639,7 @@ static void frame_ended(struct frame *frame)
     if (job->checkpoint_turn) {
         struct arena arena = {0};
         if (job->dropped.turn)
-            (void)!os_unlink(checkpoint_path(job, &arena, job->dropped.turn), NULL);
+            (void)!os_unlink(path_of(job, &arena, job->dropped.turn), NULL);
         arena_fini(&arena);
         job->checkpoint_turn = 0;
     }

@@ -206,6 +206,26 @@ TEST(two_damaged_checkpoints_stop_the_stream)
     sim_close();
 }
 
+/* Back to the newest checkpoint, at any crash, again and again; what is read a second time is counted once. */
+TEST(restored_checkpoint_counts_once)
+{
+    struct life_report report;
+    const struct life_plan first = {.stop_after_ms = 250}, restore = {.restore = "totals"};
+    for (uint64_t seed = 1; seed <= 2 * seeds(); seed++) {
+        sim_open(seed);
+        life_project(HEAD ROWS_300 TOPICS TOTALS);
+        bool ok = EXPECT(life_run(&first, NULL, &report) == SIM_RETURNED && !report.failed) &&
+                  EXPECT(life_until_quiet(&restore, false, &report)) && EXPECT(totals_are_right()) &&
+                  EXPECT(life_run(&restore, NULL, &report) == SIM_RETURNED && !report.failed) &&
+                  EXPECT(totals_are_right());
+        sim_close();
+        if (!ok) {
+            fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, report.error);
+            return;
+        }
+    }
+}
+
 /* ---- another query ---------------------------------------------------------------------------------------------------------------- */
 
 TEST(changed_query_of_a_stateful_stream_is_refused)
@@ -617,6 +637,7 @@ int main(void)
     RUN(no_identity_is_caught);
     RUN(damaged_checkpoint_costs_nothing);
     RUN(two_damaged_checkpoints_stop_the_stream);
+    RUN(restored_checkpoint_counts_once);
     RUN(changed_query_of_a_stateful_stream_is_refused);
     RUN(changed_query_of_a_stateless_stream_goes_on);
     RUN(added_sink_gets_everything);
