@@ -88,9 +88,9 @@ static bool choose_kept(struct command_env *env, struct choice *c, struct err *e
     return false;
 }
 
-static bool choose(struct command_env *env, struct choice *c, struct err *err)
+/* from: an exported file, or NULL. */
+static bool choose(struct command_env *env, struct choice *c, const char *from, struct err *err)
 {
-    const char *from = cli_value(env->args, "--from");
     c->stream = command_stream(env, env->args->operands[0], err);
     TRY(c->stream != NULL && command_needs_store(env, err));
     if (from == NULL)
@@ -108,7 +108,7 @@ static bool export_to(struct command_env *env, struct choice *c, struct err *err
     const char *to = cli_value(env->args, "--to");
     if (to == NULL)
         return err_set(err, ERR_CONFIG, "sluice checkpoint export takes --to FILE");
-    TRY(choose(env, c, err));
+    TRY(choose(env, c, NULL, err));
     const char *path = to[0] == '/' ? to : pool_printf(env->pool, "%s/%s", env->cwd, to);
     TRY(os_write_file(path, c->file.p, c->file.n, err));
     env_note(env, "turn %lld of stream \"%s\" is in %s, %zu bytes", (long long)c->data.turn, c->stream->name,
@@ -180,7 +180,7 @@ static bool restore(struct command_env *env, struct choice *c, struct err *err)
         err_set(err, ERR_FATAL, "project \"%s\" is running", env->project->conf.name);
         return err_hint(err, "End it first: a stream goes back while it does not run.");
     }
-    TRY(choose(env, c, err) && query_fits(env, c, err));
+    TRY(choose(env, c, cli_value(env->args, "--from"), err) && query_fits(env, c, err));
     TRY(checkpoint_ways(pool_arena(env->pool), env->store, c->stream->name, &c->data, &ways, &count, err));
     say_meaning(env, c, ways, count);
     env_flush(env);

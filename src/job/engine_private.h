@@ -128,6 +128,8 @@ void job_wake(struct job *job); /* after a pause */
 void job_free(struct job *job);
 bool job_is_idle(const struct job *job);
 int64_t job_lag(const struct job *job);
+/* The first offset of the outbox at or after `offset` that a turn has made valid, and in *until where such offsets end. */
+int64_t job_outbox_valid(const struct job *job, int64_t offset, int64_t *until);
 /* An outbox slice as what sinks take of it: out[i] is in[i], or NULL for no row. */
 bool job_outbox_read(const struct log_slice *slice, int64_t from, struct batch *const in[],
                      const struct batch *out[], struct err *err);

@@ -1,4 +1,4 @@
-/* Stateful streams. One turn is one frame:
+/* Stateful streams. One turn is one frame, or a group of frames that is valid only with its last (group.h):
  *
  *     topic_read → topic_decode → pipeline (state) → frame(positions, outbox rows, bad rows, changelog of the state)
  *
@@ -7,7 +7,7 @@
  *
  *     __outbox.<stream>      what the turns put out; the stream's sinks read it like any topic. A record is a small Parquet file of one
  *                            batch, so every type survives; its key is "rows" (with the change kinds as a last column), "bad" or "late"
- *     __changelog.<stream>   one record for each turn: the state's changes
+ *     __changelog.<stream>   the state's changes, in one record for each turn or several: all but the last have a key
  *     stream/<s>/turn        the turn's number and, for each input partition, the next offset to read
  *     stream/<s>/checkpoint  the two newest checkpoints: file, turn, first changelog offset that is not in it
  *
@@ -21,10 +21,12 @@
 #include "job/checkpoint.h"
 #include "job/engine_private.h"
 #include "job/engine_struct.h"
+#include "job/group.h"
 #include "obs/event.h"
 
 enum {
-    TURN_SLICES = 16, /* log slices of one turn at most: turns are short when idle and grow under backlog */
+    TURN_SLICES = 16, /* log slices of one turn at most: turns are short when idle and grow under backlog, */
+    TURN_BYTES = 8 << 20,         /* and take in no more when they have put out so much */
     OUTBOX_KEPT_MS = 3600 * 1000, /* for sinks that are added later */
 };
 static const char CHANGE_COLUMN[] = "_change";
@@ -57,9 +59,10 @@ struct job {
         struct batch_builder builder;
         bool open;
     } bad, late;
-    uint32_t source;            /* whose rows are being pushed */
-    int32_t attempt;            /* of those, if they are replayed */
-    struct records_builder out; /* outbox records */
+    uint32_t source;    /* whose rows are being pushed */
+    int32_t attempt;    /* of those, if they are replayed */
+    struct group group; /* what it puts out */
+    bool last;          /* the frame in flight is its last */
     struct sbuf text;
     bool failed;
     struct err err;
@@ -79,8 +82,9 @@ static bool write_text(void *arg, const void *p, size_t n, struct err *err)
     return true;
 }
 
-/* The batch as a small Parquet file; with_change: and its change kinds as the last column. */
-static bool outbox_encode(struct sbuf *out, const struct batch *batch, bool with_change, struct err *err)
+/* rows first .. first + rows of the batch as a small Parquet file; with_change: and its change kinds as the last column. */
+static bool outbox_encode(struct sbuf *out, const struct batch *batch, uint32_t first, uint32_t rows,
+                          bool with_change, struct err *err)
 {
     struct pool *pool = pool_new(NULL, "outbox");
     struct arena *arena = pool_arena(pool);
@@ -99,7 +103,7 @@ static bool outbox_encode(struct sbuf *out, const struct batch *batch, bool with
         .codec = CODEC_NONE, .no_statistics = true, .no_page_index = true, .encoding = PARQUET_PLAIN};
     struct parquet_writer *w = parquet_writer_new(pool, wide.schema, &options,
                                                   (struct parquet_output){write_text, out}, err);
-    bool ok = w && parquet_writer_batch(w, &wide, NULL, 0, batch->rows, err) &&
+    bool ok = w && parquet_writer_batch(w, &wide, NULL, first, rows, err) &&
               parquet_writer_finish(w, NULL, err);
     pool_free(pool);
     return ok;
@@ -181,17 +185,47 @@ bool job_outbox_read(const struct log_slice *slice, int64_t from, struct batch *
     return ok;
 }
 
+/* As few records as GROUP_RECORD_BYTES allows. */
+static bool put_rows(struct job *job, enum wants what, const struct batch *batch, struct err *err)
+{
+    uint32_t count = batch->rows;
+    for (uint32_t first = 0; first < batch->rows; first += count) {
+        count = count < batch->rows - first ? count : batch->rows - first;
+        for (;; count = (count + 1) / 2) {
+            sbuf_clear(&job->text);
+            TRY(outbox_encode(&job->text, batch, first, count, what == WANTS_ROWS, err));
+            if (job->text.n <= GROUP_RECORD_BYTES || count == 1)
+                break;
+        }
+        TRY(group_add(&job->group, GROUP_OUTBOX, str_of(outbox_keys[what]), sbuf_view(&job->text), err));
+    }
+    return true;
+}
+
 static void put_record(struct job *job, enum wants what, const struct batch *batch)
 {
-    sbuf_clear(&job->text);
-    if (job->failed)
-        return;
-    if (!outbox_encode(&job->text, batch, what == WANTS_ROWS, &job->err)) {
-        job->failed = true;
-        return;
+    if (!job->failed)
+        job->failed = !put_rows(job, what, batch, &job->err);
+}
+
+/* The state's changes, each piece behind the fingerprint of the query; a key says that more follows. */
+static bool put_changes(struct job *job, struct err *err)
+{
+    struct sbuf changes = {0}, *text = &job->text;
+    char fingerprint[8];
+    bool ok = true;
+    pipeline_changelog(job->pipeline, &changes);
+    put_be64(fingerprint, job->fingerprint);
+    for (size_t at = 0, n; ok && at < changes.n && !job->stream->engine->faults.no_changelog; at += n) {
+        n = changes.n - at < GROUP_RECORD_BYTES ? changes.n - at : GROUP_RECORD_BYTES;
+        sbuf_clear(text);
+        sbuf_add(text, fingerprint, sizeof fingerprint);
+        sbuf_add(text, changes.p + at, n);
+        ok = group_add(&job->group, GROUP_CHANGELOG, at + n < changes.n ? STR("more") : (struct str){0},
+                       sbuf_view(text), err);
     }
-    records_add(&job->out, os_wall().us / US_PER_MS, str_of(outbox_keys[what]), sbuf_view(&job->text), NULL,
-                0);
+    sbuf_fini(&changes);
+    return ok;
 }
 
 static void on_result(void *arg, struct batch *batch)
@@ -303,6 +337,7 @@ static bool make_checkpoint(struct job *job, struct err *err)
     job->checkpoints[0] = (struct checkpoint){job->turn, log_end(job->changelog)};
     frame_reset(job->frame);
     job->frame->internal = true;
+    job->last = true;
     checkpoints_put(job->frame, job->stream->def->name, job->checkpoints);
     if (job->checkpoints[CHECKPOINTS_KEPT - 1].turn)
         frame_log_truncate_before(job->frame, job->changelog,
@@ -312,31 +347,57 @@ static bool make_checkpoint(struct job *job, struct err *err)
     return true;
 }
 
-static bool apply_changelog(struct job *job, int64_t from, struct err *err)
+/* Gathers the pieces of a turn's changes, and applies them with the last. */
+static bool apply_record(struct job *job, const struct record *record, struct sbuf *changes, struct err *err)
 {
-    for (int64_t at = from; at < log_end(job->changelog);) {
-        struct log_slice slice;
-        TRY(log_read(job->changelog, at, RUN_SLICE_BYTES, &slice, err));
-        bool ok = slice.n > 0 || err_set(err, ERR_FATAL, "the changelog ends at %lld", (long long)at);
-        for (size_t i = 0; ok && i < slice.n;) {
-            struct records_reader reader;
-            struct record record;
-            struct buf *scratch;
-            bool more = true;
-            ok = records_open(slice.p + i, slice.n - i, NULL, &scratch, &reader, err);
-            i += ok ? reader.batch.size : 0;
-            while (ok && (ok = records_next(&reader, &record, &more, err)) && more) {
-                if (record.offset < at || record.value.n < 8)
-                    continue;
-                ok = get_be64(record.value.p) == job->fingerprint || other_query(job, err);
-                ok = ok && pipeline_apply(job->pipeline, str_n(record.value.p + 8, record.value.n - 8), err);
-            }
+    if (record->value.n < 8)
+        return true;
+    TRY(get_be64(record->value.p) == job->fingerprint || other_query(job, err));
+    sbuf_add(changes, record->value.p + 8, record->value.n - 8);
+    if (record->key.p)
+        return true;
+    bool ok = pipeline_apply(job->pipeline, sbuf_view(changes), err);
+    sbuf_clear(changes);
+    return ok;
+}
+
+static bool apply_slice(struct job *job, const struct log_slice *slice, int64_t from, int64_t until,
+                        struct sbuf *changes, struct err *err)
+{
+    for (size_t i = 0; i < slice->n;) {
+        struct records_reader reader;
+        struct record record;
+        struct buf *scratch;
+        bool more = true;
+        TRY(records_open(slice->p + i, slice->n - i, NULL, &scratch, &reader, err));
+        i += reader.batch.size;
+        while (more) {
+            TRY(records_next(&reader, &record, &more, err));
+            if (more && record.offset >= from && record.offset < until)
+                TRY(apply_record(job, &record, changes, err));
         }
-        at = slice.next_offset;
-        buf_unref(slice.buf);
-        TRY(ok);
     }
     return true;
+}
+
+static bool apply_changelog(struct job *job, int64_t from, struct err *err)
+{
+    struct sbuf changes = {0};
+    int64_t until, at = group_valid(&job->group, GROUP_CHANGELOG, from, &until);
+    bool ok = true;
+    while (ok && at < until) {
+        struct log_slice slice;
+        ok = log_read(job->changelog, at, RUN_SLICE_BYTES, &slice, err);
+        if (!ok)
+            break;
+        ok = slice.n > 0 || err_set(err, ERR_FATAL, "the changelog ends at %lld", (long long)at);
+        ok = ok && apply_slice(job, &slice, at, until, &changes, err);
+        at = group_valid(&job->group, GROUP_CHANGELOG, slice.next_offset < until ? slice.next_offset : until,
+                         &until);
+        buf_unref(slice.buf);
+    }
+    sbuf_fini(&changes);
+    return ok;
 }
 
 static bool compile(struct job *job, struct err *err);
@@ -498,16 +559,6 @@ static void get_positions(struct job *job, bool *known)
     sbuf_fini(&value);
 }
 
-static bool append(struct job *job, struct log *log, struct records_builder *b, struct err *err)
-{
-    struct str batch;
-    if (b->count == 0)
-        return true;
-    TRY(records_end(b, CODEC_NONE, 0, NULL, &batch, err));
-    frame_append_copy(job->frame, log, batch.p, batch.n);
-    return true;
-}
-
 static void put_rejects(struct job *job, enum wants what, struct rejects *rejects)
 {
     if (!rejects->open)
@@ -516,11 +567,19 @@ static void put_rejects(struct job *job, enum wants what, struct rejects *reject
     put_record(job, what, rejects->batch);
 }
 
-/* The barrier, and everything of the turn into one frame. */
+/* What comes next of the turn, into the frame; with the last of it, what makes the turn valid. */
+static bool next_frame(struct job *job, struct err *err)
+{
+    frame_reset(job->frame);
+    TRY(group_next(&job->group, job->frame, &job->last, err));
+    if (job->last)
+        put_positions(job);
+    return true;
+}
+
+/* The barrier, and what it brings. */
 static bool end_turn(struct job *job, struct err *err)
 {
-    struct records_builder changes = {0};
-    uint8_t fingerprint[8];
     job->turn++;
     push(job, 0, &(struct op_msg){.kind = OP_BARRIER, .turn = (uint64_t)job->turn});
     put_rejects(job, WANTS_BAD, &job->bad);
@@ -529,21 +588,7 @@ static bool end_turn(struct job *job, struct err *err)
         *err = job->err;
         return false;
     }
-    frame_reset(job->frame);
-    TRY(append(job, job->outbox->logs[0], &job->out, err));
-    sbuf_clear(&job->text);
-    put_be64(fingerprint, job->fingerprint);
-    sbuf_add(&job->text, fingerprint, sizeof fingerprint);
-    pipeline_changelog(job->pipeline, &job->text);
-    bool ok = true;
-    if (job->text.n > sizeof fingerprint && !job->stream->engine->faults.no_changelog) {
-        records_begin(&changes);
-        records_add(&changes, os_wall().us / US_PER_MS, (struct str){0}, sbuf_view(&job->text), NULL, 0);
-        ok = append(job, job->changelog, &changes, err);
-        records_builder_fini(&changes);
-    }
-    put_positions(job);
-    return ok;
+    return put_changes(job, err) && next_frame(job, err);
 }
 
 static void frame_ended(struct frame *frame);
@@ -594,12 +639,12 @@ static bool job_turn(struct task *task)
                   &err); /* the changelog holds everything: tried again later */
         job->checkpointed = os_mono();
     }
-    records_begin(&job->out);
+    group_begin(&job->group);
     batch_reset(job->bad.batch);
     batch_reset(job->late.batch);
     job->bad.open = job->late.open = job->failed = false;
     bool ok = true;
-    for (int i = 0; ok && any && i < TURN_SLICES; i++) {
+    for (int i = 0; ok && any && i < TURN_SLICES && group_bytes(&job->group) < TURN_BYTES; i++) {
         ok = take_slice(job, &any, &err);
         some = some || any;
     }
@@ -643,6 +688,15 @@ static void frame_ended(struct frame *frame)
         arena_fini(&arena);
         job->checkpoint_turn = 0;
     }
+    if (!job->last) { /* also while everything stops: half a turn is none */
+        struct err err;
+        if (next_frame(job, &err))
+            submit(job);
+        else
+            stream_stop(job->stream, &err);
+        return;
+    }
+    group_ended(&job->group);
     move_pins(job);
     task_wake(&job->task);
     engine_look_quiet(job->stream->engine);
@@ -707,6 +761,7 @@ bool job_new(struct stream *s, struct err *err)
     list_init(&job->room_wait.link);
     task_init(&job->task, job_turn);
     waker_init(&job->waker, s->engine->options.work, &job->task);
+    TRY(group_init(&job->group, s->engine->store, s->def->name, outbox->logs[0], job->changelog, err));
     job->frame = frame_new(s->engine->store);
     job->in = batch_new();
     job->bad.batch = batch_new();
@@ -735,6 +790,7 @@ bool job_start(struct stream *s, struct err *err)
     job->started = true;
     if (!known && s->def->conf->from == CONF_FROM_LATEST) { /* "latest" is what it was at the first start */
         frame_reset(job->frame);
+        job->last = true;
         put_positions(job);
         submit(job);
     }
@@ -763,6 +819,11 @@ bool job_is_idle(const struct job *job)
     return job_lag(job) == 0;
 }
 
+int64_t job_outbox_valid(const struct job *job, int64_t offset, int64_t *until)
+{
+    return group_valid(&job->group, GROUP_OUTBOX, offset, until);
+}
+
 int64_t job_lag(const struct job *job)
 {
     int64_t lag = 0;
@@ -781,7 +842,7 @@ void job_free(struct job *job)
     batch_free(job->in);
     batch_free(job->bad.batch);
     batch_free(job->late.batch);
-    records_builder_fini(&job->out);
+    group_fini(&job->group);
     sbuf_fini(&job->text);
     log_release(job->outbox->logs[0]);
     log_release(job->changelog);

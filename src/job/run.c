@@ -295,6 +295,19 @@ static bool decode(struct unit *u, const struct stream_input *input, const struc
     }
 }
 
+/* Where the run may read its k-th input up to. With flush: os no table may know more than the disk; of an outbox, whole turns alone. */
+static int64_t readable_end(struct run *run, uint32_t k)
+{
+    const struct stream *s = run->stream;
+    struct log *log = s->inputs[k].log;
+    int64_t end = s->engine->faults.beyond_synced ? log_end(log) : log_synced(log), until;
+    if (s->job) {
+        run->next[k] = job_outbox_valid(s->job, run->next[k], &until);
+        end = end < until ? end : until;
+    }
+    return end;
+}
+
 /* The next input with something to read, from turn_input on; false: none has. */
 static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice, struct err *err,
                        bool *failed)
@@ -302,21 +315,16 @@ static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice
     struct stream *s = run->stream;
     for (uint32_t i = 0; i < s->input_count; i++) {
         uint32_t k = (run->turn_input + i) % s->input_count;
-        int64_t synced =
-            s->engine->faults.beyond_synced
-                ? log_end(s->inputs[k].log)
-                : log_synced(
-                      s->inputs[k]
-                          .log); /* with flush: os less than log_end: no table may know more than the disk */
-        if (run->next[k] >= synced)
+        int64_t end = readable_end(run, k);
+        if (run->next[k] >= end)
             continue;
         *failed = !log_read(s->inputs[k].log, run->next[k], RUN_SLICE_BYTES, slice, err);
         if (*failed)
             return false;
         if (slice->n == 0)
             continue;
-        if (slice->next_offset > synced)
-            slice->next_offset = synced;
+        if (slice->next_offset > end)
+            slice->next_offset = end;
         *index = k;
         run->turn_input = (k + 1) % s->input_count;
         return true;

@@ -226,6 +226,32 @@ TEST(restored_checkpoint_counts_once)
     }
 }
 
+/* ---- large turns ---------------------------------------------------------------------------------------------------------------- */
+
+/* A watermark that closes 299 windows of 20,000 bytes: more than a frame could hold in this journal, in the outbox and in the changelog. */
+TEST(large_turn_is_whole_or_absent)
+{
+    struct life_report report;
+    for (uint64_t seed = 1; seed <= 3 * seeds(); seed++) {
+        sim_open(seed);
+        life_project(
+            HEAD
+            "sources:\n  rows: { kind: generator, rows: 300, columns: { n: n, ts: timestamp_seconds(n) }, to: input }\n"
+            "topics:\n  input: { schema: 'n BIGINT, ts TIMESTAMP' }\nstreams:\n  wide:\n"
+            "    sql: SELECT n, max(repeat('x', 20000)) AS v FROM STREAM input WATERMARK ts DELAY OF INTERVAL 0 SECONDS\n"
+            "      GROUP BY window(ts, '1 second'), n\n"
+            "    to: [ { table: db.plain } ]\n");
+        bool ok = EXPECT(life_until_quiet(&WHOLE, false, &report)) &&
+                  EXPECT(life_ask("SELECT count(*) = 299 AND count(DISTINCT n) = 299 AND max(n) = 298 AND "
+                                  "sum(length(v)) = 299 * 20000 FROM plain") == 1);
+        sim_close();
+        if (!ok) {
+            fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, report.error);
+            return;
+        }
+    }
+}
+
 /* ---- another query ---------------------------------------------------------------------------------------------------------------- */
 
 TEST(changed_query_of_a_stateful_stream_is_refused)
@@ -638,6 +664,7 @@ int main(void)
     RUN(damaged_checkpoint_costs_nothing);
     RUN(two_damaged_checkpoints_stop_the_stream);
     RUN(restored_checkpoint_counts_once);
+    RUN(large_turn_is_whole_or_absent);
     RUN(changed_query_of_a_stateful_stream_is_refused);
     RUN(changed_query_of_a_stateless_stream_goes_on);
     RUN(added_sink_gets_everything);
