@@ -3,6 +3,7 @@
  *     engine ─┬─ topic_state …      a topic, its logs, its pinned schema
  *             ├─ ingest …           source → topic                                  ingest.c   (the source's role)
  *             └─ stream …           a bound plan over topics                        stream.c
+ *                  ├─ job           the turns of a stateful one                  job.c, group.c (its frames), checkpoint.c
  *                  ├─ run …         reads, decodes, computes for sinks that are at the same position   run.c
  *                  └─ member …      one (stream, sink) pair: identity, pins, frames or deliveries      member.c */
 #ifndef JOB_ENGINE_PRIVATE_H

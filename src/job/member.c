@@ -452,8 +452,8 @@ static void on_opened(struct member *m, const struct sink_event *e)
     fill_with_starts(m, next);
     m->live = m->live || e->found == SINK_OURS;
     if (illegal(m, next, text, sizeof text)) {
-        if (e->found ==
-            SINK_OURS) /* for reset --keep, the table's own word: an older one was restored, or the data folder was */
+        /* for reset --keep, the table's own word: an older one was restored, or the data folder was */
+        if (e->found == SINK_OURS)
             take_positions(m, e->positions, e->count, m->committed);
         refuse(m, text);
         return;
