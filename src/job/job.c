@@ -40,8 +40,8 @@ struct job {
     uint64_t fingerprint; /* of the plan */
     struct topic_state *outbox;
     struct log *changelog;
-    int64_t *next; /* next offset of each source */
-    int64_t turn;
+    int64_t *next OWNED_BY(work); /* next offset of each source */
+    int64_t turn OWNED_BY(work);
     uint32_t turn_source; /* where the search for input begins */
     struct log_pin *pins; /* on the sources */
 
@@ -49,7 +49,8 @@ struct job {
     struct waker waker;
     struct log_wait *waits;
     struct frame *frame;
-    bool frame_busy, frame_refused, started, stopped;
+    bool frame_busy OWNED_BY(work),
+        frame_refused OWNED_BY(work), started OWNED_BY(work), stopped OWNED_BY(work);
     struct log_wait room_wait;
 
     /* of the turn that is being made */
@@ -289,7 +290,7 @@ static char *path_of(struct job *job, struct arena *arena, int64_t turn)
     return checkpoint_path(arena, job->stream->engine->project->data, job->stream->def->name, turn);
 }
 
-static bool write_checkpoint(struct job *job, struct err *err)
+static bool write_checkpoint(struct job *job, struct err *err) ON(work)
 {
     const struct stream *s = job->stream;
     struct arena arena = {0};
@@ -329,7 +330,7 @@ static bool read_checkpoint(struct job *job, int64_t turn, struct err *err)
 }
 
 /* Between turns: a snapshot to disk, then a frame that names it and lets the changelog before the older one go. */
-static bool make_checkpoint(struct job *job, struct err *err)
+static bool make_checkpoint(struct job *job, struct err *err) ON(work)
 {
     TRY(write_checkpoint(job, err));
     job->dropped = job->checkpoints[CHECKPOINTS_KEPT - 1];
@@ -493,7 +494,7 @@ static void push(struct job *job, uint32_t scan, const struct op_msg *msg)
     pipeline_push(job->pipeline, &context, scan, msg, &output);
 }
 
-static bool compute(struct job *job, uint32_t k, const struct log_slice *slice, struct err *err)
+static bool compute(struct job *job, uint32_t k, const struct log_slice *slice, struct err *err) ON(work)
 {
     struct stream *s = job->stream;
     const struct topic_report report = {.bad = on_bad_record, .arg = job};
@@ -511,7 +512,7 @@ static bool compute(struct job *job, uint32_t k, const struct log_slice *slice, 
 }
 
 /* One slice of one source into the pipeline. *any = false: no source has anything. */
-static bool take_slice(struct job *job, bool *any, struct err *err)
+static bool take_slice(struct job *job, bool *any, struct err *err) ON(work)
 {
     struct stream *s = job->stream;
     *any = false;
@@ -531,7 +532,7 @@ static bool take_slice(struct job *job, bool *any, struct err *err)
     return true;
 }
 
-static void put_positions(struct job *job)
+static void put_positions(struct job *job) ON(work)
 {
     struct sbuf value = {0};
     turn_begin(&value, job->turn);
@@ -542,7 +543,7 @@ static void put_positions(struct job *job)
 }
 
 /* *known = false: this is the first start. */
-static void get_positions(struct job *job, bool *known)
+static void get_positions(struct job *job, bool *known) ON(work)
 {
     struct sbuf value = {0};
     struct stream *s = job->stream;
@@ -568,7 +569,7 @@ static void put_rejects(struct job *job, enum wants what, struct rejects *reject
 }
 
 /* What comes next of the turn, into the frame; with the last of it, what makes the turn valid. */
-static bool next_frame(struct job *job, struct err *err)
+static bool next_frame(struct job *job, struct err *err) ON(work)
 {
     frame_reset(job->frame);
     TRY(group_next(&job->group, job->frame, &job->last, err));
@@ -578,7 +579,7 @@ static bool next_frame(struct job *job, struct err *err)
 }
 
 /* The barrier, and what it brings. */
-static bool end_turn(struct job *job, struct err *err)
+static bool end_turn(struct job *job, struct err *err) ON(work)
 {
     job->turn++;
     push(job, 0, &(struct op_msg){.kind = OP_BARRIER, .turn = (uint64_t)job->turn});
@@ -591,9 +592,9 @@ static bool end_turn(struct job *job, struct err *err)
     return put_changes(job, err) && next_frame(job, err);
 }
 
-static void frame_ended(struct frame *frame);
+static void frame_ended(struct frame *frame) ON(work);
 
-static void submit(struct job *job)
+static void submit(struct job *job) ON(work)
 {
     job->frame->done = frame_ended;
     job->frame->arg = job;
@@ -601,7 +602,7 @@ static void submit(struct job *job)
     frame_submit(job->frame);
 }
 
-static void wait_for_more(struct job *job)
+static void wait_for_more(struct job *job) ON(work)
 {
     struct stream *s = job->stream;
     for (uint32_t k = 0; k < s->source_count; k++) {
@@ -610,13 +611,13 @@ static void wait_for_more(struct job *job)
     }
 }
 
-static bool checkpoint_is_due(const struct job *job)
+static bool checkpoint_is_due(const struct job *job) ON(work)
 {
     int64_t every_ns = job->stream->engine->project->conf.settings.checkpoint_ms * NS_PER_MS;
     return job->turn > job->checkpoints[0].turn && mono_since_ns(os_mono(), job->checkpointed) >= every_ns;
 }
 
-static bool job_turn(struct task *task)
+static bool job_turn(struct task *task) ON(work)
 {
     struct job *job = CONTAINER_OF(task, struct job, task);
     struct err err = {0};
@@ -661,13 +662,13 @@ static bool job_turn(struct task *task)
     return false;
 }
 
-static void move_pins(struct job *job)
+static void move_pins(struct job *job) ON(work)
 {
     for (uint32_t k = 0; k < job->stream->source_count; k++)
         log_pin_set(&job->pins[k], job->stream->sources[k].log, job->next[k], job->stream->def->name);
 }
 
-static void frame_ended(struct frame *frame)
+static void frame_ended(struct frame *frame) ON(work)
 {
     struct job *job = frame->arg;
     if (!frame->durable && frame->err.class == ERR_RETRY) {
@@ -735,7 +736,7 @@ static bool internal_log(struct stream *s, const char *what, int64_t retention_m
     return true;
 }
 
-bool job_new(struct stream *s, struct err *err)
+bool job_new(struct stream *s, struct err *err) UNSHARED
 {
     TRY(check_modes(s, err));
     struct job *job = pool_new_struct(s->pool, struct job);
@@ -832,7 +833,7 @@ int64_t job_lag(const struct job *job)
     return lag;
 }
 
-void job_free(struct job *job)
+void job_free(struct job *job) UNSHARED
 {
     job_stop(job);
     log_wait_cancel(&job->room_wait);

@@ -40,7 +40,7 @@ static int complain(const struct err *err)
     return 1;
 }
 
-static void note_failure(const struct engine *engine)
+static void note_failure(const struct engine *engine) UNSHARED
 {
     shared->failed = engine_has_failed(engine);
     shared->loud = event_count(EVENT_LEVEL_WARN) + event_count(EVENT_LEVEL_ERROR);
@@ -84,6 +84,7 @@ static int live(void *arg)
     struct store *store;
     struct err err;
     (void)arg;
+    mem_fail_after(current->fail_allocation);
     os_vfs_register();
     event_setup(getenv("VERBOSE") ? EVENT_LEVEL_DEBUG : EVENT_LEVEL_ERROR, false, -1);
     if (!project_load(&arena, "/p", NULL, 0, &project, &diags)) {
@@ -92,8 +93,11 @@ static int live(void *arg)
         fprintf(stderr, "%s", text.p ? text.p : "no diagnostics");
         return 1;
     }
-    const struct store_options store_options = {
-        .ring_bytes = 4 << 20, .ring_file_bytes = 1 << 20, .tail_bytes = 256 << 10, .flush = current->flush};
+    const struct store_options store_options = {.ring_bytes = 4 << 20,
+                                                .ring_file_bytes = 1 << 20,
+                                                .tail_bytes = 256 << 10,
+                                                .flight_bytes = 1,
+                                                .flush = current->flush};
     if (!loop_new(ROLE_MAIN, "main", &life.main, &err) || !loop_new(ROLE_NET, "net", &net, &err) ||
         !loop_new(ROLE_DISK, "disk", &disk, &err) || !loop_new(ROLE_WORK, "work", &work, &err) ||
         !os_mkdirs(project.data, &err) || !loop_start(life.main, &err) ||
@@ -134,6 +138,7 @@ static int live(void *arg)
     loop_join(disk);
     note_failure(life.engine);
     engine_free(life.engine);
+    shared->allocations = mem_fail_after(0);
     return store_close(store, &err) ? 0 : complain(&err);
 }
 
@@ -152,6 +157,7 @@ enum sim_end life_run(const struct life_plan *plan, const struct sim_options *op
     current = plan;
     enum sim_end end = sim_life(live, NULL, options, &status);
     *report = *shared;
+    report->status = status;
     if (end == SIM_RETURNED && status != 0)
         report->failed = true;
     return end;
