@@ -385,6 +385,22 @@ bool engine_stream_reset(struct engine *engine, const char *stream, const char *
     return call_on(engine->options.work, &call) && call.ok;
 }
 
+bool engine_replay_begin(struct engine *engine)
+{
+    lock_take(engine->schema_lock);
+    bool was = engine->replaying;
+    engine->replaying = true;
+    lock_release(engine->schema_lock);
+    return !was;
+}
+
+void engine_replay_end(struct engine *engine)
+{
+    lock_take(engine->schema_lock);
+    engine->replaying = false;
+    lock_release(engine->schema_lock);
+}
+
 bool engine_has_failed(const struct engine *engine)
 {
     return counter_get(&engine->failed) || ingest_has_failed(engine);

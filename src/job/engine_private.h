@@ -3,6 +3,7 @@
  *     engine ─┬─ topic_state …      a topic, its logs, its pinned schema
  *             ├─ ingest …           source → topic                                  ingest.c   (the source's role)
  *             └─ stream …           a bound plan over topics                        stream.c
+ *                  ├─ job           the turns of a stateful one                  job.c, group.c (its frames), checkpoint.c
  *                  ├─ run …         reads, decodes, computes for sinks that are at the same position   run.c
  *                  └─ member …      one (stream, sink) pair: identity, pins, frames or deliveries      member.c */
 #ifndef JOB_ENGINE_PRIVATE_H
@@ -17,7 +18,7 @@ enum {
     RUN_UNITS = 4,             /* batches of one run on their way at the same time */
     RUN_SLICE_BYTES = 1 << 20, /* read from a log in one step */
     RUN_LAG_MS = 500,          /* a sink that holds all units this long leaves the run and goes on alone */
-    MEMBERS_MAX = 64,          /* sinks of one stream */
+    MEMBERS_MAX = CONF_TARGETS_MAX + 2, /* sinks of one stream, tables of rejected rows included */
     RETRY_MIN_MS = 200,
     RETRY_MAX_MS = 30000,
     INFER_RECORDS = 1000, /* a schema is inferred from that many records, */
@@ -55,11 +56,13 @@ bool topic_state_infer(struct topic_state *t, bool now, bool *known, struct err 
 /* ---- streams ---------------------------------------------------------------------------------------------------- */
 
 struct stream_input {
-    struct topic_state *topic;
+    struct topic_state *topic; /* whose columns its records have */
     struct log *log;
-    int32_t input; /* stable number of the topic among the stream's inputs, see stream.c */
+    int32_t input; /* stable number of the log's topic among the stream's inputs, see stream.c */
     int32_t partition;
-    uint32_t scan; /* index of the pipeline's scan that reads it */
+    uint32_t scan;   /* index of the pipeline's scan that reads it */
+    bool replayed;   /* its records are envelopes of rejected ones: replay.h */
+    bool keyed_only; /* rows of it have been delivered before: for sinks with a key */
 };
 
 struct stream {
@@ -110,9 +113,10 @@ bool stream_waits_for_schema(const struct stream *s) ON(work);
 bool stream_is_idle(const struct stream *s) ON(work);
 void stream_free(struct stream *s);
 const struct type *bad_schema(void);
-/* A row of <stream>_bad, appended to a builder of bad_schema(). topic: the input topic's name. */
+/* A row of <stream>_bad or _late, appended to a builder of bad_schema(). topic: the input topic's name; attempt: how often it had been replayed. */
 struct batch_builder;
-void bad_row_add(struct batch_builder *builder, const char *topic, const struct topic_bad *bad);
+void bad_row_add(struct batch_builder *builder, const char *topic, int32_t attempt,
+                 const struct topic_bad *bad);
 
 /* ---- stateful streams: job.c --------------------------------------------------------------------------------------- */
 
@@ -126,11 +130,32 @@ void job_wake(struct job *job) ON(work); /* after a pause */
 void job_free(struct job *job);
 bool job_is_idle(const struct job *job) ON(work);
 int64_t job_lag(const struct job *job) ON(work);
-/* An outbox slice as rows (*out; NULL: none) and bad rows (*bad), the batches given are used. */
-bool job_outbox_read(struct stream *s, const struct log_slice *slice, int64_t from, struct batch *in,
-                     struct batch *bad_in, const struct batch **out, const struct batch **bad,
-                     struct err *err) ON(work);
-bool plan_is_stateful(const struct plan *plan, bool *stateful, struct err *err);
+/* The first offset of the outbox at or after `offset` that a turn has made valid, and in *until where such offsets end. */
+int64_t job_outbox_valid(const struct job *job, int64_t offset, int64_t *until) ON(work);
+/* An outbox slice as what sinks take of it: out[i] is in[i], or NULL for no row. */
+bool job_outbox_read(const struct log_slice *slice, int64_t from, struct batch *const in[],
+                     const struct batch *out[], struct err *err) ON(work);
+
+/* An internal topic, made where it lacks. Before the loops run. */
+bool internal_topic(struct store *store, const char *name, int32_t partitions, struct topic_config *config,
+                    struct topic_info *info, struct err *err);
+
+/* ---- rejected records once more: replay.h ---------------------------------------------------------------------------- */
+
+/* The topic of rejected records that the stream reads beside `topic`, made where it lacks. */
+bool replay_topic(struct store *store, const char *stream, const char *topic, struct topic_info *info,
+                  struct err *err);
+
+/* What a reader of a stream's input decodes in one go: a slice of the topic, or one envelope of a slice of replayed records. */
+struct reading {
+    struct log_slice records;
+    int32_t partition, attempt;
+    int64_t from, until; /* offsets of it that are wanted */
+    int64_t next;        /* where the reader is after it */
+};
+/* inputs[count] with the positions next[count]; slice: of inputs[k], from next[k] on. Borrows from slice. */
+bool reading_of(const struct stream_input *inputs, uint32_t count, const int64_t *next, uint32_t k,
+                const struct log_slice *slice, struct reading *reading, struct err *err);
 
 /* ---- runs --------------------------------------------------------------------------------------------------------- */
 
@@ -147,13 +172,16 @@ void run_delivery_home(struct delivery *d) ON(work);
 
 /* ---- members -------------------------------------------------------------------------------------------------------- */
 
+/* What a sink takes of what a stream puts out. */
+enum wants { WANTS_ROWS, WANTS_BAD, WANTS_LATE, WANTS };
+
 enum member_state { MEMBER_IDLE, MEMBER_OPENING, MEMBER_RUNNING, MEMBER_WAITING, MEMBER_STOPPED };
 
 struct member {
     struct stream *stream;
     const struct sink_def *def;
     enum member_state state OWNED_BY(work);
-    bool wants_bad; /* <stream>_bad */
+    enum wants wants;
     struct sink_spec spec;
     struct run *run OWNED_BY(work); /* RUNNING */
     struct list run_link;
@@ -195,7 +223,7 @@ struct member {
     struct member_counters counters;
 };
 
-bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, struct err *err);
+bool member_new(struct stream *s, const struct sink_def *def, enum wants wants, struct err *err);
 void member_open(struct member *m) ON(work);
 /* positions in d are those of all inputs, in their order. */
 void member_deliver(struct member *m, struct delivery *d) ON(work);

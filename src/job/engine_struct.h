@@ -39,6 +39,7 @@ struct engine {
 
     /* ---- any role, under schema_lock ---- */
     struct lock *schema_lock;
+    bool replaying; /* a `stream replay` is under way */
     struct pool *schema_pool;
 };
 

@@ -67,6 +67,16 @@ static int64_t *position_of(struct member *m, int32_t input, int32_t partition, 
     return NULL;
 }
 
+/* Sets next[] to positions[count], as far as they are of today's inputs. */
+static void take_positions(struct member *m, const struct position *positions, uint32_t count, int64_t *next)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t *mine = position_of(m, positions[i].input, positions[i].partition, next);
+        if (mine)
+            *mine = positions[i].next_offset;
+    }
+}
+
 /* Raises next[] to what the store has under that key. */
 static bool get_positions(struct member *m, const char *what, int64_t *next)
 {
@@ -112,7 +122,7 @@ static bool get_id(struct member *m) ON(work)
 
 static const struct type *schema_of(const struct member *m)
 {
-    return m->wants_bad ? bad_schema() : m->stream->schema;
+    return m->wants == WANTS_ROWS ? m->stream->schema : bad_schema();
 }
 
 static void note_ended(struct frame *frame) ON(work)
@@ -241,13 +251,13 @@ static void refuse(struct member *m, const char *what) ON(work)
 
 /* ---- opening -------------------------------------------------------------------------------------------------------------- */
 
-/* Where a pair that knows nothing yet begins. */
+/* Where a pair that knows nothing yet begins. What was replayed before, it reads where it came from. */
 static void first_positions(struct member *m, int64_t *next)
 {
     const struct stream *s = m->stream;
+    bool latest = s->def->conf->from == CONF_FROM_LATEST && s->job == NULL;
     for (uint32_t i = 0; i < s->input_count; i++)
-        next[i] = s->def->conf->from == CONF_FROM_LATEST && s->job == NULL ? log_end(s->inputs[i].log)
-                                                                           : log_start(s->inputs[i].log);
+        next[i] = latest || s->inputs[i].replayed ? log_end(s->inputs[i].log) : log_start(s->inputs[i].log);
 }
 
 static void fill_with_starts(struct member *m, int64_t *next)
@@ -380,7 +390,7 @@ static const char *illegal(struct member *m, const int64_t *next, char *text, si
 {
     for (uint32_t i = 0; i < m->stream->input_count; i++) {
         const struct stream_input *input = &m->stream->inputs[i];
-        const char *topic = input->topic->def->name;
+        const char *topic = log_topic(input->log)->name;
         if (next[i] > log_end(input->log)) {
             snprintf(
                 text, size,
@@ -406,16 +416,6 @@ static const char *illegal(struct member *m, const int64_t *next, char *text, si
     return NULL;
 }
 
-/* The table's own word on where it is, for reset --keep: an older one was restored, a newer one is from before the data folder was. */
-static void keep_found(struct member *m, const struct sink_event *e)
-{
-    for (uint32_t i = 0; i < e->count; i++) {
-        int64_t *mine = position_of(m, e->positions[i].input, e->positions[i].partition, m->committed);
-        if (mine)
-            *mine = e->positions[i].next_offset;
-    }
-}
-
 static void on_opened(struct member *m, const struct sink_event *e) ON(work)
 {
     char text[ERR_TEXT_MAX];
@@ -426,7 +426,7 @@ static void on_opened(struct member *m, const struct sink_event *e) ON(work)
     bool lost = e->found == SINK_NEW && m->live && m->def->kind->exactly_once;
     if (wants_reset(m)) {
         if (e->found == SINK_OURS)
-            keep_found(m, e);
+            take_positions(m, e->positions, e->count, m->committed);
         member_reset(m, m->stream->engine->options.reset_replace);
         return;
     }
@@ -443,11 +443,7 @@ static void on_opened(struct member *m, const struct sink_event *e) ON(work)
     }
     for (uint32_t i = 0; i < n; i++)
         next[i] = -1;
-    for (uint32_t i = 0; i < e->count; i++) {
-        int64_t *mine = position_of(m, e->positions[i].input, e->positions[i].partition, next);
-        if (mine)
-            *mine = e->positions[i].next_offset;
-    }
+    take_positions(m, e->positions, e->count, next);
     if (e->found == SINK_NEW || e->count == 0) /* new, or just reset */
         memcpy(next, m->committed, n * sizeof *next);
     for (uint32_t i = 0; i < n; i++)
@@ -456,8 +452,9 @@ static void on_opened(struct member *m, const struct sink_event *e) ON(work)
     fill_with_starts(m, next);
     m->live = m->live || e->found == SINK_OURS;
     if (illegal(m, next, text, sizeof text)) {
+        /* for reset --keep, the table's own word: an older one was restored, or the data folder was */
         if (e->found == SINK_OURS)
-            keep_found(m, e);
+            take_positions(m, e->positions, e->count, m->committed);
         refuse(m, text);
         return;
     }
@@ -466,22 +463,13 @@ static void on_opened(struct member *m, const struct sink_event *e) ON(work)
 
 /* ---- what the block side says ------------------------------------------------------------------------------------------- */
 
-static void take(struct member *m, const struct sink_event *e, int64_t *next)
-{
-    for (uint32_t i = 0; i < e->count; i++) {
-        int64_t *mine = position_of(m, e->positions[i].input, e->positions[i].partition, next);
-        if (mine)
-            *mine = e->positions[i].next_offset;
-    }
-}
-
 static void on_event(void *owner, struct sink_event *e) ON(work)
 {
     struct member *m = owner;
     switch (e->kind) {
     case SINK_OPENED: on_opened(m, e); break;
     case SINK_COMMITTED:
-        take(m, e, m->committed);
+        take_positions(m, e->positions, e->count, m->committed);
         m->rows_committed += e->rows;
         counter_add(&m->counters.rows, e->rows);
         counter_add(&m->counters.commits, 1);
@@ -493,13 +481,13 @@ static void on_event(void *owner, struct sink_event *e) ON(work)
         note_now_and_then(m);
         break;
     case SINK_IDLE:
-        take(m, e, m->idle);
+        take_positions(m, e->positions, e->count, m->idle);
         m->idle_moved = true;
         move_pins(m);
         note_now_and_then(m);
         break;
     case SINK_FLUSHED:
-        take(m, e, m->idle);
+        take_positions(m, e->positions, e->count, m->idle);
         m->idle_moved = true;
         m->flushed = m->flushing;
         m->flushing = false;
@@ -576,8 +564,7 @@ static void job_turn(struct member *m) ON(work)
         m->queue = d->next;
         if (ok && d->batch && d->batch->rows)
             ok = topic_writer_batch(m->writer, d->batch, now_ms, &err);
-        for (uint32_t i = 0; i < d->count; i++)
-            m->frame_positions[i] = d->positions[i].next_offset;
+        take_positions(m, d->positions, d->count, m->frame_positions);
         came_home(d);
     }
     m->queue_end = &m->queue;
@@ -701,15 +688,14 @@ enum { SHARED_CADENCE_MS = 1 };
 static int64_t cadence_of(const struct project *project, const struct sink_def *def)
 {
     uint32_t sharing = 0;
+    const struct sink_def *other;
     for (uint32_t i = 0; i < project->conf.stream_count; i++)
-        for (uint32_t k = 0; k < project->streams[i].sink_count; k++) {
-            const struct sink_def *other = &project->streams[i].sinks[k];
+        for (uint32_t k = 0; (other = stream_sink(&project->streams[i], k)) != NULL; k++)
             sharing += other->kind == def->kind && other->url && strcmp(other->url, def->url) == 0;
-        }
     return strcmp(def->kind->name, "sqlite") == 0 && sharing > 1 ? SHARED_CADENCE_MS : def->cadence_ms;
 }
 
-bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, struct err *err) UNSHARED
+bool member_new(struct stream *s, const struct sink_def *def, enum wants wants, struct err *err) UNSHARED
 {
     struct engine *engine = s->engine;
     struct member *m = pool_new_struct(s->pool, struct member);
@@ -717,7 +703,7 @@ bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, st
     s->members[s->member_count++] = m;
     m->stream = s;
     m->def = def;
-    m->wants_bad = wants_bad;
+    m->wants = wants;
     m->queue_end = &m->queue;
     list_init(&m->run_link);
     timer_init(&m->retry, on_retry);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "op/op.h"
 #include "os/os.h"
 #include "type/timestamp.h"
 
@@ -177,21 +178,33 @@ static void load_sink(struct loader *l, const struct stream_def *stream, const s
         conf_say(l->diags, CONF_ERROR, conf->node, "mode upsert needs a key: the column that names a row");
 }
 
-static void load_bad_sink(struct loader *l, struct stream_def *stream)
+/* A table of rejected rows: <stream>_bad, <stream>_late. */
+static void load_rejects(struct loader *l, const char *stream, const char *what,
+                         const struct conf_rejects_to *to, struct sink_def *sink)
 {
     const struct conf_project *project = &l->project->conf;
-    const char *connection = stream->conf->bad.connection;
-    stream->bad = (struct sink_def){
-        .name = arena_printf(l->arena, "sluice.%s_bad", stream->name),
+    *sink = (struct sink_def){
+        .name = arena_printf(l->arena, "sluice.%s_%s", stream, what),
         .topic = -1,
-        .table = arena_printf(l->arena, "%s_bad", stream->name),
+        .table = arena_printf(l->arena, "%s_%s", stream, what),
         .url = arena_printf(l->arena, "file:%s/tables", l->project->data),
     };
-    for (uint32_t i = 0; connection && i < project->connection_count; i++)
-        if (strcmp(project->connections[i].name, connection) == 0)
-            stream->bad.url = project->connections[i].url;
-    if (stream->bad.url)
-        stream->bad.kind = sink_kind_find(str_of(stream->bad.url));
+    for (uint32_t i = 0; to->connection && i < project->connection_count; i++)
+        if (strcmp(project->connections[i].name, to->connection) == 0)
+            sink->url = project->connections[i].url;
+    if (sink->url)
+        sink->kind = sink_kind_find(str_of(sink->url));
+}
+
+const struct sink_def *stream_sink(const struct stream_def *stream, uint32_t i)
+{
+    bool bad = stream->conf->bad.mode == CONF_REJECTS_KEEP;
+    bool late = stream->stateful && stream->conf->late.mode == CONF_REJECTS_KEEP;
+    if (i < stream->sink_count)
+        return &stream->sinks[i];
+    if (i == stream->sink_count && bad)
+        return &stream->bad;
+    return i == stream->sink_count + bad && late ? &stream->late : NULL;
 }
 
 /* ---- queries ------------------------------------------------------------------------------------------------------------ */
@@ -214,6 +227,25 @@ int32_t project_topic_of(const struct project *project, struct str name)
         if (stream->sinks[i].topic >= 0)
             return stream->sinks[i].topic;
     return -1;
+}
+
+bool project_inputs(const struct project *project, struct arena *arena, const struct stream_def *stream,
+                    int32_t **topics, uint32_t *count, struct err *err)
+{
+    struct relation_name *names;
+    uint32_t name_count;
+    TRY(sql_relations(arena, stream->sql, &names, &name_count, err));
+    *topics = arena_array(arena, int32_t, name_count + 1);
+    *count = 0;
+    for (uint32_t i = 0; i < name_count; i++) {
+        int32_t topic = project_topic_of(project, names[i].parts[names[i].part_count - 1]);
+        bool known = topic < 0;
+        for (uint32_t t = 0; t < *count; t++)
+            known = known || (*topics)[t] == topic;
+        if (!known)
+            (*topics)[(*count)++] = topic;
+    }
+    return true;
 }
 
 static bool no_such_relation(const struct project *project, struct str name, struct err *err)
@@ -367,6 +399,16 @@ static bool schema_fits(struct loader *l, const struct stream_def *stream, const
     return ok;
 }
 
+static bool plan_is_stateful(const struct plan *plan, bool *stateful, struct err *err)
+{
+    struct pool *pool = pool_new(NULL, "probe");
+    struct pipeline *pipeline;
+    bool ok = pipeline_new(pool, plan, &pipeline, err);
+    *stateful = ok && pipeline_is_stateful(pipeline);
+    pool_free(pool);
+    return ok;
+}
+
 static void bind_stream(struct loader *l, struct stream_def *stream)
 {
     struct err err = {0};
@@ -383,6 +425,8 @@ static void bind_stream(struct loader *l, struct stream_def *stream)
     if (!stream->plan->streaming)
         conf_say(l->diags, CONF_ERROR, stream->conf->sql.node,
                  "stream \"%s\" reads no stream: it needs a FROM STREAM", stream->name);
+    if (!plan_is_stateful(stream->plan, &stream->stateful, &err))
+        say_in_text(l, &stream->conf->sql, stream->file, &err);
     schema_fits(l, stream, stream->plan->schema);
     for (uint32_t i = 0; i < stream->sink_count; i++)
         if (stream->sinks[i].topic >= 0 && l->project->topics[stream->sinks[i].topic].schema == NULL)
@@ -401,7 +445,8 @@ static void load_streams(struct loader *l)
         stream->sinks = arena_zarray(l->arena, struct sink_def, from->to_count + 1);
         for (uint32_t s = 0; s < from->to_count; s++)
             load_sink(l, stream, &from->to[s], &stream->sinks[s]);
-        load_bad_sink(l, stream);
+        load_rejects(l, stream->name, "bad", &from->bad, &stream->bad);
+        load_rejects(l, stream->name, "late", &from->late, &stream->late);
     }
     struct sorter sorter = {.loader = l,
                             .unsorted = unsorted,

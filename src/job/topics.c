@@ -148,6 +148,20 @@ bool topic_state_new(struct engine *engine, const struct topic_def *def, struct 
     return def->raw || load_schema(t, err);
 }
 
+bool internal_topic(struct store *store, const char *name, int32_t partitions, struct topic_config *config,
+                    struct topic_info *info, struct err *err)
+{
+    if (store_topic(store, name, info))
+        return true;
+    struct frame *frame = frame_new(store);
+    config->internal = true;
+    frame->internal = true;
+    frame_topic_create(frame, name, partitions, config);
+    bool ok = frame_commit_now(frame, err) && store_topic(store, name, info);
+    frame_free(frame);
+    return ok || err_context(err, "topic \"%s\"", name);
+}
+
 struct gathering {
     struct json_inference *inference;
     uint64_t limit; /* records */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/command.h"
 #include "obs/event.h"
 #include "os/vfs.h"
 
@@ -60,6 +61,18 @@ static void set_faults(struct engine *engine)
             s->members[i]->spec.fault_position_apart = current->sink_position_apart;
 }
 
+/* A command, in this life. */
+static int call(const char *const *argv, uint32_t argc, const struct project *project, struct store *store,
+                struct engine *engine)
+{
+    struct sbuf out = {0};
+    int status = command_call(argv, argc, project, store, engine, &out);
+    if (status != 0)
+        snprintf(shared->error, sizeof shared->error, "%s", out.p ? out.p : "no word");
+    sbuf_fini(&out);
+    return status;
+}
+
 static int live(void *arg)
 {
     struct arena arena = {0};
@@ -90,6 +103,9 @@ static int live(void *arg)
         !os_mkdirs(project.data, &err) || !loop_start(life.main, &err) ||
         !store_open(pool, project.data, &store_options, disk, &store, &err))
         return complain(&err);
+    if (current->restore && call((const char *const[]){"checkpoint", "restore", current->restore, "--yes"}, 4,
+                                 &project, store, NULL) != 0)
+        return 1;
     const struct engine_options options = {.once = true,
                                            .sources = true,
                                            .main = life.main,
@@ -103,6 +119,9 @@ static int live(void *arg)
     if (!engine_new(pool, &project, store, &options, &life.engine, &err))
         return complain(&err);
     set_faults(life.engine);
+    if (current->replay && call((const char *const[]){"stream", "replay", current->replay, "--bad"}, 4,
+                                &project, store, life.engine) != 0)
+        return 1;
     if (!loop_start(disk, &err) || !loop_start(net, &err) || !loop_start(work, &err))
         return complain(&err);
     shared->started = true;
