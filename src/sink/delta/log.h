@@ -79,6 +79,22 @@ bool delta_checkpoint(struct delta_table *t, struct err *err);
  * and what follows the older of them stay. */
 bool delta_clean_log(struct delta_table *t, int64_t now_ms, struct err *err);
 
+/* ---- vacuum.c ---- */
+
+/* In the name of every data file that this program writes, and of no other's. */
+#define DELTA_OUR_MARK "-sluice."
+
+struct delta_vacuum {
+    uint64_t files, bytes; /* that went, or would go */
+};
+
+/* Deletes the data files that t, the newest state, does not need and no reader of an older one may any more: those that were merged away, and those of
+ * this program's own that no version names, as a killed process leaves them, or names any more. All have to be that longer than
+ * delta.deletedFileRetentionDuration says. Files of other writers that no version names stay: they may be about to be committed. dry: only counts.
+ * stop (or NULL) ends it early. */
+bool delta_vacuum(struct delta_table *t, int64_t now_ms, bool dry, bool (*stop)(void *arg), void *arg,
+                  struct delta_vacuum *done, struct err *err);
+
 /* One action line. Exposed for fuzzing. */
 bool delta_apply(struct delta_table *t, struct str line, struct err *err);
 /* path in an action → path of a file, in arena: percent-decoded, relative to the table. ERR_DATA for one that leaves the table. */
