@@ -214,8 +214,8 @@ TABLES = {
     "grown": Table([(N + GROWN[0], 500), (N + GROWN[1], 1000), (N + GROWN[2], 1500)]),
     "grown_maps": Table([(N + GROWN_MAPS[0], 500), (N + GROWN_MAPS[1], 1000), (N + GROWN_MAPS[2], 1500)],
                         cannot={"delta-rs": "it cannot cast a map whose values got more fields"}),
-    "commits": Table([(ALL + BY_TWO + GROWN[0], 1200), (ALL + BY_TWO + GROWN[1], 2400), (ALL + BY_TWO + GROWN[2], 3600)], ["pk", "pd"],
-                     rate=150, cadence="1ms", versions=1000),
+    "commits": Table([(ALL + BY_TWO + GROWN[0], 2000), (ALL + BY_TWO + GROWN[1], 4000), (ALL + BY_TWO + GROWN[2], 6000)], ["pk", "pd"],
+                     rate=100, cadence="1ms", versions=1000),
 }
 
 # Conditions on the table "commits" and what they mean: a reader skips files by the statistics in the log, and row groups by those of the file.
@@ -227,7 +227,7 @@ FILTERS = [
     ("at < TIMESTAMP '1970-01-01T00:00:00Z'", lambda r: (r["at"] or 0) < 0), ("at > TIMESTAMP '2024-02-29T12:34:56.789Z'", lambda r: (r["at"] or 0) > 1709210096789000),
     ("d37 < 0", lambda r: (r["d37"] or 0) < 0), ("d1 = 9", lambda r: r["d1"] == 9), ("d2 > 9.8", lambda r: (r["d2"] or 0) > D("9.8")),
     ("own_i64 = 1200000008400", lambda r: r["own_i64"] == 1200000008400), ("pk = 'a/b'", lambda r: r["pk"] == "a/b"), ("pk IS NULL", lambda r: r["pk"] is None),
-    ("pd = DATE '2024-02-29'", lambda r: True), ("g.a = 77", lambda r: r["g"].get("a") == 77), ("late = 2600", lambda r: r.get("late") == 2600),
+    ("pd = DATE '2024-02-29'", lambda r: True), ("g.a = 77", lambda r: r["g"].get("a") == 77), ("late = 5200", lambda r: r.get("late") == 5200),
     ("late IS NULL", lambda r: r.get("late") is None), ("nothing IS NOT NULL", lambda r: False), ("NOT flag", lambda r: r["flag"] is False),
 ]
 
