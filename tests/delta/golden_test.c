@@ -20,13 +20,14 @@ static const struct {
     {"corrupted-last-checkpoint", "No such file"},
     {"delete-re-add-same-file-different-transactions", "No such file"},
     {"deltalog-commit-info", "No such file"},
+    {"deltalog-state-reconstruction-from-checkpoint-missing-metadata",
+     "No such file"}, /* the commits have it */
+    {"deltalog-state-reconstruction-from-checkpoint-missing-protocol", "No such file"},
     {"log-replay-special-characters-b", "special p@#h\": No such file"},
     {"update-deleted-directory", "No such file"},
     /* damaged, or of the future */
     {"data-reader-absolute-paths-escaped-chars", "holds no metaData action"},
     {"deltalog-invalid-protocol-version", "a later protocol version"},
-    {"deltalog-state-reconstruction-from-checkpoint-missing-metadata", "holds no metaData action"},
-    {"deltalog-state-reconstruction-from-checkpoint-missing-protocol", "holds no protocol action"},
     {"deltalog-state-reconstruction-without-metadata", "holds no metaData action"},
     {"deltalog-state-reconstruction-without-protocol", "holds no protocol action"},
     {"versions-not-contiguous", "lacks version 1"},

@@ -1,4 +1,4 @@
-/* The Delta sink beside other writers of the same table, and what it says when the table is no longer what it was. */
+/* The Delta sink beside other writers of the same table, what it says when the table is no longer what it was, and what it deletes of it and when. */
 #include <stdio.h>
 
 #include "base/test.h"
@@ -145,7 +145,128 @@ static void table_goes_away(struct scene *s) ON(block)
     sink_abort(&s->sink);
 }
 
-static void (*const scenes[])(struct scene *s) = {conflicts, features_and_positions, table_goes_away};
+/* ---- files and commits that may go ------------------------------------------------------------------------------------------------- */
+
+#define DAY_NS (INT64_C(86400) * 1000000000)
+
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+static void put_file(struct scene *s, const char *path)
+{
+    SAY(os_write_file(path, "PAR1", 4, &s->err));
+}
+
+/* Rows, and the upkeep of an idle moment. */
+static void put_rows(struct scene *s, int count)
+{
+    for (int i = 0; i < count; i++)
+        SAY(put_row(s));
+    SAY(sink_maintain(&s->sink, never, NULL, &s->err));
+}
+
+static size_t count_names(struct scene *s, const char *folder, const char *part)
+{
+    char **names;
+    size_t count, found = 0;
+    SAY(os_list(folder, &s->arena, &names, &count, &s->err));
+    for (size_t i = 0; i < count; i++)
+        found += str_find(str_of(names[i]), str_of(part), 0) != SIZE_MAX;
+    return found;
+}
+
+static const char OURS[] = "/lake/t/part-00000-11111111-1111-4111-8111-111111111111-sluice.zstd.parquet";
+static const char INNER[] =
+    "/lake/t/_x=1/part-00000-21111111-1111-4111-8111-111111111111-sluice.zstd.parquet";
+static const char THEIRS[] = "/lake/t/part-00000-31111111-1111-4111-8111-111111111111-c000.snappy.parquet";
+static const char HIDDEN[] =
+    "/lake/t/_copy/part-00000-41111111-1111-4111-8111-111111111111-sluice.zstd.parquet";
+
+static void files_that_nobody_needs(struct scene *s)
+{
+    struct delta_table t = {0};
+    struct delta_vacuum done;
+    SAY(open_sink(s));
+    put_rows(s, 40);
+    size_t merged = count_names(s, "/lake/t", "-sluice.");
+    SAY(merged > 40);
+    SAY(os_mkdirs("/lake/t/_x=1", &s->err) && os_mkdirs("/lake/t/_copy", &s->err));
+    put_file(s, OURS), put_file(s, INNER), put_file(s, THEIRS), put_file(s, HIDDEN);
+    sim_advance(6 * DAY_NS);
+    put_rows(s, 40); /* with a checkpoint, after which there is cleaning */
+    SAY(os_exists(OURS) && os_exists(INNER) && count_names(s, "/lake/t", "-sluice.") > 80);
+    SAY(delta_load(&t, "/lake/t", -1, &s->err) &&
+        delta_vacuum(&t, os_wall().us / 1000 + 2 * 86400000, true, NULL, NULL, &done, &s->err));
+    SAY(done.files > 30 && os_exists(OURS)); /* what would go in two days */
+    sim_advance(2 * DAY_NS);
+    put_rows(s, 40);
+    SAY(!os_exists(OURS) && !os_exists(INNER) && os_exists(THEIRS) && os_exists(HIDDEN));
+    SAY(count_names(s, "/lake/t", "-sluice.") <
+        100); /* the first forty are gone, those of two days ago are not */
+    SAY(count_rows(s, 2) == 120);
+    for (int64_t version = 45; version <= 50;
+         version++) /* a reader of six days ago is no longer served, one of two days is */
+        SAY(delta_load(&t, "/lake/t", version, &s->err));
+    delta_fini(&t);
+    sink_abort(&s->sink);
+}
+
+/* No retention at all: what was merged away goes at once, what may be about to be committed does not. */
+static void short_retention(struct scene *s)
+{
+    SAY(open_sink(s) && put_row(s));
+    other(
+        s,
+        "{\"metaData\":{\"id\":\"i\",\"format\":{\"provider\":\"parquet\",\"options\":{}},\"schemaString\":"
+        "\"{\\\"type\\\":\\\"struct\\\",\\\"fields\\\":[" FIELD("n", "long", "{}") "," FIELD(
+            "x", "string",
+            "{}") "]}\",\"partitionColumns\":[],\"configuration\":{\"delta.deletedFileRetentionDuration\":\"interval 0 hours\"}}}\n");
+    put_file(s, OURS);
+    put_rows(s, 40);
+    sim_advance(DAY_NS / 12);
+    put_rows(s, 40);
+    SAY(os_exists(OURS) && count_names(s, "/lake/t", "-sluice.") < 40);
+    sim_advance(DAY_NS);
+    put_rows(s, 40);
+    SAY(!os_exists(OURS));
+    SAY(count_rows(s, 2) == 121);
+    sink_abort(&s->sink);
+}
+
+/* Commits stay for thirty days, of the checkpoints the two newest and few others; all versions that have commits can be read. */
+static void old_log(struct scene *s)
+{
+    struct delta_table t = {0};
+    SAY(open_sink(s));
+    for (int hour = 0; hour < 30; hour++) {
+        put_rows(s, 20);
+        sim_advance(DAY_NS / 24);
+    }
+    size_t checkpoints = count_names(s, "/lake/t/_delta_log", ".checkpoint.parquet");
+    SAY(checkpoints >= 2 && checkpoints <= 8); /* of some sixty */
+    SAY(delta_load(&t, "/lake/t", -1, &s->err));
+    int64_t newest = t.version;
+    for (int64_t version = 0; version <= newest; version += 37)
+        SAY(delta_load(&t, "/lake/t", version, &s->err));
+    sim_advance(40 * DAY_NS);
+    put_rows(s, 20);
+    put_rows(s, 20);
+    SAY(delta_load(&t, "/lake/t", -1, &s->err));
+    SAY(count_names(s, "/lake/t/_delta_log", ".json") < 100 &&
+        !os_exists("/lake/t/_delta_log/00000000000000000007.json"));
+    const char *last = arena_printf(&s->arena, "%s/%020lld.checkpoint.parquet", t.log_path,
+                                    (long long)t.checkpoint);
+    SAY(os_write_file(last, "PAR1", 4, &s->err)); /* what it is made up for by is still there */
+    SAY(delta_load(&t, "/lake/t", -1, &s->err) && t.version > newest && count_rows(s, 2) == 640);
+    delta_fini(&t);
+    sink_abort(&s->sink);
+}
+
+static void (*const scenes[])(struct scene *s) = {
+    conflicts, features_and_positions, table_goes_away, files_that_nobody_needs, short_retention, old_log};
 
 static void play(struct msg *msg) ON(block)
 {
@@ -173,7 +294,7 @@ static int live(void *arg)
     return s.bad;
 }
 
-TEST(other_writers_and_lost_tables)
+TEST(one_table_and_those_around_it)
 {
     int status = -1;
     sim_open(1);
@@ -184,6 +305,6 @@ TEST(other_writers_and_lost_tables)
 
 int main(void)
 {
-    RUN(other_writers_and_lost_tables);
+    RUN(one_table_and_those_around_it);
     return test_end();
 }

@@ -123,10 +123,10 @@ bool delta_file_new(struct delta_sink *d, struct str partition, struct str folde
                     const bool *drop, struct open_file **out, struct err *err)
 {
     static const char *const suffixes[] = {[CODEC_NONE] = "",
-                                           [CODEC_GZIP] = ".gz",
-                                           [CODEC_SNAPPY] = ".snappy",
-                                           [CODEC_LZ4] = ".lz4",
-                                           [CODEC_ZSTD] = ".zstd"};
+                                           [CODEC_GZIP] = "gz.",
+                                           [CODEC_SNAPPY] = "snappy.",
+                                           [CODEC_LZ4] = "lz4.",
+                                           [CODEC_ZSTD] = "zstd."};
     const struct delta_options *o = d->sink->spec->options;
     struct parquet_writer_options options = PARQUET_WRITER_OPTIONS;
     struct pool *pool = pool_new(NULL, "data file");
@@ -143,7 +143,7 @@ bool delta_file_new(struct delta_sink *d, struct str partition, struct str folde
         options.level = (int)o->level;
     }
     os_uuid(uuid);
-    f->name = pool_printf(pool, "part-%05llu-%s-c000%s.parquet",
+    f->name = pool_printf(pool, "part-%05llu-%s" DELTA_OUR_MARK "%sparquet",
                           (unsigned long long)(d->file_count++ % 100000), uuid, suffixes[options.codec]);
     f->path = pool_printf(pool, "%s/%s%s", d->path, f->folder.p, f->name);
     f->parquet = parquet_writer_new(pool, schema, &options, (struct parquet_output){write_out, f}, err);

@@ -1,5 +1,5 @@
 /* The parts of the Delta sink: delta.c (slots, positions, commits), table_schema.c (the table's columns and protocol), data_file.c (Parquet
- * files and their add actions), upkeep.c (merging, checkpoints, cleaning). */
+ * files and their add actions), upkeep.c (merging, checkpoints, cleaning), vacuum.c (data files that may go). */
 #ifndef SINK_DELTA_DELTA_PRIVATE_H
 #define SINK_DELTA_DELTA_PRIVATE_H
 
@@ -60,7 +60,7 @@ struct delta_sink {
     struct arena arena; /* of one call */
     uint64_t file_count;
     int64_t upkeep_version; /* when upkeep was last done */
-    int64_t cleaned_ms;     /* when the log folder was last looked through; 0 = not since open */
+    int64_t cleaned_ms;     /* when the table's folders were last looked through; 0 = not since open */
     size_t loaded_bytes;    /* of the table's arena when it was read */
 };
 

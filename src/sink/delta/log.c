@@ -6,13 +6,19 @@
 #include "format/json.h"
 #include "format/json_tree.h"
 #include "format/parquet.h"
+#include "obs/event.h"
 #include "os/os.h"
 #include "type/cast.h"
 #include "type/timestamp.h"
 
 #define DAY_MS INT64_C(86400000)
 
-enum { NAME_DIGITS = 20, TEMPORARY_KEPT_MS = 3600 * 1000 };
+enum {
+    NAME_DIGITS = 20,
+    IN_USE_MS = 3600 * 1000,      /* so long a reader may need a checkpoint, a writer its temporary file */
+    CHECKPOINT_KEPT_EVERY = 2000, /* versions: of older checkpoints, one of so many stays */
+    HINT_BYTES_MAX = 1 << 20,     /* of _last_checkpoint: it may hold a schema */
+};
 
 /* ---- actions ------------------------------------------------------------------------------------------------------------- */
 
@@ -377,24 +383,51 @@ static const struct type *wanted_columns(struct arena *arena, const struct type 
     return type_struct(arena, fields, count);
 }
 
-static bool apply_row(struct delta_table *t, const struct batch *batch, uint32_t row, struct sbuf *line,
-                      struct arena *arena, struct map *sidecars, struct err *err)
+/* A row of a checkpoint as an action: the one column that is not NULL. Null: none of those that we know. */
+static struct value action_of(const struct batch *batch, uint32_t row, struct sbuf *line, struct arena *arena)
 {
-    for (uint32_t c = 0; c < batch->schema->field_count; c++) {
+    struct value value = {0};
+    sbuf_clear(line);
+    for (uint32_t c = 0; c < batch->schema->field_count && line->n == 0; c++) {
         if (column_is_null(&batch->columns[c], row))
             continue;
-        struct value value = column_value(&batch->columns[c], row, arena);
-        sbuf_clear(line);
+        value = column_value(&batch->columns[c], row, arena);
         sbuf_printf(line, "{\"%s\":", batch->schema->fields[c].name);
         value_to_json(&value, line);
         sbuf_char(line, '}');
-        if (strcmp(batch->schema->fields[c].name, "sidecar") == 0) {
-            CHECK(value.nested.count > 0);
-            map_put(sidecars, value.nested.items[0].str, t);
-            continue;
-        }
-        TRY(delta_apply(t, sbuf_view(line), err));
     }
+    return value;
+}
+
+/* The actions of a checkpoint in a number: damage that Parquet's checksums do not cover, that of the footer, changes it. Only our checkpoints have it. */
+#define CHECKSUM_KEY "sluice.actions"
+
+static uint64_t checksum_add(uint64_t sum, struct str line)
+{
+    return (sum << 1 | sum >> 63) ^ hash_bytes(line.p, line.n);
+}
+
+static bool checksum_fits(const struct parquet_file *file, uint64_t sum, struct err *err)
+{
+    const struct str *said = parquet_metadata(file, STR(CHECKSUM_KEY));
+    char text[17];
+    if (said == NULL && !str_starts(parquet_created_by(file), STR("sluice ")))
+        return true;
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)sum);
+    return (said && str_is(*said, text)) ||
+           err_set(err, ERR_DATA, "its actions are not those that were written");
+}
+
+static bool apply_row(struct delta_table *t, const struct batch *batch, uint32_t row, struct sbuf *line,
+                      struct arena *arena, struct map *sidecars, struct err *err)
+{
+    struct value value = action_of(batch, row, line, arena);
+    if (line->n == 0)
+        return true;
+    if (!str_starts(sbuf_view(line), STR("{\"sidecar\"")))
+        return delta_apply(t, sbuf_view(line), err);
+    CHECK(value.nested.count > 0);
+    map_put(sidecars, value.nested.items[0].str, t);
     return true;
 }
 
@@ -406,6 +439,7 @@ static bool read_checkpoint_parquet(struct delta_table *t, const char *path, str
     struct sbuf line = {0};
     struct os_stat stat;
     struct file_reader reader = {.file = -1};
+    uint64_t sum = 0;
     bool ok = false, end = false;
     TRY_OUT(os_open(path, OS_READ, &reader.file, err));
     TRY_OUT(os_fstat(reader.file, &stat, err));
@@ -425,12 +459,15 @@ static bool read_checkpoint_parquet(struct delta_table *t, const char *path, str
         ok = parquet_scan_next(scan, batch, &end, err);
         for (uint32_t row = 0; ok && !end && row < batch->rows; row++) {
             ok = apply_row(t, batch, row, &line, &arena, sidecars, err);
+            sum = checksum_add(sum, sbuf_view(&line));
             arena_reset(&arena);
         }
         arena_fini(&arena);
-        if (!ok || end)
+        TRY_OUT(ok);
+        if (end)
             break;
     }
+    ok = checksum_fits(file, sum, err);
 out:
     batch_free(batch);
     sbuf_fini(&line);
@@ -461,36 +498,53 @@ static bool read_json_file(struct delta_table *t, const char *path, struct map *
     return ok || err_context(err, "\"%s\"", path);
 }
 
+/* A checkpoint as it lies in the folder: one file (classic, or V2 with its UUID), or all parts of one. */
 struct checkpoint {
     int64_t version;
-    uint32_t parts, have; /* multi-part */
+    uint32_t parts, have; /* of several parts; 0: a single file */
     const char *name;     /* of a single file */
 };
 
-/* The newest checkpoint at or before `at` that is whole: single file, all parts, or V2. */
-static struct checkpoint find_checkpoint(char **names, size_t count, int64_t at)
+/* The single file, or the part, that a name belongs to; version −1: neither. */
+static struct checkpoint checkpoint_of(const char *name)
 {
-    struct checkpoint best = {.version = -1}, now = {.version = -1};
+    const char *rest;
+    struct checkpoint c = {.version = version_of(name, &rest), .name = name};
+    if (c.version < 0 || strncmp(rest, ".checkpoint.", 12) != 0)
+        return (struct checkpoint){.version = -1};
+    struct str tail = str_of(rest + 12);
+    int64_t part, parts;
+    if (tail.n == 29 && str_ends(tail, STR(".parquet")) && str_to_i64(str_n(tail.p, 10), &part) &&
+        str_to_i64(str_n(tail.p + 11, 10), &parts) && parts > 0 && parts <= UINT32_MAX)
+        return (struct checkpoint){.version = c.version, .parts = (uint32_t)parts, .have = 1};
+    if (!str_ends(tail, STR("parquet")) && !str_ends(tail, STR("json")))
+        c.version = -1;
+    return c;
+}
+
+/* The checkpoints at or before `at` that have all their parts, oldest first: list[count], in arena. */
+static struct checkpoint *find_checkpoints(struct arena *arena, char **names, size_t count, int64_t at,
+                                           size_t *found)
+{
+    struct checkpoint *list = arena_array(arena, struct checkpoint, count + 1);
+    size_t n = 0, whole = 0;
     for (size_t i = 0; i < count; i++) {
-        const char *rest;
-        int64_t version = version_of(names[i], &rest);
-        if (version < 0 || version > at || strncmp(rest, ".checkpoint.", 12) != 0)
+        struct checkpoint c = checkpoint_of(names[i]);
+        if (c.version < 0 || c.version > at)
             continue;
-        struct str tail = str_of(rest + 12);
-        if (version != now.version)
-            now = (struct checkpoint){.version = version};
-        int64_t part, parts;
-        if (tail.n == 29 && str_ends(tail, STR(".parquet")) && str_to_i64(str_n(tail.p, 10), &part) &&
-            str_to_i64(str_n(tail.p + 11, 10), &parts)) {
-            now.parts = (uint32_t)parts;
-            now.have++;
-        } else if (str_ends(tail, STR("parquet")) || str_ends(tail, STR("json"))) {
-            now.name = names[i];
-        }
-        if (now.name || (now.parts && now.have == now.parts))
-            best = now;
+        size_t same = n; /* an earlier part of the same: versions are side by side */
+        while (c.parts && same > 0 && list[same - 1].version == c.version && list[same - 1].parts != c.parts)
+            same--;
+        if (c.parts && same > 0 && list[same - 1].version == c.version)
+            list[same - 1].have++;
+        else
+            list[n++] = c;
     }
-    return best;
+    for (size_t i = 0; i < n; i++)
+        if (list[i].have == list[i].parts)
+            list[whole++] = list[i];
+    *found = whole;
+    return list;
 }
 
 static bool read_one_checkpoint_file(struct delta_table *t, const char *name, struct map *sidecars,
@@ -509,8 +563,8 @@ static bool read_checkpoint(struct delta_table *t, const struct checkpoint *c, c
     if (c->name)
         ok = read_one_checkpoint_file(t, c->name, &sidecars, err);
     for (size_t i = 0; ok && !c->name && i < count; i++) {
-        const char *rest;
-        if (version_of(names[i], &rest) == c->version && strncmp(rest, ".checkpoint.", 12) == 0)
+        struct checkpoint part = checkpoint_of(names[i]);
+        if (part.version == c->version && part.parts == c->parts)
             ok = read_one_checkpoint_file(t, names[i], &sidecars, err);
     }
     MAP_EACH(entry, &sidecars)
@@ -557,16 +611,69 @@ static bool complete(const struct delta_table *t, struct err *err)
     return true;
 }
 
-bool delta_load(struct delta_table *t, const char *path, int64_t at, struct err *err)
+static void begin(struct delta_table *t, const char *path)
 {
     delta_fini(t);
     t->path = path;
     t->log_path = arena_printf(&t->arena, "%s/_delta_log", path);
     t->version = t->checkpoint = -1;
+}
+
+/* What _last_checkpoint says is the newest; −1: it is not there or is damaged, which the folder's names make up for. */
+static int64_t last_checkpoint(struct delta_table *t)
+{
+    struct arena arena = {0};
+    struct sbuf text = {0};
+    const struct json_node *root;
+    int64_t version = -1;
+    if (os_read_file(arena_printf(&arena, "%s/_last_checkpoint", t->log_path), HINT_BYTES_MAX, &text, NULL) &&
+        (!json_parse(&arena, sbuf_view(&text), &root, NULL) || !json_i64(root, "version", &version)))
+        event_log(EVENT_TABLE_DAMAGE, t->path,
+                  "_last_checkpoint is damaged; the newest checkpoint that is there is used");
+    sbuf_fini(&text);
+    arena_fini(&arena);
+    return version;
+}
+
+/* The newest checkpoint that can be read. None: an empty state, to which the commits from version 0 on belong. first: the error of the newest one, its
+ * class ERR_NONE if there was none. */
+static void load_checkpoint(struct delta_table *t, char **names, size_t count, int64_t at, struct err *first)
+{
+    struct arena arena = {0};
+    const char *path = t->path;
+    size_t found;
+    struct checkpoint *list = find_checkpoints(&arena, names, count, at < 0 ? INT64_MAX : at, &found);
+    int64_t last = last_checkpoint(t), newest = found ? list[found - 1].version : -1;
+    struct err err;
+    *first = (struct err){0};
+    if (last > newest && (at < 0 || last <= at)) {
+        err_set(first, ERR_DATA, "the checkpoint of version %lld, which _last_checkpoint names, is not whole",
+                (long long)last);
+        event_log(EVENT_TABLE_DAMAGE, path, "%s; what was there before it is used", first->text);
+    }
+    for (; found > 0; found--) {
+        const struct checkpoint *c = &list[found - 1];
+        if (read_checkpoint(t, c, names, count, &err) && complete(t, &err)) {
+            t->version = t->checkpoint = c->version;
+            break;
+        }
+        if (first->class == ERR_NONE)
+            *first = err;
+        event_log(EVENT_TABLE_DAMAGE, path, "the checkpoint of version %lld cannot be read (%s); %s",
+                  (long long)c->version, err.text,
+                  found > 1 ? "the one before it is used" : "the commits alone are used");
+        begin(t, path);
+    }
+    arena_fini(&arena);
+}
+
+bool delta_load(struct delta_table *t, const char *path, int64_t at, struct err *err)
+{
+    begin(t, path);
     struct arena arena = {0};
     char **names;
     size_t count;
-    struct err missing;
+    struct err missing, damage;
     if (!os_list(t->log_path, &arena, &names, &count, &missing)) {
         arena_fini(&arena);
         if (missing.code == ENOENT)
@@ -574,9 +681,8 @@ bool delta_load(struct delta_table *t, const char *path, int64_t at, struct err 
         *err = missing;
         return false;
     }
-    struct checkpoint c = find_checkpoint(names, count, at < 0 ? INT64_MAX : at);
-    bool ok = c.version < 0 || read_checkpoint(t, &c, names, count, err);
-    t->version = t->checkpoint = c.version;
+    bool ok = true;
+    load_checkpoint(t, names, count, at, &damage);
     for (size_t i = 0; ok && i < count; i++) { /* names are sorted, so versions ascend */
         const char *rest;
         int64_t version = version_of(names[i], &rest);
@@ -591,7 +697,12 @@ bool delta_load(struct delta_table *t, const char *path, int64_t at, struct err 
     if (ok && at >= 0 && t->version != at)
         ok = err_set(err, ERR_DATA, "the Delta table \"%s\" has no version %lld", path, (long long)at);
     t->metadata_changed = t->protocol_changed = false;
-    return ok && (t->version < 0 || complete(t, err));
+    ok = ok && (t->version < 0 || complete(t, err));
+    if (damage.class != ERR_NONE && (!ok || t->version < 0)) {
+        *err = damage; /* nothing older made up for it: that is what has to be mended */
+        return err_context(err, "the Delta log of \"%s\"", path);
+    }
+    return ok;
 }
 
 bool delta_refresh(struct delta_table *t, struct err *err)
@@ -711,7 +822,8 @@ struct checkpoint_writer {
     struct batch *batch;
     struct str lines[BATCH_ROWS];
     uint32_t count;
-    uint64_t actions, adds;
+    uint64_t actions, adds, checksum;
+    struct sbuf line;
 };
 
 static bool write_out(void *arg, const void *p, size_t n, struct err *err)
@@ -725,7 +837,14 @@ static bool write_out(void *arg, const void *p, size_t n, struct err *err)
 static bool put_lines(struct checkpoint_writer *w, struct err *err)
 {
     batch_reset(w->batch);
+    struct arena arena = {0};
     TRY(json_decode(w->decoder, w->lines, w->count, w->batch, NULL, err));
+    for (uint32_t row = 0; row < w->batch->rows; row++) {
+        action_of(w->batch, row, &w->line, &arena);
+        w->checksum = checksum_add(w->checksum, sbuf_view(&w->line));
+        arena_reset(&arena);
+    }
+    arena_fini(&arena);
     TRY(parquet_writer_batch(w->parquet, w->batch, NULL, 0, w->batch->rows, err));
     w->actions += w->count;
     w->count = 0;
@@ -776,12 +895,19 @@ static bool write_checkpoint_file(struct delta_table *t, struct checkpoint_write
     struct parquet_writer_options options = PARQUET_WRITER_OPTIONS;
     options.codec = CODEC_SNAPPY; /* every reader has it */
     options.plain_fallback = true;
+    options.page_checksums = true;
+    char checksum[17] = "";
+    struct parquet_key_value pair = {STR(CHECKSUM_KEY), str_n(checksum, sizeof checksum - 1)};
+    options.key_values = &pair;
+    options.key_value_count = 1;
     w->parquet = parquet_writer_new(w->pool, schema, &options, (struct parquet_output){write_out, w}, err);
     TRY_OUT(w->parquet != NULL);
     TRY_OUT(put_state(t, w, now_ms - delta_retention_ms(t), err));
+    snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)w->checksum);
     TRY_OUT(parquet_writer_finish(w->parquet, NULL, err));
     ok = os_sync(w->file, err);
 out:
+    sbuf_fini(&w->line);
     parquet_writer_free(w->parquet);
     batch_free(w->batch);
     os_close(w->file);
@@ -817,6 +943,35 @@ static bool is_temporary(const char *name)
     return name[0] == '.' && str_ends(str_of(name), STR(".tmp"));
 }
 
+/* The checkpoint before the newest: with it and the commits that follow, the newest may be damaged. −1: none. */
+static int64_t checkpoint_before(const struct delta_table *t, char **names, size_t count)
+{
+    int64_t version = -1;
+    for (size_t i = 0; i < count; i++) {
+        struct checkpoint c = checkpoint_of(names[i]);
+        if (c.version > version && c.version < t->checkpoint)
+            version = c.version;
+    }
+    return version;
+}
+
+/* May a file of the log go? Commits and checkpoints when they are expired. Checkpoints, which all hold the whole state, before that, but for one
+ * of each CHECKPOINT_KEPT_EVERY versions: older versions stay readable through those and the commits. *kept: the last one that stayed. */
+static bool may_go(const char *name, int64_t version, int64_t oldest_us, int64_t used_us, int64_t mtime_us,
+                   int64_t *kept)
+{
+    struct checkpoint c = checkpoint_of(name);
+    if (mtime_us < oldest_us)
+        return true;
+    if (c.version < 0 || c.parts > 0)
+        return false;
+    if (*kept < 0 || version / CHECKPOINT_KEPT_EVERY != *kept / CHECKPOINT_KEPT_EVERY) {
+        *kept = version;
+        return false;
+    }
+    return version != *kept && mtime_us < used_us;
+}
+
 bool delta_clean_log(struct delta_table *t, int64_t now_ms, struct err *err)
 {
     struct arena arena = {0};
@@ -825,20 +980,22 @@ bool delta_clean_log(struct delta_table *t, int64_t now_ms, struct err *err)
     const struct str *wanted = delta_property(t, "delta.enableExpiredLogCleanup");
     bool clean = wanted == NULL || !str_is(*wanted, "false");
     int64_t oldest_us = (now_ms - duration_ms(t, "delta.logRetentionDuration", 30 * DAY_MS)) * US_PER_MS;
-    int64_t abandoned_us = (now_ms - TEMPORARY_KEPT_MS) * US_PER_MS;
+    int64_t used_us = (now_ms - IN_USE_MS) * US_PER_MS, kept = -1;
     bool ok = os_list(t->log_path, &arena, &names, &count, err);
+    int64_t before = ok ? checkpoint_before(t, names, count) : -1;
     for (size_t i = 0; ok && i < count; i++) {
         const char *rest;
         struct os_stat stat;
         char *path = arena_printf(&arena, "%s/%s", t->log_path, names[i]);
         bool temporary = is_temporary(names[i]);
         int64_t version = temporary ? 0 : version_of(names[i], &rest);
-        if (!temporary && (!clean || version < 0 || version >= t->checkpoint))
+        if (!temporary && (!clean || version < 0 || version >= before))
             continue;
-        if (!os_stat(path, &stat, NULL) || !stat.is_file ||
-            stat.mtime_us >= (temporary ? abandoned_us : oldest_us))
+        if (!os_stat(path, &stat, NULL) || !stat.is_file)
             continue;
-        ok = os_unlink(path, err);
+        if (temporary ? stat.mtime_us < used_us
+                      : may_go(names[i], version, oldest_us, used_us, stat.mtime_us, &kept))
+            ok = os_unlink(path, err);
     }
     arena_fini(&arena);
     return ok;

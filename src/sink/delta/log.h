@@ -59,7 +59,7 @@ struct delta_table {
 };
 
 /* Zeroed = valid. path is borrowed for the table's life. Reads the newest version, or with at ≥ 0 that one; version −1 where there is no
- * table. ERR_DATA: not a Delta log, gaps, damage. ERR_RETRY: could not be read now. */
+ * table. A checkpoint that is damaged is made up for by an older one, or by the commits alone, with a warning in the log. ERR_DATA: not a Delta log, gaps, damage. ERR_RETRY: could not be read now. */
 bool delta_load(struct delta_table *t, const char *path, int64_t at, struct err *err);
 /* Takes in the versions that came since. */
 bool delta_refresh(struct delta_table *t, struct err *err);
@@ -75,8 +75,25 @@ const struct str *delta_property(const struct delta_table *t, const char *name);
 bool delta_commit(struct delta_table *t, struct str lines, const char *txn_id, bool *won, struct err *err);
 /* Writes a checkpoint of t->version, then _last_checkpoint. */
 bool delta_checkpoint(struct delta_table *t, struct err *err);
-/* Deletes commits and checkpoints that are older than the retention and before the newest checkpoint, and what crashed writers left. */
+/* Deletes commits and checkpoints that are older than the retention, most checkpoints sooner, and what crashed writers left; the two newest checkpoints
+ * and what follows the older of them stay. */
 bool delta_clean_log(struct delta_table *t, int64_t now_ms, struct err *err);
+
+/* ---- vacuum.c ---- */
+
+/* In the name of every data file that this program writes, and of no other's. */
+#define DELTA_OUR_MARK "-sluice."
+
+struct delta_vacuum {
+    uint64_t files, bytes; /* that went, or would go */
+};
+
+/* Deletes the data files that t, the newest state, does not need and no reader of an older one may any more: those that were merged away, and those of
+ * this program's own that no version names, as a killed process leaves them, or names any more. All have to be that longer than
+ * delta.deletedFileRetentionDuration says. Files of other writers that no version names stay: they may be about to be committed. dry: only counts.
+ * stop (or NULL) ends it early. */
+bool delta_vacuum(struct delta_table *t, int64_t now_ms, bool dry, bool (*stop)(void *arg), void *arg,
+                  struct delta_vacuum *done, struct err *err);
 
 /* One action line. Exposed for fuzzing. */
 bool delta_apply(struct delta_table *t, struct str line, struct err *err);

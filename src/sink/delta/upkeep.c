@@ -1,13 +1,11 @@
-/* Upkeep between commits: small files of a partition merged, a checkpoint every ten versions or more, the old log cleaned, files deleted that were merged
- * away longer ago than any reader may still need them.
+/* Upkeep between commits: small files of a partition merged, a checkpoint every ten versions or more, the old log cleaned, and files deleted that no
+ * reader may need any more (vacuum.c).
  *
  * Merging goes by tiers: only files of about the same size are merged, so a byte is written again once for each tier (four in all), and a partition
  * keeps at most some dozens of small files, however many commits there were. A merge changes no row (dataChange false), so it is no conflict with
  * writers that append; one that loses against any other commit is dropped and planned anew later.
  *
  * Nothing here is needed for correctness, so a failure is a line in the log, not the end of the sink. */
-#include <errno.h>
-
 #include "obs/event.h"
 #include "os/os.h"
 #include "sink/delta/delta_private.h"
@@ -20,7 +18,7 @@ enum {
     TIERS = 4,
     CHECKPOINT_ACTIONS = 50,         /* of the state for each version between checkpoints */
     CHECKPOINT_AT_LEAST_EVERY = 100, /* versions */
-    CLEAN_EVERY_MS = 3600 * 1000,    /* the log folder is looked through */
+    CLEAN_EVERY_MS = 3600 * 1000,    /* the table's folders are looked through */
 };
 static const int64_t tiers[TIERS] = {64 << 10, 512 << 10, 4 << 20,
                                      32 << 20}; /* bytes: a file is of the first tier that is larger */
@@ -206,35 +204,6 @@ static bool merge_all(struct delta_sink *d, bool (*stop)(void *arg), void *arg, 
     return ok;
 }
 
-/* ---- deleting --------------------------------------------------------------------------------------------------------------------------- */
-
-/* Files that were merged away longer ago than any reader may still need them. A path that is active again, with another deletion vector
- * perhaps, stays; so does all that lies elsewhere. */
-static void delete_removed(struct delta_sink *d)
-{
-    struct arena arena = {0};
-    struct map active = {0};
-    int64_t expired_ms = os_wall().us / US_PER_MS - delta_retention_ms(&d->table);
-    MAP_EACH(entry, &d->table.removed)
-    {
-        const struct delta_file *f = entry->value;
-        char *path;
-        struct err gone;
-        if (f->time_ms <= 0 || f->time_ms >= expired_ms || f->data_change || !delta_is_inside(f->path) ||
-            !delta_file_path(&d->table, &arena, f->path, &path, NULL))
-            continue;
-        if (active.count == 0)
-            MAP_EACH(other, &d->table.files)
-        map_put(&active, ((struct delta_file *)other->value)->path, other->value);
-        if (map_get(&active, f->path))
-            continue;
-        if (os_unlink(path, &gone) || gone.code == ENOENT)
-            map_remove(&d->table.removed, entry->key); /* else the next time has another chance */
-    }
-    map_fini(&active);
-    arena_fini(&arena);
-}
-
 /* ---- turns ------------------------------------------------------------------------------------------------------------------------------ */
 
 /* A checkpoint holds the whole state, a week of removed files included: the larger it is, the rarer, so that a commit's share stays small. */
@@ -249,8 +218,9 @@ static int64_t checkpoint_interval(const struct delta_table *t)
                                                 : wanted;
 }
 
-static bool checkpoint(struct delta_sink *d, struct err *err)
+static bool checkpoint(struct delta_sink *d, bool (*stop)(void *arg), void *arg, struct err *err)
 {
+    struct delta_vacuum done = {0};
     if (d->table.version < 0 || d->table.version - d->table.checkpoint < checkpoint_interval(&d->table))
         return true;
     TRY(delta_checkpoint(&d->table, err));
@@ -258,7 +228,10 @@ static bool checkpoint(struct delta_sink *d, struct err *err)
     if (now_ms - d->cleaned_ms < CLEAN_EVERY_MS && now_ms >= d->cleaned_ms)
         return true;
     d->cleaned_ms = now_ms;
-    delete_removed(d);
+    TRY(delta_vacuum(&d->table, now_ms, false, stop, arg, &done, err));
+    if (done.files)
+        event_log(EVENT_TABLE_VACUUM, d->sink->spec->name, "%llu files with %llu bytes deleted",
+                  (unsigned long long)done.files, (unsigned long long)done.bytes);
     return delta_clean_log(&d->table, now_ms, err);
 }
 
@@ -269,7 +242,7 @@ static void upkeep(struct delta_sink *d, bool (*stop)(void *arg), void *arg)
         return;
     bool merge = delta_unknown_feature(&d->table, true) == NULL;
     d->upkeep_version = d->table.version;
-    if ((merge && !merge_all(d, stop, arg, &err)) || !checkpoint(d, &err))
+    if ((merge && !merge_all(d, stop, arg, &err)) || !checkpoint(d, stop, arg, &err))
         event_err(EVENT_SINK_UPKEEP, d->sink->spec->name, &err);
     arena_reset(&d->arena);
 }
@@ -286,6 +259,6 @@ void delta_upkeep_overdue(struct delta_sink *d)
     struct err err;
     if (d->table.version - d->upkeep_version >= DELTA_UPKEEP_OVERDUE)
         upkeep(d, NULL, NULL);
-    else if (!checkpoint(d, &err))
+    else if (!checkpoint(d, NULL, NULL, &err))
         event_err(EVENT_SINK_UPKEEP, d->sink->spec->name, &err);
 }
