@@ -93,6 +93,7 @@ struct file_source {
     bool readable;      /* a read of stdin does not wait */
     bool unwatched;     /* stdin is something that never makes anyone wait */
     bool starved;       /* nothing there yet */
+    bool listed;        /* files that were due at the last look are still to be read */
 
     /* the file that is being read */
     struct tracked *now;
@@ -911,11 +912,12 @@ static bool finish(struct file_source *f)
 static enum source_status file_poll(struct source *source, struct source_rows *rows, struct err *err)
 {
     struct file_source *f = source->state;
-    if (f->now == NULL && !(f->source->once && f->broken) && !list(f, err)) {
+    if (f->now == NULL && !f->listed && !(f->source->once && f->broken) && !list(f, err)) {
         err->class = source->once ? ERR_FATAL : ERR_RETRY;
         timer_set_in(&f->timer, NS_PER_S);
         return SOURCE_FAILED;
     }
+    f->listed = false;
     for (size_t tries = 0; tries <= f->count; tries++) {
         struct tracked *t = f->now ? f->now : next_file(f);
         uint32_t count = 0;
@@ -940,6 +942,8 @@ static enum source_status file_poll(struct source *source, struct source_rows *r
         if (finish(f)) {
             enum source_status status = give(f, 0, rows, err);
             close_now(f);
+            f->listed =
+                true; /* to look at all of them again after each one takes too long where there are many */
             return status;
         }
         close_now(f);
