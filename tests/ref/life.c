@@ -52,6 +52,14 @@ static void note_failure(const struct engine *engine)
     }
 }
 
+static void on_store_event(void *arg, enum store_event event, const char *text)
+{
+    (void)arg;
+    shared->disk_full = shared->disk_full || event == STORE_DISK_FULL;
+    if (event == STORE_TROUBLE || event == STORE_DISK_FULL)
+        event_log(event == STORE_TROUBLE ? EVENT_STORE_DAMAGE : EVENT_DISK_FULL, "store", "%s", text);
+}
+
 static void set_faults(struct engine *engine)
 {
     engine->faults = current->faults;
@@ -79,8 +87,11 @@ static int live(void *arg)
         fprintf(stderr, "%s", text.p ? text.p : "no diagnostics");
         return 1;
     }
-    const struct store_options store_options = {
-        .ring_bytes = 4 << 20, .ring_file_bytes = 1 << 20, .tail_bytes = 256 << 10, .flush = current->flush};
+    const struct store_options store_options = {.ring_bytes = 4 << 20,
+                                                .ring_file_bytes = 1 << 20,
+                                                .tail_bytes = 256 << 10,
+                                                .flush = current->flush,
+                                                .log_event = on_store_event};
     if (!loop_new(ROLE_MAIN, "main", &life.main, &err) || !loop_new(ROLE_NET, "net", &net, &err) ||
         !loop_new(ROLE_DISK, "disk", &disk, &err) || !loop_new(ROLE_WORK, "work", &work, &err) ||
         !os_mkdirs(project.data, &err) || !loop_start(life.main, &err) ||
