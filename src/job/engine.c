@@ -286,7 +286,9 @@ static void report_stream(const struct stream *s, struct arena *arena, struct st
         out->sinks[i] = (struct sink_status_report){
             .name = m->def->name,
             .kind = m->runner ? m->def->kind->name : "topic",
-            .state = member_states[m->state],
+            .state = m->state == MEMBER_RUNNING && counter_get(&m->counters.running) == 0
+                         ? "waiting" /* for room on the disk */
+                         : member_states[m->state],
             .rows = counter_get(&m->counters.rows),
             .commits = counter_get(&m->counters.commits),
             .failures = counter_get(&m->counters.failures),
@@ -385,14 +387,19 @@ bool engine_stream_reset(struct engine *engine, const char *stream, const char *
     return call_on(engine->options.work, &call) && call.ok;
 }
 
+static bool stream_has_failed(const struct stream *s)
+{
+    bool failed = s->err.class != ERR_NONE;
+    for (uint32_t i = 0; i < s->member_count; i++)
+        failed = failed || s->members[i]->state == MEMBER_STOPPED;
+    return failed;
+}
+
 bool engine_has_failed(const struct engine *engine)
 {
-    for (const struct stream *s = engine->streams; s; s = s->next) {
-        if (s->err.class != ERR_NONE)
+    const char *only = engine->options.reset_stream; /* what else is wrong is not this command's business */
+    for (const struct stream *s = engine->streams; s; s = s->next)
+        if ((only == NULL || strcmp(only, s->def->name) == 0) && stream_has_failed(s))
             return true;
-        for (uint32_t i = 0; i < s->member_count; i++)
-            if (s->members[i]->state == MEMBER_STOPPED)
-                return true;
-    }
-    return ingest_has_failed(engine);
+    return only == NULL && ingest_has_failed(engine);
 }

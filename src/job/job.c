@@ -314,6 +314,10 @@ static bool read_checkpoint(struct job *job, int64_t turn, struct err *err)
                get_be32(file.p + 24) !=
                    crc32c(crc32c(0, file.p + 8, 16), file.p + CHECKPOINT_HEADER, file.n - CHECKPOINT_HEADER)))
         ok = err_set(err, ERR_DATA, "\"%s\" is damaged", path);
+    if (!ok)
+        err_hint(
+            err,
+            "Restore the data folder from a copy, or give the stream a new name: it then begins anew with what its topics hold.");
     if (ok && get_be64(file.p + 8) != job->fingerprint)
         ok = other_query(job, err);
     ok = ok &&
