@@ -287,7 +287,7 @@ static void report_stream(const struct stream *s, struct arena *arena, struct st
             .name = m->def->name,
             .kind = m->runner ? m->def->kind->name : "topic",
             .state = m->state == MEMBER_RUNNING && counter_get(&m->counters.running) == 0
-                         ? "waiting" /* for room on the disk */
+                         ? "waiting" /* for room on the disk, or for its first commit after a failure */
                          : member_states[m->state],
             .rows = counter_get(&m->counters.rows),
             .commits = counter_get(&m->counters.commits),

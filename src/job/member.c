@@ -266,6 +266,7 @@ static void works(struct member *m)
         event_log(EVENT_SINK_OK, m->def->name, "works again");
     m->err = (struct err){0};
     m->backoff_ms = 0;
+    counter_set(&m->counters.running, 1);
 }
 
 static void go(struct member *m, const int64_t *next)
@@ -278,11 +279,10 @@ static void go(struct member *m, const int64_t *next)
         return;
     }
     m->state = MEMBER_RUNNING;
-    counter_set(&m->counters.running, 1);
     m->flushed = m->flushing = false;
     m->rows_sent = m->rows_committed = 0;
-    if (m->runner == NULL || member_lag(m) == 0)
-        works(m); /* else when it has committed: to be open is not to have written */
+    if (m->err.class == ERR_NONE || m->runner == NULL || member_lag(m) == 0)
+        works(m); /* after a failure when it has committed: to be open is not to have written */
     run_place(m, next);
 }
 

@@ -44,7 +44,8 @@ static const char *hint_of(int code)
     switch (code) {
     case SQLITE_FULL: return "Free some space on the disk of the database.";
     case SQLITE_BUSY: return "Another program holds the database locked; its rows follow when it lets go.";
-    case SQLITE_READONLY: return "Check the permissions of the database and of its folder.";
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY: return "Check that its folder is there, and the permissions of both.";
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return "Restore the database from a copy; what is missing in it then follows.";
     default: return NULL;
