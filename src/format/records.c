@@ -37,8 +37,8 @@ bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct recor
     }
     if (batch->last_offset_delta < 0 || batch->count < 0 ||
         batch->count > batch->last_offset_delta + INT64_C(1))
-        return err_set(err, ERR_DATA, "record batch says %d records in %d offsets", batch->count,
-                       batch->last_offset_delta + 1);
+        return err_set(err, ERR_DATA, "record batch says %d records in %lld offsets", batch->count,
+                       (long long)batch->last_offset_delta + 1);
     if (check_crc && crc32c(0, p + 21, batch->size - 21) != get_be32(p + 17))
         return err_set(err, ERR_DATA, "record batch at offset %lld has a wrong checksum",
                        (long long)batch->base_offset);
@@ -109,11 +109,11 @@ bool records_next(struct records_reader *reader, struct record *record, bool *mo
     record->timestamp_ms = log_time
                                ? reader->batch.max_timestamp_ms
                                : (int64_t)((uint64_t)reader->batch.base_timestamp_ms + (uint64_t)time_delta);
-    record->offset = reader->batch.base_offset + offset_delta;
     record->key = take_text(&rd);
     record->value = take_text(&rd);
     int64_t header_count = rd_varint(&rd);
-    if (rd.bad || offset_delta < 0 || offset_delta > reader->batch.last_offset_delta || header_count < 0 ||
+    if (rd.bad || __builtin_add_overflow(reader->batch.base_offset, offset_delta, &record->offset) ||
+        offset_delta < 0 || offset_delta > reader->batch.last_offset_delta || header_count < 0 ||
         (uint64_t)header_count > rd_left(&rd) / 2)
         return bad_record(reader, err);
     record->header_count = (uint32_t)header_count;

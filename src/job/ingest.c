@@ -39,7 +39,7 @@ struct ingest {
 
 /* ---- telling the engine ---------------------------------------------------------------------------------------------- */
 
-static void handle_ended(struct msg *msg)
+static void handle_ended(struct msg *msg) ON(work)
 {
     struct ingest *in = CONTAINER_OF(msg, struct ingest, ended_msg);
     engine_ingest_ended(in->engine);
@@ -233,7 +233,7 @@ static void handle_stop(struct msg *msg)
     task_wake(&in->task);
 }
 
-bool ingest_new(struct engine *engine, const struct conf_source *conf, struct err *err)
+bool ingest_new(struct engine *engine, const struct conf_source *conf, struct err *err) UNSHARED
 {
     struct ingest *in = pool_new_struct(engine->pool, struct ingest);
     const struct source_kind *kind = source_kind_find(str_of(conf->kind->name));

@@ -45,8 +45,8 @@ struct job {
     uint64_t fingerprint; /* of the plan: state of another query is no use */
     struct topic_state *outbox;
     struct log *changelog;
-    int64_t *next; /* next offset of each source */
-    int64_t turn;
+    int64_t *next OWNED_BY(work); /* next offset of each source */
+    int64_t turn OWNED_BY(work);
     uint32_t turn_source; /* where the search for input begins */
     struct log_pin *pins; /* on the sources */
 
@@ -54,7 +54,8 @@ struct job {
     struct waker waker;
     struct log_wait *waits;
     struct frame *frame;
-    bool frame_busy, frame_refused, started, stopped;
+    bool frame_busy OWNED_BY(work),
+        frame_refused OWNED_BY(work), started OWNED_BY(work), stopped OWNED_BY(work);
     struct log_wait room_wait;
 
     /* of the turn that is being made */
@@ -341,7 +342,7 @@ static void put_checkpoints(struct job *job, struct frame *frame)
 }
 
 /* Between turns: a snapshot to disk, then a frame that names it and lets the changelog before the older one go. */
-static bool make_checkpoint(struct job *job, struct err *err)
+static bool make_checkpoint(struct job *job, struct err *err) ON(work)
 {
     TRY(write_checkpoint(job, job->turn, err));
     job->dropped = job->checkpoints[CHECKPOINTS_KEPT - 1];
@@ -487,7 +488,7 @@ static void push(struct job *job, uint32_t scan, const struct op_msg *msg)
 }
 
 /* One slice of one source into the pipeline. *any = false: no source has anything. */
-static bool take_slice(struct job *job, bool *any, struct err *err)
+static bool take_slice(struct job *job, bool *any, struct err *err) ON(work)
 {
     struct stream *s = job->stream;
     *any = false;
@@ -517,7 +518,7 @@ static bool take_slice(struct job *job, bool *any, struct err *err)
     return true;
 }
 
-static void put_positions(struct job *job)
+static void put_positions(struct job *job) ON(work)
 {
     struct arena arena = {0};
     struct sbuf value = {0};
@@ -536,7 +537,7 @@ static void put_positions(struct job *job)
 }
 
 /* *known = false: this is the first start. */
-static void get_positions(struct job *job, bool *known)
+static void get_positions(struct job *job, bool *known) ON(work)
 {
     struct arena arena = {0};
     struct sbuf value = {0};
@@ -567,7 +568,7 @@ static bool append(struct job *job, struct log *log, struct records_builder *b, 
 }
 
 /* The barrier, and everything of the turn into one frame. */
-static bool end_turn(struct job *job, struct err *err)
+static bool end_turn(struct job *job, struct err *err) ON(work)
 {
     struct records_builder changes = {0};
     uint8_t fingerprint[8];
@@ -598,9 +599,9 @@ static bool end_turn(struct job *job, struct err *err)
     return ok;
 }
 
-static void frame_ended(struct frame *frame);
+static void frame_ended(struct frame *frame) ON(work);
 
-static void submit(struct job *job)
+static void submit(struct job *job) ON(work)
 {
     job->frame->done = frame_ended;
     job->frame->arg = job;
@@ -608,7 +609,7 @@ static void submit(struct job *job)
     frame_submit(job->frame);
 }
 
-static void wait_for_more(struct job *job)
+static void wait_for_more(struct job *job) ON(work)
 {
     struct stream *s = job->stream;
     for (uint32_t k = 0; k < s->source_count; k++) {
@@ -617,13 +618,13 @@ static void wait_for_more(struct job *job)
     }
 }
 
-static bool checkpoint_is_due(const struct job *job)
+static bool checkpoint_is_due(const struct job *job) ON(work)
 {
     int64_t every_ns = job->stream->engine->project->conf.settings.checkpoint_ms * NS_PER_MS;
     return job->turn > job->checkpoints[0].turn && mono_since_ns(os_mono(), job->checkpointed) >= every_ns;
 }
 
-static bool job_turn(struct task *task)
+static bool job_turn(struct task *task) ON(work)
 {
     struct job *job = CONTAINER_OF(task, struct job, task);
     struct err err = {0};
@@ -667,13 +668,13 @@ static bool job_turn(struct task *task)
     return false;
 }
 
-static void move_pins(struct job *job)
+static void move_pins(struct job *job) ON(work)
 {
     for (uint32_t k = 0; k < job->stream->source_count; k++)
         log_pin_set(&job->pins[k], job->stream->sources[k].log, job->next[k], job->stream->def->name);
 }
 
-static void frame_ended(struct frame *frame)
+static void frame_ended(struct frame *frame) ON(work)
 {
     struct job *job = frame->arg;
     if (!frame->durable && frame->err.class == ERR_RETRY) {
@@ -743,7 +744,7 @@ static bool check_modes(const struct stream *s, struct err *err)
     return err_hint(err, "Make all of them append (with a watermark), or upsert and update.");
 }
 
-bool job_new(struct stream *s, struct err *err)
+bool job_new(struct stream *s, struct err *err) UNSHARED
 {
     TRY(check_modes(s, err));
     struct job *job = pool_new_struct(s->pool, struct job);
@@ -831,7 +832,7 @@ int64_t job_lag(const struct job *job)
     return lag;
 }
 
-void job_free(struct job *job)
+void job_free(struct job *job) UNSHARED
 {
     job_stop(job);
     log_wait_cancel(&job->room_wait);

@@ -84,14 +84,14 @@ static bool get_positions(struct member *m, const char *what, int64_t *next)
     return found;
 }
 
-static void put_id(struct frame *frame, struct member *m)
+static void put_id(struct frame *frame, struct member *m) ON(work)
 {
     char key[STORE_KEY_MAX], value[64];
     int n = snprintf(value, sizeof value, "%s %s", m->spec.uuid, m->live ? "live" : "new");
     frame_put(frame, key_of(m, "id", key, sizeof key), str_n(value, (size_t)n));
 }
 
-static bool get_id(struct member *m)
+static bool get_id(struct member *m) ON(work)
 {
     char key[STORE_KEY_MAX];
     struct sbuf value = {0};
@@ -115,7 +115,7 @@ static const struct type *schema_of(const struct member *m)
     return m->wants_bad ? bad_schema() : m->stream->schema;
 }
 
-static void note_ended(struct frame *frame)
+static void note_ended(struct frame *frame) ON(work)
 {
     struct member *m = frame->arg;
     m->note_busy = false;
@@ -158,7 +158,7 @@ void member_note(struct member *m)
     frame_submit(m->note);
 }
 
-static void note_now_and_then(struct member *m)
+static void note_now_and_then(struct member *m) ON(work)
 {
     if (mono_since_ns(os_mono(), m->noted) > NOTE_MS * NS_PER_MS)
         member_note(m);
@@ -191,9 +191,9 @@ uint64_t member_lag(const struct member *m)
 
 /* ---- failing ------------------------------------------------------------------------------------------------------------ */
 
-static void begin_reset(struct member *m);
+static void begin_reset(struct member *m) ON(work);
 
-static void on_retry(struct timer *timer)
+static void on_retry(struct timer *timer) ON(work)
 {
     struct member *m = CONTAINER_OF(timer, struct member, retry);
     if (m->reset != RESET_NONE) {
@@ -227,7 +227,7 @@ void member_fail(struct member *m, const struct err *err)
     engine_look_quiet(m->stream->engine);
 }
 
-static void refuse(struct member *m, const char *what)
+static void refuse(struct member *m, const char *what) ON(work)
 {
     struct err err;
     err_set(&err, ERR_FATAL, "%s", what);
@@ -258,7 +258,7 @@ static void fill_with_starts(struct member *m, int64_t *next)
 }
 
 /* What failed is over. */
-static void works(struct member *m)
+static void works(struct member *m) ON(work)
 {
     if (m->state != MEMBER_RUNNING)
         return; /* it has failed again since, which the other side does not know yet */
@@ -269,7 +269,7 @@ static void works(struct member *m)
     counter_set(&m->counters.running, 1);
 }
 
-static void go(struct member *m, const int64_t *next)
+static void go(struct member *m, const int64_t *next) ON(work)
 {
     memcpy(m->committed, next, m->stream->input_count * sizeof *next);
     move_pins(m);
@@ -286,7 +286,7 @@ static void go(struct member *m, const int64_t *next)
     run_place(m, next);
 }
 
-static void open_topic(struct member *m)
+static void open_topic(struct member *m) ON(work)
 {
     int64_t *next = m->frame_positions;
     for (uint32_t i = 0; i < m->stream->input_count; i++)
@@ -305,7 +305,7 @@ static void open_topic(struct member *m)
     go(m, next);
 }
 
-static bool wants_reset(const struct member *m)
+static bool wants_reset(const struct member *m) ON(work)
 {
     const struct engine_options *o = &m->stream->engine->options;
     return !m->was_reset && o->reset_stream && strcmp(o->reset_stream, m->stream->def->name) == 0 &&
@@ -350,7 +350,7 @@ void member_reset(struct member *m, bool replace)
     sink_runner_close(m->runner); /* even if it is closed: its answer says that nobody looks at the spec */
 }
 
-static void begin_reset(struct member *m)
+static void begin_reset(struct member *m) ON(work)
 {
     uint32_t n = m->stream->input_count;
     if (m->reset == RESET_REPLACE) {
@@ -371,7 +371,7 @@ static void begin_reset(struct member *m)
     member_note(m);
 }
 
-static void end_reset(struct member *m, bool live)
+static void end_reset(struct member *m, bool live) ON(work)
 {
     event_log(EVENT_SINK_OK, m->def->name,
               m->reset == RESET_REPLACE ? "reset: the table is written anew"
@@ -425,7 +425,7 @@ static void keep_found(struct member *m, const struct sink_event *e)
     }
 }
 
-static void on_opened(struct member *m, const struct sink_event *e)
+static void on_opened(struct member *m, const struct sink_event *e) ON(work)
 {
     char text[ERR_TEXT_MAX];
     uint32_t n = m->stream->input_count;
@@ -484,7 +484,7 @@ static void take(struct member *m, const struct sink_event *e, int64_t *next)
     }
 }
 
-static void on_event(void *owner, struct sink_event *e)
+static void on_event(void *owner, struct sink_event *e) ON(work)
 {
     struct member *m = owner;
     switch (e->kind) {
@@ -541,7 +541,7 @@ static void on_event(void *owner, struct sink_event *e)
 
 /* ---- deliveries ----------------------------------------------------------------------------------------------------------- */
 
-static void came_home(struct delivery *d)
+static void came_home(struct delivery *d) ON(work)
 {
     struct member *m = d->owner;
     CHECK(m->in_flight > 0);
@@ -558,7 +558,7 @@ static void came_home(struct delivery *d)
 }
 
 /* What waits goes home unwritten: the position in the store does not know of it. */
-static void drop_queue(struct member *m)
+static void drop_queue(struct member *m) ON(work)
 {
     while (m->queue) {
         struct delivery *d = m->queue;
@@ -568,11 +568,11 @@ static void drop_queue(struct member *m)
     m->queue_end = &m->queue;
 }
 
-static void frame_ended(struct frame *frame);
+static void frame_ended(struct frame *frame) ON(work);
 
 /* The last third of a row's way into an embedded topic: the rows of all deliveries that wait, and the position after them, in one
  * frame. */
-static void job_turn(struct member *m)
+static void job_turn(struct member *m) ON(work)
 {
     struct err err;
     if (m->frame_busy || m->queue == NULL)
@@ -603,7 +603,7 @@ static void job_turn(struct member *m)
     frame_submit(m->frame);
 }
 
-static bool on_room(struct task *task)
+static bool on_room(struct task *task) ON(work)
 {
     struct member *m = CONTAINER_OF(task, struct member, room_task);
     if (m->frame_refused && !m->stream->engine->stopping) {
@@ -613,7 +613,7 @@ static bool on_room(struct task *task)
     return false;
 }
 
-static void frame_ended(struct frame *frame)
+static void frame_ended(struct frame *frame) ON(work)
 {
     struct member *m = frame->arg;
     if (!frame->durable &&
@@ -723,7 +723,7 @@ static int64_t cadence_of(const struct project *project, const struct sink_def *
     return strcmp(def->kind->name, "sqlite") == 0 && sharing > 1 ? SHARED_CADENCE_MS : def->cadence_ms;
 }
 
-bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, struct err *err)
+bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, struct err *err) UNSHARED
 {
     struct engine *engine = s->engine;
     struct member *m = pool_new_struct(s->pool, struct member);

@@ -41,20 +41,20 @@ struct run {
     struct list link;    /* stream->runs */
     struct list members; /* member->run_link */
     uint32_t member_count;
-    int64_t *next;       /* next offset to read [input_count] */
-    uint32_t turn_input; /* where the search for the next input begins */
-    struct unit *free_units;
+    int64_t *next OWNED_BY(work); /* next offset to read [input_count] */
+    uint32_t turn_input;          /* where the search for the next input begins */
+    struct unit *free_units OWNED_BY(work);
     struct unit *units[RUN_UNITS]; /* all of them, out or free [unit_count] */
-    uint32_t unit_count;
+    uint32_t unit_count OWNED_BY(work);
     struct task task;
     struct waker waker;
     struct log_wait *waits; /* waits[input_count] */
-    struct timer lag_timer, sync_timer;
-    bool at_end; /* nothing was left to read at the last look */
+    struct timer lag_timer OWNED_BY(work), sync_timer OWNED_BY(work);
+    bool at_end OWNED_BY(work); /* nothing was left to read at the last look */
 };
 
-static bool run_turn(struct task *task);
-static void on_lag(struct timer *timer);
+static bool run_turn(struct task *task) ON(work);
+static void on_lag(struct timer *timer) ON(work);
 static void on_sync(struct timer *timer);
 
 enum { SYNC_LOOK_MS = 2 };
@@ -92,7 +92,7 @@ static bool unit_compile(struct unit *u, struct stream *s, struct err *err)
     return true;
 }
 
-static struct unit *unit_take(struct run *run)
+static struct unit *unit_take(struct run *run) ON(work)
 {
     struct unit *u = run->free_units;
     if (u) {
@@ -111,7 +111,7 @@ static struct unit *unit_take(struct run *run)
     return u;
 }
 
-static void unit_give(struct unit *u)
+static void unit_give(struct unit *u) ON(work)
 {
     struct run *run = u->run;
     batch_reset(u->in);
@@ -205,7 +205,7 @@ void bad_row_add(struct batch_builder *builder, const char *topic, const struct 
     column_builder_i64(&c[BAD_AT], os_wall().us);
 }
 
-static void on_bad_record(void *arg, const struct topic_bad *bad)
+static void on_bad_record(void *arg, const struct topic_bad *bad) ON(work)
 {
     struct unit *u = arg;
     struct stream *s = u->run->stream;
@@ -216,7 +216,7 @@ static void on_bad_record(void *arg, const struct topic_bad *bad)
     u->bad_fresh += bad->offset >= s->counted[u->current_input];
 }
 
-static void on_bad_row(void *arg, const struct op_bad_row *row)
+static void on_bad_row(void *arg, const struct op_bad_row *row) ON(work)
 {
     struct unit *u = arg;
     struct topic_bad bad;
@@ -252,7 +252,7 @@ struct decode_report {
     bool unknown;
 };
 
-static void decode_bad(void *arg, const struct topic_bad *bad)
+static void decode_bad(void *arg, const struct topic_bad *bad) ON(work)
 {
     struct decode_report *report = arg;
     on_bad_record(report->unit, bad);
@@ -266,7 +266,7 @@ static void decode_unknown(void *arg, struct str path)
 
 /* Decodes the slice; a field that nobody knew widens the topic's schema first, and the stream's plan with it. */
 static bool decode(struct unit *u, const struct stream_input *input, const struct log_slice *slice,
-                   int64_t from, struct err *err)
+                   int64_t from, struct err *err) ON(work)
 {
     struct stream *s = u->run->stream;
     for (;;) {
@@ -289,7 +289,7 @@ static bool decode(struct unit *u, const struct stream_input *input, const struc
 
 /* The next input with something to read, from turn_input on; false: none has. */
 static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice, struct err *err,
-                       bool *failed)
+                       bool *failed) ON(work)
 {
     struct stream *s = run->stream;
     for (uint32_t i = 0; i < s->input_count; i++) {
@@ -316,7 +316,7 @@ static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice
     return false;
 }
 
-static void deliver(struct run *run, struct unit *u)
+static void deliver(struct run *run, struct unit *u) ON(work)
 {
     const struct stream *s = run->stream;
     if (u->own_open)
@@ -342,7 +342,7 @@ static void deliver(struct run *run, struct unit *u)
 }
 
 /* Rows without a key have no place in a keyed table: it skips them, and they are reported like any record that could not go everywhere. */
-static void report_lacking_keys(struct unit *u)
+static void report_lacking_keys(struct unit *u) ON(work)
 {
     const struct stream_def *def = u->run->stream->def;
     bool elsewhere = false; /* some sink takes the row all the same */
@@ -381,7 +381,7 @@ static uint32_t rows_from(const struct batch *batch, int64_t offset)
 }
 
 /* Each record counts once, however many runs read it. */
-static void count(struct unit *u, uint32_t k, const struct log_slice *slice)
+static void count(struct unit *u, uint32_t k, const struct log_slice *slice) ON(work)
 {
     struct stream *s = u->run->stream;
     int64_t from = s->counted[k];
@@ -395,6 +395,7 @@ static void count(struct unit *u, uint32_t k, const struct log_slice *slice)
 }
 
 static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slice *slice, struct err *err)
+    ON(work)
 {
     struct stream *s = run->stream;
     const struct stream_input *input = &s->inputs[k];
@@ -423,7 +424,7 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slic
     return true;
 }
 
-static void wait_for_more(struct run *run)
+static void wait_for_more(struct run *run) ON(work)
 {
     struct stream *s = run->stream;
     for (uint32_t i = 0; i < s->input_count; i++) {
@@ -435,10 +436,10 @@ static void wait_for_more(struct run *run)
     }
 }
 
-static void merge_into_others(struct run *run);
+static void merge_into_others(struct run *run) ON(work);
 
 /* What the run was to read cannot be read: others, further on, are not concerned. */
-static void stop_members(struct run *run, const struct err *err)
+static void stop_members(struct run *run, const struct err *err) ON(work)
 {
     struct err copy = *err;
     copy.class = ERR_FATAL;
@@ -451,7 +452,7 @@ static void stop_members(struct run *run, const struct err *err)
 }
 
 /* The first two thirds of a row's way from a topic to its tables. True: there may be more. */
-static bool run_turn(struct task *task)
+static bool run_turn(struct task *task) ON(work)
 {
     struct run *run = CONTAINER_OF(task, struct run, task);
     struct log_slice slice;
@@ -501,7 +502,7 @@ static bool run_turn(struct task *task)
 /* ---- coming and going ---------------------------------------------------------------------------------------------- */
 
 /* Runs are few and are used again: wakers and tasks may still be on their way to one that has ended. */
-static struct run *run_new(struct stream *s)
+static struct run *run_new(struct stream *s) ON(work)
 {
     LIST_EACH(link, &s->runs)
     {
@@ -524,7 +525,7 @@ static struct run *run_new(struct stream *s)
     return run;
 }
 
-static void join(struct run *run, struct member *m)
+static void join(struct run *run, struct member *m) ON(work)
 {
     list_push_back(&run->members, &m->run_link);
     run->member_count++;
@@ -550,7 +551,7 @@ void run_place(struct member *m, const int64_t *positions)
 }
 
 /* The units become nobody's: those that are out are freed when they come home. */
-static void drop_units(struct run *run)
+static void drop_units(struct run *run) ON(work)
 {
     for (uint32_t i = 0; i < run->unit_count; i++) {
         struct unit *u = run->units[i];
@@ -587,7 +588,7 @@ static void on_sync(struct timer *timer)
 }
 
 /* All units have been out for RUN_LAG_MS. Members that hold them all go on alone, if there are others that do not. */
-static void on_lag(struct timer *timer)
+static void on_lag(struct timer *timer) ON(work)
 {
     struct run *run = CONTAINER_OF(timer, struct run, lag_timer);
     struct member *slow = NULL;
@@ -616,7 +617,7 @@ static void on_lag(struct timer *timer)
 }
 
 /* At the end of the inputs: members whose run stands where another does join that one, unless they are still busy. */
-static void merge_into_others(struct run *run)
+static void merge_into_others(struct run *run) ON(work)
 {
     struct stream *s = run->stream;
     LIST_EACH(link, &s->runs)
@@ -637,7 +638,7 @@ static void merge_into_others(struct run *run)
     }
 }
 
-static bool run_is_idle(const struct run *run)
+static bool run_is_idle(const struct run *run) ON(work)
 {
     const struct stream *s = run->stream;
     if (run->member_count == 0)
@@ -665,7 +666,7 @@ void run_wake_all(struct stream *s)
     task_wake(&CONTAINER_OF(link, struct run, link)->task);
 }
 
-void run_free_all(struct stream *s)
+void run_free_all(struct stream *s) UNSHARED
 {
     for (struct list *link; (link = list_pop_front(&s->runs)) != NULL;) {
         struct run *run = CONTAINER_OF(link, struct run, link);

@@ -57,7 +57,7 @@ static bool find_topics(struct stream *s, struct err *err)
     return s->topic_count > 0 || err_set(err, ERR_CONFIG, "stream \"%s\" reads no topic", s->def->name);
 }
 
-static bool find_inputs(struct stream *s, struct err *err)
+static bool find_inputs(struct stream *s, struct err *err) UNSHARED
 {
     TRY(find_topics(s, err));
     int32_t *numbers = pool_alloc(s->pool, s->topic_count * sizeof *numbers);
@@ -196,7 +196,7 @@ void stream_pause(struct stream *s, bool pause)
         job_wake(s->job);
 }
 
-static bool schemas_are_known(struct stream *s, bool *known, struct err *err)
+static bool schemas_are_known(struct stream *s, bool *known, struct err *err) ON(work)
 {
     *known = true;
     for (uint32_t t = 0; t < s->topic_count; t++) {
@@ -219,7 +219,7 @@ static void wait_for_records(struct stream *s)
         timer_set_in(&s->start_timer, INFER_MS * NS_PER_MS);
 }
 
-static bool start_turn(struct task *task)
+static bool start_turn(struct task *task) ON(work)
 {
     struct stream *s = CONTAINER_OF(task, struct stream, start);
     struct err err;
@@ -246,7 +246,7 @@ static bool start_turn(struct task *task)
     return false;
 }
 
-static void on_start_timer(struct timer *timer)
+static void on_start_timer(struct timer *timer) ON(work)
 {
     struct stream *s = CONTAINER_OF(timer, struct stream, start_timer);
     s->infer_now = true;

@@ -20,10 +20,10 @@ static char *schema_key(struct topic_state *t)
     return pool_printf(t->engine->pool, "schema/%s", t->def->name);
 }
 
-static void write_down(struct topic_state *t);
+static void write_down(struct topic_state *t) ON(work);
 
 /* Rows of the new columns may go now. */
-static void schema_is_durable(struct topic_state *t)
+static void schema_is_durable(struct topic_state *t) ON(work)
 {
     t->schema_busy = false;
     for (struct stream *s = t->engine->streams; s; s = s->next) {
@@ -33,7 +33,7 @@ static void schema_is_durable(struct topic_state *t)
     }
 }
 
-static void frame_ended(struct frame *frame)
+static void frame_ended(struct frame *frame) ON(work)
 {
     struct topic_state *t = frame->arg;
     if (!frame->durable && frame->err.class == ERR_RETRY) {
@@ -51,7 +51,7 @@ static void frame_ended(struct frame *frame)
     engine_look_quiet(t->engine);
 }
 
-static bool on_room(struct task *task)
+static bool on_room(struct task *task) ON(work)
 {
     struct topic_state *t = CONTAINER_OF(task, struct topic_state, schema_task);
     if (t->schema_refused && !t->engine->stopping) {
@@ -70,7 +70,7 @@ static void set_schema(struct topic_state *t, const struct type *schema)
     lock_release(t->engine->schema_lock);
 }
 
-static void write_down(struct topic_state *t)
+static void write_down(struct topic_state *t) ON(work)
 {
     struct sbuf json = {0};
     type_to_json(t->schema, &json);

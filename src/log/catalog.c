@@ -224,7 +224,7 @@ static void remove_folder(struct store *store, struct log *log)
     sbuf_fini(&away);
 }
 
-static void end_log(struct store *store, struct log *log)
+static void end_log(struct store *store, struct log *log) ON(disk)
 {
     store->logs[log->id] = NULL;
     list_remove(&log->dirty_link);
@@ -246,7 +246,7 @@ static void end_log(struct store *store, struct log *log)
         segment_delete(log->segments[i]);
 }
 
-static void delete_topic(struct store *store, struct topic *topic)
+static void delete_topic(struct store *store, struct topic *topic) ON(disk)
 {
     lock_take(store->lock);
     map_remove(&store->topics, str_of(topic->info->name));
@@ -283,7 +283,7 @@ void catalog_builtin(struct store *store)
     store->next_log_id = LOG_FIRST_FREE;
 }
 
-static void free_log(struct log *log)
+static void free_log(struct log *log) UNSHARED
 {
     lock_take(log->lock);
     tail_drop_log(log);
@@ -296,7 +296,7 @@ static void free_log(struct log *log)
     mem_free(log);
 }
 
-void catalog_free(struct store *store)
+void catalog_free(struct store *store) UNSHARED
 {
     for (size_t i = 0; i < store->logs_capacity; i++)
         if (store->logs[i] != NULL)
@@ -325,7 +325,7 @@ static bool bad_record(struct str key, struct err *err)
         "A newer version wrote it, or the data folder is damaged; use that version, or restore it from a copy.");
 }
 
-static bool apply_topic(struct store *store, struct str name, struct str value, bool deleted, struct err *err)
+static bool apply_topic(struct store *store, struct str name, struct str value, bool deleted, struct err *err) ON(disk)
 {
     struct topic *topic = map_get(&store->topics, name);
     struct topic_record record;
@@ -414,7 +414,7 @@ static bool exists_by_now(struct store *store, const struct frame_full *frame, c
 }
 
 static bool admit_create(struct store *store, struct frame_full *frame, struct frame_item *item,
-                         uint32_t *next_id, struct err *err)
+                         uint32_t *next_id, struct err *err) ON(disk)
 {
     struct topic_info *info = item->topic;
     if (!name_is_valid(info->name))
@@ -438,7 +438,7 @@ static bool admit_create(struct store *store, struct frame_full *frame, struct f
 }
 
 static bool admit_alter(struct store *store, struct frame_full *frame, struct frame_item *item,
-                        uint32_t *next_id, struct err *err)
+                        uint32_t *next_id, struct err *err) ON(disk)
 {
     struct topic *topic = map_get(&store->topics, str_of(item->topic->name));
     struct topic_info info = *item->topic;
@@ -462,7 +462,7 @@ static bool admit_alter(struct store *store, struct frame_full *frame, struct fr
 }
 
 /* The records that a log leaves in the catalogue. */
-static void forget_log(struct store *store, struct frame_full *frame, const struct log *log)
+static void forget_log(struct store *store, struct frame_full *frame, const struct log *log) ON(disk)
 {
     struct sbuf key = {0};
     catalog_key_start(&key, log->id);
@@ -476,7 +476,7 @@ static void forget_log(struct store *store, struct frame_full *frame, const stru
 }
 
 static bool admit_delete(struct store *store, struct frame_full *frame, struct frame_item *item,
-                         struct err *err)
+                         struct err *err) ON(disk)
 {
     struct topic *topic = map_get(&store->topics, str_of(item->topic->name));
     if (topic == NULL || topic->logs[0]->id < LOG_FIRST_FREE) {
@@ -502,7 +502,7 @@ static bool admit_delete(struct store *store, struct frame_full *frame, struct f
     return true;
 }
 
-static bool admit_truncate(struct frame_full *frame, struct frame_item *item, struct err *err)
+static bool admit_truncate(struct frame_full *frame, struct frame_item *item, struct err *err) ON(disk)
 {
     struct log *log = item->log;
     char owner[128];
@@ -695,7 +695,7 @@ bool catalog_check_lost(struct store *store, struct err *err)
 }
 
 /* Makes a log's segments of the 'g' records; those wholly before its start are deleted already, or soon. */
-static bool load_segments(struct store *store, struct log *log, struct err *err)
+static bool load_segments(struct store *store, struct log *log, struct err *err) UNSHARED
 {
     struct sbuf key = {0};
     bool done = true;
@@ -728,7 +728,7 @@ static bool load_segments(struct store *store, struct log *log, struct err *err)
     return done;
 }
 
-static bool load_topics(struct store *store, struct err *err)
+static bool load_topics(struct store *store, struct err *err) UNSHARED
 {
     struct sbuf key = {0};
     catalog_key_topic(&key, (struct str){0});
@@ -744,7 +744,7 @@ static bool load_topics(struct store *store, struct err *err)
 }
 
 bool catalog_load(struct store *store, const struct jf_header *header, const uint8_t *frame,
-                  struct jf_place *from, struct err *err)
+                  struct jf_place *from, struct err *err) UNSHARED
 {
     struct rd rd = rd_of(frame + JF_HEADER, header->size - JF_HEADER);
     struct jf_entry entry;

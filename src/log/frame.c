@@ -307,7 +307,7 @@ void frame_finish(struct frame_full *frame, bool durable, const struct err *err)
         frame->f.done(&frame->f);
 }
 
-bool frame_commit_now(struct frame *f, struct err *err)
+bool frame_commit_now(struct frame *f, struct err *err) UNSHARED
 {
     struct frame_full *frame = full(f);
     void (*done)(struct frame *) = f->done;

@@ -178,6 +178,7 @@ static bool choose_sizes(struct store *store, struct err *err)
     if (o->ring_bytes < 2 * o->ring_file_bytes)
         o->ring_bytes = 2 * o->ring_file_bytes;
     o->tail_bytes = or_default(o->tail_bytes, 64 << 20);
+    o->flight_bytes = or_default(o->flight_bytes, FLIGHT_BYTES);
     o->reserve_bytes = or_default(o->reserve_bytes, o->ring_bytes / 8);
     if (o->reserve_bytes > o->ring_file_bytes / 2)
         o->reserve_bytes = o->ring_file_bytes / 2;
@@ -195,7 +196,7 @@ static bool choose_sizes(struct store *store, struct err *err)
     return true;
 }
 
-static void opened(struct store *store, const struct jf_place *tail)
+static void opened(struct store *store, const struct jf_place *tail) UNSHARED
 {
     struct frame_full *frame = frame_internal(store);
     frame->is_opening = true;
@@ -211,7 +212,7 @@ static void opened(struct store *store, const struct jf_place *tail)
     frame_free(&frame->f);
 }
 
-static bool create(struct store *store, const char *journal_folder, struct err *err)
+static bool create(struct store *store, const char *journal_folder, struct err *err) UNSHARED
 {
     uint64_t number;
     TRY(clear_half_made(store, err));
@@ -226,7 +227,7 @@ static bool create(struct store *store, const char *journal_folder, struct err *
 }
 
 /* Recovery goes on, as it has to after a crash, but a damaged end looks the same. */
-static void say_torn(struct store *store)
+static void say_torn(struct store *store) UNSHARED
 {
     const struct journal *j = &store->journal;
     char where[512];
@@ -239,7 +240,8 @@ static void say_torn(struct store *store)
         (unsigned long long)j->next_lsn, where);
 }
 
-static bool recover(struct store *store, const char *journal_folder, uint64_t number, struct err *err)
+static bool recover(struct store *store, const char *journal_folder, uint64_t number,
+                    struct err *err) UNSHARED
 {
     struct journal *j = &store->journal;
     struct jf_header root;
@@ -282,7 +284,7 @@ static void init(struct store *store)
     catalog_builtin(store);
 }
 
-static void fini(void *arg)
+static void fini(void *arg) UNSHARED
 {
     struct store *store = arg;
     if (store->chunk_pool != NULL) {
@@ -304,7 +306,7 @@ static void fini(void *arg)
 static void start_background(struct store *store);
 
 bool store_open(struct pool *parent, const char *folder, const struct store_options *options,
-                struct loop *disk, struct store **opened_store, struct err *err)
+                struct loop *disk, struct store **opened_store, struct err *err) UNSHARED
 {
     struct pool *pool = pool_new(parent, "store");
     struct store *store = pool_alloc(pool, sizeof *store);
@@ -330,7 +332,7 @@ bool store_open(struct pool *parent, const char *folder, const struct store_opti
     counter_set(&store->epoch, store->journal.epoch);
     store->in_place = false;
     if (disk != NULL && !options->read_only_attach)
-        TRY_OUT(behind_start(store, err));
+        TRY_OUT(behind_start(store, err) && commit_start(store, err));
     start_background(store);
     *opened_store = store;
     done = true;
@@ -342,7 +344,7 @@ out:
 
 /* ---- background ------------------------------------------------------------------------------------------------------------------- */
 
-static bool disk_step(struct task *task)
+static bool disk_step(struct task *task) ON(disk)
 {
     return store_work(CONTAINER_OF(task, struct store, task));
 }
@@ -357,7 +359,7 @@ static void confirm_fire(struct timer *timer)
     store_queue(store, frame);
 }
 
-static void sync_fire(struct timer *timer)
+static void sync_fire(struct timer *timer) ON(disk)
 {
     struct store *store = CONTAINER_OF(timer, struct store, sync_timer);
     struct err err;
@@ -403,7 +405,7 @@ static void tail_fire(struct timer *timer)
     }
 }
 
-static void retention_fire(struct timer *timer)
+static void retention_fire(struct timer *timer) ON(disk)
 {
     struct store *store = CONTAINER_OF(timer, struct store, retention_timer);
     timer_set_in(timer, RETENTION_MS * NS_PER_MS);
@@ -416,7 +418,7 @@ static void on_disk(struct msg *msg)
     struct store *store = CONTAINER_OF(msg, struct store, start);
     store->task_ready = true;
     struct err err;
-    if (!loop_start(store->behind, &err))
+    if (!loop_start(store->behind, &err) || !commit_run(store, &err))
         store_die(store, &err);
     timer_set_in(&store->tail_timer, TAIL_MOVE_MS * NS_PER_MS);
     timer_set_in(&store->retention_timer, RETENTION_GRACE_MS * NS_PER_MS);
@@ -455,11 +457,12 @@ static void trim_segments(struct store *store)
     }
 }
 
-bool store_close(struct store *store, struct err *err)
+bool store_close(struct store *store, struct err *err) UNSHARED
 {
     if (store == NULL)
         return true;
     store->in_place = true;
+    commit_stop(store, true);
     behind_stop(store);
     if (!store->options.read_only_attach || store->unspilled_bytes > 0)
         behind_finish(store);
@@ -600,6 +603,7 @@ void store_room_back(struct store *store)
 void store_faults_forget(struct store *store)
 {
     store->in_place = true;
+    commit_stop(store, false);
     behind_stop(store);
     pool_free(store->pool);
 }

@@ -374,7 +374,7 @@ static bool read_positions(struct sqlite *s, const struct sink_spec *spec, enum 
 }
 
 static bool sqlite_open(struct sink *sink, const struct type *schema, enum sink_found *found,
-                        struct position *positions, uint32_t *count, struct err *err)
+                        struct position *positions, uint32_t *count, struct err *err) ON(block)
 {
     struct sqlite *s = pool_new_struct(sink->pool, struct sqlite);
     bool exists;
@@ -483,7 +483,7 @@ static bool lacks_key(const struct sink_spec *spec, const struct batch *batch, u
 }
 
 static bool write_rows(struct sqlite *s, const struct sink_spec *spec, const struct batch *batch,
-                       struct err *err)
+                       struct err *err) ON(block)
 {
     TRY(begin(s, err));
     TRY(follow_schema(s, spec, batch->schema, err));
@@ -504,7 +504,7 @@ static bool write_rows(struct sqlite *s, const struct sink_spec *spec, const str
 }
 
 /* A table that somebody dropped is looked for by the next opening, which says what to do. */
-static bool sqlite_write(struct sink *sink, const struct batch *batch, struct err *err)
+static bool sqlite_write(struct sink *sink, const struct batch *batch, struct err *err) ON(block)
 {
     struct sqlite *s = sink->state;
     bool there = true;
@@ -554,7 +554,7 @@ static bool commit_now(struct sqlite *s, struct err *err)
 }
 
 static bool sqlite_commit(struct sink *sink, const struct position *positions, uint32_t count,
-                          struct err *err)
+                          struct err *err) ON(block)
 {
     struct sqlite *s = sink->state;
     TRY(begin(s, err));
@@ -563,7 +563,7 @@ static bool sqlite_commit(struct sink *sink, const struct position *positions, u
     return commit_now(s, err);
 }
 
-static bool sqlite_reset(struct sink *sink, bool replace, struct err *err)
+static bool sqlite_reset(struct sink *sink, bool replace, struct err *err) ON(block)
 {
     struct sqlite *s = sink->state;
     const struct sink_spec *spec = sink->spec;
@@ -589,7 +589,7 @@ static bool sqlite_reset(struct sink *sink, bool replace, struct err *err)
     return commit_now(s, err);
 }
 
-static void sqlite_abort(struct sink *sink)
+static void sqlite_abort(struct sink *sink) ON(block)
 {
     struct sqlite *s = sink->state;
     drop_statements(s);

@@ -87,7 +87,7 @@ struct file_source {
     uint32_t broken; /* files that could not be read, in `run` */
     struct err first_broken;
     int64_t look_ns; /* how long the last look took */
-    struct timer timer;
+    struct timer timer OWNED_BY(work);
     bool is_stdin;
     struct watch watch; /* of stdin */
     bool readable;      /* a read of stdin does not wait */
@@ -395,7 +395,7 @@ static bool forget_oldest(struct file_source *f, struct source_rows *rows)
 
 /* ---- reading one file ---------------------------------------------------------------------------------------------------- */
 
-static void close_now(struct file_source *f)
+static void close_now(struct file_source *f) ON(work)
 {
     if (f->now == NULL)
         return;
@@ -412,7 +412,7 @@ static void close_now(struct file_source *f)
     sbuf_clear(&f->window);
 }
 
-static bool open_now(struct file_source *f, struct tracked *t, struct err *err)
+static bool open_now(struct file_source *f, struct tracked *t, struct err *err) ON(work)
 {
     const struct file_options *o = f->source->options;
     t->broken = false;
@@ -440,7 +440,7 @@ static bool is_final(const struct file_source *f)
     return f->source->once || f->is_stdin || !((const struct file_options *)f->source->options)->watch;
 }
 
-static void on_readable(struct watch *watch, unsigned events)
+static void on_readable(struct watch *watch, unsigned events) ON(work)
 {
     struct file_source *f = CONTAINER_OF(watch, struct file_source, watch);
     struct err err;
@@ -463,7 +463,7 @@ static bool stdin_is_ready(struct file_source *f)
 }
 
 /* More content into the window: at least one byte, or at_end. */
-static bool fill(struct file_source *f, struct err *err)
+static bool fill(struct file_source *f, struct err *err) ON(work)
 {
     size_t got, chunk = f->read_at ? CHUNK : FIRST_CHUNK;
     if (f->is_stdin && !stdin_is_ready(f))
@@ -509,7 +509,7 @@ static void drop_front(struct file_source *f, size_t n)
 }
 
 /* Content that was consumed before: skipped by position where the file is plain, by reading where it is not. */
-static bool skip_consumed(struct file_source *f, struct err *err)
+static bool skip_consumed(struct file_source *f, struct err *err) ON(work)
 {
     uint64_t to = f->shape == SHAPE_ARRAY ? 0 : f->now->consumed;
     if (f->inflate == NULL && !f->is_stdin && f->window_at < to) {
@@ -681,7 +681,7 @@ static void drop_handed(struct file_source *f)
 }
 
 /* The start of the content: what it is, and the names of its columns. False: not to be seen yet, or an error. */
-static bool read_start(struct file_source *f, bool *known, struct err *err)
+static bool read_start(struct file_source *f, bool *known, struct err *err) ON(work)
 {
     *known = true;
     bool from_start = f->shape == SHAPE_UNKNOWN ||
@@ -710,7 +710,7 @@ static bool take_parquet(struct file_source *f, uint32_t *count, struct err *err
 }
 
 /* Some records of the file that is open, or none when its end is reached, or nothing is there yet. */
-static bool read_some(struct file_source *f, uint32_t *count, struct err *err)
+static bool read_some(struct file_source *f, uint32_t *count, struct err *err) ON(work)
 {
     bool known;
     *count = 0;
@@ -740,7 +740,7 @@ static bool read_some(struct file_source *f, uint32_t *count, struct err *err)
 
 /* ---- the slots ------------------------------------------------------------------------------------------------------------------ */
 
-static void on_timer(struct timer *timer)
+static void on_timer(struct timer *timer) ON(work)
 {
     struct file_source *f = CONTAINER_OF(timer, struct file_source, timer);
     task_wake(f->source->task);
@@ -766,7 +766,7 @@ static void open_stdin(struct file_source *f)
 }
 
 static bool file_open(struct source *source, const struct source_position *positions, uint32_t count,
-                      struct err *err)
+                      struct err *err) ON(work)
 {
     const struct file_options *o = source->options;
     struct file_source *f = source->state ? source->state : pool_new_struct(source->pool, struct file_source);
@@ -827,7 +827,7 @@ static struct tracked *next_file(const struct file_source *f)
     return next;
 }
 
-static enum source_status rest(struct file_source *f, struct source_rows *rows, struct err *err)
+static enum source_status rest(struct file_source *f, struct source_rows *rows, struct err *err) ON(work)
 {
     if (forget_oldest(f, rows))
         return SOURCE_ROWS;
@@ -877,7 +877,7 @@ static enum source_status give(struct file_source *f, uint32_t count, struct sou
 }
 
 /* The file is left alone until it changes, or for a while; the others go on. */
-static enum source_status give_up(struct file_source *f, struct tracked *t, struct err *err)
+static enum source_status give_up(struct file_source *f, struct tracked *t, struct err *err) ON(work)
 {
     err_context(err, "file \"%s\"", t->name);
     close_now(f);
@@ -909,7 +909,7 @@ static bool finish(struct file_source *f)
     return f->inflate || f->shape == SHAPE_ARRAY || f->shape == SHAPE_PARQUET;
 }
 
-static enum source_status file_poll(struct source *source, struct source_rows *rows, struct err *err)
+static enum source_status file_poll(struct source *source, struct source_rows *rows, struct err *err) ON(work)
 {
     struct file_source *f = source->state;
     if (f->now == NULL && !f->listed && !(f->source->once && f->broken) && !list(f, err)) {
@@ -951,7 +951,7 @@ static enum source_status file_poll(struct source *source, struct source_rows *r
     return rest(f, rows, err);
 }
 
-static void file_close(struct source *source)
+static void file_close(struct source *source) ON(work)
 {
     struct file_source *f = source->state;
     struct err err;

@@ -39,7 +39,7 @@ static int complain(const struct err *err)
     return 1;
 }
 
-static void note_failure(const struct engine *engine)
+static void note_failure(const struct engine *engine) UNSHARED
 {
     shared->failed = engine_has_failed(engine);
     shared->loud = event_count(EVENT_LEVEL_WARN) + event_count(EVENT_LEVEL_ERROR);
@@ -79,6 +79,7 @@ static int live(void *arg)
     struct store *store;
     struct err err;
     (void)arg;
+    mem_fail_after(current->fail_allocation);
     os_vfs_register();
     event_setup(getenv("VERBOSE") ? EVENT_LEVEL_DEBUG : EVENT_LEVEL_ERROR, false, -1);
     if (!project_load(&arena, "/p", NULL, 0, &project, &diags)) {
@@ -90,6 +91,7 @@ static int live(void *arg)
     const struct store_options store_options = {.ring_bytes = 4 << 20,
                                                 .ring_file_bytes = 1 << 20,
                                                 .tail_bytes = 256 << 10,
+                                                .flight_bytes = 1,
                                                 .flush = current->flush,
                                                 .log_event = on_store_event};
     if (!loop_new(ROLE_MAIN, "main", &life.main, &err) || !loop_new(ROLE_NET, "net", &net, &err) ||
@@ -126,6 +128,7 @@ static int live(void *arg)
     loop_join(disk);
     note_failure(life.engine);
     engine_free(life.engine);
+    shared->allocations = mem_fail_after(0);
     return store_close(store, &err) ? 0 : complain(&err);
 }
 
@@ -144,6 +147,7 @@ enum sim_end life_run(const struct life_plan *plan, const struct sim_options *op
     current = plan;
     enum sim_end end = sim_life(live, NULL, options, &status);
     *report = *shared;
+    report->status = status;
     if (end == SIM_RETURNED && status != 0)
         report->failed = true;
     return end;
