@@ -92,6 +92,7 @@ static void say_log(void)
 
 TEST(a_locked_database_stalls_nothing_else)
 {
+    static const char *const json[] = {"-o", "json", NULL};
     sqlite3 *db;
     outside_folder();
     make_project("", DB);
@@ -107,6 +108,8 @@ TEST(a_locked_database_stalls_nothing_else)
     }
     EXPECT(wait_for_lake(150));
     EXPECT(outside_log_has("database is locked") && !outside_log_has("works again"));
+    EXPECT_EQ_INT(outside_run("status", json), 0);
+    EXPECT(outside_log_has("\"name\":\"db.copy\",\"kind\":\"sqlite\",\"state\":\"waiting\""));
     EXPECT(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK);
     sqlite3_close(db);
     EXPECT(end(pid));
@@ -157,6 +160,12 @@ static bool log_says(void *text)
     return outside_log_has(text);
 }
 
+/* As soon as it is there. */
+static bool is_dropped(void *db)
+{
+    return sqlite3_exec(db, "DROP TABLE copy", NULL, NULL, NULL) == SQLITE_OK;
+}
+
 TEST(a_table_that_is_dropped_meanwhile_is_refused)
 {
     sqlite3 *db;
@@ -167,7 +176,7 @@ TEST(a_table_that_is_dropped_meanwhile_is_refused)
     EXPECT(wait_for_lake(10));
     EXPECT(sqlite3_open(outside_path("db.sqlite"), &db) == SQLITE_OK);
     sqlite3_busy_timeout(db, 5000);
-    EXPECT(sqlite3_exec(db, "DROP TABLE copy", NULL, NULL, NULL) == SQLITE_OK);
+    EXPECT(outside_until(is_dropped, db, 10000));
     sqlite3_close(db);
     add_rows(10, 20, 1);
     EXPECT(outside_until(log_says, (void *)"stream reset copy", 10000));
