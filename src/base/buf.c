@@ -52,6 +52,13 @@ struct buf *buf_ref(struct buf *buf)
     return buf;
 }
 
+bool buf_is_shared(const struct buf *buf)
+{
+    int refs = __atomic_load_n(&buf->refs, __ATOMIC_ACQUIRE);
+    CHECK(refs > 0);
+    return refs > 1;
+}
+
 void buf_unref(struct buf *buf)
 {
     if (buf == NULL)

@@ -317,6 +317,10 @@ static void plan_topics(struct planning *p)
         const struct topic_def *def = &project->topics[i];
         struct topic_info info;
         bool exists = p->env->store && store_topic(p->env->store, def->name, &info);
+        if (exists && topic_differs(def, &info.config)) {
+            p->changes++;
+            env_print(p->env, "~ topic %s: its configuration will be what the project says\n", def->name);
+        }
         if (exists && info.partitions == def->partitions)
             continue;
         p->changes++;

@@ -563,7 +563,7 @@ static bool append(struct job *job, struct log *log, struct records_builder *b, 
     if (b->count == 0)
         return true;
     TRY(records_end(b, CODEC_NONE, 0, NULL, &batch, err));
-    frame_append_copy(job->frame, log, batch.p, batch.n);
+    frame_append(job->frame, log, b->buf, 0, batch.n);
     return true;
 }
 
@@ -582,7 +582,6 @@ static bool end_turn(struct job *job, struct err *err) ON(work)
         *err = job->err;
         return false;
     }
-    frame_reset(job->frame);
     TRY(append(job, job->outbox->logs[0], &job->out, err));
     sbuf_clear(&job->text);
     put_be64(fingerprint, job->fingerprint);
@@ -647,6 +646,7 @@ static bool job_turn(struct task *task) ON(work)
                   &err); /* the changelog holds everything: tried again later */
         job->checkpointed = os_mono();
     }
+    frame_reset(job->frame); /* lets go of the buffer that the outbox's rows are built in */
     records_begin(&job->out);
     batch_reset(job->bad);
     job->bad_open = job->failed = false;
@@ -755,7 +755,8 @@ bool job_new(struct stream *s, struct err *err) UNSHARED
     TRY(internal_topic(s, "outbox", false, &outbox->info, &outbox->logs[0], err));
     struct topic_info changelog;
     TRY(internal_topic(s, "changelog", true, &changelog, &job->changelog, err));
-    outbox->own_def = (struct topic_def){.name = outbox->info.name, .format = TOPIC_RAW, .partitions = 1};
+    outbox->own_def = (struct topic_def){
+        .name = outbox->info.name, .format = TOPIC_RAW, .raw = true, .partitions = 1};
     outbox->def = &outbox->own_def;
     job->outbox = outbox;
     s->inputs = pool_new_struct(s->pool, struct stream_input);

@@ -757,7 +757,12 @@ bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, st
                                engine->options.work, on_event, m, &m->runner, err);
     m->topic = topic_state_find(engine, str_of(engine->project->topics[def->topic].name));
     m->frame = frame_new(engine->store);
-    return topic_writer_new(s->pool, m->topic->def, &m->writer, err);
+    struct topic_def *keyed = pool_new_struct(s->pool,
+                                              struct topic_def); /* by the sink's key, if it has one */
+    *keyed = *m->topic->def;
+    keyed->keys = def->key;
+    keyed->key_count = def->key_count;
+    return topic_writer_new(s->pool, keyed, &m->writer, err);
 }
 
 /* When the stream's inputs are known. */

@@ -117,20 +117,23 @@ static void load_topic(struct loader *l, const struct conf_topic *conf, struct t
 {
     *topic = (struct topic_def){
         .name = conf->name,
-        .format = conf->raw || conf->format == CONF_FORMAT_RAW ? TOPIC_RAW : TOPIC_JSON,
-        .key = conf->key_count ? conf->keys[0] : NULL,
+        .format = conf->format == CONF_FORMAT_RAW ? TOPIC_RAW : TOPIC_JSON,
+        .raw = conf->raw || conf->format == CONF_FORMAT_RAW,
+        .keys = conf->keys,
+        .key_count = conf->key_count,
         .partitions = (int32_t)conf->partitions,
+        .implied = conf->implied,
     };
     topic_config_default(&topic->config);
-    topic->config.retention_ms = conf->retention_ms;
-    topic->config.retention_bytes = conf->retention_bytes;
+    topic_config_retain(&topic->config, conf->retention_ms, conf->retention_bytes);
     topic->config.compact = conf->compact;
-    if (conf->key_count > 1)
-        conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "key"),
-                 "topic \"%s\" has a key of %u columns, one is possible", conf->name, conf->key_count);
+    topic->config.compression = (uint8_t)conf->compression;
     if (conf->format != CONF_FORMAT_JSON && conf->format != CONF_FORMAT_RAW)
         conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "format"),
                  "this version reads and writes topics in the formats json and raw only");
+    if (topic->format == TOPIC_RAW && topic->key_count)
+        conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "key"),
+                 "the records of a raw topic have the key that the column \"key\" of their rows gives");
     load_schema(l, conf, topic);
 }
 
@@ -151,8 +154,13 @@ static void load_sink(struct loader *l, const struct stream_def *stream, const s
         .cadence_ms = conf->cadence_ms < 0 ? 0 : conf->cadence_ms,
     };
     if (conf->topic) {
+        const struct topic_def *topic = &l->project->topics[conf->index];
         sink->topic = (int32_t)conf->index;
         sink->name = conf->topic;
+        if (sink->key_count == 0) {
+            sink->key = topic->keys;
+            sink->key_count = topic->key_count;
+        }
     } else if (conf->console) {
         sink->kind = sink_kind_find(STR("console:"));
         sink->name = "console";
@@ -240,8 +248,8 @@ static bool lookup(void *arg, const struct relation_name *name, struct relation 
         return err_hint(err, "Write FROM STREAM %.*s.", STR_ARG(last));
     }
     const struct topic_def *def = &c->project->topics[topic];
-    const struct type *schema = def->format == TOPIC_RAW ? NULL : c->schema_of(c->arg, (uint32_t)topic);
-    if (schema == NULL && def->format != TOPIC_RAW) {
+    const struct type *schema = def->raw ? NULL : c->schema_of(c->arg, (uint32_t)topic);
+    if (schema == NULL && !def->raw) {
         c->missing_schema = true;
         return err_set(err, ERR_RETRY, "the columns of topic \"%s\" are not known yet", def->name);
     }
@@ -319,14 +327,20 @@ static void visit(struct sorter *s, uint32_t index) /* as deep as streams are ch
     l->project->streams[s->placed++] = *stream;
 }
 
+/* The place of a sink's key, or of the sink. */
+static const struct conf_node *key_place(const struct sink_def *sink)
+{
+    const struct conf_node *key = sink->conf ? conf_get(sink->conf->node, "key") : NULL;
+    return key ? key : sink->conf ? sink->conf->node : NULL;
+}
+
 static bool schema_fits(struct loader *l, const struct stream_def *stream, const struct type *schema)
 {
     bool ok = true;
     for (uint32_t i = 0; i < stream->sink_count; i++) {
         const struct sink_def *sink = &stream->sinks[i];
-        const char *topic_key = sink->topic >= 0 ? l->project->topics[sink->topic].key : NULL;
-        for (uint32_t k = 0; k < sink->key_count + (topic_key != NULL); k++) {
-            const char *name = k < sink->key_count ? sink->key[k] : topic_key;
+        for (uint32_t k = 0; k < sink->key_count; k++) {
+            const char *name = sink->key[k];
             size_t dot = str_find(str_of(name), STR("."), 0);
             if (type_field(schema, dot == SIZE_MAX ? str_of(name) : str_n(name, dot), true) >= 0)
                 continue;
@@ -334,12 +348,8 @@ static bool schema_fits(struct loader *l, const struct stream_def *stream, const
             uint32_t count = schema->field_count < 256 ? schema->field_count : 256;
             for (uint32_t f = 0; f < count; f++)
                 names[f] = schema->fields[f].name;
-            const struct conf_node *at = sink->conf ? conf_get(sink->conf->node, "key") : NULL;
             struct conf_diag *d = conf_say(
-                l->diags, CONF_ERROR,
-                at           ? at
-                : sink->conf ? sink->conf->node
-                             : NULL,
+                l->diags, CONF_ERROR, key_place(sink),
                 "the key column \"%s\" of \"%s\" is not among the columns of stream \"%s\"", name, sink->name,
                 stream->name);
             const char *nearest = str_nearest(str_of(name), names, count);
@@ -347,6 +357,12 @@ static bool schema_fits(struct loader *l, const struct stream_def *stream, const
                 err_hint(&d->err, "Did you mean \"%s\"?", nearest);
             ok = false;
         }
+        struct err err = {0};
+        if (sink->topic < 0 || topic_takes(&l->project->topics[sink->topic], schema, &err))
+            continue;
+        struct conf_diag *d = conf_say(l->diags, CONF_ERROR, sink->conf->node, "%s", err.text);
+        err_hint(&d->err, "%s", err.hint);
+        ok = false;
     }
     return ok;
 }

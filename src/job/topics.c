@@ -103,19 +103,21 @@ static bool load_schema(struct topic_state *t, struct err *err)
     return true;
 }
 
-/* Makes the topic exist with at least the partitions that the project asks for. */
-static bool create_or_widen(struct engine *engine, const struct topic_def *def, struct topic_info *info,
+/* Makes the topic exist as the project has it; partitions never become fewer. */
+static bool create_or_alter(struct engine *engine, const struct topic_def *def, struct topic_info *info,
                             struct err *err)
 {
     bool exists = store_topic(engine->store, def->name, info);
     if (exists && info->partitions > def->partitions)
         event_log(EVENT_STORE, def->name, "the topic keeps its %d partitions, though the project says %d",
                   info->partitions, def->partitions);
-    if (exists && info->partitions >= def->partitions)
+    if (exists && info->partitions >= def->partitions && !topic_differs(def, &info->config))
         return true;
     struct frame *frame = frame_new(engine->store);
     if (exists)
-        frame_topic_alter(frame, def->name, def->partitions, &def->config);
+        frame_topic_alter(frame, def->name,
+                          info->partitions > def->partitions ? info->partitions : def->partitions,
+                          def->implied ? &info->config : &def->config);
     else
         frame_topic_create(frame, def->name, def->partitions, &def->config);
     bool ok = frame_commit_now(frame, err) && store_topic(engine->store, def->name, info);
@@ -131,9 +133,10 @@ bool topic_state_new(struct engine *engine, const struct topic_def *def, struct 
     task_init(&t->schema_task, on_room);
     waker_init(&t->schema_waker, engine->options.work, &t->schema_task);
     list_init(&t->schema_room.link);
-    TRY(create_or_widen(engine, def, &t->info, err));
+    TRY(create_or_alter(engine, def, &t->info, err));
     t->own_def = *def;
     t->own_def.partitions = t->info.partitions;
+    t->own_def.config = t->info.config;
     t->def = &t->own_def;
     t->logs = pool_alloc(engine->pool, mem_product((size_t)t->info.partitions, sizeof(struct log *)));
     for (int32_t i = 0; i < t->info.partitions; i++) {
@@ -142,7 +145,7 @@ bool topic_state_new(struct engine *engine, const struct topic_def *def, struct 
     }
     t->next = engine->topics;
     engine->topics = t;
-    return def->format == TOPIC_RAW || load_schema(t, err);
+    return def->raw || load_schema(t, err);
 }
 
 struct gathering {
@@ -186,7 +189,7 @@ bool topic_state_grow(struct topic_state *t, const struct log_slice *slice, bool
 
 bool topic_state_infer(struct topic_state *t, bool now, bool *known, struct err *err)
 {
-    *known = t->schema != NULL || t->def->format == TOPIC_RAW;
+    *known = t->schema != NULL || t->def->raw;
     if (*known)
         return true;
     struct pool *pool = pool_new(NULL, "inference");

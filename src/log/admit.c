@@ -30,7 +30,8 @@ static bool has_to_roll(const struct log *log, const struct frame_item *item, in
            now_ms - s->state.created_ms >= config->segment_ms;
 }
 
-static bool admit_append(struct frame_full *frame, struct frame_item *item, int64_t now_ms, struct err *err) ON(disk)
+static bool admit_append(struct frame_full *frame, struct frame_item *item, int64_t now_ms, struct err *err)
+    ON(disk)
 {
     struct log *log = item->log;
     if (log->dead)

@@ -120,7 +120,8 @@ void kv_apply_batch(struct kv *kv, struct lock *lock, const uint8_t *p, size_t n
     CHECK(done); /* the journal's checksums have held */
 }
 
-static bool put_in_catalog(void *arg, struct str key, struct str value, bool deleted, struct err *err) ON(disk)
+static bool put_in_catalog(void *arg, struct str key, struct str value, bool deleted, struct err *err)
+    ON(disk)
 {
     return catalog_apply(arg, key, value, deleted, err);
 }
@@ -173,7 +174,8 @@ static bool replay_append(struct store *store, const struct jf_entry *entry, int
     return true;
 }
 
-bool store_replay_frame(void *arg, const struct jf_header *header, const uint8_t *frame, struct err *err) UNSHARED
+bool store_replay_frame(void *arg, const struct jf_header *header, const uint8_t *frame,
+                        struct err *err) UNSHARED
 {
     struct store *store = arg;
     struct chunk *chunk = tail_chunk(store, jf_padded(header->size));

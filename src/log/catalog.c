@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "format/compress.h"
 #include "log/log_private.h"
 
 enum { TOPIC_VERSION = 1, STATE_VERSION = 1, ROOT_VERSION = 1, ROOT_SEGMENTS_MAX = 4096 };
@@ -118,7 +119,8 @@ static void put_topic(struct sbuf *value, const struct topic_info *info, struct 
     add_le64(value, info->config.segment_bytes);
     add_le64(value, info->config.segment_ms);
     add_le64(value, info->config.pin_bytes);
-    sbuf_char(value, (char)(info->config.compact | info->config.internal << 1));
+    sbuf_char(value,
+              (char)(info->config.compact | info->config.internal << 1 | info->config.compression << 2));
     for (int32_t i = 0; i < info->partitions; i++)
         add_le32(value, i < log_count ? logs[i]->id : new_log_id++);
 }
@@ -143,9 +145,10 @@ static bool get_topic(struct str name, struct str value, struct topic_record *to
     uint8_t bits = rd_u8(&rd);
     info->config.compact = bits & 1;
     info->config.internal = bits & 2;
+    info->config.compression = bits >> 2;
     topic->log_ids = rd.p;
-    return !rd.bad && info->partitions > 0 && info->partitions <= TOPIC_PARTITIONS_MAX &&
-           rd_left(&rd) == (size_t)info->partitions * 4;
+    return !rd.bad && info->config.compression < CODEC_COUNT && info->partitions > 0 &&
+           info->partitions <= TOPIC_PARTITIONS_MAX && rd_left(&rd) == (size_t)info->partitions * 4;
 }
 
 /* ---- logs --------------------------------------------------------------------------------------------------------------------- */
@@ -325,7 +328,8 @@ static bool bad_record(struct str key, struct err *err)
         "A newer version wrote it, or the data folder is damaged; use that version, or restore it from a copy.");
 }
 
-static bool apply_topic(struct store *store, struct str name, struct str value, bool deleted, struct err *err) ON(disk)
+static bool apply_topic(struct store *store, struct str name, struct str value, bool deleted, struct err *err)
+    ON(disk)
 {
     struct topic *topic = map_get(&store->topics, name);
     struct topic_record record;
@@ -397,6 +401,9 @@ static bool config_is_valid(const struct topic_info *info, struct err *err)
         return err_set(
             err, ERR_FATAL, "the topic \"%s\" cannot have segments of %lld bytes: %d to %d are possible",
             info->name, (long long)info->config.segment_bytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
+    if (info->config.compression >= CODEC_COUNT)
+        return err_set(err, ERR_FATAL, "the topic \"%s\" cannot have compression codec %d", info->name,
+                       info->config.compression);
     if (info->config.segment_ms <= 0)
         return err_set(err, ERR_FATAL, "the topic \"%s\" cannot have segments of %lld ms", info->name,
                        (long long)info->config.segment_ms);

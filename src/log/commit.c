@@ -383,7 +383,7 @@ static void write_flight(struct msg *msg)
 }
 
 /* Back on the disk role. */
-static void flight_landed(struct msg *msg)
+static void flight_landed(struct msg *msg) ON(disk)
 {
     struct flight *flight = CONTAINER_OF(msg, struct flight, landed);
     struct store *store = flight->store;

@@ -123,6 +123,7 @@ struct segment {
     bool gone;          /* [disk] deleted or replaced */
     bool settled;       /* [disk] closed, synced, and the tail has passed it */
     bool lost;          /* [disk] when the store was opened its file was not there, or too short */
+    bool trimmed;       /* [disk] settled, and its file ends where its bytes end */
 };
 
 /* ---- logs ------------------------------------------------------------------------------------------------------------------ */
@@ -397,6 +398,8 @@ bool segment_file_take(struct segment *segment, int *file, struct err *err);
 void segment_file_give(struct segment *segment);
 bool segment_is_doomed(struct segment *segment);
 void segment_ref(struct segment *segment);
+/* The file ends where the valid bytes end: what was allocated beyond them is given back. Disk role. */
+void segment_trim(struct segment *segment);
 void segment_close_file(
     struct segment *segment); /* with the last lease: the name leads to another file, or to none */
 void segment_path(const struct segment *segment, const char *suffix, char *out, size_t size);
@@ -449,6 +452,7 @@ void catalog_free(struct store *store);
 void log_set_start(struct log *log, int64_t start) ON(disk);
 void log_drop_segments(struct log *log) ON(disk);
 void retain_work(struct store *store) ON(disk);
+void retain_trim(struct store *store) ON(disk);
 bool log_pinned_below(struct log *log, int64_t offset, char *owner, size_t size, int64_t *pinned);
 /* Before a group is gathered: puts the next part of a rewriting first into the queue; after: takes it back if it had to wait. */
 void kv_rewrite_before(struct store *store) ON(disk);

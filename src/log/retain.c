@@ -9,7 +9,10 @@
 
 #include "log/log_private.h"
 
-enum { LAST_SEGMENT_MIN = 1 << 20 };
+enum {
+    LAST_SEGMENT_MIN = 1 << 20,
+    TRIMS_MAX = 256, /* files of one look */
+};
 
 /* Takes the segments wholly before the start out of the log; the last one only when it is worth it. This depends on nothing but what the
  * journal says, since a replay must come to the same list: an append names no segment. With the log's lock. */
@@ -224,6 +227,25 @@ void retain_work(struct store *store)
         return;
     frame->f.done = retained; /* refused: a pin came meanwhile, or no space; the next look decides anew */
     store_queue(store, frame);
+}
+
+/* ---- space ------------------------------------------------------------------------------------------------------------------------- */
+
+/* Segments that are settled give back what was allocated beyond their bytes, so that other programs can read them, too. */
+void retain_trim(struct store *store)
+{
+    size_t count = 0;
+    for (size_t id = 0; id < store->logs_capacity; id++) {
+        struct log *log = store->logs[id];
+        for (size_t i = 0; log && i < log->segment_count && count < TRIMS_MAX; i++) {
+            struct segment *s = log->segments[i];
+            if (!s->settled || s->trimmed)
+                continue;
+            segment_trim(s);
+            s->trimmed = true;
+            count++;
+        }
+    }
 }
 
 /* ---- rewriting the kv logs ------------------------------------------------------------------------------------------------------- */

@@ -410,6 +410,7 @@ static void retention_fire(struct timer *timer) ON(disk)
     struct store *store = CONTAINER_OF(timer, struct store, retention_timer);
     timer_set_in(timer, RETENTION_MS * NS_PER_MS);
     retain_work(store);
+    retain_trim(store);
     compact_work(store);
 }
 
@@ -440,20 +441,16 @@ static void start_background(struct store *store)
 
 /* ---- closing ------------------------------------------------------------------------------------------------------------------------ */
 
-/* Files end where their valid bytes end, so that other programs can read them. */
+/* What this life has written ends where its valid bytes end, so that other programs can read it. */
 static void trim_segments(struct store *store)
 {
     for (size_t id = 0; id < store->logs_capacity; id++) {
         struct log *log = store->logs[id];
-        if (log == NULL || log->segment_count == 0)
+        if (log == NULL)
             continue;
-        struct segment *s = log->segments[log->segment_count - 1];
-        int file;
-        if (s->allocated <= s->state.length || !segment_file_take(s, &file, NULL))
-            continue;
-        if (os_truncate(file, s->state.length, NULL))
-            s->allocated = s->state.length;
-        segment_file_give(s);
+        for (size_t i = 0; i < log->segment_count; i++)
+            if (log->segments[i]->allocated > log->segments[i]->state.length)
+                segment_trim(log->segments[i]);
     }
 }
 
@@ -605,5 +602,6 @@ void store_faults_forget(struct store *store)
     store->in_place = true;
     commit_stop(store, false);
     behind_stop(store);
+    store_drop_queues(store);
     pool_free(store->pool);
 }

@@ -79,7 +79,9 @@ struct topic_config {
     int64_t segment_ms;      /* default 7 d */
     int64_t
         pin_bytes; /* what pins may hold beyond retention, per partition; default 16 GiB; past it they break */
-    bool compact;  /* keep the newest value of each key */
+    uint8_t
+        compression; /* of the record batches that this program writes into it: a codec of format/compress.h; default none */
+    bool compact; /* keep the newest value of each key */
     bool internal;
 };
 struct topic_info {
@@ -89,6 +91,8 @@ struct topic_info {
     struct topic_config config;
 };
 void topic_config_default(struct topic_config *config);
+/* Sets both, and segments small enough that the limits mean something: whole segments go. */
+void topic_config_retain(struct topic_config *config, int64_t retention_ms, int64_t retention_bytes);
 /* Creation and deletion are frames: with appends and puts that belong to the same commit. The frame refuses (done with err) when the topic
  * exists, or does not. id: given back after done in topic_info. */
 void frame_topic_create(struct frame *frame, const char *name, int32_t partitions,
