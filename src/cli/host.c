@@ -116,10 +116,14 @@ void host_stop(struct host *host)
 
 /* ---- starting ----------------------------------------------------------------------------------------------------------- */
 
-static void store_event(void *arg, int severity, const char *text)
+static void store_event(void *arg, enum store_event event, const char *text)
 {
+    static const enum event events[] = {[STORE_NOTE] = EVENT_STORE,
+                                        [STORE_TROUBLE] = EVENT_STORE_DAMAGE,
+                                        [STORE_DISK_FULL] = EVENT_DISK_FULL,
+                                        [STORE_DISK_ROOM] = EVENT_DISK_ROOM};
     (void)arg;
-    event_log(severity > 1 ? EVENT_STORE_DAMAGE : EVENT_STORE, "store", "%s", text);
+    event_log(events[event], "store", "%s", text);
 }
 
 static bool open_store(struct host *h, struct err *err)

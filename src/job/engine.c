@@ -41,9 +41,13 @@ static bool all_closed(const struct engine *engine) ON(work)
     return true;
 }
 
+/* For `stream reset`: of that stream; what else is wrong is not that command's business. */
 static bool something_has_stopped(const struct engine *engine) ON(work)
 {
+    const char *only = engine->options.reset_stream;
     for (const struct stream *s = engine->streams; s; s = s->next) {
+        if (only && strcmp(only, s->def->name) != 0)
+            continue;
         if (s->err.class != ERR_NONE)
             return true;
         for (uint32_t i = 0; i < s->member_count; i++)
@@ -286,7 +290,9 @@ static void report_stream(const struct stream *s, struct arena *arena, struct st
         out->sinks[i] = (struct sink_status_report){
             .name = m->def->name,
             .kind = m->runner ? m->def->kind->name : "topic",
-            .state = member_states[m->state],
+            .state = m->state == MEMBER_RUNNING && counter_get(&m->counters.running) == 0
+                         ? "waiting" /* for room on the disk, or for its first commit after a failure */
+                         : member_states[m->state],
             .rows = counter_get(&m->counters.rows),
             .commits = counter_get(&m->counters.commits),
             .failures = counter_get(&m->counters.failures),
@@ -403,5 +409,6 @@ void engine_replay_end(struct engine *engine)
 
 bool engine_has_failed(const struct engine *engine)
 {
-    return counter_get(&engine->failed) || ingest_has_failed(engine);
+    return counter_get(&engine->failed) ||
+           (engine->options.reset_stream == NULL && ingest_has_failed(engine));
 }

@@ -19,10 +19,10 @@ enum {
     RUN_SLICE_BYTES = 1 << 20, /* read from a log in one step */
     RUN_LAG_MS = 500,          /* a sink that holds all units this long leaves the run and goes on alone */
     MEMBERS_MAX = CONF_TARGETS_MAX + 2, /* sinks of one stream, tables of rejected rows included */
-    RETRY_MIN_MS = 200,
-    RETRY_MAX_MS = 30000,
-    INFER_RECORDS = 1000, /* a schema is inferred from that many records, */
-    INFER_MS = 2000,      /* or from what came in that time */
+    RETRY_MIN_MS = 200,                 /* of a sink; it doubles, */
+    RETRY_MAX_MS = 5000,                /* up to this, so that nobody waits long when the trouble is over */
+    INFER_RECORDS = 1000,               /* a schema is inferred from that many records, */
+    INFER_MS = 2000,                    /* or from what came in that time */
 };
 
 /* ---- topics ---------------------------------------------------------------------------------------------------- */

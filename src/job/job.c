@@ -321,9 +321,13 @@ static bool read_checkpoint(struct job *job, int64_t turn, struct err *err)
     struct arena arena = {0};
     struct sbuf file = {0};
     struct checkpoint_data data;
-    bool ok = checkpoint_read(&arena, path_of(job, &arena, turn), &file, &data, err) &&
-              (data.fingerprint == job->fingerprint || other_query(job, err)) &&
-              pipeline_restore(job->pipeline, data.state, err);
+    bool ok = checkpoint_read(&arena, path_of(job, &arena, turn), &file, &data, err);
+    if (!ok)
+        err_hint(
+            err,
+            "Restore the data folder from a copy, or give the stream a new name: it then begins anew with what its topics hold.");
+    ok = ok && (data.fingerprint == job->fingerprint || other_query(job, err)) &&
+         pipeline_restore(job->pipeline, data.state, err);
     sbuf_fini(&file);
     arena_fini(&arena);
     return ok;

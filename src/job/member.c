@@ -267,6 +267,18 @@ static void fill_with_starts(struct member *m, int64_t *next)
             next[i] = log_start(m->stream->inputs[i].log);
 }
 
+/* What failed is over. */
+static void works(struct member *m) ON(work)
+{
+    if (m->state != MEMBER_RUNNING)
+        return; /* it has failed again since, which the other side does not know yet */
+    if (m->err.class != ERR_NONE)
+        event_log(EVENT_SINK_OK, m->def->name, "works again");
+    m->err = (struct err){0};
+    m->backoff_ms = 0;
+    counter_set(&m->counters.running, 1);
+}
+
 static void go(struct member *m, const int64_t *next) ON(work)
 {
     memcpy(m->committed, next, m->stream->input_count * sizeof *next);
@@ -277,13 +289,10 @@ static void go(struct member *m, const int64_t *next) ON(work)
         return;
     }
     m->state = MEMBER_RUNNING;
-    counter_set(&m->counters.running, 1);
     m->flushed = m->flushing = false;
     m->rows_sent = m->rows_committed = 0;
-    if (m->err.class != ERR_NONE)
-        event_log(EVENT_SINK_OK, m->def->name, "works again");
-    m->err = (struct err){0};
-    m->backoff_ms = 0;
+    if (m->err.class == ERR_NONE || m->runner == NULL || member_lag(m) == 0)
+        works(m); /* after a failure when it has committed: to be open is not to have written */
     run_place(m, next);
 }
 
@@ -469,6 +478,7 @@ static void on_event(void *owner, struct sink_event *e) ON(work)
     switch (e->kind) {
     case SINK_OPENED: on_opened(m, e); break;
     case SINK_COMMITTED:
+        works(m);
         take_positions(m, e->positions, e->count, m->committed);
         m->rows_committed += e->rows;
         counter_add(&m->counters.rows, e->rows);
@@ -481,12 +491,14 @@ static void on_event(void *owner, struct sink_event *e) ON(work)
         note_now_and_then(m);
         break;
     case SINK_IDLE:
+        works(m);
         take_positions(m, e->positions, e->count, m->idle);
         m->idle_moved = true;
         move_pins(m);
         note_now_and_then(m);
         break;
     case SINK_FLUSHED:
+        works(m);
         take_positions(m, e->positions, e->count, m->idle);
         m->idle_moved = true;
         m->flushed = m->flushing;
@@ -595,6 +607,7 @@ static void frame_ended(struct frame *frame) ON(work)
         frame->err.class == ERR_RETRY) { /* the disk is full: the same frame again, when there is room */
         m->frame_refused = true;
         m->err = frame->err;
+        counter_set(&m->counters.running, 0);
         log_wait_cancel(&m->room_wait);
         store_wait_room(m->stream->engine->store, &m->room_wait, &m->room_waker);
         engine_look_quiet(m->stream->engine);
@@ -607,6 +620,7 @@ static void frame_ended(struct frame *frame) ON(work)
         return;
     }
     m->err = (struct err){0};
+    counter_set(&m->counters.running, m->state == MEMBER_RUNNING);
     memcpy(m->committed, m->frame_positions, m->stream->input_count * sizeof *m->committed);
     counter_add(&m->counters.rows, m->frame_rows);
     counter_add(&m->counters.commits, 1);

@@ -95,7 +95,7 @@ static void grow(struct store *store) ON(disk)
     if (!store_leaves_margin(store, j->file_data + JF_BLOCK, &err))
         j->grow_refused = true;
     else if (!journal_grow(j, &err))
-        store_log(store, 1, "%s", err.text);
+        store_log(store, STORE_NOTE, "%s", err.text);
 }
 
 static enum admit admit_ring(struct store *store, const struct frame_full *frame, size_t group_bytes,

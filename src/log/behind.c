@@ -385,20 +385,6 @@ static void spilled_log(struct store *store, struct log *log, size_t entries)
     }
 }
 
-/* The folder that we write to by name must be the one that we opened. */
-static void check_folder(struct store *store)
-{
-    struct os_stat now;
-    struct err err;
-    if (os_stat(store->folder, &now, &err) && now.inode == store->folder_stat.inode &&
-        now.device == store->folder_stat.device)
-        return;
-    err_set(&err, ERR_FATAL, "the data folder \"%s\" was moved or replaced while it was in use",
-            store->folder);
-    err_hint(&err, "Put it back where it was and start again; what was acknowledged is in it.");
-    store_die(store, &err);
-}
-
 /* The root frame found no space: what the job synced is synced once more by the next one, when there is room again. */
 static void forget_job(struct store *store, struct behind_job *job) ON(disk)
 {
@@ -470,13 +456,15 @@ static void submit_root(struct store *store, struct behind_job *job) ON(disk)
 static void job_done(struct store *store, struct behind_job *job) ON(disk)
 {
     job->settled = true;
-    if (job->err.class != ERR_NONE)
+    if (job->err.class != ERR_NONE) {
+        store_check_folder(store);
         store_die(store, &job->err);
+    }
     if (job->grows) {
         journal_add_file(&store->journal, job->grown);
         store->growing = false;
         if (job->grown == NULL)
-            store_log(store, 1, "%s", job->grow_err.text);
+            store_log(store, STORE_NOTE, "%s", job->grow_err.text);
     }
     for (size_t i = 0; i < job->log_count; i++) {
         struct log *log = job->logs[i];
@@ -494,7 +482,7 @@ static void job_done(struct store *store, struct behind_job *job) ON(disk)
     tail_drop_old(store);
     counter_set(&store->tail_bytes, store->chunk_total);
     if (job->moves) {
-        check_folder(store);
+        store_check_folder(store);
         submit_root(store, job);
         return;
     }

@@ -661,6 +661,46 @@ static void take_length_of_file(struct segment *s)
         s->state.length = s->spilled = (uint32_t)stat.size;
 }
 
+/* The file is there, with all its bytes. What nothing was written to is made again. */
+static bool is_whole(const struct segment *s)
+{
+    char path[OS_PATH_MAX];
+    struct os_stat stat;
+    int file = -1;
+    segment_path(s, ".log", path, sizeof path);
+    if (os_stat(path, &stat, NULL))
+        return stat.size >= s->state.length;
+    bool made = s->state.length == 0 && os_open(path, OS_READ | OS_WRITE | OS_CREATE, &file, NULL);
+    os_close(file);
+    return made;
+}
+
+static bool check_lost(struct store *store, struct segment *s, struct err *err)
+{
+    char path[OS_PATH_MAX];
+    segment_path(s, ".log", path, sizeof path);
+    if (store->options.accept_damage) {
+        s->closed = true; /* what comes goes into another file */
+        store_log(store, STORE_TROUBLE, "\"%s\" is gone, or has lost its end: its records cannot be read",
+                  path);
+        return true;
+    }
+    err_set(err, ERR_FATAL, "\"%s\" is gone, or shorter than the %u bytes that it had", path,
+            s->state.length);
+    return err_hint(
+        err,
+        "Put the file back or restore the data folder from a copy, or start once with --accept-loss to go on without its records.");
+}
+
+bool catalog_check_lost(struct store *store, struct err *err)
+{
+    for (size_t id = 0; id < store->logs_capacity; id++)
+        for (size_t i = 0; store->logs[id] && i < store->logs[id]->segment_count; i++)
+            if (store->logs[id]->segments[i]->lost)
+                TRY(check_lost(store, store->logs[id]->segments[i], err));
+    return true;
+}
+
 /* Makes a log's segments of the 'g' records; those wholly before its start are deleted already, or soon. */
 static bool load_segments(struct store *store, struct log *log, struct err *err) UNSHARED
 {
@@ -684,6 +724,7 @@ static bool load_segments(struct store *store, struct log *log, struct err *err)
             take_length_of_file(s);
         log_add_segment(log, s);
         done = segment_swap_in(s, err);
+        s->lost = !is_whole(s); /* a frame that is still to come may delete or replace it */
     }
     sbuf_fini(&key);
     for (size_t i = 0; i + 1 < log->segment_count; i++)

@@ -156,10 +156,15 @@ static void lay(struct group *group, struct frame_full *frame) ON(disk)
 static void refuse(struct store *store, struct frame_full *frame, const struct err *err)
 {
     unqueue(store, frame);
-    if (err->code == ENOSPC) {
-        counter_set(&store->disk_full, 1);
+    if (err->class == ERR_RETRY) { /* not at once: it would be refused again, and again */
+        counter_set(&store->pausing, 1);
+        store->refused_since = true;
         if (store->task_ready && !timer_is_set(&store->room_timer))
             timer_set_in(&store->room_timer, ROOM_RETRY_MS * NS_PER_MS);
+    }
+    if (err->code == ENOSPC && counter_get(&store->full_said) == 0) {
+        counter_set(&store->full_said, 1);
+        store_log(store, STORE_DISK_FULL, "%s", err->text);
     }
     counter_add(&store->refused, 1);
     frame_finish(frame, false, err);
@@ -240,6 +245,7 @@ static void seal_group(struct store *store, struct group *group)
             .flags = (i + 1 == group->count ? JF_GROUP_END : 0u) | (frame->root ? JF_WITH_ROOT : 0u) |
                      (frame->is_opening ? JF_OPENING : 0u),
             .epoch = j->epoch,
+            .files = (uint32_t)j->count,
         };
         jf_header_put(group->chunk->buf->p + g->at, &g->header);
         previous = g->header.checksum;

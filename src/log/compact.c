@@ -511,8 +511,8 @@ static void settle(struct store *store, struct compaction *c) ON(disk)
     for (size_t i = 0; i < c->input_count; i++)
         in_vain = in_vain || c->inputs[i]->gone; /* retention was faster */
     if (c->failed && c->err.code != ENOSPC && !c->log->dead)
-        store_log(store, 2, "could not compact \"%s-%d\": %s", c->log->topic->info->name, c->log->partition,
-                  c->err.text);
+        store_log(store, STORE_TROUBLE, "could not compact \"%s-%d\": %s", c->log->topic->info->name,
+                  c->log->partition, c->err.text);
     if (!in_vain) {
         submit(store, c);
         return;

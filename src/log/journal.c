@@ -376,6 +376,20 @@ static bool damaged(struct journal *j, const struct jf_walk *walk, const struct 
     return false;
 }
 
+/* The frames say how many files the ring had: one that is missing may have held the newest of them. */
+static bool has_all_files(const struct journal *j, uint32_t files, struct err *err)
+{
+    if (j->count >= files)
+        return true;
+    err_set(err, ERR_FATAL, "the journal in \"%s\" has %zu files of the %u that it had", j->folder, j->count,
+            files);
+    err_hint(
+        err,
+        "Put the missing file ring-… back or restore the data folder from a copy, or start once with --accept-loss to go on with what is there.");
+    err->code = JOURNAL_DAMAGED;
+    return false;
+}
+
 /* What was read may still be in the page cache alone. */
 static bool sync_all(struct journal *j, struct err *err)
 {
@@ -393,15 +407,18 @@ bool journal_replay(struct journal *j, const struct jf_place *from, bool accept_
 {
     struct jf_ring ring = ring_of(j);
     struct jf_walk walk;
-    bool done = false, found = true, is_later = false;
+    bool done = false, found, is_later = false, torn = false;
+    uint32_t files = 0;
     jf_walk_init(&walk, &ring, from);
     walk.any_chain = store_faults.no_chain;
-    while (found) {
+    for (;;) {
         struct jf_header header;
         const uint8_t *frame;
         TRY_OUT(jf_walk_next(&walk, &header, &frame, &found, err));
-        if (found)
-            TRY_OUT(each(arg, &header, frame, err));
+        if (!found)
+            break;
+        TRY_OUT(each(arg, &header, frame, err));
+        files = header.files;
     }
     struct jf_header later;
     if (!store_faults.any_end_is_fine)
@@ -411,6 +428,10 @@ bool journal_replay(struct journal *j, const struct jf_place *from, bool accept_
         damaged(j, &walk, &later, err);
         goto out;
     }
+    if (!accept_damage)
+        TRY_OUT(has_all_files(j, files, err));
+    TRY_OUT(jf_walk_remains(&walk, &torn, &j->torn, err));
+    j->torn = torn ? j->torn + 1 : 0;
     TRY_OUT(sync_all(j, err));
     j->head = jf_block_up(walk.at.position);
     j->next_lsn = walk.at.lsn;

@@ -37,6 +37,7 @@ struct journal {
     uint64_t durable; /* highest LSN that a power cut does not take: = written unless lazy */
     uint64_t tail;    /* recovery begins here; what is before it may be overwritten */
     uint64_t root;    /* position of the frame with the state at the tail */
+    uint64_t torn; /* after recovery: 1 + position of the remains of a frame behind the last one; 0 = none */
     uint64_t writes, bytes, syncs;
 };
 
@@ -52,7 +53,8 @@ bool journal_load(struct journal *j, struct err *err);
 /* The newest frame with a root: header and frame[header->size], freed by the caller with mem_free. Sets tail and root. */
 bool journal_find_root(struct journal *j, struct jf_header *header, uint8_t **frame, struct err *err);
 /* Walks from `from` to the end, each(arg, header, frame) for every frame; then all that was read is synced, and head, next_lsn … stand
- * behind the last frame. ERR_FATAL with code JOURNAL_DAMAGED: a frame is bad that a later one calls durable; accept_damage cuts there. */
+ * behind the last frame. ERR_FATAL with code JOURNAL_DAMAGED: a frame is bad that a later one calls durable, or a file of the ring is missing;
+ * accept_damage cuts there. */
 enum { JOURNAL_DAMAGED = 1 };
 bool journal_replay(struct journal *j, const struct jf_place *from, bool accept_damage,
                     bool (*each)(void *arg, const struct jf_header *header, const uint8_t *frame,

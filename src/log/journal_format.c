@@ -104,6 +104,7 @@ void jf_header_put(uint8_t *p, struct jf_header *h)
     put_le32(p + 72, h->body_checksum);
     put_le32(p + 76, h->flags);
     put_le32(p + 80, h->epoch);
+    put_le32(p + 84, h->files);
     h->checksum = crc32c(0, p + 8, JF_HEADER - 8);
     put_le32(p + 4, h->checksum);
 }
@@ -126,6 +127,7 @@ bool jf_header_get(const uint8_t *p, uint64_t store, uint64_t position, struct j
         .body_checksum = get_le32(p + 72),
         .flags = get_le32(p + 76),
         .epoch = get_le32(p + 80),
+        .files = get_le32(p + 84),
         .checksum = get_le32(p + 4),
     };
     return crc32c(0, p + 8, JF_HEADER - 8) == h->checksum && h->size >= JF_HEADER &&
@@ -250,6 +252,32 @@ bool jf_walk_next(struct jf_walk *walk, struct jf_header *h, const uint8_t **fra
         .incarnation = h->incarnation,
         .group_end = h->flags & JF_GROUP_END,
     };
+    return true;
+}
+
+/* Most of what the header of the next frame would say stands there. A whole header of an earlier incarnation is none: its frame was
+ * given up by a recovery, which went on before it. What an earlier lap left agrees in magic and store alone. */
+static bool looks_torn(const struct jf_walk *walk, const uint8_t *p, uint64_t position)
+{
+    struct jf_header h;
+    int agree = (get_le32(p) == MAGIC_FRAME) + (get_le64(p + 8) == walk->ring->store) +
+                (get_le64(p + 16) == walk->at.lsn) + (get_le64(p + 32) == position) +
+                (get_le32(p + 60) == walk->at.previous);
+    bool given_up = jf_header_get(p, walk->ring->store, position, &h) && h.incarnation < walk->at.incarnation;
+    return agree >= 3 && !given_up;
+}
+
+bool jf_walk_remains(struct jf_walk *walk, bool *remains, uint64_t *position, struct err *err)
+{
+    const uint64_t places[] = {walk->at.position, jf_block_up(walk->at.position)};
+    *remains = false;
+    for (size_t i = walk->at.group_end ? 1 : 0; i < 2 && !*remains; i++) {
+        const uint8_t *p;
+        size_t got;
+        *position = places[i];
+        TRY(window_at(walk, places[i], JF_HEADER, &p, &got, err));
+        *remains = got == JF_HEADER && looks_torn(walk, p, places[i]);
+    }
     return true;
 }
 

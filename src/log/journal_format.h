@@ -14,7 +14,8 @@
  *     60  previous u32: checksum of the frame with lsn − 1
  *     64  incarnation u32      │ 68  entries u32
  *     72  body checksum u32    │ 76  flags u32
- *     80  epoch u32: leader epoch from here on, 84 … 95 zero
+ *     80  epoch u32: leader epoch from here on
+ *     84  files u32: of the ring when this was written; 0 = not said │ 88 … 95 zero
  *   entry, 24 bytes, then its payload, padded to 8
  *      0  kind u8  │ 1 flags u8 │ 2 zero u16 │ 4 log u32 │ 8 base offset i64 │ 16 size u32 │ 20 zero u32
  *
@@ -48,7 +49,7 @@ enum { JF_ROLL = 1 }; /* entry flag: a new segment begins with this append */
 
 struct jf_header {
     uint64_t store, lsn, durable, position, tail, root;
-    uint32_t size, previous, incarnation, entries, flags, epoch;
+    uint32_t size, previous, incarnation, entries, flags, epoch, files;
     uint32_t checksum, body_checksum;
 };
 
@@ -120,6 +121,9 @@ void jf_walk_fini(struct jf_walk *walk);
 /* The next frame of the chain: *found, and frame[header->size], borrowed until the next call. Not found: the chain ends at walk->at. */
 bool jf_walk_next(struct jf_walk *walk, struct jf_header *header, const uint8_t **frame, bool *found,
                   struct err *err);
+/* After the end: remains of the frame that would have been next, *position: where. A crash while it was written leaves them, and so does damage:
+ * nothing can tell the two apart, so the caller says it and goes on. */
+bool jf_walk_remains(struct jf_walk *walk, bool *remains, uint64_t *position, struct err *err);
 /* After the end: looks through positions [from, to) for a frame that says that lsn `wanted` was durable. *found: there is one. */
 bool jf_find_later(const struct jf_ring *ring, uint64_t from, uint64_t to, uint64_t wanted,
                    struct jf_header *later, bool *found, struct err *err);

@@ -122,6 +122,7 @@ struct segment {
     bool changed;       /* [disk] its state differs from the catalogue's */
     bool gone;          /* [disk] deleted or replaced */
     bool settled;       /* [disk] closed, synced, and the tail has passed it */
+    bool lost;          /* [disk] when the store was opened its file was not there, or too short */
     bool trimmed;       /* [disk] settled, and its file ends where its bytes end */
 };
 
@@ -300,6 +301,7 @@ struct store {
     bool growing;                /* the job adds a file to the ring */
     bool tail_wanted;            /* move the tail as soon as no job runs */
     bool root_refused;           /* there was no space for a root frame: not before room_timer */
+    bool refused_since;          /* an append was refused for want of space since room_timer fired last */
     uint64_t disk_margin;        /* free bytes that are left for internal frames */
     uint64_t kv_ahead;           /* bytes reserved ahead in the built-in logs */
     struct sbuf root;            /* of the root frame in flight */
@@ -314,17 +316,21 @@ struct store {
 
     /* counters of the disk role, read by any */
     struct counter frames, refused, ring_used, ring_bytes, tail_bytes, writes, bytes, syncs, waiting,
-        disk_full, epoch;
+        pausing,   /* an append was refused: the next ones wait until room_timer fires */
+        full_said, /* the disk is full, and those who listen know */
+        epoch;
 };
 
 /* store.c */
-__attribute__((format(printf, 3, 4))) void store_log(struct store *store, int severity, const char *format,
-                                                     ...);
+__attribute__((format(printf, 3, 4))) void store_log(struct store *store, enum store_event event,
+                                                     const char *format, ...);
 /* Rule 4: says why, and ends the process; the next start recovers. */
 _Noreturn void store_die(struct store *store, const struct err *err);
-enum { STORE_EXIT = 70 };
+enum { STORE_EXIT = 1 };
 /* Tests: forgets the store as a crash would, without writing anything. */
 void store_faults_forget(struct store *store);
+/* Ends the process if the folder that we write to by name is not the one that we opened. */
+void store_check_folder(struct store *store);
 /* Would the disk still have its margin with `more` bytes taken? */
 bool store_leaves_margin(struct store *store, uint64_t more, struct err *err) ON(disk);
 /* Wakes those who wait for room when there is some. */
@@ -436,6 +442,8 @@ bool catalog_admit(struct store *store, struct frame_full *frame, struct err *er
 void catalog_root(struct store *store, const struct jf_place *tail, struct sbuf *root) ON(disk);
 bool catalog_load(struct store *store, const struct jf_header *header, const uint8_t *frame,
                   struct jf_place *from, struct err *err);
+/* After the journal was replayed: ERR_FATAL where segments that nothing has deleted since were not whole. */
+bool catalog_check_lost(struct store *store, struct err *err);
 void catalog_builtin(struct store *store);
 struct log *store_log_of(struct store *store, uint32_t id);
 void catalog_free(struct store *store);

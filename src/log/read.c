@@ -127,8 +127,9 @@ static bool fill(const struct place *at, uint32_t position, size_t n, struct buf
     buf->n = got;
     if (got == n)
         return true;
-    return err_set(err, ERR_DATA, "the file ends at byte %llu of %u", (unsigned long long)(position + got),
-                   at->limit);
+    struct err why;
+    err_set(&why, ERR_DATA, "it ends there, before byte %u", at->limit);
+    return damaged(at, position + (uint32_t)got, &why, err);
 }
 
 /* Takes whole, verified batches from buf (which begins at `position`), the first of which holds offset or lies behind it. *skipped: bytes before

@@ -178,7 +178,7 @@ static int64_t held_start(struct log *log, const struct topic_config *config, in
         if (config->pin_bytes >= 0 && held > (uint64_t)config->pin_bytes) {
             pin->broken = true;
             store_log(
-                log->store, 2,
+                log->store, STORE_TROUBLE,
                 "retention of \"%s-%d\" passes %s, which is %llu MiB behind: it loses offsets %lld to %lld",
                 log->topic->info->name, log->partition, pin->owner ? pin->owner : "a reader",
                 (unsigned long long)(held >> 20), (long long)pin->offset, (long long)wanted);

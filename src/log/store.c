@@ -13,7 +13,7 @@ struct store_faults store_faults;
 
 enum { VERSION_BYTES_MAX = 4096, LOCK_BYTES_MAX = 64 };
 
-void store_log(struct store *store, int severity, const char *format, ...)
+void store_log(struct store *store, enum store_event event, const char *format, ...)
 {
     char text[1024];
     va_list args;
@@ -21,16 +21,33 @@ void store_log(struct store *store, int severity, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (store->options.log_event != NULL)
-        store->options.log_event(store->options.log_arg, severity, text);
+        store->options.log_event(store->options.log_arg, event, text);
+}
+
+_Noreturn static void die(struct store *store, const char *why, const char *then, const char *hint)
+{
+    fprintf(stderr, "sluice: %s; %s%s%s\n", why, then, hint[0] ? ": " : "", hint);
+    fflush(stderr);
+    store_log(store, STORE_TROUBLE, "%s", why);
+    os_exit(STORE_EXIT);
 }
 
 _Noreturn void store_die(struct store *store, const struct err *err)
 {
-    fprintf(stderr, "sluice: %s; what was acknowledged is safe, start again%s%s\n", err->text,
-            err->hint[0] ? ": " : "", err->hint);
-    fflush(stderr);
-    store_log(store, 3, "%s", err->text);
-    os_exit(STORE_EXIT);
+    die(store, err->text, "what was acknowledged is safe, start again", err->hint);
+}
+
+void store_check_folder(struct store *store)
+{
+    struct os_stat now;
+    char why[OS_PATH_MAX + 80];
+    if (os_stat(store->folder, &now, NULL) && now.inode == store->folder_stat.inode &&
+        now.device == store->folder_stat.device)
+        return;
+    snprintf(why, sizeof why, "the data folder \"%s\" was deleted, moved or replaced while it was in use",
+             store->folder);
+    die(store, why, "if it was moved, put it back and start again",
+        "What was acknowledged is in it. If it was deleted, a start begins anew and refuses tables that hold its rows.");
 }
 
 /* ---- the folder -------------------------------------------------------------------------------------------------------------- */
@@ -209,6 +226,20 @@ static bool create(struct store *store, const char *journal_folder, struct err *
     return write_version(store, err);
 }
 
+/* Recovery goes on, as it has to after a crash, but a damaged end looks the same. */
+static void say_torn(struct store *store) UNSHARED
+{
+    const struct journal *j = &store->journal;
+    char where[512];
+    if (j->torn == 0)
+        return;
+    journal_describe(j, j->torn - 1, where, sizeof where);
+    store_log(
+        store, STORE_TROUBLE,
+        "the journal's last frame, %llu, is not whole (%s): a crash cut it short, or it was damaged since; all before it is there, and what it alone held is not",
+        (unsigned long long)j->next_lsn, where);
+}
+
 static bool recover(struct store *store, const char *journal_folder, uint64_t number,
                     struct err *err) UNSHARED
 {
@@ -226,7 +257,9 @@ static bool recover(struct store *store, const char *journal_folder, uint64_t nu
     mem_free(frame);
     TRY(done);
     store->is_replaying = false;
+    TRY(catalog_check_lost(store, err));
     store->is_open = true;
+    say_torn(store);
     j->incarnation++;
     if (lazy && !store_faults.same_epoch)
         j->epoch++;
@@ -348,7 +381,14 @@ static void room_fire(struct timer *timer)
     struct store *store = CONTAINER_OF(timer, struct store, room_timer);
     store->journal.grow_refused = false;
     store->root_refused = store->kv_paused = false;
-    counter_set(&store->disk_full, 0);
+    counter_set(&store->pausing, 0);
+    if (counter_get(&store->full_said) && !store->refused_since) { /* a whole period */
+        counter_set(&store->full_said, 0);
+        store_log(store, STORE_DISK_ROOM, "there is room again on the disk of \"%s\"", store->folder);
+    }
+    if (counter_get(&store->full_said))
+        timer_set_in(timer, ROOM_RETRY_MS * NS_PER_MS);
+    store->refused_since = false;
     wake_room(store);
     store_wake(store);
 }
@@ -357,6 +397,7 @@ static void tail_fire(struct timer *timer)
 {
     struct store *store = CONTAINER_OF(timer, struct store, tail_timer);
     timer_set_in(timer, TAIL_MOVE_MS * NS_PER_MS);
+    store_check_folder(store);
     store->journal.grow_refused = false;
     if (store->unspilled_bytes > 0) {
         store->tail_wanted = true;
@@ -525,13 +566,13 @@ void store_stats(struct store *store, struct store_stats *stats)
         .ring_used = counter_get(&store->ring_used),
         .tail_bytes = counter_get(&store->tail_bytes),
         .refused = counter_get(&store->refused),
-        .disk_full = counter_get(&store->disk_full) != 0,
+        .disk_full = counter_get(&store->full_said) != 0,
     };
 }
 
 bool store_has_room(struct store *store)
 {
-    return counter_get(&store->disk_full) == 0 && counter_get(&store->waiting) < QUEUE_BYTES_MAX;
+    return counter_get(&store->pausing) == 0 && counter_get(&store->waiting) < QUEUE_BYTES_MAX;
 }
 
 void store_wait_room(struct store *store, struct log_wait *wait, struct waker *waker)

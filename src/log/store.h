@@ -36,6 +36,14 @@ enum {
 
 enum store_flush { STORE_FLUSH_FSYNC, STORE_FLUSH_OS };
 
+/* What the store has to say without being asked. */
+enum store_event {
+    STORE_NOTE,    /* nothing to do about it */
+    STORE_TROUBLE, /* bytes that are not what was written, records that a reader loses, the end of the process */
+    STORE_DISK_FULL, /* appends are refused from now on; said once */
+    STORE_DISK_ROOM, /* and no longer */
+};
+
 /* All sizes in bytes. Zeroed fields take the defaults named here. */
 struct store_options {
     enum store_flush flush;
@@ -47,7 +55,7 @@ struct store_options {
         flight_bytes; /* a group of frames from this size on is written while the next is gathered: default 128 KiB */
     bool accept_damage;    /* go on without the frames behind a damaged one: what they held is lost */
     bool read_only_attach; /* take the lock, recover, start no background work (short CLI commands) */
-    void (*log_event)(void *arg, int severity, const char *text); /* damage, recovery: may be NULL */
+    void (*log_event)(void *arg, enum store_event event, const char *text); /* may be NULL; any role */
     void *log_arg;
 };
 

@@ -39,6 +39,19 @@ struct sqlite {
 
 /* ---- errors -------------------------------------------------------------------------------------------------------- */
 
+static const char *hint_of(int code)
+{
+    switch (code) {
+    case SQLITE_FULL: return "Free some space on the disk of the database.";
+    case SQLITE_BUSY: return "Another program holds the database locked; its rows follow when it lets go.";
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY: return "Check that its folder is there, and the permissions of both.";
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return "Restore the database from a copy; what is missing in it then follows.";
+    default: return NULL;
+    }
+}
+
 static bool failed(struct sqlite *s, int code, const char *doing, struct err *err)
 {
     enum err_class class = ERR_FATAL;
@@ -60,7 +73,8 @@ static bool failed(struct sqlite *s, int code, const char *doing, struct err *er
             s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(code));
     if (err)
         err->code = code;
-    return false;
+    const char *hint = hint_of(code & 0xFF);
+    return hint && err_hint(err, "%s", hint);
 }
 
 static bool run(struct sqlite *s, const char *sql, const char *doing, struct err *err)
@@ -468,10 +482,9 @@ static bool lacks_key(const struct sink_spec *spec, const struct batch *batch, u
     return false;
 }
 
-static bool sqlite_write(struct sink *sink, const struct batch *batch, struct err *err) ON(block)
+static bool write_rows(struct sqlite *s, const struct sink_spec *spec, const struct batch *batch,
+                       struct err *err) ON(block)
 {
-    struct sqlite *s = sink->state;
-    const struct sink_spec *spec = sink->spec;
     TRY(begin(s, err));
     TRY(follow_schema(s, spec, batch->schema, err));
     for (uint32_t row = 0; row < batch->rows; row++) {
@@ -488,6 +501,19 @@ static bool sqlite_write(struct sink *sink, const struct batch *batch, struct er
     }
     arena_reset(&s->arena);
     return true;
+}
+
+/* A table that somebody dropped is looked for by the next opening, which says what to do. */
+static bool sqlite_write(struct sink *sink, const struct batch *batch, struct err *err) ON(block)
+{
+    struct sqlite *s = sink->state;
+    bool there = true;
+    if (write_rows(s, sink->spec, batch, err))
+        return true;
+    if ((err->code & 0xFF) != SQLITE_ERROR || !has_table(s, sink->spec->table, &there, NULL) || there)
+        return false;
+    return err_set(err, ERR_RETRY, "the table \"%s\" in \"%s\" was dropped while it was written to",
+                   sink->spec->table, s->path);
 }
 
 /* ---- committing ----------------------------------------------------------------------------------------------------------- */

@@ -92,6 +92,7 @@ static void say_log(void)
 
 TEST(a_locked_database_stalls_nothing_else)
 {
+    static const char *const json[] = {"-o", "json", NULL};
     sqlite3 *db;
     outside_folder();
     make_project("", DB);
@@ -106,6 +107,9 @@ TEST(a_locked_database_stalls_nothing_else)
         outside_sleep_ms(200);
     }
     EXPECT(wait_for_lake(150));
+    EXPECT(outside_log_has("database is locked") && !outside_log_has("works again"));
+    EXPECT_EQ_INT(outside_run("status", json), 0);
+    EXPECT(outside_log_has("\"name\":\"db.copy\",\"kind\":\"sqlite\",\"state\":\"waiting\""));
     EXPECT(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK);
     sqlite3_close(db);
     EXPECT(end(pid));
@@ -148,6 +152,69 @@ TEST(a_deleted_table_is_refused_and_the_others_go_on)
     EXPECT_EQ_INT(outside_run("run", NULL), 1);
     EXPECT(outside_log_has("stream reset copy"));
     EXPECT_EQ_INT(judge_lake(150), 0);
+    say_log();
+}
+
+static bool log_says(void *text)
+{
+    return outside_log_has(text);
+}
+
+/* As soon as it is there. */
+static bool is_dropped(void *db)
+{
+    return sqlite3_exec(db, "DROP TABLE copy", NULL, NULL, NULL) == SQLITE_OK;
+}
+
+TEST(a_table_that_is_dropped_meanwhile_is_refused)
+{
+    sqlite3 *db;
+    outside_folder();
+    make_project("", DB);
+    add_rows(0, 10, 1);
+    pid_t pid = outside_start("up", NULL, -1);
+    EXPECT(wait_for_lake(10));
+    EXPECT(sqlite3_open(outside_path("db.sqlite"), &db) == SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    EXPECT(outside_until(is_dropped, db, 10000));
+    sqlite3_close(db);
+    add_rows(10, 20, 1);
+    EXPECT(outside_until(log_says, (void *)"stream reset copy", 10000));
+    EXPECT(end(pid));
+    EXPECT_EQ_INT(judge_lake(20), 0);
+    say_log();
+}
+
+/* The command is about one stream: that another one needs a person, too, is not its failure. */
+TEST(each_stream_is_reset_by_itself)
+{
+    static const char *const reset[] = {"reset", "--replace", "copy", NULL};
+    outside_folder();
+    make_project(
+        "",
+        "      - { table: db.copy }\n  again:\n    sql: 'SELECT n FROM STREAM rows'\n    to: [ { table: db.again } ]\n");
+    add_rows(0, 30, 1);
+    EXPECT_EQ_INT(outside_run("run", NULL), 0);
+    remove_database("db.sqlite");
+    EXPECT_EQ_INT(outside_run("run", NULL), 1);
+    EXPECT_EQ_INT(outside_run("stream", reset), 0);
+    EXPECT_EQ_INT(judge_sqlite("db.sqlite", 30), 0);
+    say_log();
+}
+
+TEST(a_data_folder_that_is_deleted_meanwhile_is_said)
+{
+    struct err err;
+    outside_folder();
+    make_project("", DB);
+    add_rows(0, 10, 1);
+    pid_t pid = outside_start("up", NULL, -1);
+    EXPECT(wait_for_lake(10));
+    EXPECT(os_remove_tree(outside_path(".sluice"), &err));
+    kill(pid, SIGTERM);
+    EXPECT_EQ_INT(outside_wait_for(pid, 20000), 1);
+    EXPECT(outside_log_has("was deleted, moved or replaced while it was in use"));
+    EXPECT_EQ_INT(judge_lake(10), 0);
     say_log();
 }
 
@@ -255,11 +322,6 @@ TEST(a_newer_data_folder_is_refused)
 
 /* ---- a full disk ------------------------------------------------------------------------------------------------------- */
 
-static bool log_says(void *text)
-{
-    return outside_log_has(text);
-}
-
 /* A file system of 128 MiB in a file, at disk/; false where that is not for us to make. */
 static bool mount_small_disk(void)
 {
@@ -317,6 +379,9 @@ int main(void)
     RUN(a_locked_database_stalls_nothing_else);
     RUN(a_sink_that_is_added_later_gets_everything);
     RUN(a_deleted_table_is_refused_and_the_others_go_on);
+    RUN(a_table_that_is_dropped_meanwhile_is_refused);
+    RUN(each_stream_is_reset_by_itself);
+    RUN(a_data_folder_that_is_deleted_meanwhile_is_said);
     RUN(a_deleted_data_folder_does_not_repeat_rows);
     RUN(a_damaged_journal_is_never_shortened_in_silence);
     RUN(a_second_process_is_refused_by_name);

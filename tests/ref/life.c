@@ -53,6 +53,14 @@ static void note_failure(const struct engine *engine) UNSHARED
     }
 }
 
+static void on_store_event(void *arg, enum store_event event, const char *text)
+{
+    (void)arg;
+    shared->disk_full = shared->disk_full || event == STORE_DISK_FULL;
+    if (event == STORE_TROUBLE || event == STORE_DISK_FULL)
+        event_log(event == STORE_TROUBLE ? EVENT_STORE_DAMAGE : EVENT_DISK_FULL, "store", "%s", text);
+}
+
 static void set_faults(struct engine *engine)
 {
     engine->faults = current->faults;
@@ -97,7 +105,8 @@ static int live(void *arg)
                                                 .ring_file_bytes = 1 << 20,
                                                 .tail_bytes = 256 << 10,
                                                 .flight_bytes = 1,
-                                                .flush = current->flush};
+                                                .flush = current->flush,
+                                                .log_event = on_store_event};
     if (!loop_new(ROLE_MAIN, "main", &life.main, &err) || !loop_new(ROLE_NET, "net", &net, &err) ||
         !loop_new(ROLE_DISK, "disk", &disk, &err) || !loop_new(ROLE_WORK, "work", &work, &err) ||
         !os_mkdirs(project.data, &err) || !loop_start(life.main, &err) ||

@@ -1,0 +1,263 @@
+/* Every file of a stopped data folder, damaged in every way, one at a time; then the next start. Either nobody notices, and everything comes out
+ * right: the file was a hint, or is made again. Or a person is told what is wrong and what to do, and nothing wrong was written anywhere; with the
+ * file as it was, everything comes out right after all. Never a crash, never a row that is silently missing or there twice.
+ *
+ * VERBOSE=1 says what came of each; SEEDS=1 tries all ways for all files. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/test.h"
+#include "format/json_tree.h"
+#include "ref/life.h"
+
+enum { ROWS = 120, STOP_MS = 80, FILES_MAX = 128, FILE_BYTES_MAX = 8 << 20 };
+
+static const char PROJECT[] =
+    "name: damage\nsettings: { data: /d, checkpoint: 10ms, log: { level: error } }\nconnections: { db: 'sqlite:/db.sqlite' }\n"
+    "sources:\n  rows: { kind: generator, rate: 1000/s, rows: 120, columns: { n: n, k: n % 7 }, to: input }\n"
+    "topics:\n  input: { schema: 'n BIGINT, k BIGINT' }\n  output: { schema: 'n BIGINT, k BIGINT', partitions: 2, key: k }\nstreams:\n"
+    "  copy:\n    sql: SELECT n, k FROM STREAM input\n    to: [ { topic: output }, { table: db.plain } ]\n"
+    "  odd:\n    sql: 'SELECT n, 1 / (n - 50) AS q FROM STREAM input'\n    to: [ { table: db.odd } ]\n"
+    "  totals:\n    sql: SELECT k, count(*) AS c, sum(n) AS s FROM STREAM input GROUP BY k\n"
+    "    to: [ { table: db.totals, key: [k], mode: upsert } ]\n";
+
+/* ---- ways to damage ------------------------------------------------------------------------------------------------------------- */
+
+enum way { FLIP_FIRST, FLIP_MIDDLE, FLIP_LAST, ZERO_HALF, CUT, EMPTY, DELETE, WAYS };
+static const char *const way_names[WAYS] = {"the first byte flipped",
+                                            "a byte in the middle flipped",
+                                            "the last byte flipped",
+                                            "zeros from the middle on",
+                                            "cut in half",
+                                            "emptied",
+                                            "deleted"};
+
+/* What was written of a file that is zeros from there on. */
+static size_t used_bytes(const struct sbuf *whole)
+{
+    size_t n = whole->n;
+    while (n > 0 && whole->p[n - 1] == 0)
+        n--;
+    return n;
+}
+
+static bool put_file(const char *path, const char *p, size_t n)
+{
+    struct err err;
+    int file;
+    bool ok = os_open(path, OS_READ | OS_WRITE | OS_CREATE | OS_TRUNCATE, &file, &err) &&
+              os_pwrite(file, p, n, 0, &err) && os_sync(file, &err);
+    os_close(file);
+    return ok;
+}
+
+/* False: that way changes nothing in this file. */
+static bool damage(const char *path, enum way way, const struct sbuf *whole)
+{
+    size_t used = used_bytes(whole), n = whole->n;
+    struct err err;
+    if (way == DELETE)
+        return os_unlink(path, &err);
+    if (used == 0)
+        return false;
+    char *copy = mem_new(n);
+    memcpy(copy, whole->p, n);
+    switch (way) {
+    case FLIP_FIRST: copy[0] ^= 1; break;
+    case FLIP_MIDDLE: copy[used / 2] ^= 16; break;
+    case FLIP_LAST: copy[used - 1] ^= 1; break;
+    case ZERO_HALF: memset(copy + used / 2, 0, n - used / 2); break;
+    case CUT: n = n > 1 ? used / 2 : 0; break;
+    case EMPTY: n = 0; break;
+    case DELETE:
+    case WAYS: UNREACHABLE("handled above");
+    }
+    bool ok = put_file(path, copy, n);
+    mem_free(copy);
+    return ok;
+}
+
+/* ---- judging ---------------------------------------------------------------------------------------------------------------------- */
+
+static int see_n(void *arg, struct str value)
+{
+    uint32_t *times = arg;
+    struct arena arena = {0};
+    const struct json_node *node;
+    int64_t n = -1;
+    struct err err;
+    bool ok = json_parse(&arena, value, &node, &err) && json_i64(node, "n", &n) && n >= 0 && n < ROWS;
+    arena_fini(&arena);
+    if (ok)
+        times[n]++;
+    return !ok;
+}
+
+/* Each row once, or an error that says why it cannot be read; never a row that is just not there, or twice. */
+static bool topic_is_right(const char *topic, bool *unreadable)
+{
+    uint32_t *times = sim_shared(ROWS * sizeof *times);
+    memset(times, 0, ROWS * sizeof *times);
+    bool read = life_topic(topic, see_n, times) == 0, ok = true;
+    *unreadable = *unreadable || !read;
+    for (int i = 0; i < ROWS; i++)
+        ok = ok && (times[i] == 1 || (!read && times[i] == 0));
+    return ok;
+}
+
+static bool tables_are_right(void)
+{
+    return life_ask(
+               "WITH RECURSIVE r(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM r WHERE n < 119), "
+               "w AS (SELECT n % 7 AS k, count(*) AS c, sum(n) AS s FROM r GROUP BY 1) "
+               "SELECT (SELECT count(*) = 120 AND count(DISTINCT n) = 120 FROM plain) AND "
+               "(SELECT count(*) = 119 AND count(DISTINCT n) = 119 FROM odd) AND "
+               "(SELECT count(*) FROM totals) = 7 AND NOT EXISTS (SELECT k, c, s FROM w EXCEPT SELECT k, c, s FROM totals)") ==
+           1;
+}
+
+/* What is there is right, as far as it goes. */
+static bool tables_have_no_row_twice(void)
+{
+    return life_ask("SELECT (SELECT count(*) = count(DISTINCT n) AND count(*) <= 120 FROM plain) AND "
+                    "(SELECT count(*) = count(DISTINCT n) AND count(*) <= 119 FROM odd)") == 1;
+}
+
+/* ---- one file, one way ------------------------------------------------------------------------------------------------------------- */
+
+static const struct life_plan WHOLE = {0};
+
+/* crash_after: the call at which the life ends by kill -9; 0 = in order. */
+static bool begin(uint64_t crash_after, struct life_report *report)
+{
+    const struct life_plan first = {.stop_after_ms = STOP_MS};
+    const struct sim_options crash = {.crash_after = crash_after};
+    sim_open(1);
+    life_project(PROJECT);
+    enum sim_end end = life_run(&first, &crash, report);
+    if (crash_after)
+        sim_kill();
+    return end == (crash_after ? SIM_CRASHED : SIM_RETURNED) && !report->failed;
+}
+
+static bool says_what_to_do(const struct life_report *report)
+{
+    const char *hint = strstr(report->error, "; ");
+    return report->error[0] && hint && hint[2];
+}
+
+/* A word on what came of it; NULL: something is wrong. */
+static const char *judge(const char *path, const struct sbuf *whole, enum sim_end end,
+                         struct life_report *report)
+{
+    bool unreadable = false;
+    if (end != SIM_RETURNED)
+        return NULL;
+    if (!report->failed) {
+        if (!topic_is_right("output", &unreadable) || !topic_is_right("input", &unreadable) ||
+            !tables_are_right())
+            return NULL;
+        return unreadable ? "said to who reads it" : report->loud ? "said and repaired" : "harmless";
+    }
+    if (!says_what_to_do(report) || !tables_have_no_row_twice())
+        return NULL;
+    if (report->started)
+        return "a part stopped";
+    struct life_report again;
+    if (!put_file(path, whole->p, whole->n) || life_run(&WHOLE, NULL, &again) != SIM_RETURNED ||
+        again.failed || !topic_is_right("output", &unreadable) || !topic_is_right("input", &unreadable) ||
+        unreadable || !tables_are_right())
+        return NULL;
+    return "refused";
+}
+
+static void try_one(uint64_t crash_after, const char *path, enum way way)
+{
+    struct life_report report = {0};
+    struct sbuf whole = {0};
+    struct err err;
+    EXPECT(begin(crash_after, &report) && os_read_file(path, FILE_BYTES_MAX, &whole, &err));
+    if (damage(path, way, &whole)) {
+        enum sim_end end = life_run(&WHOLE, NULL, &report);
+        const char *word = judge(path, &whole, end, &report);
+        if (crash_after == 0 && way == FLIP_LAST && strstr(path, "/journal/"))
+            EXPECT(report.loud > 0); /* the journal is never shortened in silence */
+        if (!EXPECT(word != NULL) || getenv("VERBOSE"))
+            fprintf(stderr, "%s%s, %s: %s (end %d, failed %d, loud %llu) %s\n", crash_after ? "killed, " : "",
+                    path, way_names[way], word ? word : "WRONG", end, report.failed,
+                    (unsigned long long)report.loud, report.error);
+    }
+    sbuf_fini(&whole);
+    sim_close();
+}
+
+/* In the check: all ways for what recovery begins with, and some for each other file, in turn. SEEDS: all. */
+static bool is_tried(const char *path, size_t number, bool killed)
+{
+    bool first = strstr(path, "/journal/") || strstr(path, "/checkpoints/") || strstr(path, "VERSION");
+    return getenv("SEEDS") || (first && !killed) || number % 6 == (killed ? 3 : 0);
+}
+
+/* ---- all of them ---------------------------------------------------------------------------------------------------------------------- */
+
+struct paths {
+    char *paths[FILES_MAX];
+    size_t count;
+};
+
+static void list_files(const char *folder, struct paths *all)
+{
+    struct arena arena = {0};
+    char **names;
+    size_t count = 0;
+    struct err err;
+    EXPECT(os_list(folder, &arena, &names, &count, &err));
+    for (size_t i = 0; i < count; i++) {
+        struct os_stat stat;
+        char *path = arena_printf(&arena, "%s/%s", folder, names[i]);
+        if (!os_stat(path, &stat, &err))
+            continue;
+        if (stat.is_folder)
+            list_files(path, all);
+        else if (EXPECT(all->count < FILES_MAX))
+            all->paths[all->count++] = mem_strdup(path);
+    }
+    arena_fini(&arena);
+}
+
+static void every_file(uint64_t crash_after)
+{
+    struct paths all = {0};
+    struct life_report report;
+    EXPECT(begin(crash_after, &report));
+    list_files("/d", &all);
+    sim_close();
+    EXPECT(all.count > 20);
+    for (size_t i = 0; i < all.count; i++) {
+        for (int way = 0; way < WAYS; way++)
+            if (is_tried(all.paths[i], i * WAYS + (size_t)way, crash_after > 0))
+                try_one(crash_after, all.paths[i], (enum way)way);
+        mem_free(all.paths[i]);
+    }
+}
+
+TEST(every_file_of_a_stopped_data_folder)
+{
+    every_file(0);
+}
+
+TEST(every_file_of_a_killed_data_folder)
+{
+    struct life_report report;
+    EXPECT(begin(0, &report));
+    uint64_t calls = sim_calls();
+    sim_close();
+    every_file(calls * 3 / 4);
+}
+
+int main(void)
+{
+    RUN(every_file_of_a_stopped_data_folder);
+    RUN(every_file_of_a_killed_data_folder);
+    return test_end();
+}
