@@ -239,6 +239,13 @@ static void on_bad_record(void *arg, const struct topic_bad *bad)
     counter_add(&job->stream->counters.bad, 1);
 }
 
+static void on_undecoded(void *arg, const struct topic_bad *bad)
+{
+    struct job *job = arg;
+    counter_add(&job->stream->counters.rows_in, !bad->delivered);
+    on_bad_record(job, bad);
+}
+
 static void on_bad_row(void *arg, const struct op_bad_row *row)
 {
     struct job *job = arg;
@@ -495,7 +502,7 @@ static bool take_slice(struct job *job, bool *any, struct err *err)
         TRY(log_read(s->sources[k].log, job->next[k], RUN_SLICE_BYTES, &slice, err));
         if (slice.n == 0)
             continue;
-        const struct topic_report report = {.bad = on_bad_record, .arg = job};
+        const struct topic_report report = {.bad = on_undecoded, .arg = job};
         job->source = k;
         bool ok = topic_decode(job->decoders[s->sources[k].scan], &slice, s->sources[k].partition,
                                job->next[k], slice.next_offset, job->in, &report, err);

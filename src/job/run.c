@@ -29,6 +29,7 @@ struct unit {
     struct batch_builder bad_builder;
     bool bad_open, own_open;
     uint32_t bad_fresh; /* of the bad records, those that no run has counted yet */
+    uint32_t undecoded; /* of those, the ones that are no row of `in` */
     struct batch_builder own_builder;
     struct position *positions; /* after this unit [input_count] */
     struct delivery deliveries[MEMBERS_MAX];
@@ -118,7 +119,7 @@ static void unit_give(struct unit *u)
     batch_reset(u->own);
     batch_reset(u->bad);
     u->own_open = u->bad_open = false;
-    u->bad_fresh = 0;
+    u->bad_fresh = u->undecoded = 0;
     u->out = u->bad_rows = NULL;
     if (run == NULL) {
         unit_free(u);
@@ -205,6 +206,12 @@ void bad_row_add(struct batch_builder *builder, const char *topic, const struct 
     column_builder_i64(&c[BAD_AT], os_wall().us);
 }
 
+/* The offset from which on records of the unit's input count for the stream's figures. */
+static int64_t counted_until(const struct unit *u)
+{
+    return u->run->stream->counted[u->current_input];
+}
+
 static void on_bad_record(void *arg, const struct topic_bad *bad)
 {
     struct unit *u = arg;
@@ -213,7 +220,7 @@ static void on_bad_record(void *arg, const struct topic_bad *bad)
         batch_builder_init(&u->bad_builder, u->bad, &bad_type);
     u->bad_open = true;
     bad_row_add(&u->bad_builder, s->inputs[u->current_input].topic->def->name, bad);
-    u->bad_fresh += bad->offset >= s->counted[u->current_input];
+    u->bad_fresh += bad->offset >= counted_until(u);
 }
 
 static void on_bad_row(void *arg, const struct op_bad_row *row)
@@ -255,6 +262,7 @@ struct decode_report {
 static void decode_bad(void *arg, const struct topic_bad *bad)
 {
     struct decode_report *report = arg;
+    report->unit->undecoded += !bad->delivered && bad->offset >= counted_until(report->unit);
     on_bad_record(report->unit, bad);
 }
 
@@ -281,7 +289,7 @@ static bool decode(struct unit *u, const struct stream_input *input, const struc
             return true;
         batch_reset(u->bad);
         u->bad_open = false;
-        u->bad_fresh = 0;
+        u->bad_fresh = u->undecoded = 0;
         TRY(stream_make_plan(s, err));
         TRY(unit_compile(u, s, err));
     }
@@ -387,7 +395,7 @@ static void count(struct unit *u, uint32_t k, const struct log_slice *slice)
     int64_t from = s->counted[k];
     if (s->job || slice->next_offset <= from)
         return;
-    counter_add(&s->counters.rows_in, rows_from(u->in, from));
+    counter_add(&s->counters.rows_in, rows_from(u->in, from) + u->undecoded);
     counter_add(&s->counters.rows_out, rows_from(u->out, from));
     counter_add(&s->counters.bad, u->bad_fresh);
     counter_add(&s->counters.bytes_in, slice->n);

@@ -22,7 +22,6 @@
 enum {
     BACKOFF_MIN_MS = 500,
     BACKOFF_MAX_MS = 60000,
-    ONCE_TRIES = 5, /* of `run`, unless `retries` says otherwise */
 };
 
 struct http_basic {
@@ -198,10 +197,9 @@ static void back_off(struct http_source *h)
 static enum source_status failed(struct http_source *h, struct err *err)
 {
     const struct http_options *o = h->source->options;
-    uint64_t tries = o->retries ? o->retries + 1 : ONCE_TRIES;
     h->looking_ahead = h->completing = false;
     h->tries++;
-    if (h->source->once && h->tries >= tries) {
+    if (h->source->once && h->tries > o->retries) {
         err->class = ERR_FATAL;
         return SOURCE_FAILED;
     }
@@ -259,19 +257,49 @@ static bool looks_like_json(struct str text, bool object)
     return (first == '{' && last == '}') || (!object && first == '[' && last == ']');
 }
 
+/* What an answer without rows says under "error", if that is anything. */
+static bool find_error(struct str answer, struct err *err)
+{
+    static const char *const nothing[] = {"null", "false", "\"\"", "0", "{}", "[]"};
+    struct str message;
+    if (!find_value(answer, "error", &message))
+        return false;
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+        if (str_is(message, nothing[i]))
+            return false;
+    message.n = message.n > 200 ? 200 : message.n;
+    err_set(err, ERR_RETRY, "the server says: %.*s", STR_ARG(message));
+    return true;
+}
+
+/* What stands at `rows` is one value: a row, unless it is no object. */
+static bool is_row(const struct http_source *h, struct str value, struct err *err)
+{
+    const struct http_options *o = h->source->options;
+    const char *what = value.p[0] == '"'                        ? "a text"
+                       : value.p[0] == 't' || value.p[0] == 'f' ? "a boolean"
+                                                                : "a number";
+    if (value.p[0] == '{')
+        return true;
+    err_set(err, ERR_RETRY, "the answer has %s at \"%s\", not rows: %.*s", what, o->rows ? o->rows : "",
+            value.n > 100 ? 100 : (int)value.n, value.p);
+    return err_hint(err, "`rows` says where in the answer the rows are: a list of objects, or one object.");
+}
+
 /* All rows of the answer into h->rows. total counts empty ones too. */
 static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, struct err *err)
 {
     const struct http_options *o = h->source->options;
-    struct str answer = sbuf_view(&h->call.answer), row, message;
+    struct str answer = sbuf_view(&h->call.answer), row;
     struct json_split split;
     size_t at = 0;
     *count = 0;
     *total = 0;
     h->first_new = 0;
-    if (str_trim(answer).n == 0 && h->call.status != 204)
-        return err_set(err, ERR_RETRY, "the answer (status %d) is empty", h->call.status);
-    if (str_trim(answer).n > 0 && !looks_like_json(str_trim(answer), o->rows != NULL))
+    if (str_trim(answer).n == 0)
+        return h->call.status == 204 || /* No Content */
+               err_set(err, ERR_RETRY, "the answer (status %d) is empty", h->call.status);
+    if (!looks_like_json(str_trim(answer), o->rows != NULL))
         return err_set(err, ERR_RETRY, "it does not begin and end as one does") || no_json(h, err);
     json_split_init(&split, str_of(o->rows ? o->rows : ""), JSON_RECORD_MAX);
     for (;;) {
@@ -284,17 +312,16 @@ static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, st
             break;
         if (str_is(row, "null")) /* how some write an empty list */
             continue;
+        TRY(!split.single || is_row(h, row, err));
         TRY(add_row(h, count, row, err));
         if (!h->looking_ahead && *total < h->seen)
             h->first_new = *count;
         ++*total;
     }
-    if (*total > 0 || split.found)
+    if (*total > 0)
         return true;
-    if (find_value(answer, "error", &message)) {
-        message.n = message.n > 200 ? 200 : message.n;
-        return err_set(err, ERR_RETRY, "the server says: %.*s", STR_ARG(message));
-    }
+    if (find_error(answer, err))
+        return false;
     if (o->rows && !split.found)
         return err_set(err, ERR_RETRY, "the answer has nothing at \"%s\"", o->rows) ||
                err_hint(err, "`rows` says where in the answer the rows are.");
