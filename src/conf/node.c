@@ -321,18 +321,20 @@ static bool admit(struct composer *c, const char *name, struct str text, bool ha
     c->file = bare;
     if (text.n > c->limits->bytes) {
         char size[CONF_SIZE_TEXT_MAX], limit[CONF_SIZE_TEXT_MAX];
-        struct conf_diag *diag = fail_at(c, 0, 0, "the file has %s, more than the %s that are allowed",
-                                         conf_bytes_text(text.n, size),
-                                         conf_bytes_text(c->limits->bytes, limit));
+        if (has_places) /* points to where the limit is */
+            c->file = conf_file_new(c->arena, name, str_n(text.p, c->limits->bytes));
+        struct conf_diag *diag = fail_at(
+            c, c->limits->bytes, 1, "the file has %s, more than the %s that are allowed",
+            conf_bytes_text(text.n, size), conf_bytes_text(c->limits->bytes, limit));
         err_hint(&diag->err, "Keep data out of it; long SQL belongs in files of its own.");
-        return false;
-    }
-    if (is_utf16(text)) {
-        err_hint(&fail_at(c, 0, 0, "the file is UTF-16, not UTF-8")->err, "Save it as UTF-8.");
         return false;
     }
     if (has_places)
         c->file = conf_file_new(c->arena, name, text);
+    if (is_utf16(text)) {
+        err_hint(&fail_at(c, 0, 1, "the file is UTF-16, not UTF-8")->err, "Save it as UTF-8.");
+        return false;
+    }
     c->text = has_places ? c->file->text : text;
     if (str_starts(text, STR("\xEF\xBB\xBF"))) {
         c->base = 3;

@@ -729,26 +729,8 @@ static bool internal_topic(struct stream *s, const char *what, bool keep, struct
     return true;
 }
 
-/* What a sink in mode append takes is final; the others are told of changes. One turn cannot give both. */
-static bool check_modes(const struct stream *s, struct err *err)
-{
-    uint32_t appends = 0;
-    for (uint32_t i = 0; i < s->def->sink_count; i++) {
-        appends += s->def->sinks[i].mode == SINK_APPEND;
-        if (s->def->sinks[i].mode == SINK_COMPLETE)
-            return err_set(err, ERR_CONFIG, "mode complete of \"%s\" is not possible in this version",
-                           s->def->sinks[i].name);
-    }
-    if (appends == 0 || appends == s->def->sink_count)
-        return true;
-    err_set(err, ERR_CONFIG, "the sinks of stream \"%s\" are in mode append and in others: its rows change",
-            s->def->name);
-    return err_hint(err, "Make all of them append (with a watermark), or upsert and update.");
-}
-
 bool job_new(struct stream *s, struct err *err)
 {
-    TRY(check_modes(s, err));
     struct job *job = pool_new_struct(s->pool, struct job);
     struct topic_state *outbox = pool_new_struct(s->pool, struct topic_state);
     job->stream = s;

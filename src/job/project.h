@@ -31,6 +31,7 @@ struct stream_def {
     const char *name;
     const struct conf_stream *conf;
     struct str sql;               /* text of the query */
+    bool has_sql;                 /* it was read, and can be parsed as far as is known */
     const struct conf_file *file; /* where it stands, for errors; NULL: in the project file */
     struct sink_def *sinks;       /* sinks[sink_count] */
     uint32_t sink_count;
@@ -55,6 +56,9 @@ bool project_load(struct arena *arena, const char *folder, const char *const *ov
                   uint32_t override_count, struct project *project, struct conf_diags *diags);
 /* Index of the topic that a name in FROM stands for: its own, or the one that a stream of that name writes to; −1: none. */
 int32_t project_topic_of(const struct project *project, struct str name);
+/* What the kind of a sink is told of it, but for the uuid. Borrows from the project. */
+struct sink_spec sink_spec_of(const struct project *project, const struct stream_def *stream,
+                              const struct sink_def *def);
 /* Does a source use an address that the program serves itself (builtin:…)? */
 bool project_wants_builtin(const struct project *project);
 /* Is there a project file in the folder? */
