@@ -194,6 +194,13 @@ static const struct complaint {
     {"directive", AT_BEGIN, "directives (lines that begin with %) are not supported", NULL},
 };
 
+static bool is_inside_line(struct str text, size_t at)
+{
+    while (at > 0 && (text.p[at - 1] == ' ' || text.p[at - 1] == '\t'))
+        at--;
+    return at > 0 && text.p[at - 1] != '\n' && text.p[at - 1] != '\r';
+}
+
 /* Whether nothing but one key stands before the colon in its line: then a text of the line above goes on here. */
 static bool is_first_colon(struct str text, size_t colon)
 {
@@ -264,6 +271,11 @@ static void explain(struct composer *c)
         if (at >= c->base + text.n) /* at the end: point behind the last thing that was said */
             while (at > c->base && (unsigned char)text.p[at - c->base - 1] <= ' ')
                 at--;
+        if (strcmp(problem, "did not find expected key") == 0 && is_inside_line(text, at - c->base)) {
+            err_hint(&fail_at(c, at, 1, "expected the end of the line behind a value in quotes")->err,
+                     "Is a quote missing, here or further up?");
+            return;
+        }
         struct conf_diag *diag = fail_at(c, at, 1, "%s", complaints[i].text);
         if (complaints[i].hint)
             err_hint(&diag->err, "%s", complaints[i].hint);

@@ -191,6 +191,13 @@ static bool is_kafkas_own(struct str name)
 
 static void check_topic_name(struct loader *l, const struct conf_node *place, struct str name)
 {
+    if (is_kafkas_own(name))
+        conf_say(l->reader.diags, CONF_ERROR, place, "the topic \"%.*s\" is the broker's own", STR_ARG(name));
+}
+
+/* A topic that is declared nowhere, and would be named as a table is: probably one was meant. */
+static void check_no_table(struct loader *l, const struct conf_node *place, struct str name)
+{
     struct str connection, table;
     uint32_t index;
     if (split_table(name, &connection, &table) && find_connection(l, connection, &index)) {
@@ -201,8 +208,6 @@ static void check_topic_name(struct loader *l, const struct conf_node *place, st
         err_hint(&diag->err, "Sources write to topics; streams write to tables: { table: %.*s }.",
                  STR_ARG(name));
     }
-    if (is_kafkas_own(name))
-        conf_say(l->reader.diags, CONF_ERROR, place, "the topic \"%.*s\" is the broker's own", STR_ARG(name));
 }
 
 static void load_topics(struct loader *l, const struct conf_map *map, uint32_t more)
@@ -250,6 +255,7 @@ static uint32_t topic_written(struct loader *l, const char *name, const struct c
         err_hint(&diag->err, "did you mean \"%s\"?", near);
     }
     check_topic_name(l, place, str_of(name));
+    check_no_table(l, place, str_of(name));
     struct conf_raw_topic raw = {0};
     const struct option *tables[] = {conf_topic_options};
     struct conf_scope scope = {.up = &l->root_scope, .tables = tables, .table_count = 1};
@@ -323,6 +329,27 @@ static const struct conf_node *long_target(struct loader *l, const struct conf_n
     return map;
 }
 
+/* "created_users", "public.created_users". */
+static bool check_table_name(struct loader *l, const struct conf_node *node, size_t at, struct str name)
+{
+    for (bool more = true; more;) {
+        struct err err = {0};
+        size_t dot = str_find(name, STR("."), 0);
+        struct str part = str_n(name.p, dot == SIZE_MAX ? name.n : dot);
+        more = dot != SIZE_MAX;
+        if (!conf_text_name(part, &err)) {
+            struct conf_diag *diag = conf_say_in(l->reader.diags, CONF_ERROR, node, at,
+                                                 part.n ? (int)utf8_length(part.p, part.n) : 1,
+                                                 "\"%.*s\" is no name of a table", STR_ARG(part));
+            err_hint(&diag->err, "%s", err.hint);
+            return false;
+        }
+        at += part.n + 1;
+        name = more ? str_n(name.p + dot + 1, name.n - dot - 1) : name;
+    }
+    return true;
+}
+
 /* The connection of a target's table, before the target is read: its kind has a part of the table of options. */
 static bool connection_of_table(struct loader *l, const struct conf_node *table, struct conf_target *target)
 {
@@ -339,14 +366,8 @@ static bool connection_of_table(struct loader *l, const struct conf_node *table,
                      STR_ARG(table->text));
         return false;
     }
-    struct err err = {0};
-    if (!conf_text_name(name, &err)) {
-        struct conf_diag *diag = conf_say_in(diags, CONF_ERROR, table, connection.n + 1,
-                                             (int)utf8_length(name.p, name.n),
-                                             "\"%.*s\" is no name of a table", STR_ARG(name));
-        err_hint(&diag->err, "%s", err.hint);
+    if (!check_table_name(l, table, connection.n + 1, name))
         return false;
-    }
     if (!find_connection(l, connection, &target->index)) {
         struct conf_diag *diag = conf_say_in(diags, CONF_ERROR, table, 0, (int)connection.n,
                                              "there is no connection \"%.*s\"", STR_ARG(connection));

@@ -99,7 +99,9 @@ static void take_retry_after(struct http_call *call, struct str value)
     double seconds;
     bool is_number = value.n > 0 && (value.p[0] == '-' || (value.p[0] >= '0' && value.p[0] <= '9'));
     if (is_number && str_to_f64(value, &seconds)) { /* also what no integer can hold */
-        ms = seconds < RETRY_AFTER_MAX_S ? (int64_t)(seconds * 1000) : RETRY_AFTER_MAX_S * 1000;
+        ms = seconds < 0                   ? 0
+             : seconds < RETRY_AFTER_MAX_S ? (int64_t)(seconds * 1000)
+                                           : RETRY_AFTER_MAX_S * 1000;
     } else {
         snprintf(date, sizeof date, "%.*s", STR_ARG(value));
         time_t at = curl_getdate(date, NULL);

@@ -488,13 +488,13 @@ static bool find_file(struct loader *l, const char *folder)
                                          "sluice.yaml.txt"};
     struct os_stat stat;
     struct err err;
-    if (!os_stat(l->project->folder, &stat, &err))
+    err_clear(&err);
+    if (!os_stat(l->project->folder, &stat, &err)) {
         err_set(&err, ERR_CONFIG, "there is no folder \"%s\"", folder);
-    else if (!stat.is_folder)
-        err_hint((err_set(&err, ERR_CONFIG, "\"%s\" is a file, not a folder", folder), &err),
-                 "Name the folder that the project file is in.");
-    else
-        err_clear(&err);
+    } else if (!stat.is_folder) {
+        err_set(&err, ERR_CONFIG, "\"%s\" is a file, not a folder", folder);
+        err_hint(&err, "Name the folder that the project file is in.");
+    }
     for (size_t i = 0; err.class == ERR_NONE && i < sizeof nearly / sizeof *nearly; i++)
         if (!project_exists(l->project->folder) &&
             os_exists(in_folder(l->arena, l->project->folder, nearly[i]))) {
