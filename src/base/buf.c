@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-enum { PAGE = 4096 };
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20 };
 
 static void release_heap(struct buf *buf, void *arg)
 {
@@ -25,7 +25,8 @@ struct buf *buf_try_new(size_t capacity)
         return NULL;
     size_t rounded = capacity < PAGE ? capacity : (capacity + PAGE - 1) / PAGE * PAGE;
     if (rounded >= capacity)
-        buf->p = capacity < PAGE ? mem_try_new(capacity) : aligned_alloc(PAGE, rounded);
+        buf->p = capacity < PAGE ? mem_try_new(capacity)
+                                 : aligned_alloc(rounded < HUGE_PAGE ? PAGE : HUGE_PAGE, rounded);
     if (buf->p == NULL) {
         mem_free(buf);
         return NULL;

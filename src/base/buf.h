@@ -17,7 +17,7 @@ struct buf {
     void *arg;
 };
 
-/* A buffer of capacity bytes (page-aligned from 4 KiB up), not zeroed, one reference, given to the caller. */
+/* A buffer of capacity bytes (aligned to 4 KiB from 4 KiB up, to 2 MiB from 2 MiB up), not zeroed, one reference, given to the caller. */
 struct buf *buf_new(size_t capacity) __attribute__((returns_nonnull));
 /* As buf_new, or NULL. */
 struct buf *buf_try_new(size_t capacity);

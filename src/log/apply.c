@@ -191,7 +191,7 @@ bool store_replay_frame(void *arg, const struct jf_header *header, const uint8_t
     store->journal.epoch = header->epoch;
     if (count > 0)
         chunk->used += header->size; /* a frame without appends leaves nothing to keep */
-    behind_work(store, false);
+    behind_work(store, true, false);
     done = true;
 out:
     mem_free(placed);

@@ -9,6 +9,9 @@
  *     spill   memory presses: segments are written, not synced
  *     move    the ring presses, or much time has passed, or the store closes: spill, sync, root frame
  *
+ * A spill starts no write-out: what the disk can do belongs to the journal while there is a burst, and the kernel has all the time until
+ * the next move.
+ *
  * Index entries are written too, but a disk that has no room for them is no error: they are hints. */
 #include <errno.h>
 #include <stdio.h>
@@ -210,7 +213,7 @@ static bool write_pieces(struct behind_job *job, const struct spill *spill, int 
             at += held;
             held = 0;
         }
-        if (piece->n >= GATHER / 4 && held == 0) {
+        if (piece->n >= GATHER / 16 && held == 0) {
             TRY_OUT(os_pwrite(file, piece->p, piece->n, at, err));
             at += piece->n;
             continue;
@@ -280,8 +283,6 @@ static bool run_spill(struct behind_job *job, struct spill *spill, struct err *e
     if (!segment_file_take(spill->segment, &file, err))
         return segment_is_doomed(spill->segment); /* deleted meanwhile: nobody reads it again */
     bool done = write_pieces(job, spill, file, err);
-    if (done && spill->n > 0)
-        os_flush_hint(file, spill->from, spill->n);
     spill->indexed = done && write_indexes(spill);
     segment_file_give(spill->segment);
     return done;
@@ -531,13 +532,21 @@ static void came_back(struct msg *msg)
     store_wake(store);
 }
 
-void behind_work(struct store *store, bool pressed)
+static bool may_move(const struct store *store)
+{
+    return store->job == NULL && store->is_open && !store->root_refused;
+}
+
+bool behind_wants_move(const struct store *store)
+{
+    return may_move(store) && (store->tail_wanted || journal_used(&store->journal) > ring_target(store));
+}
+
+void behind_work(struct store *store, bool calm, bool pressed)
 {
     if (store->job != NULL)
         return;
-    bool may_move = store->is_open && !store->root_refused;
-    bool moves = may_move &&
-                 (store->tail_wanted || pressed || journal_used(&store->journal) > ring_target(store));
+    bool moves = calm && (behind_wants_move(store) || (pressed && may_move(store)));
     bool grows = store->is_open && journal_wants_file(&store->journal);
     if (grows && !store_leaves_margin(store, store->journal.file_data + JF_BLOCK, NULL)) {
         store->journal.grow_refused = true;
@@ -584,8 +593,10 @@ void behind_stop(struct store *store)
 void behind_finish(struct store *store)
 {
     CHECK(store->in_place && store->behind == NULL);
-    while (store->job != NULL) /* its root frame is still to be written */
+    while (store->job != NULL) { /* its root frame is still to be written */
         store_work(store);
+        CHECK(store->job == NULL || !store->blocked); /* there is a reserve for it */
+    }
     store_drop_queues(store);
     store->root_refused = false;
     store->tail_wanted = true;

@@ -48,7 +48,8 @@ enum {
     RING_FILE_BYTES_MIN = 64 << 10,
     RESERVE_BYTES_MIN = 32 << 10, /* half of it is for root frames: two may be needed to free a file */
 
-    GROUP_BYTES_MAX = 1 << 20, /* frames gathered into one write, unless a single one is larger */
+    GROUP_BYTES_MAX = 512 << 10, /* frames gathered into one write, unless a single one is larger */
+    FLIGHT_BYTES = 128 << 10,
     CHUNK_BYTES_MAX = 4 << 20, /* of tail memory */
     CHUNK_BYTES_MIN = 64 << 10,
     CONFIRM_IDLE_MS = 5,            /* rule 1: the confirming frame */
@@ -286,6 +287,8 @@ struct store {
     struct msg start;
     struct timer confirm_timer, sync_timer, room_timer, tail_timer, retention_timer;
     bool task_ready;
+    bool blocked;            /* the first frame of a queue waits for room */
+    struct flights *flights; /* groups that are being written; NULL: all are written in place */
     struct list chunks;
     uint64_t chunk_total; /* bytes of all chunks */
     uint64_t unspilled_bytes;
@@ -347,6 +350,10 @@ void store_wake(struct store *store);
 bool store_work(struct store *store);
 /* Works in place until the frame is finished. */
 void store_work_until(struct store *store, struct frame_full *frame);
+/* Gets the loops that write groups in flight, lets them run, and ends them; lands: after what is in flight has been acknowledged. */
+bool commit_start(struct store *store, struct err *err);
+bool commit_run(struct store *store, struct err *err);
+void commit_stop(struct store *store, bool lands);
 void store_sync_ends(struct store *store);
 void store_drop_queues(struct store *store);
 
@@ -399,8 +406,9 @@ uint32_t segment_seek(struct segment *segment, int64_t offset);
 int64_t segment_seek_time(struct segment *segment, int64_t timestamp);
 
 /* behind.c */
-/* Starts what is due: spilling, a tail move. pressed: a frame waits for it. */
-void behind_work(struct store *store, bool pressed);
+/* Starts what is due: spilling, a tail move. calm: nothing is in flight, as a tail move needs. pressed: a frame waits for it. */
+void behind_work(struct store *store, bool calm, bool pressed);
+bool behind_wants_move(const struct store *store);
 bool behind_is_due(const struct store *store);
 /* Gets the loop that carries out jobs, and gives it back: afterwards jobs are done in place. */
 bool behind_start(struct store *store, struct err *err);
@@ -433,6 +441,7 @@ void retain_work(struct store *store);
 bool log_pinned_below(struct log *log, int64_t offset, char *owner, size_t size, int64_t *pinned);
 /* Before a group is gathered: puts the next part of a rewriting first into the queue; after: takes it back if it had to wait. */
 void kv_rewrite_before(struct store *store);
+bool kv_wants_rewriting(const struct store *store);
 void kv_rewrite_after(struct store *store);
 
 /* compact.c */

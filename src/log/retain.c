@@ -273,14 +273,22 @@ static void add_pair(struct frame_full *frame, int which, const struct kv_node *
         frame_put(&frame->f, node->key, node->value);
 }
 
+bool kv_wants_rewriting(const struct store *store)
+{
+    return store->is_open && !store->kv_paused &&
+           (store->kv_which != 0 || needs_rewriting(store, 1) || needs_rewriting(store, 2));
+}
+
 void kv_rewrite_before(struct store *store)
 {
-    if (!store->is_open || store->kv_frame != NULL || store->kv_paused)
+    if (!kv_wants_rewriting(store))
         return;
+    CHECK(store->kv_frame == NULL);
     if (!list_empty(&store->internal_queue) &&
         CONTAINER_OF(store->internal_queue.next, struct frame_full, link)->is_root)
         return;
-    for (int which = 1; which <= 2 && store->kv_which == 0; which++) {
+    for (int which = 1; store->kv_which == 0; which++) {
+        CHECK(which <= 2);
         if (!needs_rewriting(store, which))
             continue;
         struct log *log = which == 1 ? store->catalog_log : store->positions_log;
@@ -289,8 +297,6 @@ void kv_rewrite_before(struct store *store)
         store->kv_roll = log;
         sbuf_clear(&store->kv_key);
     }
-    if (store->kv_which == 0)
-        return;
     const struct kv *kv = store->kv_which == 1 ? &store->catalog : &store->positions;
     struct frame_full *frame = frame_internal(store);
     size_t bytes = 0, most = REWRITE_BYTES;

@@ -161,6 +161,7 @@ static bool choose_sizes(struct store *store, struct err *err)
     if (o->ring_bytes < 2 * o->ring_file_bytes)
         o->ring_bytes = 2 * o->ring_file_bytes;
     o->tail_bytes = or_default(o->tail_bytes, 64 << 20);
+    o->flight_bytes = or_default(o->flight_bytes, FLIGHT_BYTES);
     o->reserve_bytes = or_default(o->reserve_bytes, o->ring_bytes / 8);
     if (o->reserve_bytes > o->ring_file_bytes / 2)
         o->reserve_bytes = o->ring_file_bytes / 2;
@@ -297,7 +298,7 @@ bool store_open(struct pool *parent, const char *folder, const struct store_opti
     counter_set(&store->epoch, store->journal.epoch);
     store->in_place = false;
     if (disk != NULL && !options->read_only_attach)
-        TRY_OUT(behind_start(store, err));
+        TRY_OUT(behind_start(store, err) && commit_start(store, err));
     start_background(store);
     *opened_store = store;
     done = true;
@@ -375,7 +376,7 @@ static void on_disk(struct msg *msg)
     struct store *store = CONTAINER_OF(msg, struct store, start);
     store->task_ready = true;
     struct err err;
-    if (!loop_start(store->behind, &err))
+    if (!loop_start(store->behind, &err) || !commit_run(store, &err))
         store_die(store, &err);
     timer_set_in(&store->tail_timer, TAIL_MOVE_MS * NS_PER_MS);
     timer_set_in(&store->retention_timer, RETENTION_GRACE_MS * NS_PER_MS);
@@ -419,6 +420,7 @@ bool store_close(struct store *store, struct err *err)
     if (store == NULL)
         return true;
     store->in_place = true;
+    commit_stop(store, true);
     behind_stop(store);
     if (!store->options.read_only_attach || store->unspilled_bytes > 0)
         behind_finish(store);
@@ -559,6 +561,7 @@ void store_room_back(struct store *store)
 void store_faults_forget(struct store *store)
 {
     store->in_place = true;
+    commit_stop(store, false);
     behind_stop(store);
     pool_free(store->pool);
 }

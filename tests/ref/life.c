@@ -79,8 +79,11 @@ static int live(void *arg)
         fprintf(stderr, "%s", text.p ? text.p : "no diagnostics");
         return 1;
     }
-    const struct store_options store_options = {
-        .ring_bytes = 4 << 20, .ring_file_bytes = 1 << 20, .tail_bytes = 256 << 10, .flush = current->flush};
+    const struct store_options store_options = {.ring_bytes = 4 << 20,
+                                                .ring_file_bytes = 1 << 20,
+                                                .tail_bytes = 256 << 10,
+                                                .flight_bytes = 1,
+                                                .flush = current->flush};
     if (!loop_new(ROLE_MAIN, "main", &life.main, &err) || !loop_new(ROLE_NET, "net", &net, &err) ||
         !loop_new(ROLE_DISK, "disk", &disk, &err) || !loop_new(ROLE_WORK, "work", &work, &err) ||
         !os_mkdirs(project.data, &err) || !loop_start(life.main, &err) ||

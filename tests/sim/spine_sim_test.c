@@ -81,7 +81,7 @@ static int live(void *arg)
         return 1;
     }
     const struct store_options store_options = {
-        .ring_bytes = 4 << 20, .ring_file_bytes = 1 << 20, .tail_bytes = 256 << 10};
+        .ring_bytes = 4 << 20, .ring_file_bytes = 1 << 20, .tail_bytes = 256 << 10, .flight_bytes = 1};
     if (!loop_new(ROLE_MAIN, "main", &life.main, &err) || !loop_new(ROLE_NET, "net", &net, &err) ||
         !loop_new(ROLE_DISK, "disk", &disk, &err) || !loop_new(ROLE_WORK, "work", &work, &err) ||
         !os_mkdirs(project.data, &err) || !loop_start(life.main, &err) ||
