@@ -26,7 +26,8 @@ bool err_secret_add(const char *secret)
             return true;
     if (secret_count == ERR_SECRETS_MAX)
         return false;
-    memcpy(secrets[secret_count++], secret, n + 1);
+    memcpy(secrets[secret_count], secret, n + 1); /* whole before it counts */
+    secret_count++;
     return true;
 }
 

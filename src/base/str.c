@@ -273,3 +273,24 @@ void sbuf_json(struct sbuf *b, struct str s)
     }
     sbuf_char(b, '"');
 }
+
+void sbuf_visible(struct sbuf *out, struct str text)
+{
+    for (size_t i = 0; i < text.n;) {
+        uint32_t code;
+        size_t n = utf8_decode(text.p + i, text.n - i, &code);
+        if (n == 0)
+            sbuf_cstr(out, "\xEF\xBF\xBD");
+        else if (code == '\n')
+            sbuf_cstr(out, "\\n");
+        else if (code == '\r')
+            sbuf_cstr(out, "\\r");
+        else if (code == '\t')
+            sbuf_cstr(out, "\\t");
+        else if (code < 0x20 || (code >= 0x7F && code < 0xA0))
+            sbuf_printf(out, "\\x%02x", (unsigned)code);
+        else
+            sbuf_add(out, text.p + i, n);
+        i += n ? n : 1;
+    }
+}

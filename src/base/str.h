@@ -79,6 +79,9 @@ void sbuf_printf(struct sbuf *b, const char *format, ...) __attribute__((format(
 void sbuf_vprintf(struct sbuf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 /* s as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD. */
 void sbuf_json(struct sbuf *b, struct str s);
+/* The text for a terminal or a line of a log: control characters as \n \t \x1b, bytes that are no UTF-8 as U+FFFD, so that data can
+ * neither steer the one nor forge the other. */
+void sbuf_visible(struct sbuf *out, struct str text);
 static inline struct str sbuf_view(const struct sbuf *b)
 {
     return (struct str){b->p, b->n};

@@ -98,6 +98,9 @@ static void print_help(const struct cli_command *c)
                  f->value ? " " : "", f->value ? f->value : "");
         printf("  %-24s %s\n", left, f->help);
     }
+    if (c->operands && strstr(c->operands, "[DIR]"))
+        printf("\nDIR is the project's folder, the current one by default; --dir DIR names it too.\n"
+               "--set path.to.key=value overrides a key of the project file.\n");
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------------------------- */
@@ -191,13 +194,19 @@ static bool read_flag(struct cli_args *args, int argc, const char *const *argv, 
     return true;
 }
 
+/* A query may begin with "-- " and a text. */
+static bool is_sql_comment(const char *text)
+{
+    return strncmp(text, "--", 2) == 0 && text[2] != '\0' && strchr(" \t\r\n", text[2]) != NULL;
+}
+
 static bool read_args(struct cli_args *args, int argc, const char *const *argv, struct err *err)
 {
     bool only_operands = false;
     for (int i = 0; i < argc; i++) {
         if (!only_operands && strcmp(argv[i], "--") == 0) {
             only_operands = true;
-        } else if (!only_operands && argv[i][0] == '-' && argv[i][1] != '\0') {
+        } else if (!only_operands && argv[i][0] == '-' && argv[i][1] != '\0' && !is_sql_comment(argv[i])) {
             TRY(read_flag(args, argc, argv, &i, err));
         } else if (args->operand_count < CLI_OPERANDS_MAX) {
             args->operands[args->operand_count++] = argv[i];

@@ -236,16 +236,10 @@ int command_look(struct cli_args *args)
     struct project project;
     struct conf_diags diags = {.arena = args->arena};
     const char *folder = folder_of(args);
-    struct os_stat stat;
-    struct err err;
     int columns, rows;
-    if (!os_stat(folder, &stat, &err) || !stat.is_folder) {
-        err_set(&err, ERR_CONFIG, "there is no folder \"%s\"", folder);
-        return cli_fail(args, &err);
-    }
     project_load(args->arena, folder, args->sets, args->set_count, &project, &diags);
-    if (host_say(args, &diags) != EXIT_DONE)
-        return EXIT_USAGE;
+    if (diags.errors) /* warnings are for those who check or start the project */
+        return host_say(args, &diags);
     os_terminal_size(&columns, &rows);
     struct command_env env = {
         .args = args,

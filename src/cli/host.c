@@ -205,8 +205,9 @@ static bool start(struct host *h, struct err *err)
         event_err(EVENT_CONTROL, "control.sock", &ignored); /* all but other commands works */
     if (h->options->for_ms > 0)
         timer_set_in(&h->for_timer, h->options->for_ms * NS_PER_MS);
-    event_log(EVENT_STARTED, h->project.conf.name, "%u sources, %u streams; data in %s",
-              h->project.conf.source_count, h->project.conf.stream_count, h->project.data);
+    event_log(EVENT_STARTED, h->project.conf.name, "%u source%s, %u stream%s; data in %s",
+              h->project.conf.source_count, h->project.conf.source_count == 1 ? "" : "s",
+              h->project.conf.stream_count, h->project.conf.stream_count == 1 ? "" : "s", h->project.data);
     if (h->web)
         event_log(EVENT_LISTENING, "http", "http://%s", http_server_address(h->web));
     if (wants_live(h))

@@ -32,9 +32,17 @@ static int run_run(struct cli_args *args)
     struct host_options options = {.mode = HOST_ONCE, .accept_loss = cli_given(args, "--accept-loss")};
     const char *duration = cli_value(args, "--for");
     struct err err;
-    if (duration && !conf_text_duration(str_of(duration), &options.for_ms, &err))
+    if (duration && !conf_text_duration(str_of(duration), &options.for_ms, &err)) {
+        err_set(&err, ERR_CONFIG, "option \"--for\" needs a duration, not \"%s\"", duration);
+        err_hint(&err, "As in 500ms, 10s, 1h30m.");
         return cli_fail(args, &err);
+    }
     return host_run(args, folder_of(args), &options);
+}
+
+static const char *plural(uint32_t n)
+{
+    return n == 1 ? "" : "s";
 }
 
 static int run_check(struct cli_args *args)
@@ -43,16 +51,18 @@ static int run_check(struct cli_args *args)
     struct conf_diags diags = {.arena = args->arena};
     const char *folder = folder_of(args);
     struct err err;
-    if (!project_exists(folder)) {
+    project_load(args->arena, folder, args->sets, args->set_count, &project, &diags);
+    if (diags.errors == 0 && !project_exists(folder)) {
         err_set(&err, ERR_CONFIG, "there is no sluice.yaml in \"%s\"", folder);
         err_hint(&err, "Make one with: sluice init %s --example users.", folder);
         return cli_fail(args, &err);
     }
-    project_load(args->arena, folder, args->sets, args->set_count, &project, &diags);
     int status = host_say(args, &diags);
     if (status == EXIT_DONE)
-        cli_print("%s: %u sources, %u topics, %u streams: all is well\n", project.conf.name,
-                  project.conf.source_count, project.conf.topic_count, project.conf.stream_count);
+        cli_print("%s: %u source%s, %u topic%s, %u stream%s: all is well\n", project.conf.name,
+                  project.conf.source_count, plural(project.conf.source_count), project.conf.topic_count,
+                  plural(project.conf.topic_count), project.conf.stream_count,
+                  plural(project.conf.stream_count));
     return status;
 }
 

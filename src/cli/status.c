@@ -24,7 +24,7 @@ static void put_count(struct sbuf *out, uint64_t n, int width)
 static void put_line(struct sbuf *out, const struct sbuf *line, int columns)
 {
     struct sbuf clean = {0};
-    text_clean(&clean, sbuf_view(line));
+    sbuf_visible(&clean, sbuf_view(line));
     text_fit(out, sbuf_view(&clean), columns, false, false);
     sbuf_char(out, '\n');
     sbuf_fini(&clean);
@@ -44,6 +44,21 @@ static int name_width(const struct engine_report *r)
     return width < NAME_MAX ? width : NAME_MAX;
 }
 
+/* What is wrong with it, without its name: that stands at the line's beginning. */
+static const char *error_of(const struct source_status_report *s)
+{
+    const char *text = s->health.last_error.text;
+    char prefix[300];
+    int n = snprintf(prefix, sizeof prefix, "source \"%s\": ", s->name);
+    return strncmp(text, prefix, (size_t)n) == 0 ? text + n : text;
+}
+
+/* No row since the start, and no failure to say why. */
+static bool is_waiting(const struct source_status_report *s)
+{
+    return s->health.last_rows.us == 0 && s->rows_appended == 0;
+}
+
 static void put_source(struct sbuf *line, const struct source_status_report *s, const double *rate, int width)
 {
     text_fit(line, str_of(s->name), width, false, true);
@@ -53,13 +68,15 @@ static void put_source(struct sbuf *line, const struct source_status_report *s, 
     if (rate)
         sbuf_printf(line, " %9.1f/s", *rate);
     if (s->stopped)
-        sbuf_printf(line, "  stopped: %s", s->health.last_error.text);
+        sbuf_printf(line, "  stopped: %s", error_of(s));
     else if (s->ended)
         sbuf_cstr(line, "  ended");
     else if (s->health.failing)
-        sbuf_printf(line, "  retrying: %s", s->health.note[0] ? s->health.note : s->health.last_error.text);
+        sbuf_printf(line, "  retrying: %s", s->health.note[0] ? s->health.note : error_of(s));
     else if (s->health.note[0])
         sbuf_printf(line, "  %s", s->health.note);
+    else if (is_waiting(s))
+        sbuf_cstr(line, "  waiting: no row has come yet");
     if (s->health.bad)
         sbuf_printf(line, "  %llu bad", (unsigned long long)s->health.bad);
 }
@@ -156,6 +173,7 @@ static void put_source_json(struct sbuf *out, const struct source_status_report 
              s->stopped          ? "stopped"
              : s->ended          ? "ended"
              : s->health.failing ? "retrying"
+             : is_waiting(s)     ? "waiting"
                                  : "running");
     put_number(out, "rows", s->rows_appended);
     put_number(out, "bytes", s->health.bytes);

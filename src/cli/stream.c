@@ -297,6 +297,14 @@ static int look_plan(struct command_env *env)
 {
     struct planning p = {.env = env};
     struct err err;
+    struct project now;
+    struct conf_diags diags = {.arena = pool_arena(env->pool)};
+    if (env->engine) { /* what runs was loaded at its start; the caller has seen that the file is in order */
+        if (!project_load(diags.arena, env->project->folder, env->args->sets, env->args->set_count, &now,
+                          &diags))
+            return env_fail(env, &diags.items[0].err, NULL);
+        env->project = &now;
+    }
     struct store *store = command_store(env, &err);
     if (store == NULL && err.class != ERR_NONE)
         return env_fail(env, &err, NULL);

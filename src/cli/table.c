@@ -29,27 +29,6 @@ int text_width(struct str text)
     return width;
 }
 
-void text_clean(struct sbuf *out, struct str text)
-{
-    for (size_t i = 0; i < text.n;) {
-        uint32_t code;
-        size_t n = utf8_decode(text.p + i, text.n - i, &code);
-        if (n == 0)
-            sbuf_cstr(out, "\xEF\xBF\xBD");
-        else if (code == '\n')
-            sbuf_cstr(out, "\\n");
-        else if (code == '\r')
-            sbuf_cstr(out, "\\r");
-        else if (code == '\t')
-            sbuf_cstr(out, "\\t");
-        else if (code < 0x20 || (code >= 0x7F && code < 0xA0))
-            sbuf_printf(out, "\\x%02x", (unsigned)code);
-        else
-            sbuf_add(out, text.p + i, n);
-        i += n ? n : 1;
-    }
-}
-
 static void spaces(struct sbuf *out, int n)
 {
     for (; n > 0; n--)
@@ -170,7 +149,7 @@ void table_row(struct table *t, const struct str *cells)
         if (cells[c].p == NULL)
             continue;
         sbuf_clear(&text);
-        text_clean(&text, cells[c]);
+        sbuf_visible(&text, cells[c]);
         row[c] = str_n(arena_dup(arena, text.n ? text.p : "", text.n), text.n);
     }
     t->total++;

@@ -37,9 +37,8 @@ void table_row(struct table *t, const struct str *cells);
 /* Prints what is kept. footer: "(5 rows)". */
 void table_end(struct table *t, bool footer);
 
-/* Terminal columns that a text takes, and the text with control characters made visible, so that data cannot steer the terminal. */
+/* Terminal columns that a text takes. */
 int text_width(struct str text);
-void text_clean(struct sbuf *out, struct str text);
 /* At most `width` columns of text, with "…" where it was cut; padded to width (0 = not). */
 void text_fit(struct sbuf *out, struct str text, int width, bool right, bool pad);
 

@@ -70,7 +70,47 @@ static void put_json(struct reading *r, int32_t partition, const struct record *
     arena_reset(&r->arena);
 }
 
-/* %t topic, %p partition, %o offset, %k key, %s value, %T timestamp in ms, %K %S lengths (−1: null), \n \t. */
+/* What may stand behind a %, as kcat has it, and %v, %V and %d as rpk does. */
+static const char tokens[] = "kKvVsShHtpoTd%";
+
+/* "key=value,key=value", as kcat prints them. */
+static void put_headers(struct sbuf *out, const struct record *record)
+{
+    struct str raw = record->headers;
+    struct records_header header;
+    for (const char *between = ""; raw.n && records_header_next(&raw, &header); between = ",") {
+        sbuf_printf(out, "%s%.*s=", between, STR_ARG(header.key));
+        sbuf_str(out, header.value.p ? header.value : STR("NULL"));
+    }
+}
+
+static void put_length(struct sbuf *out, struct str text)
+{
+    sbuf_printf(out, "%lld", text.p ? (long long)text.n : -1LL);
+}
+
+static void put_token(struct reading *r, char token, int32_t partition, const struct record *record)
+{
+    struct sbuf *out = &r->env->out;
+    switch (token) {
+    case 't': sbuf_cstr(out, r->info.name); break;
+    case 'p': sbuf_printf(out, "%d", partition); break;
+    case 'o': sbuf_printf(out, "%lld", (long long)record->offset); break;
+    case 'T':
+    case 'd': sbuf_printf(out, "%lld", (long long)record->timestamp_ms); break;
+    case 'k': sbuf_str(out, record->key); break;
+    case 'K': put_length(out, record->key); break;
+    case 's':
+    case 'v': sbuf_str(out, record->value); break;
+    case 'S':
+    case 'V': put_length(out, record->value); break;
+    case 'h': put_headers(out, record); break;
+    case 'H': sbuf_printf(out, "%u", (unsigned)record->header_count); break;
+    case '%': sbuf_char(out, '%'); break;
+    default: UNREACHABLE("the format was checked");
+    }
+}
+
 static void put_format(struct reading *r, int32_t partition, const struct record *record)
 {
     struct sbuf *out = &r->env->out;
@@ -78,24 +118,30 @@ static void put_format(struct reading *r, int32_t partition, const struct record
         if (*p == '\\' && p[1]) {
             p++;
             sbuf_char(out, *p == 'n' ? '\n' : *p == 't' ? '\t' : *p == 'r' ? '\r' : *p == '0' ? '\0' : *p);
-            continue;
-        }
-        if (*p != '%' || p[1] == '\0') {
+        } else if (*p == '%') {
+            put_token(r, *++p, partition, record);
+        } else {
             sbuf_char(out, *p);
-            continue;
-        }
-        switch (*++p) {
-        case 't': sbuf_cstr(out, r->info.name); break;
-        case 'p': sbuf_printf(out, "%d", partition); break;
-        case 'o': sbuf_printf(out, "%lld", (long long)record->offset); break;
-        case 'T': sbuf_printf(out, "%lld", (long long)record->timestamp_ms); break;
-        case 'k': sbuf_str(out, record->key); break;
-        case 's': sbuf_str(out, record->value); break;
-        case 'K': sbuf_printf(out, "%lld", record->key.p ? (long long)record->key.n : -1LL); break;
-        case 'S': sbuf_printf(out, "%lld", record->value.p ? (long long)record->value.n : -1LL); break;
-        default: sbuf_char(out, *p); break;
         }
     }
+}
+
+static bool check_format(const char *format, struct err *err)
+{
+    static const char hint[] =
+        "There are raw, json, and texts with %k key, %v or %s value, %K %V lengths, %h headers, %t %p %o %T.";
+    if (strcmp(format, "json") == 0 || strcmp(format, "raw") == 0)
+        return true;
+    if (strchr(format, '%') == NULL)
+        return err_set(err, ERR_CONFIG, "unknown format \"%s\"", format) || err_hint(err, "%s", hint);
+    for (const char *p = format; *p; p++) {
+        if (*p == '\\' && p[1])
+            p++;
+        else if (*p == '%' && (*++p == '\0' || strchr(tokens, *p) == NULL))
+            return err_set(err, ERR_CONFIG, "unknown token \"%%%.*s\" in the format", *p != '\0', p) ||
+                   err_hint(err, "%s", hint);
+    }
+    return true;
 }
 
 static void put_record(struct reading *r, int32_t partition, const struct record *record)
@@ -218,10 +264,7 @@ static bool open_reading(struct reading *r, struct err *err)
         return err_set(err, ERR_CONFIG, "\"%s\" is no number of records", n);
     if (partition && (!str_to_i64(str_of(partition), &only) || only < 0 || only >= r->info.partitions))
         return err_set(err, ERR_CONFIG, "topic \"%s\" has no partition %s", r->info.name, partition);
-    if (strcmp(r->format, "json") != 0 && strcmp(r->format, "raw") != 0 && strchr(r->format, '%') == NULL)
-        return err_set(err, ERR_CONFIG, "unknown format \"%s\"", r->format) ||
-               err_hint(err,
-                        "There are raw, json, and texts with %%k %%s %%p %%o %%T %%t, as kcat has them.");
+    TRY(check_format(r->format, err));
     r->only = (int32_t)only;
     r->logs = arena_zarray(arena, struct log *, (size_t)r->info.partitions);
     r->next = arena_zarray(arena, int64_t, (size_t)r->info.partitions);
@@ -364,7 +407,7 @@ static const struct cli_flag read_flags[] = {
     {"--from", "-o", "PLACE", "earliest (default), latest, an offset, -N for the last N, a time"},
     {"--partition", "-p", "NUMBER", "one partition only"},
     {"--format", "-f", "FORMAT",
-     "raw (default: the value), json, or a text: %k key, %s value, %p partition, %o offset, %T ms, %t topic"},
+     "raw (default: the value), json, or a text: %k key, %v or %s value, %K %V their lengths, %h headers, %p partition, %o offset, %T ms, %t topic"},
     {"--follow", NULL, NULL, "waits for more at the end"},
     {0},
 };

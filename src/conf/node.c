@@ -194,6 +194,13 @@ static const struct complaint {
     {"directive", AT_BEGIN, "directives (lines that begin with %) are not supported", NULL},
 };
 
+static bool is_inside_line(struct str text, size_t at)
+{
+    while (at > 0 && (text.p[at - 1] == ' ' || text.p[at - 1] == '\t'))
+        at--;
+    return at > 0 && text.p[at - 1] != '\n' && text.p[at - 1] != '\r';
+}
+
 /* Whether nothing but one key stands before the colon in its line: then a text of the line above goes on here. */
 static bool is_first_colon(struct str text, size_t colon)
 {
@@ -264,6 +271,11 @@ static void explain(struct composer *c)
         if (at >= c->base + text.n) /* at the end: point behind the last thing that was said */
             while (at > c->base && (unsigned char)text.p[at - c->base - 1] <= ' ')
                 at--;
+        if (strcmp(problem, "did not find expected key") == 0 && is_inside_line(text, at - c->base)) {
+            err_hint(&fail_at(c, at, 1, "expected the end of the line behind a value in quotes")->err,
+                     "Is a quote missing, here or further up?");
+            return;
+        }
         struct conf_diag *diag = fail_at(c, at, 1, "%s", complaints[i].text);
         if (complaints[i].hint)
             err_hint(&diag->err, "%s", complaints[i].hint);
@@ -321,18 +333,20 @@ static bool admit(struct composer *c, const char *name, struct str text, bool ha
     c->file = bare;
     if (text.n > c->limits->bytes) {
         char size[CONF_SIZE_TEXT_MAX], limit[CONF_SIZE_TEXT_MAX];
-        struct conf_diag *diag = fail_at(c, 0, 0, "the file has %s, more than the %s that are allowed",
-                                         conf_bytes_text(text.n, size),
-                                         conf_bytes_text(c->limits->bytes, limit));
+        if (has_places) /* points to where the limit is */
+            c->file = conf_file_new(c->arena, name, str_n(text.p, c->limits->bytes));
+        struct conf_diag *diag = fail_at(
+            c, c->limits->bytes, 1, "the file has %s, more than the %s that are allowed",
+            conf_bytes_text(text.n, size), conf_bytes_text(c->limits->bytes, limit));
         err_hint(&diag->err, "Keep data out of it; long SQL belongs in files of its own.");
-        return false;
-    }
-    if (is_utf16(text)) {
-        err_hint(&fail_at(c, 0, 0, "the file is UTF-16, not UTF-8")->err, "Save it as UTF-8.");
         return false;
     }
     if (has_places)
         c->file = conf_file_new(c->arena, name, text);
+    if (is_utf16(text)) {
+        err_hint(&fail_at(c, 0, 1, "the file is UTF-16, not UTF-8")->err, "Save it as UTF-8.");
+        return false;
+    }
     c->text = has_places ? c->file->text : text;
     if (str_starts(text, STR("\xEF\xBB\xBF"))) {
         c->base = 3;

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/map.h"
+#include "base/utf8.h"
 #include "conf/node_private.h"
 #include "conf/project_private.h"
 
@@ -171,6 +172,17 @@ static void load_connections(struct loader *l, const struct conf_map *map)
 
 /* ---- topics -------------------------------------------------------------------------------------------------- */
 
+/* Parts of "connection.table"; false without a dot or with nothing before or behind it. */
+static bool split_table(struct str text, struct str *connection, struct str *table)
+{
+    size_t dot = str_find(text, STR("."), 0);
+    if (dot == SIZE_MAX || dot == 0 || dot + 1 == text.n)
+        return false;
+    *connection = str_n(text.p, dot);
+    *table = str_n(text.p + dot + 1, text.n - dot - 1);
+    return true;
+}
+
 static bool is_kafkas_own(struct str name)
 {
     return str_is(name, "__consumer_offsets") || str_is(name, "__transaction_state") ||
@@ -181,6 +193,21 @@ static void check_topic_name(struct loader *l, const struct conf_node *place, st
 {
     if (is_kafkas_own(name))
         conf_say(l->reader.diags, CONF_ERROR, place, "the topic \"%.*s\" is the broker's own", STR_ARG(name));
+}
+
+/* A topic that is declared nowhere, and would be named as a table is: probably one was meant. */
+static void check_no_table(struct loader *l, const struct conf_node *place, struct str name)
+{
+    struct str connection, table;
+    uint32_t index;
+    if (split_table(name, &connection, &table) && find_connection(l, connection, &index)) {
+        struct conf_diag *diag = conf_say(
+            l->reader.diags, CONF_ERROR, place,
+            "the topic \"%.*s\" has the name of a table of the connection \"%.*s\"", STR_ARG(name),
+            STR_ARG(connection));
+        err_hint(&diag->err, "Sources write to topics; streams write to tables: { table: %.*s }.",
+                 STR_ARG(name));
+    }
 }
 
 static void load_topics(struct loader *l, const struct conf_map *map, uint32_t more)
@@ -202,6 +229,13 @@ static void load_topics(struct loader *l, const struct conf_map *map, uint32_t m
     }
 }
 
+/* users_clean of users: a name made from another one is no slip of the fingers. */
+static bool is_extended(struct str a, struct str b)
+{
+    struct str longer = a.n > b.n ? a : b, shorter = a.n > b.n ? b : a;
+    return longer.n - shorter.n >= 2 && (str_starts(longer, shorter) || str_ends(longer, shorter));
+}
+
 /* The index of a topic that something writes to; one that is not declared comes into being with the defaults. */
 static uint32_t topic_written(struct loader *l, const char *name, const struct conf_node *place)
 {
@@ -215,12 +249,13 @@ static uint32_t topic_written(struct loader *l, const char *name, const struct c
         if (!project->topics[i].implied)
             names[count++] = project->topics[i].name;
     const char *near = str_nearest(str_of(name), names, count);
-    if (near) {
+    if (near && !is_extended(str_of(name), str_of(near))) {
         struct conf_diag *diag = conf_say(l->reader.diags, CONF_WARNING, place,
                                           "the topic \"%s\" is not under \"topics\"", name);
         err_hint(&diag->err, "did you mean \"%s\"?", near);
     }
     check_topic_name(l, place, str_of(name));
+    check_no_table(l, place, str_of(name));
     struct conf_raw_topic raw = {0};
     const struct option *tables[] = {conf_topic_options};
     struct conf_scope scope = {.up = &l->root_scope, .tables = tables, .table_count = 1};
@@ -277,17 +312,6 @@ static void load_sources(struct loader *l, const struct conf_map *map)
 
 /* ---- streams ------------------------------------------------------------------------------------------------- */
 
-/* Parts of "connection.table"; false without a dot or with nothing before or behind it. */
-static bool split_table(struct str text, struct str *connection, struct str *table)
-{
-    size_t dot = str_find(text, STR("."), 0);
-    if (dot == SIZE_MAX || dot == 0 || dot + 1 == text.n)
-        return false;
-    *connection = str_n(text.p, dot);
-    *table = str_n(text.p + dot + 1, text.n - dot - 1);
-    return true;
-}
-
 /* A target given as one text: a table where it begins with a connection, else a topic, or "console". */
 static const struct conf_node *long_target(struct loader *l, const struct conf_node *node)
 {
@@ -303,6 +327,27 @@ static const struct conf_node *long_target(struct loader *l, const struct conf_n
     map->items[0].value->text = STR("true");
     map->items[0].value->variable_count = 0;
     return map;
+}
+
+/* "created_users", "public.created_users". */
+static bool check_table_name(struct loader *l, const struct conf_node *node, size_t at, struct str name)
+{
+    for (bool more = true; more;) {
+        struct err err = {0};
+        size_t dot = str_find(name, STR("."), 0);
+        struct str part = str_n(name.p, dot == SIZE_MAX ? name.n : dot);
+        more = dot != SIZE_MAX;
+        if (!conf_text_name(part, &err)) {
+            struct conf_diag *diag = conf_say_in(l->reader.diags, CONF_ERROR, node, at,
+                                                 part.n ? (int)utf8_length(part.p, part.n) : 1,
+                                                 "\"%.*s\" is no name of a table", STR_ARG(part));
+            err_hint(&diag->err, "%s", err.hint);
+            return false;
+        }
+        at += part.n + 1;
+        name = more ? str_n(name.p + dot + 1, name.n - dot - 1) : name;
+    }
+    return true;
 }
 
 /* The connection of a target's table, before the target is read: its kind has a part of the table of options. */
@@ -321,6 +366,8 @@ static bool connection_of_table(struct loader *l, const struct conf_node *table,
                      STR_ARG(table->text));
         return false;
     }
+    if (!check_table_name(l, table, connection.n + 1, name))
+        return false;
     if (!find_connection(l, connection, &target->index)) {
         struct conf_diag *diag = conf_say_in(diags, CONF_ERROR, table, 0, (int)connection.n,
                                              "there is no connection \"%.*s\"", STR_ARG(connection));

@@ -170,6 +170,7 @@ struct json_split {
     struct str path; /* "results", "data.items"; empty: the document itself */
     size_t record_max;
     bool found;  /* the path led to something */
+    bool single; /* and that is no array, but one value */
     size_t used; /* bytes of the window that are done with: drop them before the next call */
     /* private */
     uint8_t state, value_state;

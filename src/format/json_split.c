@@ -195,7 +195,8 @@ static void at_start(struct json_split *split, char c)
     struct str unused;
     if (split->depth == path_names(split->path, UINT32_MAX, &unused)) {
         split->found = true;
-        if (c != '[') {
+        split->single = c != '[';
+        if (split->single) {
             go(split, SPLIT_RECORD);
             return;
         }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <time.h> /* LAYERS: allow <time.h> libcurl's dates are time_t */
 
-enum { WATCHES_MAX = 1024 };
+enum { RETRY_AFTER_MAX_S = 86400 };
 
 /* A descriptor of libcurl's. */
 struct socket_watch {
@@ -91,20 +91,25 @@ static size_t take_body(char *p, size_t size, size_t n, void *arg) ON(net)
     return size * n;
 }
 
-/* Seconds, or a date. */
+/* Seconds, or a date; a day at most. */
 static void take_retry_after(struct http_call *call, struct str value) ON(net)
 {
-    int64_t seconds;
+    int64_t ms;
     char date[64];
-    if (str_to_i64(value, &seconds)) {
-        call->retry_after_ms = seconds < 0 ? 0 : seconds > 86400 ? 86400000 : seconds * 1000;
-        return;
+    double seconds;
+    bool is_number = value.n > 0 && (value.p[0] == '-' || (value.p[0] >= '0' && value.p[0] <= '9'));
+    if (is_number && str_to_f64(value, &seconds)) { /* also what no integer can hold */
+        ms = seconds < 0                   ? 0
+             : seconds < RETRY_AFTER_MAX_S ? (int64_t)(seconds * 1000)
+                                           : RETRY_AFTER_MAX_S * 1000;
+    } else {
+        snprintf(date, sizeof date, "%.*s", STR_ARG(value));
+        time_t at = curl_getdate(date, NULL);
+        if (at < 0)
+            return;
+        ms = (int64_t)at * 1000 - os_wall().us / US_PER_MS;
     }
-    snprintf(date, sizeof date, "%.*s", STR_ARG(value));
-    time_t at = curl_getdate(date, NULL);
-    int64_t ms = at < 0 ? -1 : (int64_t)at * 1000 - os_wall().us / US_PER_MS;
-    if (at >= 0)
-        call->retry_after_ms = ms < 0 ? 0 : ms > 86400000 ? 86400000 : ms;
+    call->retry_after_ms = ms < 0 ? 0 : ms > RETRY_AFTER_MAX_S * 1000 ? RETRY_AFTER_MAX_S * 1000 : ms;
 }
 
 static size_t take_header(char *p, size_t size, size_t n, void *arg) ON(net)
@@ -150,6 +155,10 @@ static void judge(struct http_call *call, CURLcode code) ON(net)
     if (call->too_large) {
         err_set(&call->err, ERR_DATA, "the answer is longer than the limit of %zu bytes", call->answer_max);
         err_hint(&call->err, "Raise `limit` of the source, or ask for less at once.");
+        return;
+    }
+    if (code == CURLE_WRITE_ERROR) { /* the only other thing that can go wrong behind the connection */
+        err_set(&call->err, ERR_RETRY, "the answer cannot be unpacked as its Content-Encoding says");
         return;
     }
     bool spoken = strncmp(call->url, "http://", 7) == 0 ||

@@ -174,9 +174,10 @@ static bool build(struct engine *engine, struct err *err)
     const struct project *project = engine->project;
     for (uint32_t i = 0; i < project->conf.topic_count; i++)
         TRY(topic_state_new(engine, &project->topics[i], err));
-    for (uint32_t i = 0; engine->options.sources && i < project->conf.source_count; i++)
-        TRY(ingest_new(engine, &project->conf.sources[i], err));
-    for (uint32_t i = project->conf.stream_count; i > 0; i--) /* the list is built from its end */
+    /* the lists are built from their ends */
+    for (uint32_t i = engine->options.sources ? project->conf.source_count : 0; i > 0; i--)
+        TRY(ingest_new(engine, &project->conf.sources[i - 1], err));
+    for (uint32_t i = project->conf.stream_count; i > 0; i--)
         if (project->streams[i - 1].conf->enabled)
             TRY(stream_new(engine, &project->streams[i - 1], err));
     return true;
@@ -290,7 +291,8 @@ static void report_stream(const struct stream *s, struct arena *arena, struct st
         out->sinks[i] = (struct sink_status_report){
             .name = m->def->name,
             .kind = m->runner ? m->def->kind->name : "topic",
-            .state = m->state == MEMBER_RUNNING && counter_get(&m->counters.running) == 0
+            .state = s->paused && m->state == MEMBER_IDLE ? "paused"
+                     : m->state == MEMBER_RUNNING && counter_get(&m->counters.running) == 0
                          ? "waiting" /* for room on the disk, or for its first commit after a failure */
                          : member_states[m->state],
             .rows = counter_get(&m->counters.rows),

@@ -269,6 +269,13 @@ static void on_bad_record(void *arg, const struct topic_bad *bad)
     reject(job, &job->bad, job->stream->def->conf->bad.mode, bad);
 }
 
+static void on_undecoded(void *arg, const struct topic_bad *bad)
+{
+    struct job *job = arg;
+    counter_add(&job->stream->counters.rows_in, !bad->delivered);
+    on_bad_record(job, bad);
+}
+
 static void on_bad_row(void *arg, const struct op_bad_row *row)
 {
     struct job *job = arg;
@@ -501,7 +508,7 @@ static void push(struct job *job, uint32_t scan, const struct op_msg *msg)
 static bool compute(struct job *job, uint32_t k, const struct log_slice *slice, struct err *err) ON(work)
 {
     struct stream *s = job->stream;
-    const struct topic_report report = {.bad = on_bad_record, .arg = job};
+    const struct topic_report report = {.bad = on_undecoded, .arg = job};
     struct reading reading;
     TRY(reading_of(s->sources, s->source_count, job->next, k, slice, &reading, err));
     job->source = k;
@@ -709,23 +716,6 @@ static void frame_ended(struct frame *frame) ON(work)
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------------ */
 
-/* What a sink in mode append takes is final; the others are told of changes. One turn cannot give both. */
-static bool check_modes(const struct stream *s, struct err *err)
-{
-    uint32_t appends = 0;
-    for (uint32_t i = 0; i < s->def->sink_count; i++) {
-        appends += s->def->sinks[i].mode == SINK_APPEND;
-        if (s->def->sinks[i].mode == SINK_COMPLETE)
-            return err_set(err, ERR_CONFIG, "mode complete of \"%s\" is not possible in this version",
-                           s->def->sinks[i].name);
-    }
-    if (appends == 0 || appends == s->def->sink_count)
-        return true;
-    err_set(err, ERR_CONFIG, "the sinks of stream \"%s\" are in mode append and in others: its rows change",
-            s->def->name);
-    return err_hint(err, "Make all of them append (with a watermark), or upsert and update.");
-}
-
 static bool internal_log(struct stream *s, const char *what, int64_t retention_ms, struct topic_info *info,
                          struct log **log, struct err *err)
 {
@@ -742,7 +732,6 @@ static bool internal_log(struct stream *s, const char *what, int64_t retention_m
 
 bool job_new(struct stream *s, struct err *err) UNSHARED
 {
-    TRY(check_modes(s, err));
     struct job *job = pool_new_struct(s->pool, struct job);
     struct topic_state *outbox = pool_new_struct(s->pool, struct topic_state);
     struct topic_info changelog;

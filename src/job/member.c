@@ -724,20 +724,7 @@ bool member_new(struct stream *s, const struct sink_def *def, enum wants wants, 
     task_init(&m->room_task, on_room);
     waker_init(&m->room_waker, engine->options.work, &m->room_task);
     list_init(&m->room_wait.link);
-    m->spec = (struct sink_spec){
-        .project = engine->project->conf.name,
-        .stream = s->def->name,
-        .name = def->name,
-        .url = def->url,
-        .table = def->table,
-        .folder = engine->project->folder,
-        .mode = def->mode,
-        .key = def->key,
-        .key_count = def->key_count,
-        .partition_by = def->partition_by,
-        .partition_by_count = def->partition_by_count,
-        .options = def->conf ? def->conf->options : NULL,
-    };
+    m->spec = sink_spec_of(engine->project, s->def, def);
     if (def->topic < 0)
         return sink_runner_new(s->pool, def->kind, &m->spec, cadence_of(engine->project, def),
                                engine->options.work, on_event, m, &m->runner, err);

@@ -1,5 +1,6 @@
-#include "job/project.h"
+#include "job/project_private.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "op/op.h"
@@ -7,6 +8,10 @@
 #include "type/timestamp.h"
 
 static const char PROJECT_FILE[] = "sluice.yaml";
+
+enum {
+    PROJECT_FILE_MAX = 64 << 20
+}; /* bytes that are read; what conf/ takes is less, and it says so with a place */
 
 /* ---- kinds ---------------------------------------------------------------------------------------------------------- */
 
@@ -33,12 +38,6 @@ void project_kinds(struct arena *arena, struct conf_kinds *kinds)
 
 /* ---- texts ----------------------------------------------------------------------------------------------------------- */
 
-struct loader {
-    struct arena *arena;
-    struct project *project;
-    struct conf_diags *diags;
-};
-
 static const char *get_env(void *arg, const char *name)
 {
     (void)arg;
@@ -48,6 +47,28 @@ static const char *get_env(void *arg, const char *name)
 static const char *in_folder(struct arena *arena, const char *folder, const char *path)
 {
     return path[0] == '/' ? path : arena_printf(arena, "%s/%s", folder, path);
+}
+
+/* A file's whole text. What is no file (a folder, a pipe, a device) might never end. */
+static bool read_text(const char *path, size_t limit, struct sbuf *text, struct err *err)
+{
+    struct os_stat stat;
+    TRY(os_stat(path, &stat, err));
+    if (!stat.is_file)
+        return err_set(err, ERR_CONFIG, "\"%s\" is %s, not a file", path,
+                       stat.is_folder ? "a folder" : "a pipe or a device");
+    return os_read_file(path, limit, text, err);
+}
+
+/* The file of the folder that was probably meant, or NULL. */
+static const char *nearest_file(struct loader *l, const char *path)
+{
+    char **names;
+    size_t count;
+    struct err ignored;
+    if (strchr(path, '/') || !os_list(l->project->folder, l->arena, &names, &count, &ignored))
+        return NULL;
+    return str_nearest(str_of(path), (const char *const *)names, count);
 }
 
 /* The text of a `sql` or `schema` option: inline, or a file's. false: said in diags. */
@@ -60,25 +81,28 @@ static bool load_text(struct loader *l, const struct conf_sql *sql, struct str *
         return true;
     struct sbuf buf = {0};
     struct err err;
-    bool ok = os_read_file(in_folder(l->arena, l->project->folder, sql->path), PROJECT_SQL_MAX, &buf, &err);
+    bool ok = read_text(in_folder(l->arena, l->project->folder, sql->path), PROJECT_SQL_MAX, &buf, &err);
     if (ok) {
         *file = conf_file_new(l->arena, sql->path, sbuf_view(&buf));
         *text = (*file)->text;
     } else {
+        const char *nearest = err.code == ENOENT ? nearest_file(l, sql->path) : NULL;
         struct conf_diag *d = conf_say(l->diags, CONF_ERROR, sql->node, "%s", err.text);
-        if (err.code == 2)
-            err_hint(
-                &d->err,
-                "Paths start at the project's folder; a query with white space in it is taken as SQL itself.");
+        if (nearest)
+            err_hint(&d->err, "did you mean \"%s\"?", nearest);
+        else if (err.code == ENOENT)
+            err_hint(&d->err,
+                     "Paths start at the project's folder; a text with white space in it is taken as it is.");
     }
     sbuf_fini(&buf);
     return ok;
 }
 
-/* An error whose place counts within a query or schema becomes one of the file that it stands in. */
-static void say_in_text(struct loader *l, const struct conf_sql *sql, const struct conf_file *file,
-                        struct err *err)
+void project_say_in_text(struct loader *l, const struct conf_sql *sql, const struct conf_file *file,
+                         struct err *err)
 {
+    if (err->place.line == 0)
+        err_at(err, NULL, 1, 1, 1);
     if (file) {
         err_at(err, file->name, err->place.line, err->place.column, err->place.width);
         conf_diag_err(l->diags, file, err);
@@ -110,7 +134,7 @@ static bool load_schema(struct loader *l, const struct conf_topic *conf, struct 
         return false;
     if (type_parse_ddl(l->arena, text, &topic->schema, &err))
         return true;
-    say_in_text(l, &conf->schema, file, &err);
+    project_say_in_text(l, &conf->schema, file, &err);
     return false;
 }
 
@@ -174,8 +198,30 @@ static void load_sink(struct loader *l, const struct stream_def *stream, const s
         if (sink->url) /* NULL after an error in it, which was said */
             sink->kind = sink_kind_find(str_of(sink->url));
     }
-    if (sink->mode == SINK_UPSERT && sink->key_count == 0)
-        conf_say(l->diags, CONF_ERROR, conf->node, "mode upsert needs a key: the column that names a row");
+    if (sink->mode == SINK_UPSERT && sink->key_count == 0) {
+        struct conf_diag *d = conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "mode"),
+                                       "mode upsert needs a key: the column that names a row");
+        err_hint(&d->err, "For example: key: id");
+    }
+}
+
+struct sink_spec sink_spec_of(const struct project *project, const struct stream_def *stream,
+                              const struct sink_def *def)
+{
+    return (struct sink_spec){
+        .project = project->conf.name,
+        .stream = stream->name,
+        .name = def->name,
+        .url = def->url,
+        .table = def->table,
+        .folder = project->folder,
+        .mode = def->mode,
+        .key = def->key,
+        .key_count = def->key_count,
+        .partition_by = def->partition_by,
+        .partition_by_count = def->partition_by_count,
+        .options = def->conf ? def->conf->options : NULL,
+    };
 }
 
 /* A table of rejected rows: <stream>_bad, <stream>_late. */
@@ -250,17 +296,21 @@ bool project_inputs(const struct project *project, struct arena *arena, const st
 
 static bool no_such_relation(const struct project *project, struct str name, struct err *err)
 {
+    const struct conf_project *conf = &project->conf;
     const char *names[256];
     size_t count = 0;
-    for (uint32_t i = 0; i < project->conf.topic_count && count < 256; i++)
-        names[count++] = project->conf.topics[i].name;
-    for (uint32_t i = 0; i < project->conf.stream_count && count < 256; i++)
-        names[count++] = project->conf.streams[i].name;
+    for (uint32_t i = 0; i < conf->topic_count && count < 256; i++)
+        names[count++] = conf->topics[i].name;
+    for (uint32_t i = 0; i < conf->stream_count && count < 256; i++)
+        names[count++] = conf->streams[i].name;
     err_set(err, ERR_CONFIG, "TABLE_OR_VIEW_NOT_FOUND: there is no topic or stream \"%.*s\"", STR_ARG(name));
+    for (uint32_t i = 0; i < conf->source_count; i++)
+        if (str_is(name, conf->sources[i].name))
+            return err_hint(err, "\"%s\" is a source, its rows are in the topic \"%s\": FROM STREAM %s.",
+                            conf->sources[i].name, conf->sources[i].to, conf->sources[i].to);
     const char *nearest = str_nearest(name, names, count);
-    if (nearest)
-        err_hint(err, "Did you mean \"%s\"?", nearest);
-    return false;
+    return nearest ? err_hint(err, "Did you mean \"%s\"?", nearest)
+                   : err_hint(err, "A stream reads a topic, or another stream by its name.");
 }
 
 static bool lookup(void *arg, const struct relation_name *name, struct relation *relation, struct err *err)
@@ -273,6 +323,10 @@ static bool lookup(void *arg, const struct relation_name *name, struct relation 
             return err_set(err, ERR_CONFIG, "stream \"%.*s\" writes to no topic that could be read",
                            STR_ARG(last)) ||
                    err_hint(err, "Add a topic to its `to:`.");
+        if (name->part_count > 1) {
+            err_set(err, ERR_CONFIG, "UNSUPPORTED_FEATURE: a stream cannot read a table in this version");
+            return err_hint(err, "It reads topics: FROM STREAM topic.");
+        }
         return no_such_relation(c->project, last, err);
     }
     if (!name->stream) {
@@ -313,6 +367,7 @@ struct sorter {
     struct stream_def *unsorted;
     enum visit *visits;
     uint32_t placed;
+    uint32_t *way, depth; /* the streams that are open, each read by the one before it */
 };
 
 static bool writes_topic(const struct stream_def *stream, int32_t topic)
@@ -323,6 +378,42 @@ static bool writes_topic(const struct stream_def *stream, int32_t topic)
     return false;
 }
 
+/* "copy → back → copy": each stream reads the one behind it. */
+static void say_circle(struct sorter *s, uint32_t again)
+{
+    struct sbuf text = {0};
+    const struct stream_def *stream = &s->unsorted[again];
+    uint32_t from = s->depth;
+    while (s->way[from - 1] != again)
+        from--;
+    for (uint32_t i = s->depth; i >= from; i--)
+        sbuf_printf(&text, "%s → ", s->unsorted[s->way[i - 1]].name);
+    sbuf_printf(&text, "%s", s->unsorted[s->way[s->depth - 1]].name);
+    struct conf_diag *d = conf_say(s->loader->diags, CONF_ERROR, stream->conf->key,
+                                   "stream \"%s\" reads, in a circle, what it writes itself", stream->name);
+    err_hint(&d->err, "Rows would go round for ever: %s.", text.p);
+    sbuf_fini(&text);
+}
+
+static void visit(struct sorter *s, uint32_t index);
+
+static void visit_writers(struct sorter *s, const struct relation_name *name)
+{
+    const struct conf_project *conf = &s->loader->project->conf;
+    int32_t topic = -1;
+    for (uint32_t t = 0; t < conf->topic_count; t++)
+        if (str_is(name->parts[0], conf->topics[t].name))
+            topic = (int32_t)t;
+    for (uint32_t other = 0; other < conf->stream_count; other++) {
+        bool feeds = topic >= 0 ? writes_topic(&s->unsorted[other], topic)
+                                : str_is(name->parts[0], s->unsorted[other].name);
+        if (feeds && s->visits[other] == VISIT_OPEN)
+            say_circle(s, other);
+        else if (feeds && s->visits[other] == VISIT_NEW)
+            visit(s, other);
+    }
+}
+
 static void visit(struct sorter *s, uint32_t index) /* as deep as streams are chained: stream_count */
 {
     struct loader *l = s->loader;
@@ -331,82 +422,17 @@ static void visit(struct sorter *s, uint32_t index) /* as deep as streams are ch
     uint32_t count = 0;
     struct err err = {0};
     s->visits[index] = VISIT_OPEN;
-    if (stream->sql.n && !sql_relations(l->arena, stream->sql, &names, &count, &err)) {
-        say_in_text(l, &stream->conf->sql, stream->file, &err);
-        stream->sql.n = 0;
+    s->way[s->depth++] = index;
+    if (stream->has_sql && !sql_relations(l->arena, stream->sql, &names, &count, &err)) {
+        project_say_in_text(l, &stream->conf->sql, stream->file, &err);
+        stream->has_sql = false;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        struct str name = names[i].parts[names[i].part_count - 1];
-        int32_t topic = -1;
-        for (uint32_t t = 0; t < l->project->conf.topic_count; t++)
-            if (str_is(name, l->project->conf.topics[t].name))
-                topic = (int32_t)t;
-        for (uint32_t other = 0; other < l->project->conf.stream_count; other++) {
-            bool feeds = topic >= 0 ? writes_topic(&s->unsorted[other], topic)
-                                    : str_is(name, s->unsorted[other].name);
-            if (!feeds || s->visits[other] == VISIT_DONE)
-                continue;
-            if (s->visits[other] == VISIT_OPEN) {
-                conf_say(l->diags, CONF_ERROR, stream->conf->key,
-                         "stream \"%s\" reads, in a circle, what it writes itself: \"%.*s\"", stream->name,
-                         STR_ARG(name));
-                continue;
-            }
-            visit(s, other);
-        }
-    }
+    for (uint32_t i = 0; i < count; i++)
+        if (names[i].part_count == 1) /* others are tables */
+            visit_writers(s, &names[i]);
+    s->depth--;
     s->visits[index] = VISIT_DONE;
     l->project->streams[s->placed++] = *stream;
-}
-
-/* The place of a sink's key, or of the sink. */
-static const struct conf_node *key_place(const struct sink_def *sink)
-{
-    const struct conf_node *key = sink->conf ? conf_get(sink->conf->node, "key") : NULL;
-    return key ? key : sink->conf ? sink->conf->node : NULL;
-}
-
-static bool schema_fits(struct loader *l, const struct stream_def *stream, const struct type *schema)
-{
-    bool ok = true;
-    for (uint32_t i = 0; i < stream->sink_count; i++) {
-        const struct sink_def *sink = &stream->sinks[i];
-        for (uint32_t k = 0; k < sink->key_count; k++) {
-            const char *name = sink->key[k];
-            size_t dot = str_find(str_of(name), STR("."), 0);
-            if (type_field(schema, dot == SIZE_MAX ? str_of(name) : str_n(name, dot), true) >= 0)
-                continue;
-            const char *names[256];
-            uint32_t count = schema->field_count < 256 ? schema->field_count : 256;
-            for (uint32_t f = 0; f < count; f++)
-                names[f] = schema->fields[f].name;
-            struct conf_diag *d = conf_say(
-                l->diags, CONF_ERROR, key_place(sink),
-                "the key column \"%s\" of \"%s\" is not among the columns of stream \"%s\"", name, sink->name,
-                stream->name);
-            const char *nearest = str_nearest(str_of(name), names, count);
-            if (nearest)
-                err_hint(&d->err, "Did you mean \"%s\"?", nearest);
-            ok = false;
-        }
-        struct err err = {0};
-        if (sink->topic < 0 || topic_takes(&l->project->topics[sink->topic], schema, &err))
-            continue;
-        struct conf_diag *d = conf_say(l->diags, CONF_ERROR, sink->conf->node, "%s", err.text);
-        err_hint(&d->err, "%s", err.hint);
-        ok = false;
-    }
-    return ok;
-}
-
-static bool plan_is_stateful(const struct plan *plan, bool *stateful, struct err *err)
-{
-    struct pool *pool = pool_new(NULL, "probe");
-    struct pipeline *pipeline;
-    bool ok = pipeline_new(pool, plan, &pipeline, err);
-    *stateful = ok && pipeline_is_stateful(pipeline);
-    pool_free(pool);
-    return ok;
 }
 
 static void bind_stream(struct loader *l, struct stream_def *stream)
@@ -414,20 +440,15 @@ static void bind_stream(struct loader *l, struct stream_def *stream)
     struct err err = {0};
     struct project_catalogue catalogue = {
         .project = l->project, .schema_of = known_schema, .arg = l->project};
-    if (stream->sql.n == 0)
+    if (!stream->has_sql)
         return;
     if (!project_bind(&catalogue, l->arena, stream, &stream->plan, &err)) {
         stream->plan = NULL;
         if (!catalogue.missing_schema)
-            say_in_text(l, &stream->conf->sql, stream->file, &err);
+            project_say_in_text(l, &stream->conf->sql, stream->file, &err);
         return;
     }
-    if (!stream->plan->streaming)
-        conf_say(l->diags, CONF_ERROR, stream->conf->sql.node,
-                 "stream \"%s\" reads no stream: it needs a FROM STREAM", stream->name);
-    if (!plan_is_stateful(stream->plan, &stream->stateful, &err))
-        say_in_text(l, &stream->conf->sql, stream->file, &err);
-    schema_fits(l, stream, stream->plan->schema);
+    project_check_stream(l, stream);
     for (uint32_t i = 0; i < stream->sink_count; i++)
         if (stream->sinks[i].topic >= 0 && l->project->topics[stream->sinks[i].topic].schema == NULL)
             l->project->topics[stream->sinks[i].topic].schema = stream->plan->schema;
@@ -441,7 +462,8 @@ static void load_streams(struct loader *l)
         struct stream_def *stream = &unsorted[i];
         const struct conf_stream *from = &conf->streams[i];
         *stream = (struct stream_def){.name = from->name, .conf = from, .sink_count = from->to_count};
-        load_text(l, &from->sql, &stream->sql, &stream->file);
+        stream->has_sql = (from->sql.path || from->sql.text.n) &&
+                          load_text(l, &from->sql, &stream->sql, &stream->file);
         stream->sinks = arena_zarray(l->arena, struct sink_def, from->to_count + 1);
         for (uint32_t s = 0; s < from->to_count; s++)
             load_sink(l, stream, &from->to[s], &stream->sinks[s]);
@@ -450,7 +472,8 @@ static void load_streams(struct loader *l)
     }
     struct sorter sorter = {.loader = l,
                             .unsorted = unsorted,
-                            .visits = arena_zarray(l->arena, enum visit, conf->stream_count + 1)};
+                            .visits = arena_zarray(l->arena, enum visit, conf->stream_count + 1),
+                            .way = arena_array(l->arena, uint32_t, conf->stream_count + 1)};
     l->project->streams = unsorted; /* for look-ups by name while the sorted array fills */
     struct stream_def *sorted = arena_zarray(l->arena, struct stream_def, conf->stream_count + 1);
     l->project->streams = sorted;
@@ -499,19 +522,47 @@ bool project_exists(const char *folder)
     return os_exists(path);
 }
 
+/* A folder without a project file is one, too; but not if the file has nearly its name. */
+static bool find_file(struct loader *l, const char *folder)
+{
+    static const char *const nearly[] = {"sluice.yml", "Sluice.yaml", "Sluice.yml", "SLUICE.YAML",
+                                         "sluice.yaml.txt"};
+    struct os_stat stat;
+    struct err err;
+    err_clear(&err);
+    if (!os_stat(l->project->folder, &stat, &err)) {
+        err_set(&err, ERR_CONFIG, "there is no folder \"%s\"", folder);
+    } else if (!stat.is_folder) {
+        err_set(&err, ERR_CONFIG, "\"%s\" is a file, not a folder", folder);
+        err_hint(&err, "Name the folder that the project file is in.");
+    }
+    for (size_t i = 0; err.class == ERR_NONE && i < sizeof nearly / sizeof *nearly; i++)
+        if (!project_exists(l->project->folder) &&
+            os_exists(in_folder(l->arena, l->project->folder, nearly[i]))) {
+            err_set(&err, ERR_CONFIG, "the project file is named \"%s\" in \"%s\"", nearly[i], folder);
+            err_hint(&err, "Rename it to %s.", PROJECT_FILE);
+        }
+    if (err.class != ERR_NONE)
+        conf_diag_err(l->diags, NULL, &err);
+    return err.class == ERR_NONE;
+}
+
 bool project_load(struct arena *arena, const char *folder, const char *const *overrides,
                   uint32_t override_count, struct project *project, struct conf_diags *diags)
 {
     *project = (struct project){.folder = os_absolute(arena, folder)};
-    struct loader l = {arena, project, diags};
+    struct loader l = {.arena = arena, .project = project, .diags = diags};
     struct sbuf text = {0};
     struct err err = {0};
     struct conf_kinds kinds;
     project_kinds(arena, &kinds);
     const char *path = in_folder(arena, project->folder, PROJECT_FILE);
-    bool have = project_exists(project->folder);
-    if (have && !os_read_file(path, CONF_BYTES_MAX, &text, &err)) {
+    if (!find_file(&l, folder))
+        return false;
+    if (project_exists(project->folder) && !read_text(path, PROJECT_FILE_MAX, &text, &err)) {
+        err_at(&err, PROJECT_FILE, 0, 0, 0);
         conf_diag_err(diags, NULL, &err);
+        sbuf_fini(&text);
         return false;
     }
     const struct conf_project_text in = {
@@ -524,6 +575,7 @@ bool project_load(struct arena *arena, const char *folder, const char *const *ov
     };
     bool ok = conf_project_load(arena, &in, &kinds, &project->conf, diags);
     sbuf_fini(&text);
+    l.options_are_read = ok;
     if (!ok && project->conf.root == NULL)
         return false;
     project->data = in_folder(arena, project->folder,
@@ -533,5 +585,11 @@ bool project_load(struct arena *arena, const char *folder, const char *const *ov
     for (uint32_t i = 0; i < project->conf.topic_count; i++)
         load_topic(&l, &project->conf.topics[i], &project->topics[i]);
     load_streams(&l);
+    if (project->conf.settings.engine == CONF_ENGINE_SPARK)
+        conf_say(diags, CONF_ERROR, conf_get(conf_get(project->conf.root, "settings"), "engine"),
+                 "this version runs streams itself, not on Spark");
+    project_check_sources(&l);
+    project_check_topics(&l);
+    project_check_writes(&l);
     return diags->errors == 0;
 }

@@ -31,6 +31,7 @@ struct stream_def {
     const char *name;
     const struct conf_stream *conf;
     struct str sql;               /* text of the query */
+    bool has_sql;                 /* it was read, and can be parsed as far as is known */
     const struct conf_file *file; /* where it stands, for errors; NULL: in the project file */
     struct sink_def *sinks;       /* sinks[sink_count] */
     uint32_t sink_count;
@@ -59,6 +60,9 @@ int32_t project_topic_of(const struct project *project, struct str name);
 /* The topics that the stream's query reads, each once: indexes into project->topics, in arena. */
 bool project_inputs(const struct project *project, struct arena *arena, const struct stream_def *stream,
                     int32_t **topics, uint32_t *count, struct err *err);
+/* What the kind of a sink is told of it, but for the uuid. Borrows from the project. */
+struct sink_spec sink_spec_of(const struct project *project, const struct stream_def *stream,
+                              const struct sink_def *def);
 /* Does a source use an address that the program serves itself (builtin:…)? */
 bool project_wants_builtin(const struct project *project);
 /* Is there a project file in the folder? */

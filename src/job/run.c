@@ -28,6 +28,7 @@ struct unit {
     struct batch_builder bad_builder;
     bool bad_open, own_open;
     uint32_t bad_fresh; /* of the bad records, those that no run has counted yet */
+    uint32_t undecoded; /* of those, the ones that are no row of `in` */
     struct batch_builder own_builder;
     struct position *positions; /* after this unit [input_count] */
     struct delivery deliveries[MEMBERS_MAX];
@@ -122,7 +123,7 @@ static void unit_give(struct unit *u) ON(work)
     batch_reset(u->bad);
     batch_reset(u->late);
     u->own_open = u->bad_open = false;
-    u->bad_fresh = 0;
+    u->bad_fresh = u->undecoded = 0;
     memset(u->out, 0, sizeof u->out);
     if (run == NULL) {
         unit_free(u);
@@ -263,6 +264,7 @@ struct decode_report {
 static void decode_bad(void *arg, const struct topic_bad *bad) ON(work)
 {
     struct decode_report *report = arg;
+    report->unit->undecoded += !bad->delivered && bad->offset >= report->unit->uncounted;
     on_bad_record(report->unit, bad);
 }
 
@@ -289,7 +291,7 @@ static bool decode(struct unit *u, const struct stream_input *input, const struc
             return true;
         batch_reset(u->bad);
         u->bad_open = false;
-        u->bad_fresh = 0;
+        u->bad_fresh = u->undecoded = 0;
         TRY(stream_make_plan(s, err));
         TRY(unit_compile(u, s, err));
     }
@@ -408,7 +410,7 @@ static void count(struct unit *u, uint32_t k, const struct reading *reading) ON(
     struct stream *s = u->run->stream;
     if (s->job || reading->next <= s->counted[k])
         return;
-    counter_add(&s->counters.rows_in, rows_from(u->in, u->uncounted));
+    counter_add(&s->counters.rows_in, rows_from(u->in, u->uncounted) + u->undecoded);
     counter_add(&s->counters.rows_out, rows_from(u->out[WANTS_ROWS], u->uncounted));
     counter_add(&s->counters.bad, u->bad_fresh);
     counter_add(&s->counters.bytes_in, reading->records.n);

@@ -14,7 +14,8 @@ const struct event_info event_table[EVENT_COUNT] = {
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
-enum { LINE_MAX_BYTES = 2048, RECENT_MAX = 64 };
+/* A byte of text is at most six of a line (JSON's \u00ff), so no line is cut. */
+enum { TEXT_MAX_BYTES = 1024, LINE_MAX_BYTES = 8 * TEXT_MAX_BYTES, RECENT_MAX = 64 };
 
 /* Set once, before threads start. */
 static enum event_level lowest = EVENT_LEVEL_INFO;
@@ -95,13 +96,14 @@ static void put(enum event event, const char *subject, const char *text)
         sbuf_json(&line, str_of(text));
         sbuf_char(&line, '}');
     } else {
-        sbuf_printf(&line, "%02d:%02d:%02d %-5s %s%s%s", at.hour, at.minute, at.second,
-                    level_names[info->level], subject, *subject ? ": " : "", text);
+        sbuf_printf(&line, "%02d:%02d:%02d %-5s ", at.hour, at.minute, at.second, level_names[info->level]);
+        sbuf_visible(&line, str_of(subject));
+        sbuf_cstr(&line, *subject ? ": " : "");
+        sbuf_visible(&line, str_of(text));
     }
     err_redact(line.p, line.n);
     line.n = strlen(line.p);
-    if (line.n > LINE_MAX_BYTES - 1)
-        line.n = LINE_MAX_BYTES - 1;
+    CHECK(line.n < LINE_MAX_BYTES);
     sbuf_char(&line, '\n');
     write_line(line.p, line.n);
     sbuf_fini(&line);
@@ -109,7 +111,7 @@ static void put(enum event event, const char *subject, const char *text)
 
 void event_log(enum event event, const char *subject, const char *format, ...)
 {
-    char text[LINE_MAX_BYTES];
+    char text[TEXT_MAX_BYTES];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);

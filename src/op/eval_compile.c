@@ -10,6 +10,8 @@
 #include "op/eval_private.h"
 #include "op/gather.h"
 
+enum { BUCKETS = 1 << 10 };
+
 struct compiler {
     struct pool *pool;
     struct program *program;
@@ -18,6 +20,8 @@ struct compiler {
     uint32_t depth;
     uint32_t param_first, param_count; /* of this lambda */
     uint32_t lazy;                     /* blocks that we are in */
+    uint32_t
+        buckets[BUCKETS]; /* by hash: the newest step of it, from 1; 0 = none. Steps are chained by `same` */
     struct err *err;
 };
 
@@ -61,6 +65,24 @@ static bool step_equal(const struct step *a, const struct step *b)
     return true;
 }
 
+/* Equal for equal literals; those of other types than these all share one chain. */
+static uint64_t literal_hash(const struct expr *e)
+{
+    switch (e->type->kind) {
+    case TYPE_BYTE:
+    case TYPE_SHORT:
+    case TYPE_INT:
+    case TYPE_LONG: return (uint64_t)e->literal.i64;
+    case TYPE_STRING: {
+        uint64_t h = e->literal.str.n;
+        for (size_t i = 0; i < e->literal.str.n; i++)
+            h = mix(h, (unsigned char)e->literal.str.p[i]);
+        return h;
+    }
+    default: return 0;
+    }
+}
+
 static uint64_t step_hash(const struct step *s)
 {
     uint64_t h = mix(mix(mix(7, s->kind), s->index), s->arg_count);
@@ -69,6 +91,8 @@ static uint64_t step_hash(const struct step *s)
         h = mix(h, s->args[i]);
     if (s->kind == STEP_CALL)
         h = mix(h, (uint64_t)(uintptr_t)s->expr->function);
+    if (s->kind == STEP_CONST && s->expr && s->expr->kind == EXPR_LITERAL && !s->expr->literal.is_null)
+        h = mix(h, literal_hash(s->expr));
     return h;
 }
 
@@ -77,12 +101,18 @@ static bool shareable(const struct step *s)
     return !(s->flags & KERNEL_VOLATILE) && s->block_count == 0;
 }
 
+static uint32_t *bucket_of(struct compiler *c, const struct step *s)
+{
+    return &c->buckets[s->hash >> 32 & (BUCKETS - 1)];
+}
+
 static bool find_step(struct compiler *c, struct step *s, uint32_t *reg)
 {
     s->hash = step_hash(s);
     if (!shareable(s))
         return false;
-    for (uint32_t i = c->program->step_count; i-- > 0;) {
+    for (uint32_t at = *bucket_of(c, s), i; at > 0; at = c->program->steps[i].same) {
+        i = at - 1;
         const struct step *other = &c->program->steps[i];
         if (other->hash == s->hash && !other->hidden && shareable(other) && step_equal(other, s)) {
             *reg = i;
@@ -99,8 +129,10 @@ static bool add_step(struct compiler *c, struct step s, uint32_t *reg)
         return err_set(c->err, ERR_CONFIG, "the query has more than %d expressions", EVAL_STEPS_MAX);
     p->steps = mem_grow(p->steps, &p->step_capacity, (size_t)p->step_count + 1, sizeof(*p->steps));
     s.end = p->step_count + 1;
+    s.same = *bucket_of(c, &s);
     *reg = p->step_count;
     p->steps[p->step_count++] = s;
+    *bucket_of(c, &s) = p->step_count;
     return true;
 }
 
@@ -272,6 +304,7 @@ static bool compile_lambda(struct compiler *c, const struct expr *e, struct lamb
         return err_set(c->err, ERR_CONFIG, "an expression has more than %d lambda parameters",
                        EVAL_PARAMS_MAX);
     struct compiler inner = *c;
+    memset(inner.buckets, 0, sizeof inner.buckets); /* of its own program */
     inner.program = &l->program;
     inner.outer = c;
     inner.param_first = l->param_first;

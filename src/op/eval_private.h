@@ -74,6 +74,7 @@ struct step {
     bool try_;     /* errors are NULLs */
     bool hidden;   /* in a block that is left: not to be shared any more */
     uint64_t hash; /* of all that makes it equal to another */
+    uint32_t same; /* while compiling: the step before it in its bucket, from 1; 0 = none */
     const struct expr *expr;
     const char *text;       /* of the expression, for errors */
     struct column constant; /* CONST: one row */

@@ -73,6 +73,8 @@ struct sink_kind {
     size_t (*pending_bytes)(const struct sink *sink);
     /* `stream reset`: takes over what is there. replace: drops the table's rows. Both end with uuid known to the table and no position. */
     bool (*reset)(struct sink *sink, bool replace, struct err *err);
+    /* Optional; pure. What open would refuse whatever the store holds. *key: the key of the `to:` entry that is wrong, or left alone. */
+    bool (*check)(const struct sink_spec *spec, const struct type *schema, const char **key, struct err *err);
     const struct option *options;
     size_t options_size;
 };

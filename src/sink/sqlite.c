@@ -373,6 +373,17 @@ static bool read_positions(struct sqlite *s, const struct sink_spec *spec, enum 
     return code == SQLITE_DONE || failed(s, code, "read", err);
 }
 
+static bool sqlite_check(const struct sink_spec *spec, const struct type *schema, const char **key,
+                         struct err *err)
+{
+    (void)schema;
+    if (spec->partition_by_count == 0)
+        return true;
+    *key = "partition_by";
+    return err_set(err, ERR_FATAL, "a SQLite table has no partitions") ||
+           err_hint(err, "`partition_by` is for Delta tables.");
+}
+
 static bool sqlite_open(struct sink *sink, const struct type *schema, enum sink_found *found,
                         struct position *positions, uint32_t *count, struct err *err) ON(block)
 {
@@ -610,6 +621,7 @@ const struct sink_kind sink_sqlite = {
     .schemes = schemes,
     .cadence_ms = 100,
     .exactly_once = true,
+    .check = sqlite_check,
     .open = sqlite_open,
     .write = sqlite_write,
     .commit = sqlite_commit,

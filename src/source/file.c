@@ -1059,6 +1059,40 @@ static void file_close(struct source *source) ON(work)
     mem_free(f->due);
 }
 
+static void file_check(const void *options, const struct conf_node *node, struct conf_diags *diags)
+{
+    static const char *const of_csv[] = {"header", "separator"};
+    const struct file_options *o = options;
+    const struct conf_node *at;
+    for (size_t i = 0; o->format != FILE_CSV && i < sizeof of_csv / sizeof *of_csv; i++)
+        if ((at = conf_get(node, of_csv[i])) != NULL)
+            err_hint(&conf_say(diags, CONF_ERROR, at, "\"%s\" is for format csv", of_csv[i])->err,
+                     "Add format: csv.");
+    if (strcmp(o->path, "-") == 0 && o->watch)
+        err_hint(&conf_say(diags, CONF_ERROR, conf_get(node, "watch"), "stdin cannot be watched")->err,
+                 "It is read as it comes, and ends once.");
+}
+
+static bool check_path(const void *value, struct err *err)
+{
+    const char *path = *(const char *const *)value;
+    if (path == NULL || strstr(path, "://") == NULL)
+        return true;
+    err_set(err, ERR_CONFIG, "\"%s\" is a URL, not a path", path);
+    return err_hint(err, "Files are read from this machine; kind: http reads URLs.");
+}
+
+static bool check_separator(const void *value, struct err *err)
+{
+    const char *text = *(const char *const *)value;
+    if (text == NULL ||
+        (text[1] == '\0' && strchr("\"\r\n", text[0]) == NULL && (unsigned char)text[0] < 0x80))
+        return true;
+    err_set(err, ERR_CONFIG,
+            "\"separator\" must be one ASCII character, no quote and no line's end, not \"%s\"", text);
+    return err_hint(err, "For example: separator: \";\", or \"\\t\" for a tab.");
+}
+
 static const struct option_choice formats[] = {{"json", FILE_JSON, "JSON lines, or an array"},
                                                {"csv", FILE_CSV, "comma separated"},
                                                {"parquet", FILE_PARQUET, "Parquet"},
@@ -1069,6 +1103,7 @@ static const struct option options[] = {
      .type = OPTION_PATH,
      .offset = OPTION_AT(struct file_options, path),
      .flags = OPTION_REQUIRED | OPTION_NOT_EMPTY,
+     .check = check_path,
      .help = "A file, a pattern (`in/*.jsonl`) or `-` for stdin; what gzip, zstd or lz4 packed is unpacked."},
     {.name = "format",
      .type = OPTION_ENUM,
@@ -1091,6 +1126,7 @@ static const struct option options[] = {
      .offset = OPTION_AT(struct file_options, separator),
      .default_text = ",",
      .flags = OPTION_NOT_EMPTY,
+     .check = check_separator,
      .help = "CSV: the character between two values; `\\t` is a tab."},
     {0},
 };
@@ -1099,6 +1135,7 @@ extern const struct source_kind source_file;
 const struct source_kind source_file = {
     .name = "file",
     .role = ROLE_WORK,
+    .check = file_check,
     .open = file_open,
     .poll = file_poll,
     .close = file_close,

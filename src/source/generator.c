@@ -41,30 +41,54 @@ static void on_timer(struct timer *timer) ON(work)
     task_wake(g->source->task);
 }
 
-/* Binds the columns' expressions over (n, at). */
+static const struct type *input_type(struct arena *arena)
+{
+    const struct field inputs[2] = {{"n", type_simple(TYPE_LONG), false, NULL},
+                                    {"at", type_simple(TYPE_TIMESTAMP), false, NULL}};
+    return type_struct(arena, inputs, 2);
+}
+
+/* Binds a column's expression over (n, at). An error has its place in the project file. */
+static bool bind_column(struct arena *arena, const struct generator_options *o, uint32_t i,
+                        const struct type *inputs, const struct expr **expr, struct err *err)
+{
+    const struct catalogue catalogue = {.ansi = true};
+    const char *sql = ((const char **)o->columns.items)[i];
+    if (sql_plan_expr(arena, str_of(sql), inputs, &catalogue, expr, err))
+        return true;
+    if (o->columns.nodes[i])
+        conf_err_in(o->columns.nodes[i], err);
+    return err_context(err, "column \"%s\"", o->columns.keys[i]);
+}
+
 static bool compile(struct source *source, struct generator *g, struct err *err) ON(work)
 {
     const struct generator_options *o = source->options;
     struct arena *arena = pool_arena(source->pool);
-    const struct field inputs[2] = {{"n", type_simple(TYPE_LONG), false, NULL},
-                                    {"at", type_simple(TYPE_TIMESTAMP), false, NULL}};
-    const struct catalogue catalogue = {.ansi = true};
     const struct expr **exprs = arena_array(arena, const struct expr *, o->columns.count);
     struct field *fields = arena_array(arena, struct field, o->columns.count);
-    g->input_schema = type_struct(arena, inputs, 2);
+    g->input_schema = input_type(arena);
     for (uint32_t i = 0; i < o->columns.count; i++) {
-        const char *sql = ((const char **)o->columns.items)[i];
-        if (!sql_plan_expr(arena, str_of(sql), g->input_schema, &catalogue, &exprs[i], err)) {
-            if (o->columns.nodes[i])
-                conf_err_in(o->columns.nodes[i], err);
-            return err_context(err, "column \"%s\"", o->columns.keys[i]);
-        }
+        TRY(bind_column(arena, o, i, g->input_schema, &exprs[i], err));
         fields[i] = (struct field){o->columns.keys[i], exprs[i]->type, true, NULL};
     }
     g->schema = type_struct(arena, fields, o->columns.count);
     TRY(evaluator_new(source->pool, exprs, o->columns.count, g->input_schema, &g->evaluator, err));
     g->encoder = json_encoder_new(source->pool, g->schema, NULL, err);
     return g->encoder != NULL;
+}
+
+static void generator_check(const void *options, const struct conf_node *node, struct conf_diags *diags)
+{
+    const struct generator_options *o = options;
+    const struct type *inputs = input_type(diags->arena);
+    (void)node;
+    for (uint32_t i = 0; i < o->columns.count; i++) {
+        const struct expr *expr;
+        struct err err = {0};
+        if (!bind_column(diags->arena, o, i, inputs, &expr, &err))
+            conf_diag_err(diags, o->columns.nodes[i]->file, &err);
+    }
 }
 
 static bool generator_open(struct source *source, const struct source_position *positions, uint32_t count,
@@ -204,6 +228,7 @@ const struct source_kind source_generator = {
     .name = "generator",
     .role = ROLE_WORK,
     .replayable = true,
+    .check = generator_check,
     .open = generator_open,
     .poll = generator_poll,
     .close = generator_close,

@@ -22,7 +22,6 @@
 enum {
     BACKOFF_MIN_MS = 500,
     BACKOFF_MAX_MS = 60000,
-    ONCE_TRIES = 5, /* of `run`, unless `retries` says otherwise */
 };
 
 struct http_basic {
@@ -198,10 +197,9 @@ static void back_off(struct http_source *h) ON(net)
 static enum source_status failed(struct http_source *h, struct err *err) ON(net)
 {
     const struct http_options *o = h->source->options;
-    uint64_t tries = o->retries ? o->retries + 1 : ONCE_TRIES;
     h->looking_ahead = h->completing = false;
     h->tries++;
-    if (h->source->once && h->tries >= tries) {
+    if (h->source->once && h->tries > o->retries) {
         err->class = ERR_FATAL;
         return SOURCE_FAILED;
     }
@@ -259,19 +257,49 @@ static bool looks_like_json(struct str text, bool object)
     return (first == '{' && last == '}') || (!object && first == '[' && last == ']');
 }
 
+/* What an answer without rows says under "error", if that is anything. */
+static bool find_error(struct str answer, struct err *err)
+{
+    static const char *const nothing[] = {"null", "false", "\"\"", "0", "{}", "[]"};
+    struct str message;
+    if (!find_value(answer, "error", &message))
+        return false;
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+        if (str_is(message, nothing[i]))
+            return false;
+    message.n = message.n > 200 ? 200 : message.n;
+    err_set(err, ERR_RETRY, "the server says: %.*s", STR_ARG(message));
+    return true;
+}
+
+/* What stands at `rows` is one value: a row, unless it is no object. */
+static bool is_row(const struct http_source *h, struct str value, struct err *err)
+{
+    const struct http_options *o = h->source->options;
+    const char *what = value.p[0] == '"'                        ? "a text"
+                       : value.p[0] == 't' || value.p[0] == 'f' ? "a boolean"
+                                                                : "a number";
+    if (value.p[0] == '{')
+        return true;
+    err_set(err, ERR_RETRY, "the answer has %s at \"%s\", not rows: %.*s", what, o->rows ? o->rows : "",
+            value.n > 100 ? 100 : (int)value.n, value.p);
+    return err_hint(err, "`rows` says where in the answer the rows are: a list of objects, or one object.");
+}
+
 /* All rows of the answer into h->rows. total counts empty ones too. */
 static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, struct err *err) ON(net)
 {
     const struct http_options *o = h->source->options;
-    struct str answer = sbuf_view(&h->call.answer), row, message;
+    struct str answer = sbuf_view(&h->call.answer), row;
     struct json_split split;
     size_t at = 0;
     *count = 0;
     *total = 0;
     h->first_new = 0;
-    if (str_trim(answer).n == 0 && h->call.status != 204)
-        return err_set(err, ERR_RETRY, "the answer (status %d) is empty", h->call.status);
-    if (str_trim(answer).n > 0 && !looks_like_json(str_trim(answer), o->rows != NULL))
+    if (str_trim(answer).n == 0)
+        return h->call.status == 204 || /* No Content */
+               err_set(err, ERR_RETRY, "the answer (status %d) is empty", h->call.status);
+    if (!looks_like_json(str_trim(answer), o->rows != NULL))
         return err_set(err, ERR_RETRY, "it does not begin and end as one does") || no_json(h, err);
     json_split_init(&split, str_of(o->rows ? o->rows : ""), JSON_RECORD_MAX);
     for (;;) {
@@ -284,17 +312,16 @@ static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, st
             break;
         if (str_is(row, "null")) /* how some write an empty list */
             continue;
+        TRY(!split.single || is_row(h, row, err));
         TRY(add_row(h, count, row, err));
         if (!h->looking_ahead && *total < h->seen)
             h->first_new = *count;
         ++*total;
     }
-    if (*total > 0 || split.found)
+    if (*total > 0)
         return true;
-    if (find_value(answer, "error", &message)) {
-        message.n = message.n > 200 ? 200 : message.n;
-        return err_set(err, ERR_RETRY, "the server says: %.*s", STR_ARG(message));
-    }
+    if (find_error(answer, err))
+        return false;
     if (o->rows && !split.found)
         return err_set(err, ERR_RETRY, "the answer has nothing at \"%s\"", o->rows) ||
                err_hint(err, "`rows` says where in the answer the rows are.");
@@ -558,9 +585,6 @@ static bool http_open(struct source *source, const struct source_position *posit
     source->state = h;
     h->source = source;
     timer_init(&h->timer, on_timer);
-    uint32_t ways = (o->cursor != NULL) + (o->page != NULL) + (o->next != NULL);
-    if (ways > 1)
-        return err_set(err, ERR_CONFIG, "`cursor`, `page` and `next` exclude each other");
     h->way = o->cursor ? WAY_CURSOR : o->page ? WAY_PAGES : o->next ? WAY_LINKS : WAY_ANSWERS;
     source->replayable = h->way != WAY_ANSWERS;
     h->base = o->url;
@@ -609,6 +633,120 @@ static void http_close(struct source *source) ON(net)
     mem_free(h->rows);
 }
 
+/* ---- what is checked before ---------------------------------------------------------------------------------------------- */
+
+static bool check_url(const void *value, struct err *err)
+{
+    const char *text = *(const char *const *)value;
+    struct arena arena = {0};
+    struct conf_url url;
+    bool is_builtin = strncmp(text, "builtin:", 8) == 0, ok = true;
+    if (is_builtin && strcmp(text, "builtin:randomuser") != 0) {
+        err_set(err, ERR_CONFIG, "there is no \"%s\" built in", text);
+        ok = err_hint(err, "There is builtin:randomuser.");
+    } else if (!is_builtin && conf_url_parse(&arena, text, &url, NULL) && strcmp(url.scheme, "http") != 0 &&
+               strcmp(url.scheme, "https") != 0) {
+        err_set(err, ERR_CONFIG, "\"url\" must begin with http:// or https://, not \"%s:\"", url.scheme);
+        ok = err_hint(err, "Files of this machine are read by kind: file.");
+    } else if (!is_builtin && (url.host == NULL || url.host[0] == '\0')) {
+        ok = err_set(err, ERR_CONFIG, "\"url\" names no host") ||
+             err_hint(err, "As in https://example.com/rows.");
+    }
+    arena_fini(&arena);
+    return ok;
+}
+
+static bool check_method(const void *value, struct err *err)
+{
+    const char *text = *(const char *const *)value;
+    size_t n = 0;
+    while (text[n] >= 'A' && text[n] <= 'Z')
+        n++;
+    if (n > 0 && text[n] == '\0')
+        return true;
+    err_set(err, ERR_CONFIG, "\"method\" must be one of HTTP's, not \"%s\"", text);
+    return err_hint(err, "They are in capital letters: GET, POST.");
+}
+
+/* Names with dots between them: "data.items". */
+static bool check_field_path(const void *value, struct err *err)
+{
+    const char *text = *(const char *const *)value;
+    size_t n = text ? strlen(text) : 0;
+    if (text == NULL || (n > 0 && strpbrk(text, "$[]*") == NULL && text[0] != '.' && text[n - 1] != '.' &&
+                         strstr(text, "..") == NULL))
+        return true;
+    err_set(err, ERR_CONFIG, "\"%s\" is no path of names with dots between them", text);
+    return err_hint(err, "As in results or data.items; all elements of a list there are meant.");
+}
+
+static bool check_line(const void *value, struct err *err)
+{
+    const char *text = *(const char *const *)value;
+    for (const char *p = text; p && *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7F)
+            return err_set(err, ERR_CONFIG,
+                           "the value holds a control character, which HTTP does not allow") ||
+                   err_hint(err, "It may be a line's end from a file: ${NAME} takes the variable as it is.");
+    return true;
+}
+
+static void check_headers(const struct http_options *o, struct conf_diags *diags)
+{
+    for (uint32_t i = 0; i < o->headers.count; i++) {
+        const char *name = o->headers.keys[i];
+        if (*name == '\0' || strpbrk(name, " \t\r\n:()<>@,;\\\"/[]?={}") != NULL)
+            err_hint(
+                &conf_say(diags, CONF_ERROR, o->headers.key_nodes[i], "\"%s\" is no name of a header", name)
+                     ->err,
+                "As in X-Api-Key: the colon is YAML's.");
+    }
+    if (o->headers.count > HTTP_HEADERS_MAX)
+        conf_say(diags, CONF_ERROR, o->headers.key_nodes[HTTP_HEADERS_MAX], "there are more than %d headers",
+                 HTTP_HEADERS_MAX);
+}
+
+/* The parameter that we set ourselves is among those that are always the same. */
+static void check_param(const struct http_options *o, const char *name, struct conf_diags *diags)
+{
+    for (uint32_t i = 0; name && i < o->query.count; i++)
+        if (strcmp(o->query.keys[i], name) == 0)
+            err_hint(&conf_say(diags, CONF_ERROR, o->query.key_nodes[i],
+                               "the parameter \"%s\" is in \"query\", and says the position", name)
+                          ->err,
+                     "Leave it out of \"query\".");
+}
+
+static void http_check(const void *options, const struct conf_node *node, struct conf_diags *diags)
+{
+    static const char *const ways[] = {"cursor", "page", "next"};
+    const struct http_options *o = options;
+    const struct conf_node *method = conf_get(node, "method"), *first = NULL, *at;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        at = conf_get(node, ways[i]);
+        if (at && first)
+            err_hint(
+                &conf_say(diags, CONF_ERROR, at, "\"cursor\", \"page\" and \"next\" exclude each other")->err,
+                "They are three ways to ask for what follows; keep the one that the API has.");
+        first = first ? first : at;
+    }
+    if (o->auth && (o->auth->basic != NULL) == (o->auth->bearer != NULL))
+        err_hint(&conf_say(diags, CONF_ERROR, conf_get(node, "auth"),
+                           "\"auth\" needs one of \"basic\" and \"bearer\"")
+                      ->err,
+                 "For example: auth: { bearer: \"${TOKEN}\" }");
+    if (o->body && method && (str_is(method->text, "GET") || str_is(method->text, "HEAD")))
+        err_hint(&conf_say(diags, CONF_ERROR, method, "a request with a \"body\" is no %.*s",
+                           STR_ARG(method->text))
+                      ->err,
+                 "Leave `method` out for a POST.");
+    check_headers(o, diags);
+    check_param(o, o->cursor ? o->cursor->param : NULL, diags);
+    check_param(o, o->page ? o->page->param : NULL, diags);
+}
+
+static const struct option header_option = {
+    .name = "value", .type = OPTION_TEXT, .check = check_line, .help = "A text."};
 static const struct option text_option = {.name = "value", .type = OPTION_TEXT, .help = "A text."};
 static const struct option basic_options[] = {
     {.name = "user",
@@ -634,7 +772,8 @@ static const struct option auth_options[] = {
     {.name = "bearer",
      .type = OPTION_TEXT,
      .offset = OPTION_AT(struct http_auth, bearer),
-     .flags = OPTION_SECRET,
+     .flags = OPTION_SECRET | OPTION_NOT_EMPTY,
+     .check = check_line,
      .help = "A bearer token; best taken from the environment: ${TOKEN}."},
     {0},
 };
@@ -643,6 +782,7 @@ static const struct option cursor_options[] = {
      .type = OPTION_TEXT,
      .offset = OPTION_AT(struct http_cursor, field),
      .flags = OPTION_REQUIRED | OPTION_NOT_EMPTY,
+     .check = check_field_path,
      .help = "The field of a row that grows: `seq`, `meta.id`."},
     {.name = "param",
      .type = OPTION_TEXT,
@@ -675,12 +815,14 @@ static const struct option options[] = {
      .type = OPTION_URL,
      .offset = OPTION_AT(struct http_options, url),
      .flags = OPTION_REQUIRED,
+     .check = check_url,
      .help =
          "http:// or https://, or `builtin:randomuser`, a stand-in of the randomuser.me API that the program serves itself."},
     {.name = "method",
      .type = OPTION_TEXT,
      .offset = OPTION_AT(struct http_options, method),
      .default_text = "GET",
+     .check = check_method,
      .help = "The request's method."},
     {.name = "query",
      .type = OPTION_MAP,
@@ -693,7 +835,7 @@ static const struct option options[] = {
      .type = OPTION_MAP,
      .offset = OPTION_AT(struct http_options, headers),
      .flags = OPTION_SECRET,
-     .of = &text_option,
+     .of = &header_option,
      .keys = OPTION_TEXT,
      .help = "Request headers."},
     {.name = "auth",
@@ -710,13 +852,14 @@ static const struct option options[] = {
     {.name = "rows",
      .type = OPTION_TEXT,
      .offset = OPTION_AT(struct http_options, rows),
+     .check = check_field_path,
      .help = "Where in the answer the rows are, `results` or `data.items`; without it, the answer itself."},
     {.name = "every",
      .type = OPTION_DURATION,
      .offset = OPTION_AT(struct http_options, every_ms),
      .default_text = "10s",
      .min = 10,
-     .max = 1e12,
+     .max = 365.0 * 86400000,
      .help = "The pause after an answer that held all there is."},
     {.name = "timeout",
      .type = OPTION_DURATION,
@@ -758,6 +901,7 @@ static const struct option options[] = {
     {.name = "next",
      .type = OPTION_TEXT,
      .offset = OPTION_AT(struct http_options, next),
+     .check = check_field_path,
      .help = "Where in the answer the link to the next one is: exactly once.",
      .example = "links.next"},
     {0},
@@ -767,6 +911,7 @@ extern const struct source_kind source_http;
 const struct source_kind source_http = {
     .name = "http",
     .role = ROLE_NET,
+    .check = http_check,
     .open = http_open,
     .poll = http_poll,
     .close = http_close,

@@ -66,6 +66,8 @@ struct source_kind {
     void (*durable)(struct source *source);
     /* Optional. The pool frees memory afterwards. */
     void (*close)(struct source *source);
+    /* Optional; pure. Says in diags what is wrong with options that were all read: those that exclude each other. node: of the source. */
+    void (*check)(const void *options, const struct conf_node *node, struct conf_diags *diags);
     const struct option *options; /* ends with a zeroed one; read into a struct of options_size bytes */
     size_t options_size;
 };

@@ -3,6 +3,8 @@
  * says so. */
 #include "sql/bind_private.h"
 
+#include <stdio.h>
+
 enum { SUGGESTIONS_MAX = 2000 };
 
 static bool name_is(const struct binder *b, struct str a, struct str c)
@@ -128,6 +130,18 @@ static bool is_hidden_alias(const struct binder *b, const struct scope *s, struc
     return false;
 }
 
+/* As many of the columns as a hint holds. */
+static bool hint_columns(struct binder *b, const char *const *names, size_t count)
+{
+    char list[ERR_HINT_MAX - 32];
+    size_t n = 0, i = 0;
+    while (i < count && n + strlen(names[i]) + 2 < sizeof list) {
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", names[i]);
+        i++;
+    }
+    return i > 0 && err_hint(b->err, "The columns: %s%s.", list, i < count ? ", …" : "");
+}
+
 static bool unresolved(struct binder *b, const struct scope *s, const struct ast_expr *const *parts,
                        uint32_t count, const struct ast_expr *ast)
 {
@@ -149,7 +163,7 @@ static bool unresolved(struct binder *b, const struct scope *s, const struct ast
         return err_hint(b->err,
                         "WHERE cannot see the aliases of the select list; repeat the expression of \"%.*s\".",
                         STR_ARG(parts[0]->name));
-    return hint ? err_hint(b->err, "Did you mean \"%s\"?", hint) : false;
+    return hint ? err_hint(b->err, "Did you mean \"%s\"?", hint) : hint_columns(b, names, n);
 }
 
 /* ---- fields --------------------------------------------------------------------------------------------------------------- */

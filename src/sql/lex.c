@@ -222,10 +222,12 @@ static bool lex_number(struct lexer *l)
     return whole > 0 && take_number(l, whole, TOKEN_INTEGER);
 }
 
+static size_t space_length(const struct lexer *l, size_t ahead);
+
 static void lex_word(struct lexer *l)
 {
     size_t n = 0;
-    while (is_word(peek(l, n)))
+    while (is_word(peek(l, n)) && space_length(l, n) == 0)
         n++;
     put(l, TOKEN_WORD, l->at, n);
     l->tokens[l->count - 1].keyword = (uint16_t)keyword_find(str_n(l->text.p + l->at, n));
@@ -296,17 +298,29 @@ static bool lex_operator(struct lexer *l)
 }
 
 /* White space of ASCII, and U+00A0, U+3000, the byte order mark and the spaces of U+2000, which people paste. */
-static size_t space_length(const struct lexer *l)
+static size_t space_length(const struct lexer *l, size_t ahead)
 {
-    int c = peek(l, 0);
+    int c = peek(l, ahead);
     if (c == ' ' || (c >= '\t' && c <= '\r'))
         return 1;
     if (c < 0xC2)
         return 0;
     uint32_t code;
-    size_t n = utf8_decode(l->text.p + l->at, l->text.n - l->at, &code);
+    size_t n = utf8_decode(l->text.p + l->at + ahead, l->text.n - l->at - ahead, &code);
     return n && (code == 0xA0 || code == 0x3000 || code == 0xFEFF || (code >= 0x2000 && code <= 0x200B)) ? n
                                                                                                          : 0;
+}
+
+/* What word processors put in the place of quotes; as letters they would only cause riddles. */
+static bool is_typographic(struct lexer *l)
+{
+    uint32_t code;
+    size_t n = utf8_decode(l->text.p + l->at, l->text.n - l->at, &code);
+    if (code != 0x2018 && code != 0x2019 && code != 0x201C && code != 0x201D)
+        return false;
+    fail(l, l->at, n, "PARSE_SYNTAX_ERROR", "a typographic quote stands here");
+    err_hint(l->err, "Quotes of SQL are ' and \", names are quoted with `.");
+    return true;
 }
 
 static bool lex_one(struct lexer *l)
@@ -334,11 +348,23 @@ static bool lex_one(struct lexer *l)
         return lex_quoted(l);
     if ((is_digit(c) || (c == '.' && is_digit(next))) && lex_number(l))
         return true;
+    if (c >= 0x80 && is_typographic(l))
+        return false;
     if (is_word(c)) {
         lex_word(l);
         return true;
     }
     return lex_operator(l);
+}
+
+static bool not_utf8(struct lexer *l)
+{
+    size_t n = 1;
+    uint32_t code;
+    while (l->at < l->text.n && (n = utf8_decode(l->text.p + l->at, l->text.n - l->at, &code)) > 0)
+        l->at += n;
+    fail(l, l->at, 1, "PARSE_SYNTAX_ERROR", "the text is not UTF-8 here");
+    return err_hint(l->err, "Save the file as UTF-8.");
 }
 
 bool sql_lex(struct arena *arena, struct str text, struct token **tokens, uint32_t *count, struct err *err)
@@ -348,9 +374,9 @@ bool sql_lex(struct arena *arena, struct str text, struct token **tokens, uint32
         return err_set(err, ERR_CONFIG, "PARSE_SYNTAX_ERROR: the SQL text has %zu bytes, the limit is %d",
                        text.n, SQL_TEXT_MAX);
     if (!utf8_valid(text.p, text.n))
-        return err_set(err, ERR_CONFIG, "PARSE_SYNTAX_ERROR: the SQL text is not UTF-8");
+        return not_utf8(&l);
     while (l.at < text.n) {
-        size_t space = space_length(&l);
+        size_t space = space_length(&l, 0);
         if (space)
             l.at += space;
         else
@@ -462,17 +488,18 @@ struct str sql_unescape(struct arena *arena, struct str text, const struct token
 bool sql_error_at(struct err *err, struct str text, struct span span)
 {
     int line = 1;
-    size_t start = 0;
+    size_t start = str_starts(text, STR("\xEF\xBB\xBF")) ? 3 : 0;
     size_t offset = span.offset < text.n ? span.offset : text.n;
-    for (size_t i = 0; i < offset; i++) {
-        if (text.p[i] == '\n') {
+    for (size_t i = 0; i < offset; i++)
+        if (text.p[i] == '\n' || (text.p[i] == '\r' && !(i + 1 < text.n && text.p[i + 1] == '\n'))) {
             line++;
             start = i + 1;
         }
-    }
+    if (offset < start) /* at the mark */
+        offset = start;
     /* What is underlined ends with its line. */
     size_t end = offset;
-    while (end < text.n && end < offset + span.length && text.p[end] != '\n')
+    while (end < text.n && end < offset + span.length && text.p[end] != '\n' && text.p[end] != '\r')
         end++;
     size_t column = utf8_length(text.p + start, offset - start),
            width = utf8_length(text.p + offset, end - offset);

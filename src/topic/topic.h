@@ -75,7 +75,7 @@ bool topic_values(struct topic_decoder *decoder, const struct log_slice *slice, 
 /* ---- writing ------------------------------------------------------------------------------------------------------- */
 
 /* Puts rows into record batches, one builder for each partition. Rows with a key go by Kafka's own hash; rows without go, all of one
- * turn, to one partition, the next one each turn. */
+ * turn, to one partition, the next one each turn. def: borrowed as long as pool lives. */
 struct topic_writer;
 bool topic_writer_new(struct pool *pool, const struct topic_def *def, struct topic_writer **writer,
                       struct err *err);

@@ -10,6 +10,7 @@
 #include "os/os.h"
 #include "ref/outside.h"
 #include "ref/web_stand.h"
+#include "run/run.h"
 
 /* What goes wrong in the first answer. */
 static void too_many(struct web_request *r)
@@ -70,6 +71,22 @@ static void elsewhere(struct web_request *r)
     web_text(r, 200, "", "{\"data\":[{\"n\":900}]}");
 }
 
+static void scalar(struct web_request *r)
+{
+    web_text(r, 200, "", "{\"results\":\"none today\"}");
+}
+
+static void error_beside_no_rows(struct web_request *r)
+{
+    web_text(r, 200, "", "{\"error\":{\"message\":\"quota\"},\"results\":[]}");
+}
+
+/* What would clear the screen of whoever reads the log, and add a line to it. */
+static void steering(struct web_request *r)
+{
+    web_text(r, 500, "", "\x1b[2J\r\n00:00:00 info forged: line");
+}
+
 static void null_results(struct web_request *r)
 {
     web_text(r, 200, "", "{\"results\":null}");
@@ -118,6 +135,13 @@ static void bomb(struct web_request *r)
 static void no_gzip(struct web_request *r)
 {
     web_text(r, 200, "Content-Encoding: gzip\r\n", "{\"results\":[{\"n\":900}]}");
+}
+
+static void garbage_after_gzip(struct web_request *r)
+{
+    static const unsigned char packed[] = {0x1f, 0x8b, 8,    0,    0,    0,    0, 0, 0, 3, 0xab, 0xae,
+                                           5,    0,    0x43, 0xbf, 0xa6, 0xa3, 2, 0, 0, 0, 'x',  'y'};
+    web_answer(r, 200, "Content-Encoding: gzip\r\n", str_n((const char *)packed, sizeof packed));
 }
 
 static void deep(struct web_request *r)
@@ -171,12 +195,16 @@ static const struct hostile {
     {"error_key", error_key, "Uh oh, something has gone wrong"},
     {"html", html, "text/html"},
     {"elsewhere", elsewhere, "nothing at \"results\""},
+    {"scalar", scalar, "the answer has a text at \"results\", not rows: \"none today\""},
+    {"error_beside_no_rows", error_beside_no_rows, "the server says: {\"message\":\"quota\"}"},
+    {"steering", steering, "\\x1b[2J\\r\\n00:00:00 info forged: line"},
     {"null_results", null_results, NULL},
     {"empty_rows", empty_rows, "holds no row"},
     {"garbage_after", garbage_after, "the answer is no whole JSON document"},
     {"too_long", too_long, "longer than the limit"},
     {"bomb", bomb, "longer than the limit"},
     {"no_gzip", no_gzip, NULL},
+    {"garbage_after_gzip", garbage_after_gzip, "cannot be unpacked"},
     {"deep", deep, NULL},
     {"hang", web_hang, NULL},
     {"no_http", no_http, NULL},
@@ -313,6 +341,67 @@ TEST(a_bad_answer_is_said_and_the_next_one_is_taken)
     if (getenv("VERBOSE"))
         fprintf(stderr, "%s", log);
     free(log);
+    sbuf_fini(&p);
+    web_stand_free(stand);
+    outside_clean();
+}
+
+static struct counter asked_patient, asked_pulse;
+
+static void handle_patience(void *arg, struct web_request *r)
+{
+    (void)arg;
+    if (strcmp(r->path, "/patient") == 0) {
+        counter_add(&asked_patient, 1);
+        web_text(r, 429, "Retry-After: 99999999999999999999\r\n", "");
+        return;
+    }
+    counter_add(&asked_pulse, 1);
+    web_text(r, 204, "", "");
+}
+
+static bool pulse_is(void *wanted)
+{
+    return counter_get(&asked_pulse) >= *(uint64_t *)wanted;
+}
+
+/* Half a second would be the pause without the header. 204 is an answer without news, not a failure. */
+TEST(a_retry_after_that_no_integer_holds_is_long)
+{
+    struct sbuf p = {0};
+    struct web_stand *stand = web_stand_new(handle_patience, NULL);
+    outside_folder();
+    sbuf_printf(
+        &p,
+        "name: patience\nsettings: { listen: { http: off } }\nsources:\n"
+        "  patient: { kind: http, url: 'http://127.0.0.1:%d/patient' }\n"
+        "  pulse: { kind: http, url: 'http://127.0.0.1:%d/pulse', rows: data, cursor: { field: n, param: after }, every: 100ms }\n",
+        web_stand_port(stand), web_stand_port(stand));
+    outside_write(outside_path("sluice.yaml"), sbuf_view(&p));
+    pid_t pid = outside_start("up", NULL, -1);
+    uint64_t beats = 20;
+    EXPECT(outside_until(pulse_is, &beats, 30000));
+    EXPECT_EQ_INT(counter_get(&asked_patient), 1);
+    EXPECT(!outside_log_has("pulse"));
+    kill(pid, SIGTERM);
+    EXPECT_EQ_INT(outside_wait_for(pid, 20000), 0);
+    sbuf_fini(&p);
+    web_stand_free(stand);
+    outside_clean();
+}
+
+TEST(no_retries_means_one_try)
+{
+    struct sbuf p = {0};
+    struct web_stand *stand = web_stand_new(handle_patience, NULL);
+    uint64_t before = counter_get(&asked_patient);
+    outside_folder();
+    sbuf_printf(
+        &p, "name: once\nsources: { one: { kind: http, url: 'http://127.0.0.1:%d/patient', retries: 0 } }\n",
+        web_stand_port(stand));
+    outside_write(outside_path("sluice.yaml"), sbuf_view(&p));
+    EXPECT_EQ_INT(outside_wait_for(outside_start("run", NULL, -1), 20000), 1);
+    EXPECT_EQ_INT(counter_get(&asked_patient), before + 1);
     sbuf_fini(&p);
     web_stand_free(stand);
     outside_clean();
@@ -486,6 +575,8 @@ TEST(metrics_say_which_source_fails_and_when_it_is_well_again)
 int main(void)
 {
     RUN(a_bad_answer_is_said_and_the_next_one_is_taken);
+    RUN(a_retry_after_that_no_integer_holds_is_long);
+    RUN(no_retries_means_one_try);
     RUN(credentials_stay_with_their_host);
     RUN(a_cursor_that_is_understood_otherwise_repeats_no_row);
     RUN(records_of_other_types_go_to_bad_once_and_the_stream_goes_on);

@@ -89,30 +89,52 @@ static bool same_partitioning(struct delta_sink *d, struct err *err)
     return err_hint(err, "A table's partitioning cannot change; write to another table.");
 }
 
+/* What no table could take. */
+static bool delta_check(const struct sink_spec *spec, const struct type *schema, const char **key,
+                        struct err *err)
+{
+    struct arena arena = {0};
+    if (spec->mode != SINK_APPEND) {
+        *key = "mode";
+        err_set(err, ERR_FATAL, "this version writes Delta tables in mode append only");
+        return err_hint(err, "Leave `mode` out for \"%s\".", spec->name);
+    }
+    bool ok = delta_check_names(delta_type(&arena, schema), err);
+    arena_fini(&arena);
+    TRY(ok);
+    *key = "partition_by";
+    for (uint32_t i = 0; i < spec->partition_by_count; i++) {
+        const char *name = spec->partition_by[i];
+        int index = type_field(schema, str_of(name), true);
+        const struct type *type = index < 0 ? NULL : schema->fields[index].type;
+        if (type == NULL)
+            return err_set(err, ERR_FATAL, "partition_by column \"%s\" is not among the stream's columns",
+                           name);
+        if (type_is_nested(type) || type->kind == TYPE_VARIANT || type->kind == TYPE_BINARY)
+            return err_set(err, ERR_FATAL, "partition_by column \"%s\" is no plain column", name) ||
+                   err_hint(err, "Text, numbers, booleans, dates and timestamps make folders.");
+        for (uint32_t k = 0; k < i; k++)
+            if (str_eq_nocase(str_of(name), str_of(spec->partition_by[k])))
+                return err_set(err, ERR_FATAL, "partition_by names column \"%s\" twice", name);
+    }
+    if (spec->partition_by_count && spec->partition_by_count == schema->field_count) {
+        err_set(err, ERR_FATAL, "partition_by names all columns of the stream");
+        return err_hint(err, "A file needs at least one column; leave one out of partition_by.");
+    }
+    return true;
+}
+
 /* Partition columns by the names that the table has, or will have. */
-static bool plan_partitions(struct delta_sink *d, const struct type *schema, struct err *err)
+static void plan_partitions(struct delta_sink *d, const struct type *schema)
 {
     const struct sink_spec *spec = d->sink->spec;
     d->partition_count = spec->partition_by_count;
     d->partition = pool_alloc(d->sink->pool, (d->partition_count + 1) * sizeof *d->partition);
     for (uint32_t i = 0; i < spec->partition_by_count; i++) {
         int index = type_field(schema, str_of(spec->partition_by[i]), true);
-        const struct type *type = index < 0 ? NULL : schema->fields[index].type;
-        if (type == NULL || type_is_nested(type) || type->kind == TYPE_VARIANT || type->kind == TYPE_BINARY)
-            return err_set(err, ERR_FATAL,
-                           "partition_by column \"%s\" is not among the stream's plain columns",
-                           spec->partition_by[i]);
         d->partition[i] = pool_strdup(d->sink->pool, d->table.version < 0 ? schema->fields[index].name
                                                                           : d->table.partition_columns[i]);
-        if (delta_is_partition(&(struct delta_sink){.partition = d->partition, .partition_count = i},
-                               d->partition[i]))
-            return err_set(err, ERR_FATAL, "partition_by names column \"%s\" twice", d->partition[i]);
     }
-    if (d->partition_count && d->partition_count == schema->field_count) {
-        err_set(err, ERR_FATAL, "partition_by names all columns of the stream");
-        return err_hint(err, "A file needs at least one column; leave one out of partition_by.");
-    }
-    return true;
 }
 
 static bool note_identity(struct delta_sink *d, struct err *err)
@@ -135,22 +157,22 @@ static bool delta_open(struct sink *sink, const struct type *schema, enum sink_f
     d->sink = sink;
     d->ctx = compress_ctx_new();
     d->path = table_path(sink);
-    if (spec->mode != SINK_APPEND) {
-        err_set(err, ERR_FATAL, "this version writes Delta tables in mode append only");
-        return err_hint(err, "Leave `mode` out for \"%s\".", spec->name);
-    }
+    const char *key;
+    TRY(delta_check(spec, schema, &key, err));
     TRY(delta_load(&d->table, d->path, -1, err));
     d->loaded_bytes = d->table.arena.bytes;
     d->upkeep_version = d->table.version;
-    if (d->table.version < 0)
-        return plan_partitions(d, schema, err);
+    if (d->table.version < 0) {
+        plan_partitions(d, schema);
+        return true;
+    }
     const char *feature = delta_unknown_feature(&d->table, true);
     if (feature)
         return err_set(err, ERR_FATAL,
                        "the table \"%s\" uses a Delta feature that this version cannot write: %s",
                        spec->table, feature);
     TRY(same_partitioning(d, err));
-    TRY(plan_partitions(d, schema, err));
+    plan_partitions(d, schema);
     const struct type *merged;
     TRY(delta_merge_schema(pool_arena(sink->pool), d->table.schema,
                            delta_type(pool_arena(sink->pool), schema), &merged, err));
@@ -420,6 +442,7 @@ const struct sink_kind sink_delta = {
     .maintain = delta_maintain,
     .pending_bytes = delta_pending,
     .reset = delta_reset,
+    .check = delta_check,
     .options = options,
     .options_size = sizeof(struct delta_options),
 };

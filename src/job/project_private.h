@@ -1,0 +1,26 @@
+/* What project.c, which loads a project, and project_check.c, which looks at what was loaded, share. */
+#ifndef JOB_PROJECT_PRIVATE_H
+#define JOB_PROJECT_PRIVATE_H
+
+#include "job/project.h"
+#include "sql/plan.h"
+
+struct loader {
+    struct arena *arena;
+    struct project *project;
+    struct conf_diags *diags;
+    bool options_are_read; /* all of them: no error in the project file itself */
+};
+
+/* An error whose place counts within a query or schema becomes one of the file that it stands in. Without a place it is of the beginning. */
+void project_say_in_text(struct loader *l, const struct conf_sql *sql, const struct conf_file *file,
+                         struct err *err);
+
+/* Everything that can be wrong with what was read, each at its place in l->diags. */
+void project_check_sources(struct loader *l);
+void project_check_topics(struct loader *l);
+void project_check_writes(struct loader *l);
+/* stream->plan is bound; sets stream->stateful. */
+void project_check_stream(struct loader *l, struct stream_def *stream);
+
+#endif
