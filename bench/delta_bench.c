@@ -51,7 +51,7 @@ static void report(const char *path, int64_t commits, int64_t ns)
     delta_fini(&t);
 }
 
-static void run(struct msg *msg)
+static void run(struct msg *msg) ON(block)
 {
     struct work *w = CONTAINER_OF(msg, struct work, msg);
     struct arena arena = {0};

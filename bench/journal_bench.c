@@ -1,10 +1,13 @@
-/* The journal against the disk itself, in the same run:
+/* The journal against the disk itself, in the same run, in turns: raw writes, then the store, and again.
  *
  *     latency      one append of 64 KiB at a time, until it is durable   : one direct synchronous write of 64 KiB, prewritten
- *     throughput   16 producers with appends of 64 KiB, until durable     : direct synchronous writes of 1 MiB, prewritten
+ *     burst        16 producers with appends of 64 KiB, until durable     : direct synchronous writes of 1 MiB, prewritten
+ *     sustained    the same for so long that segments are synced meanwhile: every byte goes to the disk twice, so half is the most
+ *                  that a disk without spare bandwidth can give
+ *     first lap    the same on a new store, whose ring grows: every byte goes to the disk three times
  *     recovery     opening after a kill -9, with N GB (argument 1, default 2) in segments
  *
- * Records of 384 bytes. Every ratio is printed with both of its figures. */
+ * Records of 384 bytes. Medians over the rounds; every ratio is printed with both of its figures. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,12 +90,13 @@ struct producer {
 
 struct bench {
     struct store *store;
-    struct loop *disk, *work, *end;
+    struct loop *disk, *work;
     struct log *logs[PRODUCERS];
     struct buf *batch;
     struct producer producers[PRODUCERS];
+    struct msg begin;
     size_t partitions, outstanding, appends, done, begun;
-    double *seconds;
+    double *seconds; /* [appends] of each */
 };
 
 static struct buf *make_append(void)
@@ -137,92 +141,129 @@ static void durable(struct frame *frame)
         submit(p);
 }
 
-static struct bench *current;
-
 static void begin(struct msg *msg)
 {
-    (void)msg;
-    for (size_t i = 0; i < current->outstanding; i++) {
-        struct producer *p = &current->producers[i];
-        *p = (struct producer){.bench = current, .frame = frame_new(current->store)};
-        p->frame->done = durable;
-        p->frame->arg = p;
-        submit(p);
-    }
+    struct bench *b = CONTAINER_OF(msg, struct bench, begin);
+    for (size_t i = 0; i < b->outstanding; i++)
+        submit(&b->producers[i]);
 }
 
-/* Opens a store of its own; seconds[appends] gets each append's latency; returns the seconds of all. */
-static double run_store(const char *folder, size_t partitions, size_t outstanding, size_t appends,
-                        double *seconds)
+static void open_store(struct bench *b, const char *folder, size_t partitions)
 {
-    struct bench b = {
-        .partitions = partitions, .outstanding = outstanding, .appends = appends, .seconds = seconds};
     struct err err;
     struct store_options options = {0};
     struct topic_config config;
-    static struct msg msg;
+    *b = (struct bench){.partitions = partitions, .batch = make_append()};
     must(os_remove_tree(folder, &err), &err);
-    must(loop_new(ROLE_DISK, "disk", &b.disk, &err) && loop_new(ROLE_WORK, "work", &b.work, &err), &err);
-    must(store_open(NULL, folder, &options, b.disk, &b.store, &err), &err);
+    must(loop_new(ROLE_DISK, "disk", &b->disk, &err), &err);
+    must(store_open(NULL, folder, &options, b->disk, &b->store, &err), &err);
     topic_config_default(&config);
-    struct frame *frame = frame_new(b.store);
+    struct frame *frame = frame_new(b->store);
     frame_topic_create(frame, "bench", (int32_t)partitions, &config);
     must(frame_commit_now(frame, &err), &err);
     frame_free(frame);
     for (size_t i = 0; i < partitions; i++)
-        b.logs[i] = log_get(b.store, "bench", (int32_t)i);
-    b.batch = make_append();
-    current = &b;
-    msg_init(&msg, begin);
-    loop_post(b.work, &msg);
-    must(loop_start(b.disk, &err), &err);
+        b->logs[i] = log_get(b->store, "bench", (int32_t)i);
+    for (size_t i = 0; i < PRODUCERS; i++) {
+        struct producer *p = &b->producers[i];
+        *p = (struct producer){.bench = b, .frame = frame_new(b->store)};
+        p->frame->done = durable;
+        p->frame->arg = p;
+    }
+    must(loop_start(b->disk, &err), &err);
+}
+
+/* The seconds of so many appends; seconds[appends] gets each one's. */
+static double run_store(struct bench *b, size_t outstanding, size_t appends, double *seconds)
+{
+    struct err err;
+    b->outstanding = outstanding;
+    b->appends = appends;
+    b->seconds = seconds;
+    b->done = b->begun = 0;
+    must(loop_new(ROLE_WORK, "work", &b->work, &err), &err);
+    msg_init(&b->begin, begin);
+    loop_post(b->work, &b->begin);
     double start = now_s();
-    must(loop_start(b.work, &err), &err);
-    loop_join(b.work);
+    must(loop_start(b->work, &err), &err);
+    loop_join(b->work);
     double all = now_s() - start;
-    loop_stop(b.disk);
-    loop_join(b.disk);
-    for (size_t i = 0; i < outstanding; i++)
-        frame_free(b.producers[i].frame);
-    must(store_close(b.store, &err), &err);
-    loop_free(b.disk);
-    loop_free(b.work);
-    buf_unref(b.batch);
-    os_remove_tree(folder, NULL);
+    loop_free(b->work);
     return all;
 }
 
-static void latency(const char *folder, int raw, size_t partitions)
+static void close_store(struct bench *b, const char *folder)
 {
-    enum { COUNT = 2000, RAW_COUNT = 1000 };
-    static double store[COUNT], disk[2 * RAW_COUNT];
-    raw_writes(raw, APPEND, RAW_COUNT, disk);
-    run_store(folder, partitions, 1, COUNT, store);
-    raw_writes(raw, APPEND, RAW_COUNT, disk + RAW_COUNT);
-    double ours = quantile(store, COUNT, 0.5), theirs = quantile(disk, 2 * RAW_COUNT, 0.5);
-    printf(
-        "latency p50, %2zu partition(s): %.2f x  (append until durable %.0f us, direct write %.0f us; p99 %.0f and %.0f us)\n",
-        partitions, ours / theirs, ours * 1e6, theirs * 1e6, quantile(store, COUNT, 0.99) * 1e6,
-        quantile(disk, 2 * RAW_COUNT, 0.99) * 1e6);
+    struct err err;
+    loop_stop(b->disk);
+    loop_join(b->disk);
+    for (size_t i = 0; i < PRODUCERS; i++)
+        frame_free(b->producers[i].frame);
+    must(store_close(b->store, &err), &err);
+    loop_free(b->disk);
+    buf_unref(b->batch);
+    os_remove_tree(folder, NULL);
 }
 
-static void throughput(const char *folder, int raw, size_t partitions, size_t appends)
+enum {
+    ROUNDS = 7,
+    ROUND_RAW = 100,
+    ROUND_SINGLE = 300,
+    ROUND_APPENDS = 1024, /* 64 MiB */
+    SUSTAINED = 24000,    /* 1.5 GiB */
+};
+static double each[SUSTAINED];
+
+static double raw_rate(int raw)
 {
-    enum { RAW_COUNT = 400 };
-    static double disk[2 * RAW_COUNT];
-    double *store = malloc(appends * sizeof *store), raw_seconds = 0;
-    raw_writes(raw, BIG, RAW_COUNT, disk);
-    double seconds = run_store(folder, partitions, PRODUCERS, appends, store);
-    raw_writes(raw, BIG, RAW_COUNT, disk + RAW_COUNT);
-    for (size_t i = 0; i < 2 * RAW_COUNT; i++)
-        raw_seconds += disk[i];
-    double ours = (double)appends * APPEND / seconds / 1e6,
-           theirs = 2.0 * RAW_COUNT * BIG / raw_seconds / 1e6;
+    double disk[ROUND_RAW], all = 0;
+    raw_writes(raw, BIG, ROUND_RAW, disk);
+    for (size_t i = 0; i < ROUND_RAW; i++)
+        all += disk[i];
+    return (double)ROUND_RAW * BIG / all / 1e6;
+}
+
+static void latency(struct bench *b, int raw)
+{
+    static double store[ROUNDS * ROUND_SINGLE], disk[ROUNDS * ROUND_SINGLE];
+    for (size_t i = 0; i < ROUNDS; i++) {
+        raw_writes(raw, APPEND, ROUND_SINGLE, disk + i * ROUND_SINGLE);
+        run_store(b, 1, ROUND_SINGLE, store + i * ROUND_SINGLE);
+    }
+    size_t n = ROUNDS * ROUND_SINGLE;
+    double ours = quantile(store, n, 0.5), theirs = quantile(disk, n, 0.5);
     printf(
-        "throughput, %2zu partition(s), %4zu MiB: %.0f %%  (store %.0f MB/s, 1 MiB direct writes %.0f MB/s; append p50 %.0f us)\n",
-        partitions, appends * APPEND >> 20, ours / theirs * 100, ours, theirs,
-        quantile(store, appends, 0.5) * 1e6);
-    free(store);
+        "latency p50,  %2zu partition(s): %.2f x  (append until durable %.0f us, direct write %.0f us; p99 %.0f and %.0f us)\n",
+        b->partitions, ours / theirs, ours * 1e6, theirs * 1e6, quantile(store, n, 0.99) * 1e6,
+        quantile(disk, n, 0.99) * 1e6);
+}
+
+/* Medians over rounds of appends; the disk's rate is measured before each, so that no segments are synced in it. */
+static void throughput(struct bench *b, int raw, const char *what, size_t rounds, size_t appends)
+{
+    double ratios[ROUNDS], ours[ROUNDS], theirs[ROUNDS];
+    for (size_t i = 0; i < rounds; i++) {
+        theirs[i] = raw_rate(raw);
+        ours[i] = (double)appends * APPEND / run_store(b, PRODUCERS, appends, each) / 1e6;
+        ratios[i] = ours[i] / theirs[i];
+    }
+    printf(
+        "%s, %2zu partition(s): %.0f %%  (store %.0f MB/s, 1 MiB direct writes %.0f MB/s; append p50 %.0f us; "
+        "%zu x %zu MiB)\n",
+        what, b->partitions, quantile(ratios, rounds, 0.5) * 100, quantile(ours, rounds, 0.5),
+        quantile(theirs, rounds, 0.5), quantile(each, appends, 0.5) * 1e6, rounds, appends * APPEND >> 20);
+}
+
+static void of_partitions(const char *folder, int raw, size_t partitions)
+{
+    struct bench b;
+    open_store(&b, folder, partitions);
+    throughput(&b, raw, "first lap ", 1, 3000);
+    run_store(&b, PRODUCERS, SUSTAINED / 2, each); /* the ring has its size, and has been once around */
+    latency(&b, raw);
+    throughput(&b, raw, "burst     ", ROUNDS, ROUND_APPENDS);
+    throughput(&b, raw, "sustained ", 1, SUSTAINED);
+    close_store(&b, folder);
 }
 
 /* Writes `bytes` in a child that is killed, and opens again. */
@@ -272,11 +313,8 @@ int main(int count, char **words)
     snprintf(folder, sizeof folder, "%s/sluice-bench-%d", base, os_pid());
     snprintf(data, sizeof data, "%s/data", folder);
     int raw = raw_file(folder);
-    latency(data, raw, 1);
-    latency(data, raw, 16);
-    throughput(data, raw, 1, 3000);
-    throughput(data, raw, 16, 3000);
-    throughput(data, raw, 16, 24000);
+    of_partitions(data, raw, 1);
+    of_partitions(data, raw, 16);
     recovery(data, (uint64_t)(gigabytes * 1e9));
     os_close(raw);
     os_remove_tree(folder, NULL);

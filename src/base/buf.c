@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-enum { PAGE = 4096 };
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20 };
 
 static void release_heap(struct buf *buf, void *arg)
 {
@@ -25,7 +25,8 @@ struct buf *buf_try_new(size_t capacity)
         return NULL;
     size_t rounded = capacity < PAGE ? capacity : (capacity + PAGE - 1) / PAGE * PAGE;
     if (rounded >= capacity)
-        buf->p = capacity < PAGE ? mem_try_new(capacity) : aligned_alloc(PAGE, rounded);
+        buf->p = capacity < PAGE ? mem_try_new(capacity)
+                                 : aligned_alloc(rounded < HUGE_PAGE ? PAGE : HUGE_PAGE, rounded);
     if (buf->p == NULL) {
         mem_free(buf);
         return NULL;
@@ -49,6 +50,13 @@ struct buf *buf_ref(struct buf *buf)
     int before = __atomic_fetch_add(&buf->refs, 1, __ATOMIC_RELAXED);
     CHECK(before > 0);
     return buf;
+}
+
+bool buf_is_shared(const struct buf *buf)
+{
+    int refs = __atomic_load_n(&buf->refs, __ATOMIC_ACQUIRE);
+    CHECK(refs > 0);
+    return refs > 1;
 }
 
 void buf_unref(struct buf *buf)

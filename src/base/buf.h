@@ -4,6 +4,7 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,12 +18,14 @@ struct buf {
     void *arg;
 };
 
-/* A buffer of capacity bytes (page-aligned from 4 KiB up), not zeroed, one reference, given to the caller. */
+/* A buffer of capacity bytes (aligned to 4 KiB from 4 KiB up, to 2 MiB from 2 MiB up), not zeroed, one reference, given to the caller. */
 struct buf *buf_new(size_t capacity) __attribute__((returns_nonnull));
 /* As buf_new, or NULL. */
 struct buf *buf_try_new(size_t capacity);
 /* One reference more; returns buf. */
 struct buf *buf_ref(struct buf *buf);
+/* Has anybody else a reference? False: the caller, who has one, may write over all of it. */
+bool buf_is_shared(const struct buf *buf);
 /* One reference less; the last one releases. NULL is fine. Any role. */
 void buf_unref(struct buf *buf);
 

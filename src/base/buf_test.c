@@ -13,8 +13,11 @@ TEST(the_last_reference_frees)
     EXPECT_EQ_INT((uintptr_t)buf->p % 4096, 0);
     EXPECT(buf->capacity >= 100000 && buf->n == 0);
     memset(buf->p, 1, buf->capacity);
+    EXPECT(!buf_is_shared(buf));
     EXPECT(buf_ref(buf) == buf);
+    EXPECT(buf_is_shared(buf));
     buf_unref(buf);
+    EXPECT(!buf_is_shared(buf));
     EXPECT_EQ_INT(buf->refs, 1);
     buf_unref(buf);
     buf_unref(NULL);

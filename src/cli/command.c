@@ -105,16 +105,13 @@ bool command_needs_store(struct command_env *env, struct err *err)
 struct commit {
     struct msg msg;
     struct frame *frame;
-    struct os_poller *poller;
-    struct counter done;
+    struct latch done;
 };
 
 static void committed(struct frame *frame)
 {
     struct commit *c = frame->arg;
-    struct os_poller *poller = c->poller;
-    counter_set(&c->done, 1);
-    os_poller_wake(poller);
+    latch_open(&c->done);
 }
 
 static void submit(struct msg *msg)
@@ -125,18 +122,15 @@ static void submit(struct msg *msg)
 
 bool command_commit(struct command_env *env, struct frame *frame, struct err *err)
 {
-    struct os_event event;
     if (env->frames == NULL)
         return frame_commit_now(frame, err);
     struct commit c = {.frame = frame};
-    TRY(os_poller_new(&c.poller, err));
+    TRY(latch_init(&c.done, err));
     frame->done = committed;
     frame->arg = &c;
     msg_init(&c.msg, submit);
     loop_post(env->frames, &c.msg);
-    while (counter_get(&c.done) == 0)
-        os_poller_wait(c.poller, &event, 1, -1);
-    os_poller_free(c.poller);
+    latch_wait(&c.done);
     if (!frame->durable && err)
         *err = frame->err;
     return frame->durable;

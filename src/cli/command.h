@@ -53,6 +53,8 @@ bool env_gone(struct command_env *env);
 struct store *command_store(struct command_env *env, struct err *err);
 /* The same, where a missing one is an error. */
 bool command_needs_store(struct command_env *env, struct err *err);
+/* The project's stream of that name; NULL: there is none, err says so and which one may have been meant. */
+const struct stream_def *command_stream(struct command_env *env, const char *name, struct err *err);
 /* Commits a frame wherever the command runs. */
 bool command_commit(struct command_env *env, struct frame *frame, struct err *err);
 

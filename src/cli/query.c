@@ -435,7 +435,7 @@ const struct cli_command command_query = {
         "  FROM may name\n"
         "    users                      a topic of the project, or a stream that writes to one\n"
         "    serving.users              a table of a connection\n"
-        "    sluice.created_users_bad   the rows that a stream rejected\n"
+        "    sluice.created_users_bad   the records that a stream rejected; those that came too late are in …_late\n"
         "    json.`in/*.jsonl`          files: json, csv, parquet, delta; a path, a pattern or a folder; .gz and .zst too\n"
         "\n"
         "  Several statements are parted by `;`. There are SELECT, SET, CREATE TEMPORARY VIEW, DESCRIBE, EXPLAIN and SHOW TABLES.\n"

@@ -56,10 +56,10 @@ struct str *relations_names(struct relations *r, struct arena *arena, uint32_t *
             add_name(names, count, infos[i].name);
     for (uint32_t i = 0; i < project->conf.stream_count; i++) {
         const struct stream_def *stream = &project->streams[i];
-        for (uint32_t s = 0; s < stream->sink_count; s++)
-            if (stream->sinks[s].conf->connection)
-                add_name(names, count, stream->sinks[s].name);
-        add_name(names, count, stream->bad.name);
+        const struct sink_def *sink;
+        for (uint32_t s = 0; (sink = stream_sink(stream, s)) != NULL; s++)
+            if (sink->conf == NULL || sink->conf->connection)
+                add_name(names, count, sink->name);
     }
     return names;
 }
@@ -137,12 +137,15 @@ static bool open_table_of(struct relations *r, const char *url, const char *tabl
                    (int)(strchr(url, ':') - url), url);
 }
 
-static bool open_bad(struct relations *r, struct str table, struct relation_source *s, struct err *err)
+static bool open_rejects(struct relations *r, struct str table, struct relation_source *s, struct err *err)
 {
     const struct project *project = r->env->project;
-    for (uint32_t i = 0; i < project->conf.stream_count; i++)
-        if (str_is(table, project->streams[i].bad.table))
-            return open_table_of(r, project->streams[i].bad.url, project->streams[i].bad.table, s, err);
+    for (uint32_t i = 0; i < project->conf.stream_count; i++) {
+        const struct sink_def *bad = &project->streams[i].bad, *late = &project->streams[i].late;
+        if (str_is(table, bad->table) || str_is(table, late->table))
+            return open_table_of(r, str_is(table, bad->table) ? bad->url : late->url,
+                                 str_dup(pool_arena(r->pool), table), s, err);
+    }
     char name[256];
     snprintf(name, sizeof name, "sluice.%.*s", STR_ARG(table));
     return no_such_name(r, str_of(name), err);
@@ -158,7 +161,7 @@ static bool open_two_parts(struct relations *r, const struct relation_name *name
     if (connection)
         return open_table_of(r, connection->url, last, s, err);
     if (str_is(name->parts[0], "sluice"))
-        return open_bad(r, name->parts[1], s, err);
+        return open_rejects(r, name->parts[1], s, err);
     for (size_t i = 0; i < sizeof path_formats / sizeof path_formats[0]; i++) {
         if (!str_eq_nocase(name->parts[0], str_of(path_formats[i].name)))
             continue;

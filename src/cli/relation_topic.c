@@ -79,7 +79,7 @@ bool topic_relation_open(struct relations *r, struct relation_source *s, struct 
 {
     struct arena *arena = pool_arena(r->pool);
     const struct type *schema = NULL;
-    if (s->def->format != TOPIC_RAW) {
+    if (!s->def->raw) {
         struct inferring in = {0};
         schema = known_schema(r, s->def);
         if (schema == NULL)
@@ -87,7 +87,7 @@ bool topic_relation_open(struct relations *r, struct relation_source *s, struct 
         if (schema == NULL && in.tried > 0) { /* records, and none is JSON: as a raw topic */
             struct topic_def *raw = arena_new(arena, struct topic_def);
             *raw = *s->def;
-            raw->format = TOPIC_RAW;
+            raw->raw = true;
             s->def = raw;
         } else if (schema == NULL) {
             err_set(err, ERR_FATAL, "topic \"%s\" holds no record yet, so that its columns are not known",

@@ -1,11 +1,10 @@
-/* stream list, describe, pause, resume, reset, replay; checkpoint list, restore, export; plan: the state of streams. */
+/* stream list, describe, pause, resume, reset; plan: the state of streams. */
 #include <stdio.h>
 
 #include "cli/host.h"
 #include "cli/table.h"
-#include "format/json_tree.h"
 
-static const struct stream_def *find_stream(struct command_env *env, const char *name, struct err *err)
+const struct stream_def *command_stream(struct command_env *env, const char *name, struct err *err)
 {
     const struct project *project = env->project;
     const char *names[256];
@@ -88,8 +87,8 @@ static void describe_sinks(struct command_env *env, const struct stream_def *def
     static const char *const modes[] = {"append", "upsert", "update", "complete"};
     struct table table;
     table_init(&table, env, columns, 6);
-    for (uint32_t i = 0; i <= def->sink_count; i++) {
-        const struct sink_def *sink = i < def->sink_count ? &def->sinks[i] : &def->bad;
+    const struct sink_def *sink;
+    for (uint32_t i = 0; (sink = stream_sink(def, i)) != NULL; i++) {
         const struct sink_status_report *r = NULL;
         for (uint32_t k = 0; s && k < s->sink_count; k++)
             if (strcmp(s->sinks[k].name, sink->name) == 0)
@@ -113,7 +112,7 @@ static int look_describe(struct command_env *env)
 {
     struct err err;
     struct engine_report report = {0};
-    const struct stream_def *def = find_stream(env, env->args->operands[0], &err);
+    const struct stream_def *def = command_stream(env, env->args->operands[0], &err);
     if (def == NULL)
         return env_fail(env, &err, NULL);
     if (env->engine)
@@ -137,7 +136,7 @@ static int look_describe(struct command_env *env)
     return EXIT_DONE;
 }
 
-/* ---- pause, resume, reset, replay --------------------------------------------------------------------------------------------- */
+/* ---- pause, resume, reset --------------------------------------------------------------------------------------------- */
 
 static bool needs_engine(struct command_env *env, struct err *err)
 {
@@ -152,7 +151,7 @@ static bool needs_engine(struct command_env *env, struct err *err)
 static int pause_stream(struct command_env *env, bool pause)
 {
     struct err err;
-    const struct stream_def *def = find_stream(env, env->args->operands[0], &err);
+    const struct stream_def *def = command_stream(env, env->args->operands[0], &err);
     if (def == NULL || !needs_engine(env, &err) || !engine_stream_pause(env->engine, def->name, pause, &err))
         return env_fail(env, &err, NULL);
     env_note(env, "stream \"%s\" %s", def->name,
@@ -172,11 +171,11 @@ static int look_resume(struct command_env *env)
 
 static bool has_sink(const struct stream_def *def, const char *name, struct err *err)
 {
-    const char *names[CONF_TARGETS_MAX + 1];
+    const char *names[CONF_TARGETS_MAX + 2];
+    const struct sink_def *sink;
     size_t count = 0;
-    for (uint32_t i = 0; i < def->sink_count; i++)
-        names[count++] = def->sinks[i].name;
-    names[count++] = def->bad.name;
+    while ((sink = stream_sink(def, (uint32_t)count)) != NULL)
+        names[count++] = sink->name;
     for (size_t i = 0; i < count; i++)
         if (strcmp(names[i], name) == 0)
             return true;
@@ -190,7 +189,7 @@ static int look_reset(struct command_env *env)
     struct err err;
     bool keep = cli_given(env->args, "--keep"), replace = cli_given(env->args, "--replace");
     const char *sink = cli_value(env->args, "--sink");
-    const struct stream_def *def = find_stream(env, env->args->operands[0], &err);
+    const struct stream_def *def = command_stream(env, env->args->operands[0], &err);
     if (def && keep == replace) {
         err_set(&err, ERR_CONFIG, "sluice stream reset takes either --keep or --replace");
         err_hint(&err, "--keep leaves the rows of its tables as they are, --replace removes them first.");
@@ -217,92 +216,6 @@ static int look_reset(struct command_env *env)
     return EXIT_DONE;
 }
 
-/* What this version cannot do says so, and why nothing is lost. */
-static int refuse(struct command_env *env, const char *what, const char *hint)
-{
-    struct err err;
-    err_set(&err, ERR_FATAL, "this version has no %s", what);
-    err_hint(&err, "%s", hint);
-    return env_fail(env, &err, NULL);
-}
-
-static int look_replay(struct command_env *env)
-{
-    struct err err;
-    const struct stream_def *def = find_stream(env, env->args->operands[0], &err);
-    if (def == NULL)
-        return env_fail(env, &err, NULL);
-    return refuse(
-        env, "stream replay",
-        "Rejected rows stay in sluice.<stream>_bad: look at them with sluice query, write corrected ones with "
-        "sluice topic write.");
-}
-
-/* ---- checkpoints ------------------------------------------------------------------------------------------------------------------- */
-
-static void add_checkpoints(struct command_env *env, struct table *table, const char *stream)
-{
-    struct arena *arena = pool_arena(env->pool);
-    struct sbuf text = {0};
-    const struct json_node *root;
-    struct err ignored;
-    if (store_get(env->store, str_of(arena_printf(arena, "stream/%s/checkpoint", stream)), &text) &&
-        json_parse(arena, sbuf_view(&text), &root, &ignored)) {
-        JSON_EACH(one, root)
-        {
-            int64_t turn = 0;
-            struct os_stat stat;
-            if (!json_i64(one, "turn", &turn))
-                continue;
-            const char *path = arena_printf(arena, "%s/checkpoints/%s/%020lld", env->project->data, stream,
-                                            (long long)turn);
-            bool there = os_stat(path, &stat, &ignored);
-            const struct str cells[] = {str_of(stream), number(arena, (uint64_t)turn),
-                                        there ? number(arena, stat.size) : STR("missing"), str_of(path)};
-            table_row(table, cells);
-        }
-    }
-    sbuf_fini(&text);
-}
-
-static int look_checkpoints(struct command_env *env)
-{
-    static const struct table_column columns[] = {{.name = "stream"},
-                                                  {.name = "turn", .right = true},
-                                                  {.name = "bytes", .right = true},
-                                                  {.name = "file"}};
-    struct table table;
-    struct err err;
-    struct store *store = command_store(env, &err);
-    if (store == NULL && err.class != ERR_NONE)
-        return env_fail(env, &err, NULL);
-    table_init(&table, env, columns, 4);
-    for (uint32_t i = 0; store && i < env->project->conf.stream_count; i++)
-        add_checkpoints(env, &table, env->project->streams[i].name);
-    if (table.total == 0) {
-        arena_fini(&table.arena);
-        env_note(
-            env,
-            "there is no checkpoint: streams without state need none, others make one each `settings.checkpoint`");
-        return EXIT_DONE;
-    }
-    table_end(&table, false);
-    return EXIT_DONE;
-}
-
-static int look_restore(struct command_env *env)
-{
-    return refuse(
-        env, "checkpoint restore",
-        "A start goes on from the newest checkpoint by itself, and from the one before where that is damaged.");
-}
-
-static int look_export(struct command_env *env)
-{
-    return refuse(env, "checkpoint export",
-                  "A copy of the whole data folder, made while nothing runs, is a self-contained one.");
-}
-
 /* ---- plan -------------------------------------------------------------------------------------------------------------------------------- */
 
 struct planning {
@@ -317,6 +230,10 @@ static void plan_topics(struct planning *p)
         const struct topic_def *def = &project->topics[i];
         struct topic_info info;
         bool exists = p->env->store && store_topic(p->env->store, def->name, &info);
+        if (exists && topic_differs(def, &info.config)) {
+            p->changes++;
+            env_print(p->env, "~ topic %s: its configuration will be what the project says\n", def->name);
+        }
         if (exists && info.partitions == def->partitions)
             continue;
         p->changes++;
@@ -360,10 +277,10 @@ static void plan_left(void *arg, struct str key, struct str value)
         return;
     for (uint32_t i = 0; i < project->conf.stream_count; i++) {
         const struct stream_def *s = &project->streams[i];
-        for (uint32_t k = 0; k <= s->sink_count; k++) {
-            const char *name = k < s->sink_count ? s->sinks[k].name : s->bad.name;
+        const struct sink_def *sink;
+        for (uint32_t k = 0; (sink = stream_sink(s, k)) != NULL; k++) {
             char mine[STORE_KEY_MAX];
-            snprintf(mine, sizeof mine, "sink/%s/%s/id", s->name, name);
+            snprintf(mine, sizeof mine, "sink/%s/%s/id", s->name, sink->name);
             if (str_is(key, mine))
                 return;
         }
@@ -388,8 +305,9 @@ static int look_plan(struct command_env *env)
     plan_topics(&p);
     for (uint32_t i = 0; i < env->project->conf.stream_count; i++) {
         const struct stream_def *s = &env->project->streams[i];
-        for (uint32_t k = 0; s->conf->enabled && k <= s->sink_count; k++)
-            plan_sink(&p, s, k < s->sink_count ? &s->sinks[k] : &s->bad);
+        const struct sink_def *sink;
+        for (uint32_t k = 0; s->conf->enabled && (sink = stream_sink(s, k)) != NULL; k++)
+            plan_sink(&p, s, sink);
     }
     if (store)
         store_each(store, STR("sink/"), plan_left, &p);
@@ -406,10 +324,6 @@ static const struct cli_flag reset_flags[] = {
     {"--sink", NULL, "NAME", "one of its sinks only: connection.table"},
     {0},
 };
-static const struct cli_flag replay_flags[] = {
-    {"--bad", NULL, NULL, "the rows of <stream>_bad"},
-    {"--where", NULL, "CONDITION", "those only for which it holds"},
-    {0}};
 
 #define STREAM_COMMAND(id, text, says, with, slot)                                                           \
     extern const struct cli_command command_stream_##id;                                                     \
@@ -426,36 +340,13 @@ STREAM_COMMAND(describe, "stream describe", "shows a stream: its query, its sink
 STREAM_COMMAND(pause, "stream pause", "stops reading; what its sinks hold is committed", NULL, look_pause)
 STREAM_COMMAND(resume, "stream resume", "goes on after a pause", NULL, look_resume)
 STREAM_COMMAND(reset, "stream reset", "begins anew, with tables kept or replaced", reset_flags, look_reset)
-STREAM_COMMAND(replay, "stream replay", "takes rejected rows once more", replay_flags, look_replay)
 
-extern const struct cli_command command_stream_list, command_checkpoint_list, command_checkpoint_restore,
-    command_checkpoint_export, command_plan;
+extern const struct cli_command command_stream_list, command_plan;
 const struct cli_command command_stream_list = {.name = "stream list",
                                                 .operands = "[DIR]",
                                                 .summary = "lists streams",
                                                 .operands_max = 1,
                                                 .look = look_list};
-const struct cli_command command_checkpoint_list = {.name = "checkpoint list",
-                                                    .operands = "[DIR]",
-                                                    .summary = "lists the checkpoints of streams",
-                                                    .operands_max = 1,
-                                                    .look = look_checkpoints};
-const struct cli_command command_checkpoint_restore = {
-    .name = "checkpoint restore",
-    .operands = "STREAM [DIR]",
-    .summary = "takes a stream's state back to a checkpoint",
-    .operands_min = 1,
-    .operands_max = 2,
-    .dir_at = 1,
-    .look = look_restore};
-const struct cli_command command_checkpoint_export = {
-    .name = "checkpoint export",
-    .operands = "STREAM [DIR]",
-    .summary = "writes a self-contained copy of a checkpoint",
-    .operands_min = 1,
-    .operands_max = 2,
-    .dir_at = 1,
-    .look = look_export};
 const struct cli_command command_plan = {
     .name = "plan",
     .operands = "[DIR]",

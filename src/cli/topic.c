@@ -184,6 +184,8 @@ static int look_describe(struct command_env *env)
     if (info.config.retention_bytes >= 0)
         env_print(env, "size        %lld bytes of a partition are kept\n",
                   (long long)info.config.retention_bytes);
+    if (info.config.compression)
+        env_print(env, "compression %s\n", codec_name((enum codec)info.config.compression));
     if (info.config.compact)
         env_print(env, "compact     the newest value of each key is kept\n");
     env_print(env, "\n");
@@ -211,23 +213,29 @@ static bool read_config(const struct cli_args *args, int32_t *partitions, struct
                         struct err *err)
 {
     const char *count = cli_value(args, "--partitions"), *retention = cli_value(args, "--retention"),
-               *size = cli_value(args, "--retention-size");
-    int64_t n = *partitions;
+               *size = cli_value(args, "--retention-size"), *compression = cli_value(args, "--compression");
+    int64_t n = *partitions, ms = config->retention_ms, kept = config->retention_bytes;
     uint64_t bytes;
+    enum codec codec = (enum codec)config->compression;
     if (count && (!str_to_i64(str_of(count), &n) || n < 1 || n > TOPIC_PARTITIONS_MAX))
         return err_set(err, ERR_CONFIG, "\"%s\" is no number of partitions from 1 to %d", count,
                        TOPIC_PARTITIONS_MAX);
     *partitions = (int32_t)n;
     if (retention && strcmp(retention, "forever") == 0)
-        config->retention_ms = -1;
+        ms = -1;
     else if (retention)
-        TRY(conf_text_duration(str_of(retention), &config->retention_ms, err));
+        TRY(conf_text_duration(str_of(retention), &ms, err));
     if (size) {
         TRY(conf_text_size(str_of(size), &bytes, err));
-        config->retention_bytes = (int64_t)bytes;
+        kept = (int64_t)bytes;
     }
-    if (cli_given(args, "--compact"))
-        config->compact = true;
+    if (compression && !codec_find(str_of(compression), &codec)) {
+        err_set(err, ERR_CONFIG, "unknown compression \"%s\"", compression);
+        return err_hint(err, "There are none, gzip, snappy, lz4 and zstd.");
+    }
+    topic_config_retain(config, ms, kept);
+    config->compression = (uint8_t)codec;
+    config->compact = config->compact || cli_given(args, "--compact");
     return true;
 }
 
@@ -323,6 +331,8 @@ static const struct cli_flag config_flags[] = {
     {"--partitions", "-p", "COUNT", "how many partitions"},
     {"--retention", NULL, "DURATION", "how long records are kept: 7d, forever"},
     {"--retention-size", NULL, "SIZE", "bytes of each partition that are kept: 10GiB"},
+    {"--compression", NULL, "CODEC",
+     "of record batches that are written here: none, gzip, snappy, lz4, zstd"},
     {"--compact", NULL, NULL, "keeps the newest value of each key"},
     {0},
 };

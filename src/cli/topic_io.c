@@ -321,7 +321,8 @@ static bool open_writing(struct writing *w, struct err *err)
     if (topic_is_internal(&w->info))
         return err_set(err, ERR_FATAL, "topic \"%s\" belongs to the program itself", w->info.name);
     w->def = index >= 0 ? w->env->project->topics[index]
-                        : (struct topic_def){.name = w->info.name, .format = TOPIC_RAW};
+                        : (struct topic_def){.name = w->info.name, .format = TOPIC_RAW, .raw = true};
+    w->def.config = w->info.config;
     w->def.partitions = w->info.partitions;
     w->separator = cli_value(w->env->args, "--key");
     w->keys = arena_array(arena, struct str, LINES);
@@ -335,24 +336,26 @@ static bool open_writing(struct writing *w, struct err *err)
 
 static int look_write(struct command_env *env)
 {
-    struct writing w = {.env = env};
+    struct writing *w = pool_new_struct(env->pool,
+                                        struct writing); /* the writer lives as long, and borrows from it */
     struct err err;
     size_t got = 1;
-    bool ok = open_writing(&w, &err);
+    w->env = env;
+    bool ok = open_writing(w, &err);
     while (ok && got > 0) {
-        ok = env->read(env, sbuf_reserve(&w.in, STDIN_BYTES), STDIN_BYTES, &got, &err);
+        ok = env->read(env, sbuf_reserve(&w->in, STDIN_BYTES), STDIN_BYTES, &got, &err);
         if (!ok)
             break;
-        sbuf_added(&w.in, got);
-        ok = take_lines(&w, got == 0, &err);
+        sbuf_added(&w->in, got);
+        ok = take_lines(w, got == 0, &err);
     }
-    for (int32_t p = 0; w.logs && p < w.info.partitions; p++)
-        if (w.logs[p])
-            log_release(w.logs[p]);
-    sbuf_fini(&w.in);
+    for (int32_t p = 0; w->logs && p < w->info.partitions; p++)
+        if (w->logs[p])
+            log_release(w->logs[p]);
+    sbuf_fini(&w->in);
     if (!ok)
         return env_fail(env, &err, NULL);
-    env_note(env, "%llu record%s written", (unsigned long long)w.records, w.records == 1 ? "" : "s");
+    env_note(env, "%llu record%s written", (unsigned long long)w->records, w->records == 1 ? "" : "s");
     return EXIT_DONE;
 }
 

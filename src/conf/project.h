@@ -36,6 +36,14 @@ enum conf_format {
     CONF_FORMAT_JSON_SCHEMA,
     CONF_FORMAT_RAW
 };
+/* As Kafka numbers its codecs. */
+enum conf_compression {
+    CONF_COMPRESSION_NONE,
+    CONF_COMPRESSION_GZIP,
+    CONF_COMPRESSION_SNAPPY,
+    CONF_COMPRESSION_LZ4,
+    CONF_COMPRESSION_ZSTD
+};
 enum conf_from { CONF_FROM_EARLIEST, CONF_FROM_LATEST };
 enum conf_mode { CONF_MODE_APPEND, CONF_MODE_UPSERT, CONF_MODE_UPDATE, CONF_MODE_COMPLETE };
 enum conf_rejects { CONF_REJECTS_KEEP, CONF_REJECTS_FAIL, CONF_REJECTS_DROP };
@@ -87,6 +95,7 @@ struct conf_topic {
     uint32_t key_count;
     int format;             /* enum conf_format */
     struct conf_sql schema; /* text: DDL; path: a file (.ddl, .avsc, .proto, .json); node NULL: not given */
+    int compression;        /* enum conf_compression */
     int64_t retention_ms, retention_bytes; /* CONF_FOREVER */
     bool compact, raw;
     bool implied;                       /* not under topics: a source or stream writes to it */

@@ -30,6 +30,14 @@ static const struct option_choice formats[] = {
     {"raw", CONF_FORMAT_RAW, "Bytes that are not decoded."},
     {0},
 };
+static const struct option_choice compressions[] = {
+    {"none", CONF_COMPRESSION_NONE, NULL},
+    {"gzip", CONF_COMPRESSION_GZIP, "Small and slow."},
+    {"snappy", CONF_COMPRESSION_SNAPPY, "Fast."},
+    {"lz4", CONF_COMPRESSION_LZ4, "The fastest."},
+    {"zstd", CONF_COMPRESSION_ZSTD, "The smallest."},
+    {0},
+};
 static const struct option_choice froms[] = {
     {"earliest", CONF_FROM_EARLIEST, "From the first record that its inputs hold."},
     {"latest", CONF_FROM_LATEST, "Only what comes after its first start."},
@@ -124,7 +132,7 @@ const struct option conf_topic_options[] = {
      .max = CONF_PARTITIONS_MAX, .unit = "partitions",
      .help = "Rows with the same key go to the same partition, in order; partitions are read in parallel."},
     {"key", OPTION_LIST, OPTION_AT(struct conf_raw_topic, key), .of = &column, .example = "id",
-     .help = "The columns whose values are the record's key."},
+     .help = "The columns whose values are the record's key: the text of one, a JSON object of several."},
     {"format", OPTION_ENUM, OPTION_AT(struct conf_topic, format), .default_text = "json", .choices = formats,
      .help = "How records are encoded."},
     {"schema", OPTION_SQL, OPTION_AT(struct conf_topic, schema), .example = "id STRING, total BIGINT",
@@ -136,6 +144,9 @@ const struct option conf_topic_options[] = {
     {"retention_size", OPTION_SIZE, OPTION_AT(struct conf_topic, retention_bytes), .default_text = "forever",
      .min = 1 << 20, .max = 0, .choices = forever,
      .help = "How many bytes of each partition are kept; older ones go."},
+    {"compression", OPTION_ENUM, OPTION_AT(struct conf_topic, compression), .default_text = "none",
+     .choices = compressions,
+     .help = "What sources and streams compress record batches with; Kafka clients read them all."},
     {"compact", OPTION_BOOL, OPTION_AT(struct conf_topic, compact), .default_text = "false",
      .help = "Keep the last record of each key for ever, instead of all for a while."},
     {"raw", OPTION_BOOL, OPTION_AT(struct conf_topic, raw), .default_text = "false",

@@ -37,8 +37,8 @@ bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct recor
     }
     if (batch->last_offset_delta < 0 || batch->count < 0 ||
         batch->count > batch->last_offset_delta + INT64_C(1))
-        return err_set(err, ERR_DATA, "record batch says %d records in %d offsets", batch->count,
-                       batch->last_offset_delta + 1);
+        return err_set(err, ERR_DATA, "record batch says %d records in %lld offsets", batch->count,
+                       (long long)batch->last_offset_delta + 1);
     if (check_crc && crc32c(0, p + 21, batch->size - 21) != get_be32(p + 17))
         return err_set(err, ERR_DATA, "record batch at offset %lld has a wrong checksum",
                        (long long)batch->base_offset);
@@ -109,11 +109,11 @@ bool records_next(struct records_reader *reader, struct record *record, bool *mo
     record->timestamp_ms = log_time
                                ? reader->batch.max_timestamp_ms
                                : (int64_t)((uint64_t)reader->batch.base_timestamp_ms + (uint64_t)time_delta);
-    record->offset = reader->batch.base_offset + offset_delta;
     record->key = take_text(&rd);
     record->value = take_text(&rd);
     int64_t header_count = rd_varint(&rd);
-    if (rd.bad || offset_delta < 0 || offset_delta > reader->batch.last_offset_delta || header_count < 0 ||
+    if (rd.bad || __builtin_add_overflow(reader->batch.base_offset, offset_delta, &record->offset) ||
+        offset_delta < 0 || offset_delta > reader->batch.last_offset_delta || header_count < 0 ||
         (uint64_t)header_count > rd_left(&rd) / 2)
         return bad_record(reader, err);
     record->header_count = (uint32_t)header_count;
@@ -140,11 +140,39 @@ bool records_header_next(struct str *raw, struct records_header *header)
     return !rd.bad;
 }
 
+/* Room for n bytes more at the end of the buffer. */
+static uint8_t *make_room(struct records_builder *b, size_t n)
+{
+    size_t used = b->buf ? b->buf->n : 0, wanted = used + n;
+    if (b->buf == NULL || wanted > b->buf->capacity) {
+        size_t capacity = b->buf ? b->buf->capacity * 2 : 1024;
+        struct buf *larger = buf_new(capacity > wanted ? capacity : wanted);
+        if (used)
+            memcpy(larger->p, b->buf->p, used);
+        larger->n = used;
+        buf_unref(b->buf);
+        b->buf = larger;
+    }
+    return b->buf->p + used;
+}
+
 void records_begin(struct records_builder *b)
 {
-    sbuf_clear(&b->raw);
-    sbuf_reserve(&b->raw, RECORDS_HEADER);
-    sbuf_added(&b->raw, RECORDS_HEADER);
+    if (b->buf != NULL && buf_is_shared(b->buf)) {
+        struct buf *fresh = buf_new(b->buf->capacity);
+        buf_unref(b->buf);
+        b->buf = fresh;
+    }
+    if (b->buf != NULL)
+        b->buf->n = 0;
+    records_begin_next(b);
+}
+
+void records_begin_next(struct records_builder *b)
+{
+    make_room(b, RECORDS_HEADER);
+    b->start = b->buf->n;
+    b->buf->n += RECORDS_HEADER;
     b->count = 0;
 }
 
@@ -164,6 +192,7 @@ static size_t text_size(struct str s)
 void records_add(struct records_builder *b, int64_t timestamp_ms, struct str key, struct str value,
                  const struct records_header *headers, uint32_t header_count)
 {
+    DCHECK(records_size(b) >= RECORDS_HEADER);
     if (b->count == 0)
         b->base_timestamp_ms = b->max_timestamp_ms = timestamp_ms;
     if (timestamp_ms > b->max_timestamp_ms)
@@ -173,7 +202,7 @@ void records_add(struct records_builder *b, int64_t timestamp_ms, struct str key
                   varint_size(header_count);
     for (uint32_t i = 0; i < header_count; i++)
         size += text_size(headers[i].key) + text_size(headers[i].value);
-    uint8_t *start = (uint8_t *)sbuf_reserve(&b->raw, size + VARINT_MAX), *at = start;
+    uint8_t *start = make_room(b, size + VARINT_MAX), *at = start;
     at += put_varint(at, (int64_t)size);
     *at++ = 0;
     at += put_varint(at, time_delta);
@@ -183,7 +212,7 @@ void records_add(struct records_builder *b, int64_t timestamp_ms, struct str key
     at += put_varint(at, header_count);
     for (uint32_t i = 0; i < header_count; i++)
         at = put_text(put_text(at, headers[i].key), headers[i].value);
-    sbuf_added(&b->raw, (size_t)(at - start));
+    b->buf->n += (size_t)(at - start);
     b->count++;
 }
 
@@ -204,33 +233,43 @@ static void put_batch_header(const struct records_builder *b, uint8_t *p, size_t
     put_be32(p + 17, crc32c(0, p + 21, n - 21));
 }
 
+/* The records, body[n], in place of themselves; *n = their size now. */
+static bool pack(struct records_builder *b, enum codec codec, int level, struct compress_ctx *ctx,
+                 uint8_t *body, size_t *n, struct err *err)
+{
+    size_t bound = codec_bound(codec, FORM_KAFKA, *n), size;
+    sbuf_clear(&b->packed);
+    uint8_t *packed = (uint8_t *)sbuf_reserve(&b->packed, bound);
+    TRY(codec_compress(ctx, codec, FORM_KAFKA, level ? level : COMPRESS_LEVEL_DEFAULT, body, *n, packed,
+                       bound, &size, err));
+    if (size < *n) {
+        memcpy(body, packed, size);
+        *n = size;
+    }
+    return true;
+}
+
 bool records_end(struct records_builder *b, int codec, int level, struct compress_ctx *ctx, struct str *batch,
                  struct err *err)
 {
-    CHECK(b->count > 0);
-    struct sbuf *out = &b->raw;
-    if (codec != CODEC_NONE) {
-        CHECK(ctx != NULL);
-        size_t body = b->raw.n - RECORDS_HEADER, size;
-        size_t bound = codec_bound((enum codec)codec, FORM_KAFKA, body);
-        sbuf_clear(&b->packed);
-        uint8_t *p = (uint8_t *)sbuf_reserve(&b->packed, RECORDS_HEADER + bound);
-        TRY(codec_compress(ctx, (enum codec)codec, FORM_KAFKA, level ? level : COMPRESS_LEVEL_DEFAULT,
-                           b->raw.p + RECORDS_HEADER, body, p + RECORDS_HEADER, bound, &size, err));
-        sbuf_added(&b->packed, RECORDS_HEADER + size);
-        out = &b->packed;
-    }
-    if (out->n - 12 > RECORDS_BATCH_BYTES_MAX)
-        return err_set(err, ERR_DATA, "record batch of %zu bytes is over the limit of %d", out->n,
-                       RECORDS_BATCH_BYTES_MAX);
-    put_batch_header(b, (uint8_t *)out->p, out->n, codec);
-    *batch = sbuf_view(out);
+    CHECK(b->count > 0 && (codec == CODEC_NONE || ctx != NULL));
+    uint8_t *p = b->buf->p + b->start;
+    size_t raw = records_size(b) - RECORDS_HEADER, body = raw;
+    if (RECORDS_HEADER - 12 + raw > RECORDS_BATCH_BYTES_MAX)
+        return err_set(err, ERR_DATA, "record batch of %zu bytes is over the limit of %d",
+                       RECORDS_HEADER + raw, RECORDS_BATCH_BYTES_MAX);
+    if (codec != CODEC_NONE)
+        TRY(pack(b, (enum codec)codec, level, ctx, p + RECORDS_HEADER, &body, err));
+    size_t n = RECORDS_HEADER + body;
+    put_batch_header(b, p, n, body < raw ? codec : CODEC_NONE);
+    *batch = str_n(p, n);
+    b->buf->n = b->start + n;
     return true;
 }
 
 void records_builder_fini(struct records_builder *b)
 {
-    sbuf_fini(&b->raw);
+    buf_unref(b->buf);
     sbuf_fini(&b->packed);
     *b = (struct records_builder){0};
 }

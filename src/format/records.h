@@ -75,24 +75,30 @@ bool records_next(struct records_reader *reader, struct record *record, bool *mo
 /* Next header of a record; raw is advanced; false when there is none left, or it is malformed (records_next has checked). */
 bool records_header_next(struct str *raw, struct records_header *header);
 
-/* Builds one batch. Order: begin, add …, end. Zeroed = empty and valid. */
+/* Builds batches, one behind the other, in one buffer that others may hold on to (a frame takes it by reference). Order: begin, add …,
+ * end, more: begin_next, add …, end. Zeroed = empty and valid. */
 struct records_builder {
-    struct sbuf raw;    /* room for the header, then the uncompressed records */
-    struct sbuf packed; /* the compressed batch */
+    struct buf *
+        buf; /* [0, start) whole batches, then the one being built: room for a header, uncompressed records */
+    size_t start;       /* of the batch being built, or ended last */
+    struct sbuf packed; /* its compressed records */
     int64_t base_timestamp_ms, max_timestamp_ms;
-    int32_t count;
+    int32_t count; /* of its records */
 };
+/* Forgets what was built. A buffer that others still hold is left to them. */
 void records_begin(struct records_builder *b);
+/* Keeps it: the next batch follows the one that has ended in the same buffer. */
+void records_begin_next(struct records_builder *b);
 /* key.p or value.p NULL = null. The first record's timestamp is the base. */
 void records_add(struct records_builder *b, int64_t timestamp_ms, struct str key, struct str value,
                  const struct records_header *headers, uint32_t header_count);
-/* Bytes of the batch if it ended now, uncompressed. */
+/* Bytes of the batch being built if it ended now, uncompressed. */
 static inline size_t records_size(const struct records_builder *b)
 {
-    return b->raw.n;
+    return b->buf->n - b->start;
 }
 /* Ends the batch (count > 0): header, compression by codec (format/compress.h; ctx may be NULL for codec none), checksum, base offset 0, no
- * producer. The bytes are borrowed until the next begin. */
+ * producer. A batch that would not become smaller stays uncompressed. (An uncompressed one can be ended again, to the same effect.) The bytes are borrowed from b->buf, until the next begin or add. */
 bool records_end(struct records_builder *b, int codec, int level, struct compress_ctx *ctx, struct str *batch,
                  struct err *err);
 void records_builder_fini(struct records_builder *b);

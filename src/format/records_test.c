@@ -1,5 +1,8 @@
 #include "format/records.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "base/test.h"
 #include "format/compress.h"
 
@@ -68,6 +71,41 @@ TEST(round_trip_in_every_codec)
     compress_ctx_free(ctx);
 }
 
+TEST(batches_follow_in_one_buffer_that_others_hold)
+{
+    struct compress_ctx *ctx = compress_ctx_new();
+    struct records_builder b = {0};
+    struct str batch[3];
+    struct err err;
+    for (int i = 0; i < 3; i++) { /* the second does not shrink, so it stays as it is */
+        i ? records_begin_next(&b) : records_begin(&b);
+        for (int k = 0; k < (i == 1 ? 1 : 200); k++)
+            records_add(&b, 5, STR("k"), STR("the same again and again"), NULL, 0);
+        EXPECT(records_end(&b, CODEC_ZSTD, 0, ctx, &batch[i], &err));
+    }
+    struct buf *held = buf_ref(b.buf);
+    for (size_t at = 0, i = 0; at < held->n; i++) {
+        struct records_batch head;
+        EXPECT(records_batch_read(held->p + at, held->n - at, true, &head, &err));
+        EXPECT_EQ_INT(head.size, batch[i].n);
+        EXPECT_EQ_INT(head.count, i == 1 ? 1 : 200);
+        EXPECT_EQ_INT(head.attributes, i == 1 ? CODEC_NONE : CODEC_ZSTD);
+        EXPECT(i == 1 || head.size < 2000);
+        at += head.size;
+    }
+    size_t n = held->n;
+    uint32_t before = crc32c(0, held->p, n);
+    records_begin(&b); /* somebody holds the buffer: it is left alone */
+    records_add(&b, 6, (struct str){0}, STR("other"), NULL, 0);
+    EXPECT(b.buf != held && held->n == n && crc32c(0, held->p, n) == before);
+    buf_unref(held);
+    const struct buf *same = b.buf;
+    records_begin(&b);
+    EXPECT(b.buf == same);
+    records_builder_fini(&b);
+    compress_ctx_free(ctx);
+}
+
 TEST(damage_is_found)
 {
     struct records_builder b = {0};
@@ -85,6 +123,66 @@ TEST(damage_is_found)
     for (size_t n = 0; n < batch.n; n++)
         EXPECT(!records_batch_read(p, n, true, &head, &err) && err.code == RECORDS_CUT);
     records_builder_fini(&b);
+}
+
+/* A record that Kafka's console producer wrote for the line "a:N,b:|kN%7|value number N éé yyy…", or for "a:40,b:|NULL|NULL". */
+static void expect_console_record(const struct record *record, int n)
+{
+    char key[16], value[128], a[16];
+    struct str raw = record->headers;
+    struct records_header header;
+    snprintf(key, sizeof key, "k%d", n % 7);
+    snprintf(value, sizeof value, "value number %d éé yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy", n);
+    snprintf(a, sizeof a, "%d", n);
+    EXPECT_EQ_INT(record->offset, n);
+    EXPECT(record->timestamp_ms > INT64_C(1700000000000));
+    EXPECT(n < 40 ? str_is(record->key, key) : record->key.p == NULL);
+    EXPECT(n < 40 ? str_is(record->value, value) : record->value.p == NULL);
+    EXPECT_EQ_INT(record->header_count, 2);
+    EXPECT(records_header_next(&raw, &header) && str_is(header.key, "a") && str_is(header.value, a));
+    EXPECT(records_header_next(&raw, &header) && str_is(header.key, "b") && header.value.p &&
+           header.value.n == 0);
+}
+
+/* Segments that Kafka 4.3.1 wrote: by its console producer with each codec, and by a transactional one. */
+TEST(segments_of_kafka_are_read)
+{
+    static const char *const names[] = {"none", "gzip", "snappy", "lz4", "zstd", "txn"};
+    const char *source = getenv("SLUICE_SOURCE");
+    struct compress_ctx *ctx = compress_ctx_new();
+    for (int i = 0; i < 6; i++) {
+        char path[512];
+        uint8_t bytes[8192];
+        snprintf(path, sizeof path, "%s/tests/ref/kafka_segments/%s.log", source ? source : ".", names[i]);
+        FILE *file = fopen(path, "rb");
+        if (!EXPECT(file != NULL))
+            break;
+        size_t size = fread(bytes, 1, sizeof bytes, file);
+        fclose(file);
+        int records = 0, markers = 0;
+        for (size_t at = 0; at < size;) {
+            struct records_reader reader;
+            struct record record;
+            struct buf *scratch;
+            struct err err;
+            bool more = true;
+            EXPECT(records_batch_read(bytes + at, size - at, true, &reader.batch, &err));
+            if (!EXPECT(records_open(bytes + at, size - at, ctx, &scratch, &reader, &err)))
+                break;
+            EXPECT_EQ_INT(reader.batch.attributes & RECORDS_CODEC_MASK, i < 5 ? i : CODEC_NONE);
+            EXPECT_EQ_INT((reader.batch.attributes & RECORDS_TRANSACTIONAL) != 0, i == 5);
+            EXPECT(reader.batch.producer_id >= 0);
+            for (; EXPECT(records_next(&reader, &record, &more, &err)) && more; records++) {
+                if (i < 5)
+                    expect_console_record(&record, records);
+                markers += (reader.batch.attributes & RECORDS_CONTROL) != 0;
+            }
+            at += reader.batch.size;
+            buf_unref(scratch);
+        }
+        EXPECT(i < 5 ? records == 41 && markers == 0 : records == 3 + markers && markers > 0);
+    }
+    compress_ctx_free(ctx);
 }
 
 /* The values that Kafka's own test of its hash expects. */
@@ -108,7 +206,9 @@ TEST(murmur2_is_kafkas)
 int main(void)
 {
     RUN(round_trip_in_every_codec);
+    RUN(batches_follow_in_one_buffer_that_others_hold);
     RUN(damage_is_found);
+    RUN(segments_of_kafka_are_read);
     RUN(murmur2_is_kafkas);
     return test_end();
 }

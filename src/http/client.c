@@ -16,16 +16,16 @@ struct socket_watch {
 struct http_client {
     struct pool *pool;
     struct loop *loop;
-    CURLM *multi;
-    struct timer timer;
-    struct socket_watch *spare;
+    CURLM *multi OWNED_BY(net);
+    struct timer timer OWNED_BY(net);
+    struct socket_watch *spare OWNED_BY(net);
 };
 
 /* ---- what libcurl asks for ---------------------------------------------------------------------------------------------- */
 
-static void finish_calls(struct http_client *client);
+static void finish_calls(struct http_client *client) ON(net);
 
-static void on_socket(struct watch *watch, unsigned events)
+static void on_socket(struct watch *watch, unsigned events) ON(net)
 {
     struct socket_watch *w = CONTAINER_OF(watch, struct socket_watch, watch);
     struct http_client *client = w->client;
@@ -36,7 +36,7 @@ static void on_socket(struct watch *watch, unsigned events)
     finish_calls(client);
 }
 
-static void on_timer(struct timer *timer)
+static void on_timer(struct timer *timer) ON(net)
 {
     struct http_client *client = CONTAINER_OF(timer, struct http_client, timer);
     int running;
@@ -44,7 +44,7 @@ static void on_timer(struct timer *timer)
     finish_calls(client);
 }
 
-static int want_timer(CURLM *multi, long ms, void *arg)
+static int want_timer(CURLM *multi, long ms, void *arg) ON(net)
 {
     struct http_client *client = arg;
     (void)multi;
@@ -55,7 +55,7 @@ static int want_timer(CURLM *multi, long ms, void *arg)
     return 0;
 }
 
-static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
+static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg) ON(net)
 {
     struct http_client *client = arg;
     struct socket_watch *w = socket_arg;
@@ -80,7 +80,7 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *
     return loop_watch_fd(client->loop, &w->watch, fd, interest, &err) ? 0 : -1;
 }
 
-static size_t take_body(char *p, size_t size, size_t n, void *arg)
+static size_t take_body(char *p, size_t size, size_t n, void *arg) ON(net)
 {
     struct http_call *call = arg;
     if (call->answer.n + size * n > call->answer_max) {
@@ -92,7 +92,7 @@ static size_t take_body(char *p, size_t size, size_t n, void *arg)
 }
 
 /* Seconds, or a date. */
-static void take_retry_after(struct http_call *call, struct str value)
+static void take_retry_after(struct http_call *call, struct str value) ON(net)
 {
     int64_t seconds;
     char date[64];
@@ -107,7 +107,7 @@ static void take_retry_after(struct http_call *call, struct str value)
         call->retry_after_ms = ms < 0 ? 0 : ms > 86400000 ? 86400000 : ms;
 }
 
-static size_t take_header(char *p, size_t size, size_t n, void *arg)
+static size_t take_header(char *p, size_t size, size_t n, void *arg) ON(net)
 {
     struct http_call *call = arg;
     struct str line = str_trim(str_n(p, size * n)), name = line;
@@ -129,7 +129,7 @@ static size_t take_header(char *p, size_t size, size_t n, void *arg)
 
 /* ---- calls ------------------------------------------------------------------------------------------------------------------ */
 
-static void release(struct http_call *call)
+static void release(struct http_call *call) ON(net)
 {
     if (call->easy) {
         curl_multi_remove_handle(call->client->multi, call->easy);
@@ -139,7 +139,7 @@ static void release(struct http_call *call)
     call->easy = call->list = NULL;
 }
 
-static void judge(struct http_call *call, CURLcode code)
+static void judge(struct http_call *call, CURLcode code) ON(net)
 {
     long status = 0;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -181,10 +181,10 @@ static bool same_origin(const char *a, const char *b)
     return same;
 }
 
-static void begin(struct http_call *call);
+static void begin(struct http_call *call) ON(net);
 
 /* Goes where the answer points, if it does. Once another host was met, neither headers, credentials nor a body of ours are sent any more. */
-static bool redirect(struct http_call *call)
+static bool redirect(struct http_call *call) ON(net)
 {
     char *to = NULL;
     if (!call->ok || call->status < 301 || call->status > 308 || (call->status > 303 && call->status < 307))
@@ -208,7 +208,7 @@ static bool redirect(struct http_call *call)
     return true;
 }
 
-static void finish_calls(struct http_client *client)
+static void finish_calls(struct http_client *client) ON(net)
 {
     CURLMsg *message;
     int left;
@@ -261,7 +261,7 @@ static void set_options(struct http_call *call, CURL *easy)
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->list);
 }
 
-static void begin(struct http_call *call)
+static void begin(struct http_call *call) ON(net)
 {
     sbuf_clear(&call->answer);
     call->ok = call->too_large = false;
@@ -332,7 +332,7 @@ void http_encode(struct sbuf *out, struct str text)
 
 /* ---- life ----------------------------------------------------------------------------------------------------------------------- */
 
-static void close_client(void *arg)
+static void close_client(void *arg) ON(net)
 {
     struct http_client *client = arg;
     timer_cancel(&client->timer);

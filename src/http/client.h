@@ -44,13 +44,13 @@ struct http_call {
     char *location; /* where redirects have led */
 };
 
-bool http_client_new(struct pool *pool, struct http_client **client,
-                     struct err *err); /* on the net loop; freed with the pool, on it too */
+bool http_client_new(struct pool *pool, struct http_client **client, struct err *err)
+    ON(net); /* on the net loop; freed with the pool, on it too */
 /* done runs later on this loop, exactly once, unless http_cancel comes first. */
-void http_send(struct http_client *client, struct http_call *call);
-void http_cancel(struct http_call *call);
+void http_send(struct http_client *client, struct http_call *call) ON(net);
+void http_cancel(struct http_call *call) ON(net);
 /* Drops the answer's memory. */
-void http_call_fini(struct http_call *call);
+void http_call_fini(struct http_call *call) ON(net);
 /* A link as it stands in an answer of the URL `base`, made absolute; appended. Nothing where it is no link. */
 void http_resolve(struct sbuf *out, const char *base, struct str link);
 /* text percent-encoded for a query, appended. */

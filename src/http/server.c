@@ -9,10 +9,10 @@ struct http_server {
     struct loop *loop;
     const struct http_route *routes;
     void *arg;
-    struct MHD_Daemon *daemon;
+    struct MHD_Daemon *daemon OWNED_BY(net);
     int listener; /* handle of os/ */
-    struct watch watch;
-    struct timer timer; /* the daemon's own time-outs */
+    struct watch watch OWNED_BY(net);
+    struct timer timer OWNED_BY(net); /* the daemon's own time-outs */
     struct msg start;
     char address[128];
 };
@@ -53,7 +53,7 @@ static void plain(struct http_response *response, int status, const char *text)
 }
 
 static void dispatch(struct http_server *server, const struct http_request *request,
-                     struct http_response *response)
+                     struct http_response *response) ON(net)
 {
     bool wrong_method = false;
     for (const struct http_route *route = server->routes; route->path; route++)
@@ -64,7 +64,7 @@ static void dispatch(struct http_server *server, const struct http_request *requ
     plain(response, wrong_method ? 405 : 404, wrong_method ? "method not allowed" : "not found");
 }
 
-static enum MHD_Result send_response(struct MHD_Connection *connection, struct http_response *r)
+static enum MHD_Result send_response(struct MHD_Connection *connection, struct http_response *r) ON(net)
 {
     sbuf_reserve(&r->body, 1); /* so that there is a place, for an empty body too */
     struct MHD_Response *out = MHD_create_response_from_buffer(r->body.n, r->body.p, MHD_RESPMEM_MUST_COPY);
@@ -82,7 +82,7 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, struct h
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
-                                  size_t *upload_size, void **state)
+                                  size_t *upload_size, void **state) ON(net)
 {
     struct http_server *server = cls;
     struct exchange *exchange = *state;
@@ -117,7 +117,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
-                         enum MHD_RequestTerminationCode how)
+                         enum MHD_RequestTerminationCode how) ON(net)
 {
     struct exchange *exchange = *state;
     (void)cls, (void)connection, (void)how;
@@ -129,7 +129,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
 
 /* ---- on the loop ---------------------------------------------------------------------------------------------------- */
 
-static void plan_timer(struct http_server *server)
+static void plan_timer(struct http_server *server) ON(net)
 {
     MHD_UNSIGNED_LONG_LONG ms;
     if (MHD_get_timeout(server->daemon, &ms) == MHD_YES)
@@ -138,24 +138,24 @@ static void plan_timer(struct http_server *server)
         timer_cancel(&server->timer);
 }
 
-static void step(struct http_server *server)
+static void step(struct http_server *server) ON(net)
 {
     MHD_run(server->daemon);
     plan_timer(server);
 }
 
-static void on_ready(struct watch *watch, unsigned events)
+static void on_ready(struct watch *watch, unsigned events) ON(net)
 {
     (void)events;
     step(CONTAINER_OF(watch, struct http_server, watch));
 }
 
-static void on_timer(struct timer *timer)
+static void on_timer(struct timer *timer) ON(net)
 {
     step(CONTAINER_OF(timer, struct http_server, timer));
 }
 
-static void handle_start(struct msg *msg)
+static void handle_start(struct msg *msg) ON(net)
 {
     struct http_server *server = CONTAINER_OF(msg, struct http_server, start);
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -166,7 +166,7 @@ static void handle_start(struct msg *msg)
 
 bool http_server_start(struct pool *pool, struct loop *loop, const char *address,
                        const struct http_route *routes, void *arg, struct http_server **server,
-                       struct err *err)
+                       struct err *err) UNSHARED
 {
     struct http_server *s = pool_new_struct(pool, struct http_server);
     *s = (struct http_server){.loop = loop, .routes = routes, .arg = arg};
@@ -196,7 +196,7 @@ const char *http_server_address(const struct http_server *server)
     return server->address;
 }
 
-void http_server_stop(struct http_server *server)
+void http_server_stop(struct http_server *server) UNSHARED
 {
     if (server && server->daemon)
         MHD_stop_daemon(server->daemon); /* closes the listener's descriptor with it */

@@ -38,8 +38,8 @@ struct http_route {
 };
 
 /* A query parameter of the request, decoded, or NULL; borrowed. */
-const char *http_query(const struct http_request *request, const char *name);
-const char *http_header(const struct http_request *request, const char *name);
+const char *http_query(const struct http_request *request, const char *name) ON(net);
+const char *http_header(const struct http_request *request, const char *name) ON(net);
 
 /* Listens on "127.0.0.1:8080" (port 0 = a free one) and answers on loop (net). routes end with a zeroed one, and are borrowed; arg is handed to
  * them. Call before the loop runs or on it. ERR_FATAL when the port is taken: the text names who has it. */

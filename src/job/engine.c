@@ -5,7 +5,7 @@
 
 /* ---- coming to rest (`run`) --------------------------------------------------------------------------------------------- */
 
-static bool everything_is_idle(const struct engine *engine)
+static bool everything_is_idle(const struct engine *engine) ON(work)
 {
     if (engine->ingests_open > 0)
         return false;
@@ -15,7 +15,7 @@ static bool everything_is_idle(const struct engine *engine)
     return true;
 }
 
-static bool all_flushed(const struct engine *engine)
+static bool all_flushed(const struct engine *engine) ON(work)
 {
     for (const struct stream *s = engine->streams; s; s = s->next)
         for (uint32_t i = 0; i < s->member_count; i++)
@@ -24,7 +24,7 @@ static bool all_flushed(const struct engine *engine)
     return true;
 }
 
-static bool all_closed(const struct engine *engine)
+static bool all_closed(const struct engine *engine) ON(work)
 {
     if (engine->ingests_open > 0)
         return false;
@@ -41,6 +41,24 @@ static bool all_closed(const struct engine *engine)
     return true;
 }
 
+static bool something_has_stopped(const struct engine *engine) ON(work)
+{
+    for (const struct stream *s = engine->streams; s; s = s->next) {
+        if (s->err.class != ERR_NONE)
+            return true;
+        for (uint32_t i = 0; i < s->member_count; i++)
+            if (s->members[i]->state == MEMBER_STOPPED)
+                return true;
+    }
+    return false;
+}
+
+static void tell_main(struct engine *engine, struct msg *msg) ON(work)
+{
+    counter_set(&engine->failed, something_has_stopped(engine));
+    loop_post(engine->options.main, msg);
+}
+
 static void tell_quiet(struct msg *msg)
 {
     struct engine *engine = CONTAINER_OF(msg, struct engine, quiet_msg);
@@ -54,13 +72,13 @@ static void tell_stopped(struct msg *msg)
 }
 
 /* Sources have ended and every row has come as far as it will: what the sinks hold is committed; and if nothing moved meanwhile, all is done. */
-static bool quiet_turn(struct task *task)
+static bool quiet_turn(struct task *task) ON(work)
 {
     struct engine *engine = CONTAINER_OF(task, struct engine, quiet_task);
     if (engine->stopping) {
         if (!engine->stopped && all_closed(engine)) {
             engine->stopped = true;
-            loop_post(engine->options.main, &engine->stopped_msg);
+            tell_main(engine, &engine->stopped_msg);
         }
         return false;
     }
@@ -79,7 +97,7 @@ static bool quiet_turn(struct task *task)
                 member_flush(s->members[i]);
     if (all_flushed(engine)) {
         engine->quiet = true;
-        loop_post(engine->options.main, &engine->quiet_msg);
+        tell_main(engine, &engine->quiet_msg);
     }
     return false;
 }
@@ -104,7 +122,7 @@ void engine_member_flushed(struct engine *engine)
 
 /* ---- starting and stopping -------------------------------------------------------------------------------------------------- */
 
-static void handle_start(struct msg *msg)
+static void handle_start(struct msg *msg) ON(work)
 {
     struct engine *engine = CONTAINER_OF(msg, struct engine, start_msg);
     for (struct stream *s = engine->streams; s; s = s->next)
@@ -115,7 +133,7 @@ static void handle_start(struct msg *msg)
     engine_look_quiet(engine);
 }
 
-static void handle_stop(struct msg *msg)
+static void handle_stop(struct msg *msg) ON(work)
 {
     struct engine *engine = CONTAINER_OF(msg, struct engine, stop_msg);
     engine->stopping = true;
@@ -167,7 +185,6 @@ bool engine_new(struct pool *pool, const struct project *project, struct store *
     e->pool = pool_new(pool, "engine");
     e->schema_pool = pool_new(e->pool, "schemas");
     e->schema_lock = lock_new();
-    e->call_lock = lock_new();
     e->project = project;
     e->store = store;
     e->options = *options;
@@ -194,7 +211,6 @@ void engine_free(struct engine *engine)
             log_release(t->logs[i]);
     }
     lock_free(engine->schema_lock);
-    lock_free(engine->call_lock);
     pool_free(engine->pool);
 }
 
@@ -215,9 +231,7 @@ const struct type *engine_topic_schema(struct engine *engine, struct arena *aren
 struct call {
     struct msg msg;
     void (*function)(struct call *call);
-    struct os_poller *poller;
-    bool
-        done; /* under the engine's call_lock, which the wake is as well: the caller frees the poller after it */
+    struct latch done;
     struct engine *engine;
     struct arena *arena;
     struct engine_report *report;
@@ -230,33 +244,18 @@ struct call {
 static void handle_call(struct msg *msg)
 {
     struct call *call = CONTAINER_OF(msg, struct call, msg);
-    struct lock *lock = call->engine->call_lock;
     call->function(call);
-    lock_take(lock);
-    call->done = true;
-    os_poller_wake(call->poller);
-    lock_release(lock);
-}
-
-static bool call_is_done(const struct call *call)
-{
-    lock_take(call->engine->call_lock);
-    bool done = call->done;
-    lock_release(call->engine->call_lock);
-    return done;
+    latch_open(&call->done);
 }
 
 static bool call_on(struct loop *loop, struct call *call)
 {
     struct err err;
-    struct os_event event;
-    if (!os_poller_new(&call->poller, call->err ? call->err : &err))
+    if (!latch_init(&call->done, call->err ? call->err : &err))
         return false;
     msg_init(&call->msg, handle_call);
     loop_post(loop, &call->msg);
-    while (!call_is_done(call))
-        os_poller_wait(call->poller, &event, 1, -1);
-    os_poller_free(call->poller);
+    latch_wait(&call->done);
     return true;
 }
 
@@ -267,6 +266,7 @@ static const char *const member_states[] = {[MEMBER_IDLE] = "starting",
                                             [MEMBER_STOPPED] = "stopped"};
 
 static void report_stream(const struct stream *s, struct arena *arena, struct stream_status_report *out)
+    ON(work)
 {
     *out = (struct stream_status_report){
         .name = s->def->name,
@@ -300,7 +300,7 @@ static void report_stream(const struct stream *s, struct arena *arena, struct st
     }
 }
 
-static void report_streams(struct call *call)
+static void report_streams(struct call *call) ON(work)
 {
     struct engine_report *report = call->report;
     uint32_t count = 0;
@@ -338,7 +338,7 @@ static struct stream *find_stream(struct engine *engine, struct str name, struct
     return NULL;
 }
 
-static void do_pause(struct call *call)
+static void do_pause(struct call *call) ON(work)
 {
     struct stream *s = find_stream(call->engine, call->stream, call->err);
     call->ok = s != NULL;
@@ -353,7 +353,7 @@ bool engine_stream_pause(struct engine *engine, const char *stream, bool pause, 
     return call_on(engine->options.work, &call) && call.ok;
 }
 
-static void do_reset(struct call *call)
+static void do_reset(struct call *call) ON(work)
 {
     struct stream *s = find_stream(call->engine, call->stream, call->err);
     uint32_t count = 0;
@@ -385,14 +385,23 @@ bool engine_stream_reset(struct engine *engine, const char *stream, const char *
     return call_on(engine->options.work, &call) && call.ok;
 }
 
+bool engine_replay_begin(struct engine *engine)
+{
+    lock_take(engine->schema_lock);
+    bool was = engine->replaying;
+    engine->replaying = true;
+    lock_release(engine->schema_lock);
+    return !was;
+}
+
+void engine_replay_end(struct engine *engine)
+{
+    lock_take(engine->schema_lock);
+    engine->replaying = false;
+    lock_release(engine->schema_lock);
+}
+
 bool engine_has_failed(const struct engine *engine)
 {
-    for (const struct stream *s = engine->streams; s; s = s->next) {
-        if (s->err.class != ERR_NONE)
-            return true;
-        for (uint32_t i = 0; i < s->member_count; i++)
-            if (s->members[i]->state == MEMBER_STOPPED)
-                return true;
-    }
-    return ingest_has_failed(engine);
+    return counter_get(&engine->failed) || ingest_has_failed(engine);
 }

@@ -84,6 +84,9 @@ bool engine_is_ready(const struct engine *engine);
 
 /* Commands; wait for their end. Any role but the engine's own loops. */
 bool engine_stream_pause(struct engine *engine, const char *stream, bool pause, struct err *err);
+/* One `stream replay` at a time looks at what was replayed before: false, while another does. Each true needs its end. Any role. */
+bool engine_replay_begin(struct engine *engine);
+void engine_replay_end(struct engine *engine);
 /* A source, stream or sink has stopped and needs a person. Any role, after on_quiet or on_stopped. */
 bool engine_has_failed(const struct engine *engine);
 /* Begun when it returns; status tells how it went. Accepts what the table (sink NULL: every table of the stream) and the data folder hold now: keep what is there, or replace it. */

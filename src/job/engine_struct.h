@@ -27,18 +27,19 @@ struct engine {
     /* ---- work ---- */
     struct topic_state *topics;
     struct stream *streams;
-    struct ingest *ingests; /* the list; each belongs to its source's role */
-    uint32_t ingests_open;  /* that have not ended or stopped */
-    bool stopping, stopped, quiet;
-    struct task quiet_task; /* looks whether everything has come to rest */
+    struct ingest *ingests;               /* the list; each belongs to its source's role */
+    uint32_t ingests_open OWNED_BY(work); /* that have not ended or stopped */
+    bool stopping OWNED_BY(work), stopped OWNED_BY(work), quiet OWNED_BY(work);
+    struct task quiet_task OWNED_BY(work); /* looks whether everything has come to rest */
     struct msg start_msg, stop_msg, stopped_msg, quiet_msg;
 
     /* ---- any role ---- */
-    struct counter ready; /* 1: start has been handled */
+    struct counter ready;  /* 1: start has been handled */
+    struct counter failed; /* 1: a stream or a sink had stopped when all came to rest */
 
     /* ---- any role, under schema_lock ---- */
     struct lock *schema_lock;
-    struct lock *call_lock; /* around the end of a call: engine.c */
+    bool replaying; /* a `stream replay` is under way */
     struct pool *schema_pool;
 };
 
@@ -46,8 +47,8 @@ bool topic_state_new(struct engine *engine, const struct topic_def *def, struct 
 
 /* ingest.c */
 bool ingest_new(struct engine *engine, const struct conf_source *conf, struct err *err);
-void ingest_start_all(struct engine *engine);
-void ingest_stop_all(struct engine *engine);
+void ingest_start_all(struct engine *engine) ON(work);
+void ingest_stop_all(struct engine *engine) ON(work);
 void ingest_free_all(struct engine *engine);
 
 struct metric_page;
@@ -59,8 +60,8 @@ struct loop *ingest_loop(struct engine *engine, uint32_t index);
 void ingest_report(struct engine *engine, uint32_t index, struct source_status_report *report);
 
 /* engine.c: something has come to rest; is everything? */
-void engine_look_quiet(struct engine *engine);
-void engine_ingest_ended(struct engine *engine);
-void engine_member_flushed(struct engine *engine);
+void engine_look_quiet(struct engine *engine) ON(work);
+void engine_ingest_ended(struct engine *engine) ON(work);
+void engine_member_flushed(struct engine *engine) ON(work);
 
 #endif

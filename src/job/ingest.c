@@ -1,13 +1,19 @@
 /* The first third of a row's way: from the outside world into a topic.
  *
- * One frame holds the rows of one poll and the source's position after them: both are durable, or neither. One frame of a source is in flight at
- * a time, so positions cannot overtake each other. An ingest lives on its source's own role (net for http, work for the rest). */
+ * One frame holds the rows of a few polls and the source's positions after them: all are durable, or none. One frame of a source is in flight at
+ * a time, so positions cannot overtake each other. A poll may give one row (a folder of small files), and a frame costs a write of the disk: hence
+ * a few. An ingest lives on its source's own role (net for http, work for the rest). */
 #include <stdio.h>
 
 #include "job/engine_private.h"
 #include "job/engine_struct.h"
 #include "obs/event.h"
 #include "obs/metric.h"
+
+enum {
+    TURN_POLLS = 64, /* of one frame */
+    TURN_BYTES = 512 * 1024,
+};
 
 struct ingest {
     struct ingest *next;
@@ -24,6 +30,10 @@ struct ingest {
     struct frame *frame;
     bool open, frame_busy, frame_refused, stopping, ended, stopped;
     bool was_failing;
+    bool
+        answered; /* a poll gave no rows behind others in its frame: what it said counts when that is durable */
+    enum source_status answer; /* and is this */
+    struct err answer_err;
     struct err said; /* the last failure that was logged */
     uint64_t frame_rows;
     struct waker room_waker;
@@ -39,7 +49,7 @@ struct ingest {
 
 /* ---- telling the engine ---------------------------------------------------------------------------------------------- */
 
-static void handle_ended(struct msg *msg)
+static void handle_ended(struct msg *msg) ON(work)
 {
     struct ingest *in = CONTAINER_OF(msg, struct ingest, ended_msg);
     engine_ingest_ended(in->engine);
@@ -111,13 +121,8 @@ static void frame_ended(struct frame *frame);
 
 static bool append(struct ingest *in, const struct source_rows *rows, struct err *err)
 {
-    frame_reset(in->frame);
-    in->frame->done = frame_ended;
-    in->frame->arg = in;
-    in->frame_rows = 0;
     TRY(topic_writer_add(in->writer, rows->keys, rows->values, rows->timestamps_ms, rows->count,
                          os_wall().us / US_PER_MS, err));
-    TRY(topic_writer_flush(in->writer, in->frame, in->topic->logs, &in->frame_rows, err));
     char key[STORE_KEY_MAX];
     int n = snprintf(key, sizeof key, "%s%.*s", in->key, STR_ARG(rows->part));
     CHECK(n > 0 && (size_t)n < sizeof key);
@@ -127,9 +132,27 @@ static bool append(struct ingest *in, const struct source_rows *rows, struct err
         frame_put(in->frame, str_n(key, (size_t)n), sbuf_view(&in->late_position));
     sbuf_clear(&in->late_position);
     sbuf_str(&in->late_position, rows->position);
-    in->frame_busy = true;
-    frame_submit(in->frame);
     return true;
+}
+
+/* A few polls into the frame: true with *any when rows came. What the last one said, if it gave none, is the answer. */
+static bool gather(struct ingest *in, bool *any, struct err *err)
+{
+    *any = false;
+    frame_reset(in->frame);
+    in->frame->done = frame_ended;
+    in->frame->arg = in;
+    in->frame_rows = 0;
+    for (int i = 0; i < TURN_POLLS && topic_writer_bytes(in->writer) < TURN_BYTES; i++) {
+        struct source_rows rows = {0};
+        in->answer = source_poll(&in->source, &rows, &in->answer_err);
+        in->answered = in->answer != SOURCE_ROWS;
+        if (in->answered)
+            break;
+        TRY(append(in, &rows, err));
+        *any = true;
+    }
+    return !*any || topic_writer_flush(in->writer, in->frame, in->topic->logs, &in->frame_rows, err);
 }
 
 /* The source itself says when it works again: rows came, or an answer that had none and was good. */
@@ -142,12 +165,24 @@ static void note_recovery(struct ingest *in)
     counter_set(&in->failing, 0);
 }
 
-/* source_poll → one frame with the rows and the position after them. What follows, follows in frame_ended. */
+static void take_answer(struct ingest *in)
+{
+    in->answered = false;
+    switch (in->answer) {
+    case SOURCE_IDLE: note_recovery(in); return;
+    case SOURCE_END: end(in); return;
+    case SOURCE_FAILED: fail(in, &in->answer_err); return;
+    case SOURCE_ROWS: break;
+    }
+    UNREACHABLE("source status");
+}
+
+/* source_poll → one frame with the rows and the positions after them. What follows, follows in frame_ended. */
 static bool ingest_turn(struct task *task)
 {
     struct ingest *in = CONTAINER_OF(task, struct ingest, task);
-    struct source_rows rows = {0};
     struct err err = {0};
+    bool any;
     if (in->ended || in->frame_refused) {
         if (in->frame_refused && !in->ended) {
             in->frame_refused = false;
@@ -167,18 +202,22 @@ static bool ingest_turn(struct task *task)
             timer_set_in(&in->retry, NS_PER_S);
         return false;
     }
-    switch (source_poll(&in->source, &rows, &err)) {
-    case SOURCE_ROWS:
+    if (in->answered && in->answer != SOURCE_IDLE) {
+        take_answer(in);
+        task_wake(&in->task); /* the source may have woken it while the frame was on its way */
+        return false;
+    }
+    if (!gather(in, &any, &err)) {
+        fail(in, &err);
+    } else if (any) {
         note_recovery(in);
         counter_set(&in->bad, in->source.health.bad);
-        if (!append(in, &rows, &err))
-            fail(in, &err);
-        return false;
-    case SOURCE_IDLE: note_recovery(in); return false;
-    case SOURCE_END: end(in); return false;
-    case SOURCE_FAILED: fail(in, &err); return false;
+        in->frame_busy = true;
+        frame_submit(in->frame);
+    } else {
+        take_answer(in);
     }
-    UNREACHABLE("source status");
+    return false;
 }
 
 static void frame_ended(struct frame *frame)
@@ -233,7 +272,7 @@ static void handle_stop(struct msg *msg)
     task_wake(&in->task);
 }
 
-bool ingest_new(struct engine *engine, const struct conf_source *conf, struct err *err)
+bool ingest_new(struct engine *engine, const struct conf_source *conf, struct err *err) UNSHARED
 {
     struct ingest *in = pool_new_struct(engine->pool, struct ingest);
     const struct source_kind *kind = source_kind_find(str_of(conf->kind->name));

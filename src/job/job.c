@@ -1,4 +1,4 @@
-/* Stateful streams. One turn is one frame:
+/* Stateful streams. One turn is one frame, or a group of frames that is valid only with its last (group.h):
  *
  *     topic_read → topic_decode → pipeline (state) → frame(positions, outbox rows, bad rows, changelog of the state)
  *
@@ -6,8 +6,8 @@
  * the newest checkpoint, applies the changelog from there, and goes on. Nothing is computed twice.
  *
  *     __outbox.<stream>      what the turns put out; the stream's sinks read it like any topic. A record is a small Parquet file of one
- *                            batch, so every type survives; its key is "rows" (with the change kinds as a last column) or "bad"
- *     __changelog.<stream>   one record for each turn: the state's changes
+ *                            batch, so every type survives; its key is "rows" (with the change kinds as a last column), "bad" or "late"
+ *     __changelog.<stream>   the state's changes, in one record for each turn or several: all but the last have a key
  *     stream/<s>/turn        the turn's number and, for each input partition, the next offset to read
  *     stream/<s>/checkpoint  the two newest checkpoints: file, turn, first changelog offset that is not in it
  *
@@ -17,24 +17,19 @@
 #include <stdlib.h>
 
 #include "base/map.h"
-#include "format/json_tree.h"
 #include "format/parquet.h"
+#include "job/checkpoint.h"
 #include "job/engine_private.h"
 #include "job/engine_struct.h"
+#include "job/group.h"
 #include "obs/event.h"
 
 enum {
-    TURN_SLICES = 16, /* log slices of one turn at most: turns are short when idle and grow under backlog */
-    CHECKPOINT_HEADER = 32,
-    CHECKPOINT_BYTES_MAX = 1 << 30,
-    CHECKPOINTS_KEPT = 2,
+    TURN_SLICES = 16, /* log slices of one turn at most: turns are short when idle and grow under backlog, */
+    TURN_BYTES = 8 << 20,         /* and take in no more when they have put out so much */
+    OUTBOX_KEPT_MS = 3600 * 1000, /* for sinks that are added later */
 };
-static const char CHECKPOINT_MAGIC[8] = "SLUICEC1";
 static const char CHANGE_COLUMN[] = "_change";
-
-struct checkpoint {
-    int64_t turn, changelog; /* next changelog offset after it */
-};
 
 struct job {
     struct stream *stream;
@@ -42,11 +37,11 @@ struct job {
     struct pipeline *pipeline;
     struct topic_decoder **decoders;
     uint32_t plan_version;
-    uint64_t fingerprint; /* of the plan: state of another query is no use */
+    uint64_t fingerprint; /* of the plan */
     struct topic_state *outbox;
     struct log *changelog;
-    int64_t *next; /* next offset of each source */
-    int64_t turn;
+    int64_t *next OWNED_BY(work); /* next offset of each source */
+    int64_t turn OWNED_BY(work);
     uint32_t turn_source; /* where the search for input begins */
     struct log_pin *pins; /* on the sources */
 
@@ -54,15 +49,21 @@ struct job {
     struct waker waker;
     struct log_wait *waits;
     struct frame *frame;
-    bool frame_busy, frame_refused, started, stopped;
+    bool frame_busy OWNED_BY(work),
+        frame_refused OWNED_BY(work), started OWNED_BY(work), stopped OWNED_BY(work);
     struct log_wait room_wait;
 
     /* of the turn that is being made */
-    struct batch *in, *bad;
-    struct batch_builder bad_builder;
-    bool bad_open;
-    uint32_t source;            /* whose rows are being pushed */
-    struct records_builder out; /* outbox records */
+    struct batch *in;
+    struct rejects {
+        struct batch *batch;
+        struct batch_builder builder;
+        bool open;
+    } bad, late;
+    uint32_t source;    /* whose rows are being pushed */
+    int32_t attempt;    /* of those, if they are replayed */
+    struct group group; /* what it puts out */
+    bool last;          /* the frame in flight is its last */
     struct sbuf text;
     bool failed;
     struct err err;
@@ -73,16 +74,6 @@ struct job {
     struct checkpoint dropped; /* whose file goes when that frame is durable */
 };
 
-bool plan_is_stateful(const struct plan *plan, bool *stateful, struct err *err)
-{
-    struct pool *pool = pool_new(NULL, "probe");
-    struct pipeline *pipeline;
-    bool ok = pipeline_new(pool, plan, &pipeline, err);
-    *stateful = ok && pipeline_is_stateful(pipeline);
-    pool_free(pool);
-    return ok;
-}
-
 /* ---- outbox records ------------------------------------------------------------------------------------------------------ */
 
 static bool write_text(void *arg, const void *p, size_t n, struct err *err)
@@ -92,8 +83,9 @@ static bool write_text(void *arg, const void *p, size_t n, struct err *err)
     return true;
 }
 
-/* The batch as a small Parquet file; with_change: and its change kinds as the last column. */
-static bool outbox_encode(struct sbuf *out, const struct batch *batch, bool with_change, struct err *err)
+/* rows first .. first + rows of the batch as a small Parquet file; with_change: and its change kinds as the last column. */
+static bool outbox_encode(struct sbuf *out, const struct batch *batch, uint32_t first, uint32_t rows,
+                          bool with_change, struct err *err)
 {
     struct pool *pool = pool_new(NULL, "outbox");
     struct arena *arena = pool_arena(pool);
@@ -112,7 +104,7 @@ static bool outbox_encode(struct sbuf *out, const struct batch *batch, bool with
         .codec = CODEC_NONE, .no_statistics = true, .no_page_index = true, .encoding = PARQUET_PLAIN};
     struct parquet_writer *w = parquet_writer_new(pool, wide.schema, &options,
                                                   (struct parquet_output){write_text, out}, err);
-    bool ok = w && parquet_writer_batch(w, &wide, NULL, 0, batch->rows, err) &&
+    bool ok = w && parquet_writer_batch(w, &wide, NULL, first, rows, err) &&
               parquet_writer_finish(w, NULL, err);
     pool_free(pool);
     return ok;
@@ -156,16 +148,17 @@ static bool outbox_decode(struct str bytes, bool with_change, struct batch *into
     return ok;
 }
 
-bool job_outbox_read(struct stream *s, const struct log_slice *slice, int64_t from, struct batch *in,
-                     struct batch *bad_in, const struct batch **out, const struct batch **bad,
-                     struct err *err)
+/* The keys of outbox records, by what sinks take. */
+static const char *const outbox_keys[WANTS] = {"rows", "bad", "late"};
+
+bool job_outbox_read(const struct log_slice *slice, int64_t from, struct batch *const in[],
+                     const struct batch *out[], struct err *err)
 {
-    struct batch_builder rows, bad_rows;
+    struct batch_builder builders[WANTS];
     struct sbuf changes = {0};
-    bool rows_open = false, bad_open = false, ok = true;
-    (void)s;
-    batch_reset(in);
-    batch_reset(bad_in);
+    bool open[WANTS] = {false}, ok = true;
+    for (int i = 0; i < WANTS; i++)
+        batch_reset(in[i]);
     for (size_t at = 0; ok && at < slice->n;) {
         struct records_reader reader;
         struct record record;
@@ -174,43 +167,73 @@ bool job_outbox_read(struct stream *s, const struct log_slice *slice, int64_t fr
         ok = records_open(slice->p + at, slice->n - at, NULL, &scratch, &reader, err);
         at += ok ? reader.batch.size : 0;
         while (ok && (ok = records_next(&reader, &record, &more, err)) && more) {
-            bool is_rows = str_is(record.key, "rows");
-            if (record.offset < from || record.offset >= slice->next_offset)
-                continue;
-            ok = is_rows ? outbox_decode(record.value, true, in, &rows, &rows_open, &changes, err)
-                         : outbox_decode(record.value, false, bad_in, &bad_rows, &bad_open, NULL, err);
+            int i = WANTS - 1;
+            while (i > 0 && !str_is(record.key, outbox_keys[i]))
+                i--;
+            if (record.offset >= from && record.offset < slice->next_offset)
+                ok = outbox_decode(record.value, i == WANTS_ROWS, in[i], &builders[i], &open[i], &changes,
+                                   err);
         }
     }
-    if (ok && rows_open) {
-        batch_builder_finish(&rows);
-        in->change = arena_dup(&in->arena, changes.p, changes.n);
-        *out = in;
-    }
-    if (ok && bad_open) {
-        batch_builder_finish(&bad_rows);
-        *bad = bad_in;
-    }
+    for (int i = 0; ok && i < WANTS; i++)
+        if (open[i]) {
+            batch_builder_finish(&builders[i]);
+            out[i] = in[i];
+        }
+    if (ok && open[WANTS_ROWS])
+        in[WANTS_ROWS]->change = arena_dup(&in[WANTS_ROWS]->arena, changes.p, changes.n);
     sbuf_fini(&changes);
     return ok;
 }
 
-static void put_record(struct job *job, const char *key, const struct batch *batch, bool with_change)
+/* As few records as GROUP_RECORD_BYTES allows. */
+static bool put_rows(struct job *job, enum wants what, const struct batch *batch, struct err *err)
 {
-    sbuf_clear(&job->text);
-    if (job->failed)
-        return;
-    if (!outbox_encode(&job->text, batch, with_change, &job->err)) {
-        job->failed = true;
-        return;
+    uint32_t count = batch->rows;
+    for (uint32_t first = 0; first < batch->rows; first += count) {
+        count = count < batch->rows - first ? count : batch->rows - first;
+        for (;; count = (count + 1) / 2) {
+            sbuf_clear(&job->text);
+            TRY(outbox_encode(&job->text, batch, first, count, what == WANTS_ROWS, err));
+            if (job->text.n <= GROUP_RECORD_BYTES || count == 1)
+                break;
+        }
+        TRY(group_add(&job->group, GROUP_OUTBOX, str_of(outbox_keys[what]), sbuf_view(&job->text), err));
     }
-    records_add(&job->out, os_wall().us / US_PER_MS, str_of(key), sbuf_view(&job->text), NULL, 0);
+    return true;
+}
+
+static void put_record(struct job *job, enum wants what, const struct batch *batch)
+{
+    if (!job->failed)
+        job->failed = !put_rows(job, what, batch, &job->err);
+}
+
+/* The state's changes, each piece behind the fingerprint of the query; a key says that more follows. */
+static bool put_changes(struct job *job, struct err *err)
+{
+    struct sbuf changes = {0}, *text = &job->text;
+    char fingerprint[8];
+    bool ok = true;
+    pipeline_changelog(job->pipeline, &changes);
+    put_be64(fingerprint, job->fingerprint);
+    for (size_t at = 0, n; ok && at < changes.n && !job->stream->engine->faults.no_changelog; at += n) {
+        n = changes.n - at < GROUP_RECORD_BYTES ? changes.n - at : GROUP_RECORD_BYTES;
+        sbuf_clear(text);
+        sbuf_add(text, fingerprint, sizeof fingerprint);
+        sbuf_add(text, changes.p + at, n);
+        ok = group_add(&job->group, GROUP_CHANGELOG, at + n < changes.n ? STR("more") : (struct str){0},
+                       sbuf_view(text), err);
+    }
+    sbuf_fini(&changes);
+    return ok;
 }
 
 static void on_result(void *arg, struct batch *batch)
 {
     struct job *job = arg;
     if (batch->rows)
-        put_record(job, "rows", batch, true);
+        put_record(job, WANTS_ROWS, batch);
     counter_add(&job->stream->counters.rows_out, batch->rows);
 }
 
@@ -227,16 +250,23 @@ static void refuse_record(struct job *job, const struct topic_bad *bad)
              job->stream->def->name);
 }
 
+static void reject(struct job *job, struct rejects *to, int mode, const struct topic_bad *bad)
+{
+    counter_add(&job->stream->counters.bad, 1);
+    if (mode == CONF_REJECTS_FAIL)
+        refuse_record(job, bad);
+    if (mode != CONF_REJECTS_KEEP)
+        return;
+    if (!to->open)
+        batch_builder_init(&to->builder, to->batch, bad_schema());
+    to->open = true;
+    bad_row_add(&to->builder, job->stream->sources[job->source].topic->def->name, job->attempt, bad);
+}
+
 static void on_bad_record(void *arg, const struct topic_bad *bad)
 {
     struct job *job = arg;
-    if (job->stream->def->conf->bad.mode == CONF_REJECTS_FAIL)
-        refuse_record(job, bad);
-    if (!job->bad_open)
-        batch_builder_init(&job->bad_builder, job->bad, bad_schema());
-    job->bad_open = true;
-    bad_row_add(&job->bad_builder, job->stream->sources[job->source].topic->def->name, bad);
-    counter_add(&job->stream->counters.bad, 1);
+    reject(job, &job->bad, job->stream->def->conf->bad.mode, bad);
 }
 
 static void on_bad_row(void *arg, const struct op_bad_row *row)
@@ -246,50 +276,35 @@ static void on_bad_row(void *arg, const struct op_bad_row *row)
     struct topic_bad bad;
     if (!topic_decoder_find(job->decoders[source->scan], row->offset, &bad))
         bad = (struct topic_bad){.partition = row->partition, .offset = row->offset};
-    bad.reason = str_of(row->late ? "late: the watermark has passed it" : row->reason);
-    if (row->late && job->stream->def->conf->late.mode == CONF_REJECTS_DROP)
-        counter_add(&job->stream->counters.bad, 1);
-    else if (row->late && job->stream->def->conf->late.mode == CONF_REJECTS_FAIL)
-        refuse_record(job, &bad);
+    bad.reason = str_of(row->late ? "the watermark has passed it" : row->reason);
+    if (row->late)
+        reject(job, &job->late, job->stream->def->conf->late.mode, &bad);
     else
         on_bad_record(job, &bad);
 }
 
 /* ---- checkpoints --------------------------------------------------------------------------------------------------------- */
 
-static char *checkpoint_path(struct job *job, struct arena *arena, int64_t turn)
+static char *path_of(struct job *job, struct arena *arena, int64_t turn)
 {
-    return arena_printf(arena, "%s/checkpoints/%s/%020lld", job->stream->engine->project->data,
-                        job->stream->def->name, (long long)turn);
+    return checkpoint_path(arena, job->stream->engine->project->data, job->stream->def->name, turn);
 }
 
-static char *key_of(struct job *job, struct arena *arena, const char *what)
+static bool write_checkpoint(struct job *job, struct err *err) ON(work)
 {
-    return arena_printf(arena, "stream/%s/%s", job->stream->def->name, what);
-}
-
-/* magic 8 │ fingerprint u64 │ bytes u64 │ crc32c u32 of fingerprint, bytes and snapshot │ 0 u32 │ snapshot */
-static bool write_checkpoint(struct job *job, int64_t turn, struct err *err)
-{
+    const struct stream *s = job->stream;
     struct arena arena = {0};
-    struct sbuf file = {0};
-    char *path = checkpoint_path(job, &arena, turn);
-    char *folder = arena_strdup(&arena, path);
-    *strrchr(folder, '/') = '\0';
-    sbuf_reserve(&file, CHECKPOINT_HEADER);
-    memset(file.p, 0, CHECKPOINT_HEADER);
-    sbuf_added(&file, CHECKPOINT_HEADER);
-    pipeline_snapshot(job->pipeline, &file);
-    memcpy(file.p, CHECKPOINT_MAGIC, sizeof CHECKPOINT_MAGIC);
-    put_be64(file.p + 8, job->fingerprint);
-    put_be64(file.p + 16, file.n - CHECKPOINT_HEADER);
-    uint32_t crc = crc32c(crc32c(0, file.p + 8, 16), file.p + CHECKPOINT_HEADER, file.n - CHECKPOINT_HEADER);
-    put_be32(file.p + 24, crc);
-    bool ok = file.n <= CHECKPOINT_BYTES_MAX ||
-              err_set(err, ERR_FATAL, "the state's %zu bytes are more than a checkpoint takes (%d)", file.n,
-                      CHECKPOINT_BYTES_MAX);
-    ok = ok && os_mkdirs(folder, err) && os_write_file(path, file.p, file.n, err);
-    sbuf_fini(&file);
+    struct sbuf state = {0};
+    struct checkpoint_input *inputs = arena_array(&arena, struct checkpoint_input, s->source_count);
+    for (uint32_t k = 0; k < s->source_count; k++) {
+        inputs[k] = (struct checkpoint_input){.partition = s->sources[k].partition, .next = job->next[k]};
+        memcpy(inputs[k].topic, log_topic(s->sources[k].log)->id, sizeof inputs[k].topic);
+    }
+    pipeline_snapshot(job->pipeline, &state);
+    const struct checkpoint_data data = {job->fingerprint, job->turn, inputs, s->source_count,
+                                         sbuf_view(&state)};
+    bool ok = checkpoint_write(path_of(job, &arena, job->turn), &data, err);
+    sbuf_fini(&state);
     arena_fini(&arena);
     return ok;
 }
@@ -305,47 +320,26 @@ static bool read_checkpoint(struct job *job, int64_t turn, struct err *err)
 {
     struct arena arena = {0};
     struct sbuf file = {0};
-    char *path = checkpoint_path(job, &arena, turn);
-    bool ok = os_read_file(path, CHECKPOINT_BYTES_MAX, &file, err);
-    if (!ok)
-        err->class = ERR_DATA;
-    if (ok && (file.n < CHECKPOINT_HEADER || memcmp(file.p, CHECKPOINT_MAGIC, sizeof CHECKPOINT_MAGIC) != 0 ||
-               get_be64(file.p + 16) != file.n - CHECKPOINT_HEADER ||
-               get_be32(file.p + 24) !=
-                   crc32c(crc32c(0, file.p + 8, 16), file.p + CHECKPOINT_HEADER, file.n - CHECKPOINT_HEADER)))
-        ok = err_set(err, ERR_DATA, "\"%s\" is damaged", path);
-    if (ok && get_be64(file.p + 8) != job->fingerprint)
-        ok = other_query(job, err);
-    ok = ok &&
-         pipeline_restore(job->pipeline, str_n(file.p + CHECKPOINT_HEADER, file.n - CHECKPOINT_HEADER), err);
+    struct checkpoint_data data;
+    bool ok = checkpoint_read(&arena, path_of(job, &arena, turn), &file, &data, err) &&
+              (data.fingerprint == job->fingerprint || other_query(job, err)) &&
+              pipeline_restore(job->pipeline, data.state, err);
     sbuf_fini(&file);
     arena_fini(&arena);
     return ok;
 }
 
-static void put_checkpoints(struct job *job, struct frame *frame)
-{
-    struct arena arena = {0};
-    struct sbuf text = {0};
-    for (int i = 0; i < CHECKPOINTS_KEPT && job->checkpoints[i].turn; i++)
-        sbuf_printf(&text, "%s{\"turn\":%lld,\"changelog\":%lld}", i ? "," : "[",
-                    (long long)job->checkpoints[i].turn, (long long)job->checkpoints[i].changelog);
-    sbuf_char(&text, ']');
-    frame_put(frame, str_of(key_of(job, &arena, "checkpoint")), sbuf_view(&text));
-    sbuf_fini(&text);
-    arena_fini(&arena);
-}
-
 /* Between turns: a snapshot to disk, then a frame that names it and lets the changelog before the older one go. */
-static bool make_checkpoint(struct job *job, struct err *err)
+static bool make_checkpoint(struct job *job, struct err *err) ON(work)
 {
-    TRY(write_checkpoint(job, job->turn, err));
+    TRY(write_checkpoint(job, err));
     job->dropped = job->checkpoints[CHECKPOINTS_KEPT - 1];
     memmove(&job->checkpoints[1], &job->checkpoints[0], (CHECKPOINTS_KEPT - 1) * sizeof job->checkpoints[0]);
     job->checkpoints[0] = (struct checkpoint){job->turn, log_end(job->changelog)};
     frame_reset(job->frame);
     job->frame->internal = true;
-    put_checkpoints(job, job->frame);
+    job->last = true;
+    checkpoints_put(job->frame, job->stream->def->name, job->checkpoints);
     if (job->checkpoints[CHECKPOINTS_KEPT - 1].turn)
         frame_log_truncate_before(job->frame, job->changelog,
                                   job->checkpoints[CHECKPOINTS_KEPT - 1].changelog);
@@ -354,70 +348,88 @@ static bool make_checkpoint(struct job *job, struct err *err)
     return true;
 }
 
-static bool apply_changelog(struct job *job, int64_t from, struct err *err)
+/* Gathers the pieces of a turn's changes, and applies them with the last. */
+static bool apply_record(struct job *job, const struct record *record, struct sbuf *changes, struct err *err)
 {
-    for (int64_t at = from; at < log_end(job->changelog);) {
-        struct log_slice slice;
-        TRY(log_read(job->changelog, at, RUN_SLICE_BYTES, &slice, err));
-        bool ok = slice.n > 0 || err_set(err, ERR_FATAL, "the changelog ends at %lld", (long long)at);
-        for (size_t i = 0; ok && i < slice.n;) {
-            struct records_reader reader;
-            struct record record;
-            struct buf *scratch;
-            bool more = true;
-            ok = records_open(slice.p + i, slice.n - i, NULL, &scratch, &reader, err);
-            i += ok ? reader.batch.size : 0;
-            while (ok && (ok = records_next(&reader, &record, &more, err)) && more) {
-                if (record.offset < at || record.value.n < 8)
-                    continue;
-                ok = get_be64(record.value.p) == job->fingerprint || other_query(job, err);
-                ok = ok && pipeline_apply(job->pipeline, str_n(record.value.p + 8, record.value.n - 8), err);
-            }
+    if (record->value.n < 8)
+        return true;
+    TRY(get_be64(record->value.p) == job->fingerprint || other_query(job, err));
+    sbuf_add(changes, record->value.p + 8, record->value.n - 8);
+    if (record->key.p)
+        return true;
+    bool ok = pipeline_apply(job->pipeline, sbuf_view(changes), err);
+    sbuf_clear(changes);
+    return ok;
+}
+
+static bool apply_slice(struct job *job, const struct log_slice *slice, int64_t from, int64_t until,
+                        struct sbuf *changes, struct err *err)
+{
+    for (size_t i = 0; i < slice->n;) {
+        struct records_reader reader;
+        struct record record;
+        struct buf *scratch;
+        bool more = true;
+        TRY(records_open(slice->p + i, slice->n - i, NULL, &scratch, &reader, err));
+        i += reader.batch.size;
+        while (more) {
+            TRY(records_next(&reader, &record, &more, err));
+            if (more && record.offset >= from && record.offset < until)
+                TRY(apply_record(job, &record, changes, err));
         }
-        at = slice.next_offset;
-        buf_unref(slice.buf);
-        TRY(ok);
     }
     return true;
 }
 
+static bool apply_changelog(struct job *job, int64_t from, struct err *err)
+{
+    struct sbuf changes = {0};
+    int64_t until, at = group_valid(&job->group, GROUP_CHANGELOG, from, &until);
+    bool ok = true;
+    while (ok && at < until) {
+        struct log_slice slice;
+        ok = log_read(job->changelog, at, RUN_SLICE_BYTES, &slice, err);
+        if (!ok)
+            break;
+        ok = slice.n > 0 || err_set(err, ERR_FATAL, "the changelog ends at %lld", (long long)at);
+        ok = ok && apply_slice(job, &slice, at, until, &changes, err);
+        at = group_valid(&job->group, GROUP_CHANGELOG, slice.next_offset < until ? slice.next_offset : until,
+                         &until);
+        buf_unref(slice.buf);
+    }
+    sbuf_fini(&changes);
+    return ok;
+}
+
 static bool compile(struct job *job, struct err *err);
 
-/* The newest checkpoint that can be read, and the changelog since. */
+/* The newest checkpoint that can be read, and the changelog since. Those that cannot be read do not count any more. */
 static bool restore(struct job *job, struct err *err)
 {
-    struct arena arena = {0};
-    struct sbuf text = {0};
-    const struct json_node *list;
-    int known = 0;
-    if (store_get(job->stream->engine->store, str_of(key_of(job, &arena, "checkpoint")), &text) &&
-        json_parse(&arena, sbuf_view(&text), &list, NULL))
-        JSON_EACH(one, list)
-    if (known < CHECKPOINTS_KEPT && json_i64(one, "turn", &job->checkpoints[known].turn) &&
-        json_i64(one, "changelog", &job->checkpoints[known].changelog))
-        known++;
-    bool ok = true;
+    struct checkpoint *kept = job->checkpoints;
+    uint32_t known = checkpoints_get(job->stream->engine->store, job->stream->def->name, kept), left = known;
     int64_t from = log_start(job->changelog);
-    for (int i = 0; i < known; i++) {
-        ok = read_checkpoint(job, job->checkpoints[i].turn, err);
-        from = job->checkpoints[i].changelog;
+    bool ok = true;
+    for (; left > 0; left--) {
+        from = kept[0].changelog;
+        ok = read_checkpoint(job, kept[0].turn, err);
         if (ok || err->class != ERR_DATA)
             break;
         event_log(EVENT_CHECKPOINT_DAMAGE, job->stream->def->name, "%s; %s", err->text,
-                  i + 1 < known ? "the one before it is used" : "there is none before it");
+                  left > 1 ? "the one before it is used" : "there is none before it");
+        memmove(&kept[0], &kept[1], (CHECKPOINTS_KEPT - 1) * sizeof *kept);
+        kept[CHECKPOINTS_KEPT - 1] = (struct checkpoint){0};
         job->plan_version = 0; /* half restored: a pipeline anew */
         TRY(compile(job, err));
     }
     if (known == 0 && from > 0)
         ok = err_set(err, ERR_FATAL, "the changelog begins at %lld and no checkpoint is known",
                      (long long)from);
-    if (!ok && err->class == ERR_DATA && known < CHECKPOINTS_KEPT && log_start(job->changelog) == 0) {
+    if (left == 0 && known > 0 && from > 0 && log_start(job->changelog) == 0) {
         ok = true; /* the changelog still holds everything */
         from = 0;
     }
     ok = ok && apply_changelog(job, from, err);
-    sbuf_fini(&text);
-    arena_fini(&arena);
     return ok || err_context(err, "state of stream \"%s\"", job->stream->def->name);
 }
 
@@ -425,7 +437,7 @@ static bool restore(struct job *job, struct err *err)
 static void remove_unnamed_checkpoints(struct job *job)
 {
     struct arena arena = {0};
-    char **names, *folder = checkpoint_path(job, &arena, 0);
+    char **names, *folder = path_of(job, &arena, 0);
     size_t count = 0;
     *strrchr(folder, '/') = '\0';
     if (!os_list(folder, &arena, &names, &count, NULL))
@@ -482,8 +494,25 @@ static void push(struct job *job, uint32_t scan, const struct op_msg *msg)
     pipeline_push(job->pipeline, &context, scan, msg, &output);
 }
 
+static bool compute(struct job *job, uint32_t k, const struct log_slice *slice, struct err *err) ON(work)
+{
+    struct stream *s = job->stream;
+    const struct topic_report report = {.bad = on_bad_record, .arg = job};
+    struct reading reading;
+    TRY(reading_of(s->sources, s->source_count, job->next, k, slice, &reading, err));
+    job->source = k;
+    job->attempt = reading.attempt;
+    TRY(topic_decode(job->decoders[s->sources[k].scan], &reading.records, reading.partition, reading.from,
+                     reading.until, job->in, &report, err));
+    counter_add(&s->counters.rows_in, job->in->rows);
+    counter_add(&s->counters.bytes_in, reading.records.n);
+    push(job, s->sources[k].scan, &(struct op_msg){.kind = OP_BATCH, .batch = job->in});
+    job->next[k] = reading.next;
+    return true;
+}
+
 /* One slice of one source into the pipeline. *any = false: no source has anything. */
-static bool take_slice(struct job *job, bool *any, struct err *err)
+static bool take_slice(struct job *job, bool *any, struct err *err) ON(work)
 {
     struct stream *s = job->stream;
     *any = false;
@@ -495,108 +524,77 @@ static bool take_slice(struct job *job, bool *any, struct err *err)
         TRY(log_read(s->sources[k].log, job->next[k], RUN_SLICE_BYTES, &slice, err));
         if (slice.n == 0)
             continue;
-        const struct topic_report report = {.bad = on_bad_record, .arg = job};
-        job->source = k;
-        bool ok = topic_decode(job->decoders[s->sources[k].scan], &slice, s->sources[k].partition,
-                               job->next[k], slice.next_offset, job->in, &report, err);
-        if (ok) {
-            counter_add(&s->counters.rows_in, job->in->rows);
-            counter_add(&s->counters.bytes_in, slice.n);
-            push(job, s->sources[k].scan, &(struct op_msg){.kind = OP_BATCH, .batch = job->in});
-            job->next[k] = slice.next_offset;
-        }
+        *any = compute(job, k, &slice, err);
         buf_unref(slice.buf);
         job->turn_source = (k + 1) % s->source_count;
-        *any = ok;
-        return ok;
+        return *any;
     }
     return true;
 }
 
-static void put_positions(struct job *job)
+static void put_positions(struct job *job) ON(work)
 {
-    struct arena arena = {0};
     struct sbuf value = {0};
-    uint8_t bytes[16];
-    put_be64(bytes, (uint64_t)job->turn);
-    sbuf_add(&value, bytes, 8);
-    for (uint32_t k = 0; k < job->stream->source_count; k++) {
-        put_be32(bytes, (uint32_t)job->stream->sources[k].input);
-        put_be32(bytes + 4, (uint32_t)job->stream->sources[k].partition);
-        put_be64(bytes + 8, (uint64_t)job->next[k]);
-        sbuf_add(&value, bytes, 16);
-    }
-    frame_put(job->frame, str_of(key_of(job, &arena, "turn")), sbuf_view(&value));
+    turn_begin(&value, job->turn);
+    for (uint32_t k = 0; k < job->stream->source_count; k++)
+        turn_position(&value, job->stream->sources[k].input, job->stream->sources[k].partition, job->next[k]);
+    turn_put(job->frame, job->stream->def->name, &value);
     sbuf_fini(&value);
-    arena_fini(&arena);
 }
 
 /* *known = false: this is the first start. */
-static void get_positions(struct job *job, bool *known)
+static void get_positions(struct job *job, bool *known) ON(work)
 {
-    struct arena arena = {0};
     struct sbuf value = {0};
     struct stream *s = job->stream;
     bool latest = s->def->conf->from == CONF_FROM_LATEST;
     for (uint32_t k = 0; k < s->source_count; k++)
         job->next[k] = latest ? log_end(s->sources[k].log) : log_start(s->sources[k].log);
-    *known = store_get(s->engine->store, str_of(key_of(job, &arena, "turn")), &value) && value.n >= 8;
-    if (*known)
-        job->turn = (int64_t)get_be64(value.p);
-    for (size_t at = 8; at + 16 <= value.n; at += 16)
+    job->turn = turn_get(s->engine->store, s->def->name, &value);
+    *known = value.n > 0;
+    for (size_t at = 8; at + TURN_POSITION_BYTES <= value.n; at += TURN_POSITION_BYTES)
         for (uint32_t k = 0; k < s->source_count; k++)
             if (s->sources[k].input == (int32_t)get_be32(value.p + at) &&
                 s->sources[k].partition == (int32_t)get_be32(value.p + at + 4))
                 job->next[k] = (int64_t)get_be64(value.p + at + 8);
     sbuf_fini(&value);
-    arena_fini(&arena);
 }
 
-static bool append(struct job *job, struct log *log, struct records_builder *b, struct err *err)
+static void put_rejects(struct job *job, enum wants what, struct rejects *rejects)
 {
-    struct str batch;
-    if (b->count == 0)
-        return true;
-    TRY(records_end(b, CODEC_NONE, 0, NULL, &batch, err));
-    frame_append_copy(job->frame, log, batch.p, batch.n);
+    if (!rejects->open)
+        return;
+    batch_builder_finish(&rejects->builder);
+    put_record(job, what, rejects->batch);
+}
+
+/* What comes next of the turn, into the frame; with the last of it, what makes the turn valid. */
+static bool next_frame(struct job *job, struct err *err) ON(work)
+{
+    frame_reset(job->frame);
+    TRY(group_next(&job->group, job->frame, &job->last, err));
+    if (job->last)
+        put_positions(job);
     return true;
 }
 
-/* The barrier, and everything of the turn into one frame. */
-static bool end_turn(struct job *job, struct err *err)
+/* The barrier, and what it brings. */
+static bool end_turn(struct job *job, struct err *err) ON(work)
 {
-    struct records_builder changes = {0};
-    uint8_t fingerprint[8];
     job->turn++;
     push(job, 0, &(struct op_msg){.kind = OP_BARRIER, .turn = (uint64_t)job->turn});
-    if (job->bad_open) {
-        batch_builder_finish(&job->bad_builder);
-        put_record(job, "bad", job->bad, false);
-    }
+    put_rejects(job, WANTS_BAD, &job->bad);
+    put_rejects(job, WANTS_LATE, &job->late);
     if (job->failed) {
         *err = job->err;
         return false;
     }
-    frame_reset(job->frame);
-    TRY(append(job, job->outbox->logs[0], &job->out, err));
-    sbuf_clear(&job->text);
-    put_be64(fingerprint, job->fingerprint);
-    sbuf_add(&job->text, fingerprint, sizeof fingerprint);
-    pipeline_changelog(job->pipeline, &job->text);
-    bool ok = true;
-    if (job->text.n > sizeof fingerprint && !job->stream->engine->faults.no_changelog) {
-        records_begin(&changes);
-        records_add(&changes, os_wall().us / US_PER_MS, (struct str){0}, sbuf_view(&job->text), NULL, 0);
-        ok = append(job, job->changelog, &changes, err);
-        records_builder_fini(&changes);
-    }
-    put_positions(job);
-    return ok;
+    return put_changes(job, err) && next_frame(job, err);
 }
 
-static void frame_ended(struct frame *frame);
+static void frame_ended(struct frame *frame) ON(work);
 
-static void submit(struct job *job)
+static void submit(struct job *job) ON(work)
 {
     job->frame->done = frame_ended;
     job->frame->arg = job;
@@ -604,7 +602,7 @@ static void submit(struct job *job)
     frame_submit(job->frame);
 }
 
-static void wait_for_more(struct job *job)
+static void wait_for_more(struct job *job) ON(work)
 {
     struct stream *s = job->stream;
     for (uint32_t k = 0; k < s->source_count; k++) {
@@ -613,13 +611,13 @@ static void wait_for_more(struct job *job)
     }
 }
 
-static bool checkpoint_is_due(const struct job *job)
+static bool checkpoint_is_due(const struct job *job) ON(work)
 {
     int64_t every_ns = job->stream->engine->project->conf.settings.checkpoint_ms * NS_PER_MS;
     return job->turn > job->checkpoints[0].turn && mono_since_ns(os_mono(), job->checkpointed) >= every_ns;
 }
 
-static bool job_turn(struct task *task)
+static bool job_turn(struct task *task) ON(work)
 {
     struct job *job = CONTAINER_OF(task, struct job, task);
     struct err err = {0};
@@ -642,11 +640,12 @@ static bool job_turn(struct task *task)
                   &err); /* the changelog holds everything: tried again later */
         job->checkpointed = os_mono();
     }
-    records_begin(&job->out);
-    batch_reset(job->bad);
-    job->bad_open = job->failed = false;
+    group_begin(&job->group);
+    batch_reset(job->bad.batch);
+    batch_reset(job->late.batch);
+    job->bad.open = job->late.open = job->failed = false;
     bool ok = true;
-    for (int i = 0; ok && any && i < TURN_SLICES; i++) {
+    for (int i = 0; ok && any && i < TURN_SLICES && group_bytes(&job->group) < TURN_BYTES; i++) {
         ok = take_slice(job, &any, &err);
         some = some || any;
     }
@@ -663,13 +662,13 @@ static bool job_turn(struct task *task)
     return false;
 }
 
-static void move_pins(struct job *job)
+static void move_pins(struct job *job) ON(work)
 {
     for (uint32_t k = 0; k < job->stream->source_count; k++)
         log_pin_set(&job->pins[k], job->stream->sources[k].log, job->next[k], job->stream->def->name);
 }
 
-static void frame_ended(struct frame *frame)
+static void frame_ended(struct frame *frame) ON(work)
 {
     struct job *job = frame->arg;
     if (!frame->durable && frame->err.class == ERR_RETRY) {
@@ -686,41 +685,25 @@ static void frame_ended(struct frame *frame)
     if (job->checkpoint_turn) {
         struct arena arena = {0};
         if (job->dropped.turn)
-            (void)!os_unlink(checkpoint_path(job, &arena, job->dropped.turn), NULL);
+            (void)!os_unlink(path_of(job, &arena, job->dropped.turn), NULL);
         arena_fini(&arena);
         job->checkpoint_turn = 0;
     }
+    if (!job->last) { /* also while everything stops: half a turn is none */
+        struct err err;
+        if (next_frame(job, &err))
+            submit(job);
+        else
+            stream_stop(job->stream, &err);
+        return;
+    }
+    group_ended(&job->group);
     move_pins(job);
     task_wake(&job->task);
     engine_look_quiet(job->stream->engine);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------------ */
-
-/* An internal topic of one partition. */
-static bool internal_topic(struct stream *s, const char *what, bool keep, struct topic_info *info,
-                           struct log **log, struct err *err)
-{
-    struct store *store = s->engine->store;
-    char *name = pool_printf(s->pool, "__%s.%s", what, s->def->name);
-    if (!store_topic(store, name, info)) {
-        struct topic_config config;
-        topic_config_default(&config);
-        config.internal = true;
-        config.segment_bytes = 64 << 20;
-        config.retention_ms =
-            keep ? -1 : 3600 * 1000; /* the outbox: what its readers are done with; pins hold the rest */
-        struct frame *frame = frame_new(store);
-        frame->internal = true;
-        frame_topic_create(frame, name, 1, &config);
-        bool ok = frame_commit_now(frame, err);
-        frame_free(frame);
-        TRY(ok && store_topic(store, name, info));
-    }
-    *log = log_get(store, name, 0);
-    CHECK(*log != NULL);
-    return true;
-}
 
 /* What a sink in mode append takes is final; the others are told of changes. One turn cannot give both. */
 static bool check_modes(const struct stream *s, struct err *err)
@@ -739,18 +722,34 @@ static bool check_modes(const struct stream *s, struct err *err)
     return err_hint(err, "Make all of them append (with a watermark), or upsert and update.");
 }
 
-bool job_new(struct stream *s, struct err *err)
+static bool internal_log(struct stream *s, const char *what, int64_t retention_ms, struct topic_info *info,
+                         struct log **log, struct err *err)
+{
+    struct topic_config config;
+    topic_config_default(&config);
+    config.retention_ms = retention_ms;
+    config.segment_bytes = 64 << 20;
+    TRY(internal_topic(s->engine->store, pool_printf(s->pool, "__%s.%s", what, s->def->name), 1, &config,
+                       info, err));
+    *log = log_get(s->engine->store, info->name, 0);
+    CHECK(*log != NULL);
+    return true;
+}
+
+bool job_new(struct stream *s, struct err *err) UNSHARED
 {
     TRY(check_modes(s, err));
     struct job *job = pool_new_struct(s->pool, struct job);
     struct topic_state *outbox = pool_new_struct(s->pool, struct topic_state);
+    struct topic_info changelog;
     job->stream = s;
     outbox->engine = s->engine;
     outbox->logs = pool_alloc(s->pool, sizeof *outbox->logs);
-    TRY(internal_topic(s, "outbox", false, &outbox->info, &outbox->logs[0], err));
-    struct topic_info changelog;
-    TRY(internal_topic(s, "changelog", true, &changelog, &job->changelog, err));
-    outbox->own_def = (struct topic_def){.name = outbox->info.name, .format = TOPIC_RAW, .partitions = 1};
+    /* pins hold what the outbox's readers have not got; the changelog is truncated by checkpoints */
+    TRY(internal_log(s, "outbox", OUTBOX_KEPT_MS, &outbox->info, &outbox->logs[0], err));
+    TRY(internal_log(s, "changelog", -1, &changelog, &job->changelog, err));
+    outbox->own_def = (struct topic_def){
+        .name = outbox->info.name, .format = TOPIC_RAW, .raw = true, .partitions = 1};
     outbox->def = &outbox->own_def;
     job->outbox = outbox;
     s->inputs = pool_new_struct(s->pool, struct stream_input);
@@ -764,9 +763,11 @@ bool job_new(struct stream *s, struct err *err)
     list_init(&job->room_wait.link);
     task_init(&job->task, job_turn);
     waker_init(&job->waker, s->engine->options.work, &job->task);
+    TRY(group_init(&job->group, s->engine->store, s->def->name, outbox->logs[0], job->changelog, err));
     job->frame = frame_new(s->engine->store);
     job->in = batch_new();
-    job->bad = batch_new();
+    job->bad.batch = batch_new();
+    job->late.batch = batch_new();
     s->job = job;
     return true;
 }
@@ -783,7 +784,7 @@ bool job_start(struct stream *s, struct err *err)
             return err_set(
                 err, ERR_FATAL,
                 "the stream is at offset %lld of topic \"%s\", partition %d, which holds %lld to %lld",
-                (long long)job->next[k], s->sources[k].topic->def->name, s->sources[k].partition,
+                (long long)job->next[k], log_topic(s->sources[k].log)->name, s->sources[k].partition,
                 (long long)log_start(s->sources[k].log), (long long)log_end(s->sources[k].log));
     move_pins(job);
     remove_unnamed_checkpoints(job);
@@ -791,6 +792,7 @@ bool job_start(struct stream *s, struct err *err)
     job->started = true;
     if (!known && s->def->conf->from == CONF_FROM_LATEST) { /* "latest" is what it was at the first start */
         frame_reset(job->frame);
+        job->last = true;
         put_positions(job);
         submit(job);
     }
@@ -819,6 +821,11 @@ bool job_is_idle(const struct job *job)
     return job_lag(job) == 0;
 }
 
+int64_t job_outbox_valid(const struct job *job, int64_t offset, int64_t *until)
+{
+    return group_valid(&job->group, GROUP_OUTBOX, offset, until);
+}
+
 int64_t job_lag(const struct job *job)
 {
     int64_t lag = 0;
@@ -827,7 +834,7 @@ int64_t job_lag(const struct job *job)
     return lag;
 }
 
-void job_free(struct job *job)
+void job_free(struct job *job) UNSHARED
 {
     job_stop(job);
     log_wait_cancel(&job->room_wait);
@@ -835,8 +842,9 @@ void job_free(struct job *job)
         log_pin_drop(&job->pins[k]);
     frame_free(job->frame);
     batch_free(job->in);
-    batch_free(job->bad);
-    records_builder_fini(&job->out);
+    batch_free(job->bad.batch);
+    batch_free(job->late.batch);
+    group_fini(&job->group);
     sbuf_fini(&job->text);
     log_release(job->outbox->logs[0]);
     log_release(job->changelog);

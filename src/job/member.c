@@ -67,6 +67,16 @@ static int64_t *position_of(struct member *m, int32_t input, int32_t partition, 
     return NULL;
 }
 
+/* Sets next[] to positions[count], as far as they are of today's inputs. */
+static void take_positions(struct member *m, const struct position *positions, uint32_t count, int64_t *next)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t *mine = position_of(m, positions[i].input, positions[i].partition, next);
+        if (mine)
+            *mine = positions[i].next_offset;
+    }
+}
+
 /* Raises next[] to what the store has under that key. */
 static bool get_positions(struct member *m, const char *what, int64_t *next)
 {
@@ -84,14 +94,14 @@ static bool get_positions(struct member *m, const char *what, int64_t *next)
     return found;
 }
 
-static void put_id(struct frame *frame, struct member *m)
+static void put_id(struct frame *frame, struct member *m) ON(work)
 {
     char key[STORE_KEY_MAX], value[64];
     int n = snprintf(value, sizeof value, "%s %s", m->spec.uuid, m->live ? "live" : "new");
     frame_put(frame, key_of(m, "id", key, sizeof key), str_n(value, (size_t)n));
 }
 
-static bool get_id(struct member *m)
+static bool get_id(struct member *m) ON(work)
 {
     char key[STORE_KEY_MAX];
     struct sbuf value = {0};
@@ -112,10 +122,10 @@ static bool get_id(struct member *m)
 
 static const struct type *schema_of(const struct member *m)
 {
-    return m->wants_bad ? bad_schema() : m->stream->schema;
+    return m->wants == WANTS_ROWS ? m->stream->schema : bad_schema();
 }
 
-static void note_ended(struct frame *frame)
+static void note_ended(struct frame *frame) ON(work)
 {
     struct member *m = frame->arg;
     m->note_busy = false;
@@ -158,7 +168,7 @@ void member_note(struct member *m)
     frame_submit(m->note);
 }
 
-static void note_now_and_then(struct member *m)
+static void note_now_and_then(struct member *m) ON(work)
 {
     if (mono_since_ns(os_mono(), m->noted) > NOTE_MS * NS_PER_MS)
         member_note(m);
@@ -191,9 +201,9 @@ uint64_t member_lag(const struct member *m)
 
 /* ---- failing ------------------------------------------------------------------------------------------------------------ */
 
-static void begin_reset(struct member *m);
+static void begin_reset(struct member *m) ON(work);
 
-static void on_retry(struct timer *timer)
+static void on_retry(struct timer *timer) ON(work)
 {
     struct member *m = CONTAINER_OF(timer, struct member, retry);
     if (m->reset != RESET_NONE) {
@@ -227,7 +237,7 @@ void member_fail(struct member *m, const struct err *err)
     engine_look_quiet(m->stream->engine);
 }
 
-static void refuse(struct member *m, const char *what)
+static void refuse(struct member *m, const char *what) ON(work)
 {
     struct err err;
     err_set(&err, ERR_FATAL, "%s", what);
@@ -241,13 +251,13 @@ static void refuse(struct member *m, const char *what)
 
 /* ---- opening -------------------------------------------------------------------------------------------------------------- */
 
-/* Where a pair that knows nothing yet begins. */
+/* Where a pair that knows nothing yet begins. What was replayed before, it reads where it came from. */
 static void first_positions(struct member *m, int64_t *next)
 {
     const struct stream *s = m->stream;
+    bool latest = s->def->conf->from == CONF_FROM_LATEST && s->job == NULL;
     for (uint32_t i = 0; i < s->input_count; i++)
-        next[i] = s->def->conf->from == CONF_FROM_LATEST && s->job == NULL ? log_end(s->inputs[i].log)
-                                                                           : log_start(s->inputs[i].log);
+        next[i] = latest || s->inputs[i].replayed ? log_end(s->inputs[i].log) : log_start(s->inputs[i].log);
 }
 
 static void fill_with_starts(struct member *m, int64_t *next)
@@ -257,7 +267,7 @@ static void fill_with_starts(struct member *m, int64_t *next)
             next[i] = log_start(m->stream->inputs[i].log);
 }
 
-static void go(struct member *m, const int64_t *next)
+static void go(struct member *m, const int64_t *next) ON(work)
 {
     memcpy(m->committed, next, m->stream->input_count * sizeof *next);
     move_pins(m);
@@ -277,7 +287,7 @@ static void go(struct member *m, const int64_t *next)
     run_place(m, next);
 }
 
-static void open_topic(struct member *m)
+static void open_topic(struct member *m) ON(work)
 {
     int64_t *next = m->frame_positions;
     for (uint32_t i = 0; i < m->stream->input_count; i++)
@@ -296,7 +306,7 @@ static void open_topic(struct member *m)
     go(m, next);
 }
 
-static bool wants_reset(const struct member *m)
+static bool wants_reset(const struct member *m) ON(work)
 {
     const struct engine_options *o = &m->stream->engine->options;
     return !m->was_reset && o->reset_stream && strcmp(o->reset_stream, m->stream->def->name) == 0 &&
@@ -341,7 +351,7 @@ void member_reset(struct member *m, bool replace)
     sink_runner_close(m->runner); /* even if it is closed: its answer says that nobody looks at the spec */
 }
 
-static void begin_reset(struct member *m)
+static void begin_reset(struct member *m) ON(work)
 {
     uint32_t n = m->stream->input_count;
     if (m->reset == RESET_REPLACE) {
@@ -362,7 +372,7 @@ static void begin_reset(struct member *m)
     member_note(m);
 }
 
-static void end_reset(struct member *m, bool live)
+static void end_reset(struct member *m, bool live) ON(work)
 {
     event_log(EVENT_SINK_OK, m->def->name,
               m->reset == RESET_REPLACE ? "reset: the table is written anew"
@@ -380,7 +390,7 @@ static const char *illegal(struct member *m, const int64_t *next, char *text, si
 {
     for (uint32_t i = 0; i < m->stream->input_count; i++) {
         const struct stream_input *input = &m->stream->inputs[i];
-        const char *topic = input->topic->def->name;
+        const char *topic = log_topic(input->log)->name;
         if (next[i] > log_end(input->log)) {
             snprintf(
                 text, size,
@@ -406,17 +416,7 @@ static const char *illegal(struct member *m, const int64_t *next, char *text, si
     return NULL;
 }
 
-/* The table's own word on where it is, for reset --keep: an older one was restored, a newer one is from before the data folder was. */
-static void keep_found(struct member *m, const struct sink_event *e)
-{
-    for (uint32_t i = 0; i < e->count; i++) {
-        int64_t *mine = position_of(m, e->positions[i].input, e->positions[i].partition, m->committed);
-        if (mine)
-            *mine = e->positions[i].next_offset;
-    }
-}
-
-static void on_opened(struct member *m, const struct sink_event *e)
+static void on_opened(struct member *m, const struct sink_event *e) ON(work)
 {
     char text[ERR_TEXT_MAX];
     uint32_t n = m->stream->input_count;
@@ -426,7 +426,7 @@ static void on_opened(struct member *m, const struct sink_event *e)
     bool lost = e->found == SINK_NEW && m->live && m->def->kind->exactly_once;
     if (wants_reset(m)) {
         if (e->found == SINK_OURS)
-            keep_found(m, e);
+            take_positions(m, e->positions, e->count, m->committed);
         member_reset(m, m->stream->engine->options.reset_replace);
         return;
     }
@@ -443,11 +443,7 @@ static void on_opened(struct member *m, const struct sink_event *e)
     }
     for (uint32_t i = 0; i < n; i++)
         next[i] = -1;
-    for (uint32_t i = 0; i < e->count; i++) {
-        int64_t *mine = position_of(m, e->positions[i].input, e->positions[i].partition, next);
-        if (mine)
-            *mine = e->positions[i].next_offset;
-    }
+    take_positions(m, e->positions, e->count, next);
     if (e->found == SINK_NEW || e->count == 0) /* new, or just reset */
         memcpy(next, m->committed, n * sizeof *next);
     for (uint32_t i = 0; i < n; i++)
@@ -456,8 +452,9 @@ static void on_opened(struct member *m, const struct sink_event *e)
     fill_with_starts(m, next);
     m->live = m->live || e->found == SINK_OURS;
     if (illegal(m, next, text, sizeof text)) {
+        /* for reset --keep, the table's own word: an older one was restored, or the data folder was */
         if (e->found == SINK_OURS)
-            keep_found(m, e);
+            take_positions(m, e->positions, e->count, m->committed);
         refuse(m, text);
         return;
     }
@@ -466,22 +463,13 @@ static void on_opened(struct member *m, const struct sink_event *e)
 
 /* ---- what the block side says ------------------------------------------------------------------------------------------- */
 
-static void take(struct member *m, const struct sink_event *e, int64_t *next)
-{
-    for (uint32_t i = 0; i < e->count; i++) {
-        int64_t *mine = position_of(m, e->positions[i].input, e->positions[i].partition, next);
-        if (mine)
-            *mine = e->positions[i].next_offset;
-    }
-}
-
-static void on_event(void *owner, struct sink_event *e)
+static void on_event(void *owner, struct sink_event *e) ON(work)
 {
     struct member *m = owner;
     switch (e->kind) {
     case SINK_OPENED: on_opened(m, e); break;
     case SINK_COMMITTED:
-        take(m, e, m->committed);
+        take_positions(m, e->positions, e->count, m->committed);
         m->rows_committed += e->rows;
         counter_add(&m->counters.rows, e->rows);
         counter_add(&m->counters.commits, 1);
@@ -493,13 +481,13 @@ static void on_event(void *owner, struct sink_event *e)
         note_now_and_then(m);
         break;
     case SINK_IDLE:
-        take(m, e, m->idle);
+        take_positions(m, e->positions, e->count, m->idle);
         m->idle_moved = true;
         move_pins(m);
         note_now_and_then(m);
         break;
     case SINK_FLUSHED:
-        take(m, e, m->idle);
+        take_positions(m, e->positions, e->count, m->idle);
         m->idle_moved = true;
         m->flushed = m->flushing;
         m->flushing = false;
@@ -529,7 +517,7 @@ static void on_event(void *owner, struct sink_event *e)
 
 /* ---- deliveries ----------------------------------------------------------------------------------------------------------- */
 
-static void came_home(struct delivery *d)
+static void came_home(struct delivery *d) ON(work)
 {
     struct member *m = d->owner;
     CHECK(m->in_flight > 0);
@@ -546,7 +534,7 @@ static void came_home(struct delivery *d)
 }
 
 /* What waits goes home unwritten: the position in the store does not know of it. */
-static void drop_queue(struct member *m)
+static void drop_queue(struct member *m) ON(work)
 {
     while (m->queue) {
         struct delivery *d = m->queue;
@@ -556,11 +544,11 @@ static void drop_queue(struct member *m)
     m->queue_end = &m->queue;
 }
 
-static void frame_ended(struct frame *frame);
+static void frame_ended(struct frame *frame) ON(work);
 
 /* The last third of a row's way into an embedded topic: the rows of all deliveries that wait, and the position after them, in one
  * frame. */
-static void job_turn(struct member *m)
+static void job_turn(struct member *m) ON(work)
 {
     struct err err;
     if (m->frame_busy || m->queue == NULL)
@@ -576,8 +564,7 @@ static void job_turn(struct member *m)
         m->queue = d->next;
         if (ok && d->batch && d->batch->rows)
             ok = topic_writer_batch(m->writer, d->batch, now_ms, &err);
-        for (uint32_t i = 0; i < d->count; i++)
-            m->frame_positions[i] = d->positions[i].next_offset;
+        take_positions(m, d->positions, d->count, m->frame_positions);
         came_home(d);
     }
     m->queue_end = &m->queue;
@@ -591,7 +578,7 @@ static void job_turn(struct member *m)
     frame_submit(m->frame);
 }
 
-static bool on_room(struct task *task)
+static bool on_room(struct task *task) ON(work)
 {
     struct member *m = CONTAINER_OF(task, struct member, room_task);
     if (m->frame_refused && !m->stream->engine->stopping) {
@@ -601,7 +588,7 @@ static bool on_room(struct task *task)
     return false;
 }
 
-static void frame_ended(struct frame *frame)
+static void frame_ended(struct frame *frame) ON(work)
 {
     struct member *m = frame->arg;
     if (!frame->durable &&
@@ -701,15 +688,14 @@ enum { SHARED_CADENCE_MS = 1 };
 static int64_t cadence_of(const struct project *project, const struct sink_def *def)
 {
     uint32_t sharing = 0;
+    const struct sink_def *other;
     for (uint32_t i = 0; i < project->conf.stream_count; i++)
-        for (uint32_t k = 0; k < project->streams[i].sink_count; k++) {
-            const struct sink_def *other = &project->streams[i].sinks[k];
+        for (uint32_t k = 0; (other = stream_sink(&project->streams[i], k)) != NULL; k++)
             sharing += other->kind == def->kind && other->url && strcmp(other->url, def->url) == 0;
-        }
     return strcmp(def->kind->name, "sqlite") == 0 && sharing > 1 ? SHARED_CADENCE_MS : def->cadence_ms;
 }
 
-bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, struct err *err)
+bool member_new(struct stream *s, const struct sink_def *def, enum wants wants, struct err *err) UNSHARED
 {
     struct engine *engine = s->engine;
     struct member *m = pool_new_struct(s->pool, struct member);
@@ -717,7 +703,7 @@ bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, st
     s->members[s->member_count++] = m;
     m->stream = s;
     m->def = def;
-    m->wants_bad = wants_bad;
+    m->wants = wants;
     m->queue_end = &m->queue;
     list_init(&m->run_link);
     timer_init(&m->retry, on_retry);
@@ -743,7 +729,12 @@ bool member_new(struct stream *s, const struct sink_def *def, bool wants_bad, st
                                engine->options.work, on_event, m, &m->runner, err);
     m->topic = topic_state_find(engine, str_of(engine->project->topics[def->topic].name));
     m->frame = frame_new(engine->store);
-    return topic_writer_new(s->pool, m->topic->def, &m->writer, err);
+    struct topic_def *keyed = pool_new_struct(s->pool,
+                                              struct topic_def); /* by the sink's key, if it has one */
+    *keyed = *m->topic->def;
+    keyed->keys = def->key;
+    keyed->key_count = def->key_count;
+    return topic_writer_new(s->pool, keyed, &m->writer, err);
 }
 
 /* When the stream's inputs are known. */

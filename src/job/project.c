@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "op/op.h"
 #include "os/os.h"
 #include "type/timestamp.h"
 
@@ -117,20 +118,23 @@ static void load_topic(struct loader *l, const struct conf_topic *conf, struct t
 {
     *topic = (struct topic_def){
         .name = conf->name,
-        .format = conf->raw || conf->format == CONF_FORMAT_RAW ? TOPIC_RAW : TOPIC_JSON,
-        .key = conf->key_count ? conf->keys[0] : NULL,
+        .format = conf->format == CONF_FORMAT_RAW ? TOPIC_RAW : TOPIC_JSON,
+        .raw = conf->raw || conf->format == CONF_FORMAT_RAW,
+        .keys = conf->keys,
+        .key_count = conf->key_count,
         .partitions = (int32_t)conf->partitions,
+        .implied = conf->implied,
     };
     topic_config_default(&topic->config);
-    topic->config.retention_ms = conf->retention_ms;
-    topic->config.retention_bytes = conf->retention_bytes;
+    topic_config_retain(&topic->config, conf->retention_ms, conf->retention_bytes);
     topic->config.compact = conf->compact;
-    if (conf->key_count > 1)
-        conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "key"),
-                 "topic \"%s\" has a key of %u columns, one is possible", conf->name, conf->key_count);
+    topic->config.compression = (uint8_t)conf->compression;
     if (conf->format != CONF_FORMAT_JSON && conf->format != CONF_FORMAT_RAW)
         conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "format"),
                  "this version reads and writes topics in the formats json and raw only");
+    if (topic->format == TOPIC_RAW && topic->key_count)
+        conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "key"),
+                 "the records of a raw topic have the key that the column \"key\" of their rows gives");
     load_schema(l, conf, topic);
 }
 
@@ -151,8 +155,13 @@ static void load_sink(struct loader *l, const struct stream_def *stream, const s
         .cadence_ms = conf->cadence_ms < 0 ? 0 : conf->cadence_ms,
     };
     if (conf->topic) {
+        const struct topic_def *topic = &l->project->topics[conf->index];
         sink->topic = (int32_t)conf->index;
         sink->name = conf->topic;
+        if (sink->key_count == 0) {
+            sink->key = topic->keys;
+            sink->key_count = topic->key_count;
+        }
     } else if (conf->console) {
         sink->kind = sink_kind_find(STR("console:"));
         sink->name = "console";
@@ -169,21 +178,33 @@ static void load_sink(struct loader *l, const struct stream_def *stream, const s
         conf_say(l->diags, CONF_ERROR, conf->node, "mode upsert needs a key: the column that names a row");
 }
 
-static void load_bad_sink(struct loader *l, struct stream_def *stream)
+/* A table of rejected rows: <stream>_bad, <stream>_late. */
+static void load_rejects(struct loader *l, const char *stream, const char *what,
+                         const struct conf_rejects_to *to, struct sink_def *sink)
 {
     const struct conf_project *project = &l->project->conf;
-    const char *connection = stream->conf->bad.connection;
-    stream->bad = (struct sink_def){
-        .name = arena_printf(l->arena, "sluice.%s_bad", stream->name),
+    *sink = (struct sink_def){
+        .name = arena_printf(l->arena, "sluice.%s_%s", stream, what),
         .topic = -1,
-        .table = arena_printf(l->arena, "%s_bad", stream->name),
+        .table = arena_printf(l->arena, "%s_%s", stream, what),
         .url = arena_printf(l->arena, "file:%s/tables", l->project->data),
     };
-    for (uint32_t i = 0; connection && i < project->connection_count; i++)
-        if (strcmp(project->connections[i].name, connection) == 0)
-            stream->bad.url = project->connections[i].url;
-    if (stream->bad.url)
-        stream->bad.kind = sink_kind_find(str_of(stream->bad.url));
+    for (uint32_t i = 0; to->connection && i < project->connection_count; i++)
+        if (strcmp(project->connections[i].name, to->connection) == 0)
+            sink->url = project->connections[i].url;
+    if (sink->url)
+        sink->kind = sink_kind_find(str_of(sink->url));
+}
+
+const struct sink_def *stream_sink(const struct stream_def *stream, uint32_t i)
+{
+    bool bad = stream->conf->bad.mode == CONF_REJECTS_KEEP;
+    bool late = stream->stateful && stream->conf->late.mode == CONF_REJECTS_KEEP;
+    if (i < stream->sink_count)
+        return &stream->sinks[i];
+    if (i == stream->sink_count && bad)
+        return &stream->bad;
+    return i == stream->sink_count + bad && late ? &stream->late : NULL;
 }
 
 /* ---- queries ------------------------------------------------------------------------------------------------------------ */
@@ -206,6 +227,25 @@ int32_t project_topic_of(const struct project *project, struct str name)
         if (stream->sinks[i].topic >= 0)
             return stream->sinks[i].topic;
     return -1;
+}
+
+bool project_inputs(const struct project *project, struct arena *arena, const struct stream_def *stream,
+                    int32_t **topics, uint32_t *count, struct err *err)
+{
+    struct relation_name *names;
+    uint32_t name_count;
+    TRY(sql_relations(arena, stream->sql, &names, &name_count, err));
+    *topics = arena_array(arena, int32_t, name_count + 1);
+    *count = 0;
+    for (uint32_t i = 0; i < name_count; i++) {
+        int32_t topic = project_topic_of(project, names[i].parts[names[i].part_count - 1]);
+        bool known = topic < 0;
+        for (uint32_t t = 0; t < *count; t++)
+            known = known || (*topics)[t] == topic;
+        if (!known)
+            (*topics)[(*count)++] = topic;
+    }
+    return true;
 }
 
 static bool no_such_relation(const struct project *project, struct str name, struct err *err)
@@ -240,8 +280,8 @@ static bool lookup(void *arg, const struct relation_name *name, struct relation 
         return err_hint(err, "Write FROM STREAM %.*s.", STR_ARG(last));
     }
     const struct topic_def *def = &c->project->topics[topic];
-    const struct type *schema = def->format == TOPIC_RAW ? NULL : c->schema_of(c->arg, (uint32_t)topic);
-    if (schema == NULL && def->format != TOPIC_RAW) {
+    const struct type *schema = def->raw ? NULL : c->schema_of(c->arg, (uint32_t)topic);
+    if (schema == NULL && !def->raw) {
         c->missing_schema = true;
         return err_set(err, ERR_RETRY, "the columns of topic \"%s\" are not known yet", def->name);
     }
@@ -319,14 +359,20 @@ static void visit(struct sorter *s, uint32_t index) /* as deep as streams are ch
     l->project->streams[s->placed++] = *stream;
 }
 
+/* The place of a sink's key, or of the sink. */
+static const struct conf_node *key_place(const struct sink_def *sink)
+{
+    const struct conf_node *key = sink->conf ? conf_get(sink->conf->node, "key") : NULL;
+    return key ? key : sink->conf ? sink->conf->node : NULL;
+}
+
 static bool schema_fits(struct loader *l, const struct stream_def *stream, const struct type *schema)
 {
     bool ok = true;
     for (uint32_t i = 0; i < stream->sink_count; i++) {
         const struct sink_def *sink = &stream->sinks[i];
-        const char *topic_key = sink->topic >= 0 ? l->project->topics[sink->topic].key : NULL;
-        for (uint32_t k = 0; k < sink->key_count + (topic_key != NULL); k++) {
-            const char *name = k < sink->key_count ? sink->key[k] : topic_key;
+        for (uint32_t k = 0; k < sink->key_count; k++) {
+            const char *name = sink->key[k];
             size_t dot = str_find(str_of(name), STR("."), 0);
             if (type_field(schema, dot == SIZE_MAX ? str_of(name) : str_n(name, dot), true) >= 0)
                 continue;
@@ -334,12 +380,8 @@ static bool schema_fits(struct loader *l, const struct stream_def *stream, const
             uint32_t count = schema->field_count < 256 ? schema->field_count : 256;
             for (uint32_t f = 0; f < count; f++)
                 names[f] = schema->fields[f].name;
-            const struct conf_node *at = sink->conf ? conf_get(sink->conf->node, "key") : NULL;
             struct conf_diag *d = conf_say(
-                l->diags, CONF_ERROR,
-                at           ? at
-                : sink->conf ? sink->conf->node
-                             : NULL,
+                l->diags, CONF_ERROR, key_place(sink),
                 "the key column \"%s\" of \"%s\" is not among the columns of stream \"%s\"", name, sink->name,
                 stream->name);
             const char *nearest = str_nearest(str_of(name), names, count);
@@ -347,7 +389,23 @@ static bool schema_fits(struct loader *l, const struct stream_def *stream, const
                 err_hint(&d->err, "Did you mean \"%s\"?", nearest);
             ok = false;
         }
+        struct err err = {0};
+        if (sink->topic < 0 || topic_takes(&l->project->topics[sink->topic], schema, &err))
+            continue;
+        struct conf_diag *d = conf_say(l->diags, CONF_ERROR, sink->conf->node, "%s", err.text);
+        err_hint(&d->err, "%s", err.hint);
+        ok = false;
     }
+    return ok;
+}
+
+static bool plan_is_stateful(const struct plan *plan, bool *stateful, struct err *err)
+{
+    struct pool *pool = pool_new(NULL, "probe");
+    struct pipeline *pipeline;
+    bool ok = pipeline_new(pool, plan, &pipeline, err);
+    *stateful = ok && pipeline_is_stateful(pipeline);
+    pool_free(pool);
     return ok;
 }
 
@@ -367,6 +425,8 @@ static void bind_stream(struct loader *l, struct stream_def *stream)
     if (!stream->plan->streaming)
         conf_say(l->diags, CONF_ERROR, stream->conf->sql.node,
                  "stream \"%s\" reads no stream: it needs a FROM STREAM", stream->name);
+    if (!plan_is_stateful(stream->plan, &stream->stateful, &err))
+        say_in_text(l, &stream->conf->sql, stream->file, &err);
     schema_fits(l, stream, stream->plan->schema);
     for (uint32_t i = 0; i < stream->sink_count; i++)
         if (stream->sinks[i].topic >= 0 && l->project->topics[stream->sinks[i].topic].schema == NULL)
@@ -385,7 +445,8 @@ static void load_streams(struct loader *l)
         stream->sinks = arena_zarray(l->arena, struct sink_def, from->to_count + 1);
         for (uint32_t s = 0; s < from->to_count; s++)
             load_sink(l, stream, &from->to[s], &stream->sinks[s]);
-        load_bad_sink(l, stream);
+        load_rejects(l, stream->name, "bad", &from->bad, &stream->bad);
+        load_rejects(l, stream->name, "late", &from->late, &stream->late);
     }
     struct sorter sorter = {.loader = l,
                             .unsorted = unsorted,

@@ -34,8 +34,9 @@ struct stream_def {
     const struct conf_file *file; /* where it stands, for errors; NULL: in the project file */
     struct sink_def *sinks;       /* sinks[sink_count] */
     uint32_t sink_count;
-    struct sink_def bad; /* <stream>_bad */
-    struct plan *plan;   /* bound, or NULL where an input's schema is inferred at run time */
+    struct sink_def bad, late; /* <stream>_bad, <stream>_late: see stream_sink */
+    struct plan *plan;         /* bound, or NULL where an input's schema is inferred at run time */
+    bool stateful;             /* of plan */
 };
 
 struct project {
@@ -55,10 +56,16 @@ bool project_load(struct arena *arena, const char *folder, const char *const *ov
                   uint32_t override_count, struct project *project, struct conf_diags *diags);
 /* Index of the topic that a name in FROM stands for: its own, or the one that a stream of that name writes to; −1: none. */
 int32_t project_topic_of(const struct project *project, struct str name);
+/* The topics that the stream's query reads, each once: indexes into project->topics, in arena. */
+bool project_inputs(const struct project *project, struct arena *arena, const struct stream_def *stream,
+                    int32_t **topics, uint32_t *count, struct err *err);
 /* Does a source use an address that the program serves itself (builtin:…)? */
 bool project_wants_builtin(const struct project *project);
 /* Is there a project file in the folder? */
 bool project_exists(const char *folder);
+
+/* The i-th of all sinks of a stream: those of the project file, then the tables of rejected rows that it keeps. NULL: there are no more. */
+const struct sink_def *stream_sink(const struct stream_def *stream, uint32_t i);
 
 /* Resolves names in queries: topics of the project with the schemas that are known now; `schema_of(arg, topic)` gives those, or NULL. */
 struct project_catalogue {

@@ -22,10 +22,9 @@ struct unit {
     struct topic_decoder **decoders; /* decoders[scan_count] */
     struct pipeline *pipeline;
     struct batch *in;
-    const struct batch *out; /* the pipeline's, or own */
-    struct batch *own;       /* several results of one push, put together */
-    struct batch *bad;
-    const struct batch *bad_rows; /* NULL: none */
+    struct batch *own;              /* several results of one push, put together */
+    struct batch *bad, *late;       /* late: of an outbox alone */
+    const struct batch *out[WANTS]; /* rows: the pipeline's, or own; NULL: none */
     struct batch_builder bad_builder;
     bool bad_open, own_open;
     uint32_t bad_fresh; /* of the bad records, those that no run has counted yet */
@@ -34,6 +33,8 @@ struct unit {
     struct delivery deliveries[MEMBERS_MAX];
     uint32_t out_count; /* deliveries that are out */
     uint32_t current_input;
+    int32_t attempt;   /* of replayed records */
+    int64_t uncounted; /* offsets from here on are not in the counters yet */
 };
 
 struct run {
@@ -41,20 +42,20 @@ struct run {
     struct list link;    /* stream->runs */
     struct list members; /* member->run_link */
     uint32_t member_count;
-    int64_t *next;       /* next offset to read [input_count] */
-    uint32_t turn_input; /* where the search for the next input begins */
-    struct unit *free_units;
+    int64_t *next OWNED_BY(work); /* next offset to read [input_count] */
+    uint32_t turn_input;          /* where the search for the next input begins */
+    struct unit *free_units OWNED_BY(work);
     struct unit *units[RUN_UNITS]; /* all of them, out or free [unit_count] */
-    uint32_t unit_count;
+    uint32_t unit_count OWNED_BY(work);
     struct task task;
     struct waker waker;
     struct log_wait *waits; /* waits[input_count] */
-    struct timer lag_timer, sync_timer;
-    bool at_end; /* nothing was left to read at the last look */
+    struct timer lag_timer OWNED_BY(work), sync_timer OWNED_BY(work);
+    bool at_end OWNED_BY(work); /* nothing was left to read at the last look */
 };
 
-static bool run_turn(struct task *task);
-static void on_lag(struct timer *timer);
+static bool run_turn(struct task *task) ON(work);
+static void on_lag(struct timer *timer) ON(work);
 static void on_sync(struct timer *timer);
 
 enum { SYNC_LOOK_MS = 2 };
@@ -67,6 +68,7 @@ static void unit_free(struct unit *u)
     batch_free(u->in);
     batch_free(u->own);
     batch_free(u->bad);
+    batch_free(u->late);
     mem_free(u->positions);
     mem_free(u);
 }
@@ -92,7 +94,7 @@ static bool unit_compile(struct unit *u, struct stream *s, struct err *err)
     return true;
 }
 
-static struct unit *unit_take(struct run *run)
+static struct unit *unit_take(struct run *run) ON(work)
 {
     struct unit *u = run->free_units;
     if (u) {
@@ -107,19 +109,21 @@ static struct unit *unit_take(struct run *run)
     u->in = batch_new();
     u->own = batch_new();
     u->bad = batch_new();
+    u->late = batch_new();
     u->positions = mem_new_array(struct position, run->stream->input_count);
     return u;
 }
 
-static void unit_give(struct unit *u)
+static void unit_give(struct unit *u) ON(work)
 {
     struct run *run = u->run;
     batch_reset(u->in);
     batch_reset(u->own);
     batch_reset(u->bad);
+    batch_reset(u->late);
     u->own_open = u->bad_open = false;
     u->bad_fresh = 0;
-    u->out = u->bad_rows = NULL;
+    memset(u->out, 0, sizeof u->out);
     if (run == NULL) {
         unit_free(u);
         return;
@@ -153,6 +157,7 @@ enum bad_column {
     BAD_VALUE,
     BAD_DELIVERED,
     BAD_AT,
+    BAD_ATTEMPT,
     BAD_COLUMNS
 };
 
@@ -172,6 +177,7 @@ static const struct field bad_fields[BAD_COLUMNS] = {
     [BAD_VALUE] = {"value", &plain_binary, true, "the record, as it came"},
     [BAD_DELIVERED] = {"delivered", &plain_bool, true, "the row went on, with a NULL in place of the field"},
     [BAD_AT] = {"at", &plain_time, true, "when it was found"},
+    [BAD_ATTEMPT] = {"attempt", &plain_int, true, "how often it had been replayed"},
 };
 static const struct type bad_type = {.kind = TYPE_STRUCT, .field_count = BAD_COLUMNS, .fields = bad_fields};
 
@@ -188,7 +194,8 @@ static void put_text(struct column_builder *b, struct str s)
         column_builder_str(b, s, true);
 }
 
-void bad_row_add(struct batch_builder *builder, const char *topic, const struct topic_bad *bad)
+void bad_row_add(struct batch_builder *builder, const char *topic, int32_t attempt,
+                 const struct topic_bad *bad)
 {
     struct column_builder *c = builder->columns;
     put_text(&c[BAD_REASON], bad->reason);
@@ -203,20 +210,21 @@ void bad_row_add(struct batch_builder *builder, const char *topic, const struct 
     put_text(&c[BAD_VALUE], bad->value);
     column_builder_bool(&c[BAD_DELIVERED], bad->delivered);
     column_builder_i64(&c[BAD_AT], os_wall().us);
+    column_builder_i64(&c[BAD_ATTEMPT], attempt);
 }
 
-static void on_bad_record(void *arg, const struct topic_bad *bad)
+static void on_bad_record(void *arg, const struct topic_bad *bad) ON(work)
 {
     struct unit *u = arg;
     struct stream *s = u->run->stream;
     if (!u->bad_open)
         batch_builder_init(&u->bad_builder, u->bad, &bad_type);
     u->bad_open = true;
-    bad_row_add(&u->bad_builder, s->inputs[u->current_input].topic->def->name, bad);
-    u->bad_fresh += bad->offset >= s->counted[u->current_input];
+    bad_row_add(&u->bad_builder, s->inputs[u->current_input].topic->def->name, u->attempt, bad);
+    u->bad_fresh += bad->offset >= u->uncounted;
 }
 
-static void on_bad_row(void *arg, const struct op_bad_row *row)
+static void on_bad_row(void *arg, const struct op_bad_row *row) ON(work)
 {
     struct unit *u = arg;
     struct topic_bad bad;
@@ -232,16 +240,16 @@ static void on_bad_row(void *arg, const struct op_bad_row *row)
 static void on_result(void *arg, struct batch *batch)
 {
     struct unit *u = arg;
-    if (u->out == NULL) {
-        u->out = batch;
+    if (u->out[WANTS_ROWS] == NULL) {
+        u->out[WANTS_ROWS] = batch;
         return;
     }
     if (!u->own_open) { /* a second result of one push: the first one's slot is about to be used again */
         batch_builder_init(&u->own_builder, u->own, batch->schema);
         u->own_open = true;
-        for (uint32_t row = 0; row < u->out->rows; row++)
-            batch_builder_row(&u->own_builder, u->out, row);
-        u->out = u->own;
+        for (uint32_t row = 0; row < u->out[WANTS_ROWS]->rows; row++)
+            batch_builder_row(&u->own_builder, u->out[WANTS_ROWS], row);
+        u->out[WANTS_ROWS] = u->own;
     }
     for (uint32_t row = 0; row < batch->rows; row++)
         batch_builder_row(&u->own_builder, batch, row);
@@ -252,7 +260,7 @@ struct decode_report {
     bool unknown;
 };
 
-static void decode_bad(void *arg, const struct topic_bad *bad)
+static void decode_bad(void *arg, const struct topic_bad *bad) ON(work)
 {
     struct decode_report *report = arg;
     on_bad_record(report->unit, bad);
@@ -264,19 +272,19 @@ static void decode_unknown(void *arg, struct str path)
     ((struct decode_report *)arg)->unknown = true;
 }
 
-/* Decodes the slice; a field that nobody knew widens the topic's schema first, and the stream's plan with it. */
-static bool decode(struct unit *u, const struct stream_input *input, const struct log_slice *slice,
-                   int64_t from, struct err *err)
+/* Decodes the records; a field that nobody knew widens the topic's schema first, and the stream's plan with it. */
+static bool decode(struct unit *u, const struct stream_input *input, const struct reading *reading,
+                   struct err *err) ON(work)
 {
     struct stream *s = u->run->stream;
     for (;;) {
         struct decode_report found = {.unit = u};
         const struct topic_report report = {decode_bad, decode_unknown, &found};
-        TRY(topic_decode(u->decoders[input->scan], slice, input->partition, from, slice->next_offset, u->in,
-                         &report, err));
+        TRY(topic_decode(u->decoders[input->scan], &reading->records, reading->partition, reading->from,
+                         reading->until, u->in, &report, err));
         bool grew = false;
         if (found.unknown)
-            TRY(topic_state_grow(input->topic, slice, &grew, err));
+            TRY(topic_state_grow(input->topic, &reading->records, &grew, err));
         if (!grew && !stream_plan_is_old(s))
             return true;
         batch_reset(u->bad);
@@ -287,28 +295,36 @@ static bool decode(struct unit *u, const struct stream_input *input, const struc
     }
 }
 
+/* Where the run may read its k-th input up to. With flush: os no table may know more than the disk; of an outbox, whole turns alone. */
+static int64_t readable_end(struct run *run, uint32_t k) ON(work)
+{
+    const struct stream *s = run->stream;
+    struct log *log = s->inputs[k].log;
+    int64_t end = s->engine->faults.beyond_synced ? log_end(log) : log_synced(log), until;
+    if (s->job) {
+        run->next[k] = job_outbox_valid(s->job, run->next[k], &until);
+        end = end < until ? end : until;
+    }
+    return end;
+}
+
 /* The next input with something to read, from turn_input on; false: none has. */
 static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice, struct err *err,
-                       bool *failed)
+                       bool *failed) ON(work)
 {
     struct stream *s = run->stream;
     for (uint32_t i = 0; i < s->input_count; i++) {
         uint32_t k = (run->turn_input + i) % s->input_count;
-        int64_t synced =
-            s->engine->faults.beyond_synced
-                ? log_end(s->inputs[k].log)
-                : log_synced(
-                      s->inputs[k]
-                          .log); /* with flush: os less than log_end: no table may know more than the disk */
-        if (run->next[k] >= synced)
+        int64_t end = readable_end(run, k);
+        if (run->next[k] >= end)
             continue;
         *failed = !log_read(s->inputs[k].log, run->next[k], RUN_SLICE_BYTES, slice, err);
         if (*failed)
             return false;
         if (slice->n == 0)
             continue;
-        if (slice->next_offset > synced)
-            slice->next_offset = synced;
+        if (slice->next_offset > end)
+            slice->next_offset = end;
         *index = k;
         run->turn_input = (k + 1) % s->input_count;
         return true;
@@ -316,49 +332,55 @@ static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice
     return false;
 }
 
-static void deliver(struct run *run, struct unit *u)
+static void deliver(struct run *run, struct unit *u) ON(work)
 {
     const struct stream *s = run->stream;
     if (u->own_open)
         batch_builder_finish(&u->own_builder);
     if (u->bad_open) {
         batch_builder_finish(&u->bad_builder);
-        u->bad_rows = u->bad;
+        u->out[WANTS_BAD] = u->bad;
     }
-    for (uint32_t i = 0; i < s->input_count; i++)
-        u->positions[i] = (struct position){s->inputs[i].input, s->inputs[i].partition, run->next[i]};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < s->input_count; i++) /* of what was never read, no sink needs to know */
+        if (run->next[i] > 0)
+            u->positions[count++] = (struct position){s->inputs[i].input, s->inputs[i].partition,
+                                                      run->next[i]};
+    bool keyed_only = s->inputs[u->current_input].keyed_only;
     u->out_count = run->member_count +
                    1; /* one is ours, so that a member that answers at once does not free the unit */
     uint32_t k = 0;
     for (struct list *link = run->members.next, *after; link != &run->members; link = after) {
         struct member *m = CONTAINER_OF(link, struct member, run_link);
         after = link->next; /* one that fails at once leaves the run */
-        const struct batch *batch = m->wants_bad ? u->bad_rows : u->out;
+        bool had = keyed_only && m->wants == WANTS_ROWS && m->def->mode != SINK_UPSERT;
         struct delivery *d = &u->deliveries[k++];
-        *d = (struct delivery){.batch = batch, .positions = u->positions, .count = s->input_count, .arg = u};
+        *d = (struct delivery){
+            .batch = had ? NULL : u->out[m->wants], .positions = u->positions, .count = count, .arg = u};
         member_deliver(m, d);
     }
     run_delivery_home(&(struct delivery){.arg = u});
 }
 
 /* Rows without a key have no place in a keyed table: it skips them, and they are reported like any record that could not go everywhere. */
-static void report_lacking_keys(struct unit *u)
+static void report_lacking_keys(struct unit *u) ON(work)
 {
     const struct stream_def *def = u->run->stream->def;
+    const struct batch *out = u->out[WANTS_ROWS];
     bool elsewhere = false; /* some sink takes the row all the same */
     for (uint32_t i = 0; i < def->sink_count; i++)
         elsewhere = elsewhere || def->sinks[i].mode != SINK_UPSERT;
     for (uint32_t i = 0; i < def->sink_count; i++) {
         const struct sink_def *sink = &def->sinks[i];
         for (uint32_t k = 0; sink->mode == SINK_UPSERT && k < sink->key_count; k++) {
-            int index = type_field(u->out->schema, str_of(sink->key[k]), true);
-            const struct column *column = index < 0 ? NULL : &u->out->columns[index];
-            for (uint32_t row = 0;
-                 column && u->out->offset && column_null_count(column) && row < u->out->rows; row++) {
+            int index = type_field(out->schema, str_of(sink->key[k]), true);
+            const struct column *column = index < 0 ? NULL : &out->columns[index];
+            for (uint32_t row = 0; column && out->offset && column_null_count(column) && row < out->rows;
+                 row++) {
                 struct topic_bad bad;
                 const struct stream_input *input = &u->run->stream->inputs[u->current_input];
                 if (!column_is_null(column, row) ||
-                    !topic_decoder_find(u->decoders[input->scan], u->out->offset[row], &bad))
+                    !topic_decoder_find(u->decoders[input->scan], out->offset[row], &bad))
                     continue;
                 char reason[256];
                 int n = snprintf(reason, sizeof reason, "the key column \"%s\" of \"%s\" is NULL",
@@ -381,34 +403,38 @@ static uint32_t rows_from(const struct batch *batch, int64_t offset)
 }
 
 /* Each record counts once, however many runs read it. */
-static void count(struct unit *u, uint32_t k, const struct log_slice *slice)
+static void count(struct unit *u, uint32_t k, const struct reading *reading) ON(work)
 {
     struct stream *s = u->run->stream;
-    int64_t from = s->counted[k];
-    if (s->job || slice->next_offset <= from)
+    if (s->job || reading->next <= s->counted[k])
         return;
-    counter_add(&s->counters.rows_in, rows_from(u->in, from));
-    counter_add(&s->counters.rows_out, rows_from(u->out, from));
+    counter_add(&s->counters.rows_in, rows_from(u->in, u->uncounted));
+    counter_add(&s->counters.rows_out, rows_from(u->out[WANTS_ROWS], u->uncounted));
     counter_add(&s->counters.bad, u->bad_fresh);
-    counter_add(&s->counters.bytes_in, slice->n);
-    s->counted[k] = slice->next_offset;
+    counter_add(&s->counters.bytes_in, reading->records.n);
+    s->counted[k] = reading->next;
 }
 
-static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slice *slice, struct err *err)
+static bool compute(struct run *run, struct unit *u, uint32_t k, const struct log_slice *slice,
+                    struct reading *reading, struct err *err) ON(work)
 {
     struct stream *s = run->stream;
     const struct stream_input *input = &s->inputs[k];
     u->current_input = k;
+    TRY(reading_of(s->inputs, s->input_count, run->next, k, slice, reading, err));
     if (s->job) /* computed already, once, by the job's turn */
-        return job_outbox_read(s, slice, run->next[k], u->in, u->bad, &u->out, &u->bad_rows, err);
+        return job_outbox_read(slice, run->next[k], (struct batch *const[]){u->in, u->bad, u->late}, u->out,
+                               err);
+    u->attempt = reading->attempt;
+    u->uncounted = input->replayed ? 0 : s->counted[k];
     TRY(unit_compile(u, s, err));
-    TRY(decode(u, input, slice, run->next[k], err));
+    TRY(decode(u, input, reading, err));
     struct eval_context context = {.zone = s->engine->project->zone, .now = os_wall()};
     os_random(&context.seed, sizeof context.seed);
     const struct op_msg msg = {.kind = OP_BATCH, .batch = u->in};
     const struct pipeline_output output = {on_result, on_bad_row, u};
     pipeline_push(u->pipeline, &context, input->scan, &msg, &output);
-    if (u->out)
+    if (u->out[WANTS_ROWS])
         report_lacking_keys(u);
     if (u->bad_open && s->def->conf->bad.mode == CONF_REJECTS_FAIL) {
         struct arena arena = {0};
@@ -423,7 +449,7 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, struct log_slic
     return true;
 }
 
-static void wait_for_more(struct run *run)
+static void wait_for_more(struct run *run) ON(work)
 {
     struct stream *s = run->stream;
     for (uint32_t i = 0; i < s->input_count; i++) {
@@ -435,10 +461,10 @@ static void wait_for_more(struct run *run)
     }
 }
 
-static void merge_into_others(struct run *run);
+static void merge_into_others(struct run *run) ON(work);
 
 /* What the run was to read cannot be read: others, further on, are not concerned. */
-static void stop_members(struct run *run, const struct err *err)
+static void stop_members(struct run *run, const struct err *err) ON(work)
 {
     struct err copy = *err;
     copy.class = ERR_FATAL;
@@ -451,10 +477,11 @@ static void stop_members(struct run *run, const struct err *err)
 }
 
 /* The first two thirds of a row's way from a topic to its tables. True: there may be more. */
-static bool run_turn(struct task *task)
+static bool run_turn(struct task *task) ON(work)
 {
     struct run *run = CONTAINER_OF(task, struct run, task);
     struct log_slice slice;
+    struct reading reading;
     struct err err;
     uint32_t k;
     bool failed = false;
@@ -480,7 +507,7 @@ static bool run_turn(struct task *task)
         stop_members(run, &err);
         return false;
     }
-    bool ok = compute(run, u, k, &slice, &err);
+    bool ok = compute(run, u, k, &slice, &reading, &err);
     buf_unref(slice.buf);
     if (!ok) {
         unit_give(u);
@@ -492,8 +519,8 @@ static bool run_turn(struct task *task)
         task_cancel(&run->task);
         return false;
     }
-    count(u, k, &slice);
-    run->next[k] = slice.next_offset;
+    count(u, k, &reading);
+    run->next[k] = reading.next;
     deliver(run, u);
     return true;
 }
@@ -501,7 +528,7 @@ static bool run_turn(struct task *task)
 /* ---- coming and going ---------------------------------------------------------------------------------------------- */
 
 /* Runs are few and are used again: wakers and tasks may still be on their way to one that has ended. */
-static struct run *run_new(struct stream *s)
+static struct run *run_new(struct stream *s) ON(work)
 {
     LIST_EACH(link, &s->runs)
     {
@@ -524,7 +551,7 @@ static struct run *run_new(struct stream *s)
     return run;
 }
 
-static void join(struct run *run, struct member *m)
+static void join(struct run *run, struct member *m) ON(work)
 {
     list_push_back(&run->members, &m->run_link);
     run->member_count++;
@@ -550,7 +577,7 @@ void run_place(struct member *m, const int64_t *positions)
 }
 
 /* The units become nobody's: those that are out are freed when they come home. */
-static void drop_units(struct run *run)
+static void drop_units(struct run *run) ON(work)
 {
     for (uint32_t i = 0; i < run->unit_count; i++) {
         struct unit *u = run->units[i];
@@ -587,7 +614,7 @@ static void on_sync(struct timer *timer)
 }
 
 /* All units have been out for RUN_LAG_MS. Members that hold them all go on alone, if there are others that do not. */
-static void on_lag(struct timer *timer)
+static void on_lag(struct timer *timer) ON(work)
 {
     struct run *run = CONTAINER_OF(timer, struct run, lag_timer);
     struct member *slow = NULL;
@@ -616,7 +643,7 @@ static void on_lag(struct timer *timer)
 }
 
 /* At the end of the inputs: members whose run stands where another does join that one, unless they are still busy. */
-static void merge_into_others(struct run *run)
+static void merge_into_others(struct run *run) ON(work)
 {
     struct stream *s = run->stream;
     LIST_EACH(link, &s->runs)
@@ -637,7 +664,7 @@ static void merge_into_others(struct run *run)
     }
 }
 
-static bool run_is_idle(const struct run *run)
+static bool run_is_idle(const struct run *run) ON(work)
 {
     const struct stream *s = run->stream;
     if (run->member_count == 0)
@@ -665,7 +692,7 @@ void run_wake_all(struct stream *s)
     task_wake(&CONTAINER_OF(link, struct run, link)->task);
 }
 
-void run_free_all(struct stream *s)
+void run_free_all(struct stream *s) UNSHARED
 {
     for (struct list *link; (link = list_pop_front(&s->runs)) != NULL;) {
         struct run *run = CONTAINER_OF(link, struct run, link);

@@ -2,6 +2,7 @@
  * whenever one of them grows. */
 #include "job/engine_private.h"
 #include "job/engine_struct.h"
+#include "job/replay.h"
 #include "obs/event.h"
 
 enum { TOPIC_ID = 16 };
@@ -10,18 +11,19 @@ enum { TOPIC_ID = 16 };
 
 /* Stable numbers for input topics: their place in a list that only grows ("stream/<name>/inputs"), so that a stored position means the
  * same partition after the query has changed. A recreated topic has another id, and so another number. */
-static bool number_inputs(struct stream *s, int32_t *numbers, struct err *err)
+static bool number_inputs(struct stream *s, const struct topic_info *infos, uint32_t count, int32_t *numbers,
+                          struct err *err)
 {
     char *key = pool_printf(s->pool, "stream/%s/inputs", s->def->name);
     struct sbuf ids = {0};
     store_get(s->engine->store, str_of(key), &ids);
     size_t before = ids.n;
-    for (uint32_t t = 0; t < s->topic_count; t++) {
+    for (uint32_t t = 0; t < count; t++) {
         size_t at = 0;
-        while (at < ids.n && memcmp(ids.p + at, s->topics[t]->info.id, TOPIC_ID) != 0)
+        while (at < ids.n && memcmp(ids.p + at, infos[t].id, TOPIC_ID) != 0)
             at += TOPIC_ID;
         if (at >= ids.n)
-            sbuf_add(&ids, s->topics[t]->info.id, TOPIC_ID);
+            sbuf_add(&ids, infos[t].id, TOPIC_ID);
         numbers[t] = (int32_t)(at / TOPIC_ID);
     }
     bool ok = true;
@@ -38,50 +40,56 @@ static bool number_inputs(struct stream *s, int32_t *numbers, struct err *err)
 
 static bool find_topics(struct stream *s, struct err *err)
 {
-    const struct project *project = s->engine->project;
-    struct relation_name *names;
-    uint32_t count;
-    TRY(sql_relations(pool_arena(s->pool), s->def->sql, &names, &count, err));
-    s->topics = pool_alloc(s->pool, count * sizeof *s->topics);
-    for (uint32_t i = 0; i < count; i++) {
-        int32_t index = project_topic_of(project, names[i].parts[names[i].part_count - 1]);
-        struct topic_state *topic = index < 0
-                                        ? NULL
-                                        : topic_state_find(s->engine, str_of(project->topics[index].name));
-        bool known = topic == NULL;
-        for (uint32_t t = 0; t < s->topic_count; t++)
-            known = known || s->topics[t] == topic;
-        if (!known)
-            s->topics[s->topic_count++] = topic;
+    int32_t *topics;
+    TRY(project_inputs(s->engine->project, pool_arena(s->pool), s->def, &topics, &s->topic_count, err));
+    s->topics = pool_alloc(s->pool, s->topic_count * sizeof *s->topics);
+    for (uint32_t t = 0; t < s->topic_count; t++) {
+        s->topics[t] = topic_state_find(s->engine, str_of(s->engine->project->topics[topics[t]].name));
+        CHECK(s->topics[t] != NULL);
     }
     return s->topic_count > 0 || err_set(err, ERR_CONFIG, "stream \"%s\" reads no topic", s->def->name);
 }
 
-static bool find_inputs(struct stream *s, struct err *err)
+/* Every partition of every topic that the query reads, and of what is replayed beside it. */
+static bool find_sources(struct stream *s, struct err *err)
 {
-    TRY(find_topics(s, err));
-    int32_t *numbers = pool_alloc(s->pool, s->topic_count * sizeof *numbers);
-    TRY(number_inputs(s, numbers, err));
-    for (uint32_t t = 0; t < s->topic_count; t++)
-        s->source_count += (uint32_t)s->topics[t]->info.partitions;
-    s->sources = pool_alloc(s->pool, s->source_count * sizeof *s->sources);
-    s->start_waits = pool_alloc(s->pool, s->source_count * sizeof *s->start_waits);
-    s->schema_versions = pool_alloc(s->pool, s->topic_count * sizeof *s->schema_versions);
-    uint32_t k = 0;
-    for (uint32_t t = 0; t < s->topic_count; t++)
-        for (int32_t p = 0; p < s->topics[t]->info.partitions; p++, k++) {
-            s->sources[k] = (struct stream_input){s->topics[t], s->topics[t]->logs[p], numbers[t], p, 0};
+    uint32_t n = s->topic_count, k = 0, count = 0;
+    struct topic_info *infos = pool_alloc(s->pool, 2 * (size_t)n * sizeof *infos);
+    int32_t *numbers = pool_alloc(s->pool, 2 * (size_t)n * sizeof *numbers);
+    for (uint32_t t = 0; t < n; t++) {
+        infos[t] = s->topics[t]->info;
+        TRY(replay_topic(s->engine->store, s->def->name, infos[t].name, &infos[n + t], err));
+    }
+    TRY(number_inputs(s, infos, 2 * n, numbers, err));
+    for (uint32_t i = 0; i < 2 * n; i++)
+        count += (uint32_t)infos[i].partitions;
+    if (count > SINK_INPUTS_MAX)
+        return err_set(err, ERR_CONFIG, "stream \"%s\" reads %u partitions, this version can read %d",
+                       s->def->name, count, SINK_INPUTS_MAX);
+    s->source_count = count;
+    s->sources = pool_alloc(s->pool, count * sizeof *s->sources);
+    s->start_waits = pool_alloc(s->pool, count * sizeof *s->start_waits);
+    for (uint32_t i = 0; i < 2 * n; i++)
+        for (int32_t p = 0; p < infos[i].partitions; p++, k++) {
+            s->sources[k] = (struct stream_input){.topic = s->topics[i % n],
+                                                  .log = log_get(s->engine->store, infos[i].name, p),
+                                                  .input = numbers[i],
+                                                  .partition = p,
+                                                  .replayed = i >= n,
+                                                  .keyed_only = i >= n && p == REPLAY_TO_KEYED};
             list_init(&s->start_waits[k].link);
         }
-    if (s->source_count > SINK_INPUTS_MAX)
-        return err_set(err, ERR_CONFIG, "stream \"%s\" reads %u partitions, this version can read %d",
-                       s->def->name, s->source_count, SINK_INPUTS_MAX);
+    return true;
+}
+
+static bool find_inputs(struct stream *s, struct err *err) UNSHARED
+{
+    TRY(find_topics(s, err));
+    TRY(find_sources(s, err));
+    s->schema_versions = pool_alloc(s->pool, s->topic_count * sizeof *s->schema_versions);
     s->inputs = s->sources;
     s->input_count = s->source_count;
-    bool stateful = false;
-    if (s->def->plan)
-        TRY(plan_is_stateful(s->def->plan, &stateful, err));
-    if (stateful)
+    if (s->def->stateful)
         TRY(job_new(s, err));
     s->counted = pool_alloc(s->pool, (s->input_count + s->source_count) * sizeof *s->counted);
     return true;
@@ -196,7 +204,7 @@ void stream_pause(struct stream *s, bool pause)
         job_wake(s->job);
 }
 
-static bool schemas_are_known(struct stream *s, bool *known, struct err *err)
+static bool schemas_are_known(struct stream *s, bool *known, struct err *err) ON(work)
 {
     *known = true;
     for (uint32_t t = 0; t < s->topic_count; t++) {
@@ -219,7 +227,7 @@ static void wait_for_records(struct stream *s)
         timer_set_in(&s->start_timer, INFER_MS * NS_PER_MS);
 }
 
-static bool start_turn(struct task *task)
+static bool start_turn(struct task *task) ON(work)
 {
     struct stream *s = CONTAINER_OF(task, struct stream, start);
     struct err err;
@@ -246,7 +254,7 @@ static bool start_turn(struct task *task)
     return false;
 }
 
-static void on_start_timer(struct timer *timer)
+static void on_start_timer(struct timer *timer) ON(work)
 {
     struct stream *s = CONTAINER_OF(timer, struct stream, start_timer);
     s->infer_now = true;
@@ -290,10 +298,13 @@ bool stream_new(struct engine *engine, const struct stream_def *def, struct err 
     timer_init(&s->start_timer, on_start_timer);
     waker_init(&s->start_waker, engine->options.work, &s->start);
     TRY(find_inputs(s, err));
-    for (uint32_t i = 0; i < def->sink_count; i++)
-        TRY(member_new(s, &def->sinks[i], false, err));
-    if (def->conf->bad.mode == CONF_REJECTS_KEEP)
-        TRY(member_new(s, &def->bad, true, err));
+    const struct sink_def *sink;
+    for (uint32_t i = 0; (sink = stream_sink(def, i)) != NULL; i++)
+        TRY(member_new(s, sink,
+                       sink == &def->bad    ? WANTS_BAD
+                       : sink == &def->late ? WANTS_LATE
+                                            : WANTS_ROWS,
+                       err));
     for (uint32_t i = 0; i < s->member_count; i++)
         member_prepare(s->members[i]);
     return true;
@@ -308,4 +319,6 @@ void stream_free(struct stream *s)
     for (uint32_t i = 0; i < s->member_count; i++)
         member_fini(s->members[i]);
     run_free_all(s);
+    for (uint32_t k = 0; k < s->source_count; k++)
+        log_release(s->sources[k].log);
 }

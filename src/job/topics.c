@@ -20,10 +20,10 @@ static char *schema_key(struct topic_state *t)
     return pool_printf(t->engine->pool, "schema/%s", t->def->name);
 }
 
-static void write_down(struct topic_state *t);
+static void write_down(struct topic_state *t) ON(work);
 
 /* Rows of the new columns may go now. */
-static void schema_is_durable(struct topic_state *t)
+static void schema_is_durable(struct topic_state *t) ON(work)
 {
     t->schema_busy = false;
     for (struct stream *s = t->engine->streams; s; s = s->next) {
@@ -33,7 +33,7 @@ static void schema_is_durable(struct topic_state *t)
     }
 }
 
-static void frame_ended(struct frame *frame)
+static void frame_ended(struct frame *frame) ON(work)
 {
     struct topic_state *t = frame->arg;
     if (!frame->durable && frame->err.class == ERR_RETRY) {
@@ -51,7 +51,7 @@ static void frame_ended(struct frame *frame)
     engine_look_quiet(t->engine);
 }
 
-static bool on_room(struct task *task)
+static bool on_room(struct task *task) ON(work)
 {
     struct topic_state *t = CONTAINER_OF(task, struct topic_state, schema_task);
     if (t->schema_refused && !t->engine->stopping) {
@@ -70,7 +70,7 @@ static void set_schema(struct topic_state *t, const struct type *schema)
     lock_release(t->engine->schema_lock);
 }
 
-static void write_down(struct topic_state *t)
+static void write_down(struct topic_state *t) ON(work)
 {
     struct sbuf json = {0};
     type_to_json(t->schema, &json);
@@ -103,19 +103,21 @@ static bool load_schema(struct topic_state *t, struct err *err)
     return true;
 }
 
-/* Makes the topic exist with at least the partitions that the project asks for. */
-static bool create_or_widen(struct engine *engine, const struct topic_def *def, struct topic_info *info,
+/* Makes the topic exist as the project has it; partitions never become fewer. */
+static bool create_or_alter(struct engine *engine, const struct topic_def *def, struct topic_info *info,
                             struct err *err)
 {
     bool exists = store_topic(engine->store, def->name, info);
     if (exists && info->partitions > def->partitions)
         event_log(EVENT_STORE, def->name, "the topic keeps its %d partitions, though the project says %d",
                   info->partitions, def->partitions);
-    if (exists && info->partitions >= def->partitions)
+    if (exists && info->partitions >= def->partitions && !topic_differs(def, &info->config))
         return true;
     struct frame *frame = frame_new(engine->store);
     if (exists)
-        frame_topic_alter(frame, def->name, def->partitions, &def->config);
+        frame_topic_alter(frame, def->name,
+                          info->partitions > def->partitions ? info->partitions : def->partitions,
+                          def->implied ? &info->config : &def->config);
     else
         frame_topic_create(frame, def->name, def->partitions, &def->config);
     bool ok = frame_commit_now(frame, err) && store_topic(engine->store, def->name, info);
@@ -131,9 +133,10 @@ bool topic_state_new(struct engine *engine, const struct topic_def *def, struct 
     task_init(&t->schema_task, on_room);
     waker_init(&t->schema_waker, engine->options.work, &t->schema_task);
     list_init(&t->schema_room.link);
-    TRY(create_or_widen(engine, def, &t->info, err));
+    TRY(create_or_alter(engine, def, &t->info, err));
     t->own_def = *def;
     t->own_def.partitions = t->info.partitions;
+    t->own_def.config = t->info.config;
     t->def = &t->own_def;
     t->logs = pool_alloc(engine->pool, mem_product((size_t)t->info.partitions, sizeof(struct log *)));
     for (int32_t i = 0; i < t->info.partitions; i++) {
@@ -142,7 +145,21 @@ bool topic_state_new(struct engine *engine, const struct topic_def *def, struct 
     }
     t->next = engine->topics;
     engine->topics = t;
-    return def->format == TOPIC_RAW || load_schema(t, err);
+    return def->raw || load_schema(t, err);
+}
+
+bool internal_topic(struct store *store, const char *name, int32_t partitions, struct topic_config *config,
+                    struct topic_info *info, struct err *err)
+{
+    if (store_topic(store, name, info))
+        return true;
+    struct frame *frame = frame_new(store);
+    config->internal = true;
+    frame->internal = true;
+    frame_topic_create(frame, name, partitions, config);
+    bool ok = frame_commit_now(frame, err) && store_topic(store, name, info);
+    frame_free(frame);
+    return ok || err_context(err, "topic \"%s\"", name);
 }
 
 struct gathering {
@@ -186,7 +203,7 @@ bool topic_state_grow(struct topic_state *t, const struct log_slice *slice, bool
 
 bool topic_state_infer(struct topic_state *t, bool now, bool *known, struct err *err)
 {
-    *known = t->schema != NULL || t->def->format == TOPIC_RAW;
+    *known = t->schema != NULL || t->def->raw;
     if (*known)
         return true;
     struct pool *pool = pool_new(NULL, "inference");

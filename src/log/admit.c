@@ -31,6 +31,7 @@ static bool has_to_roll(const struct log *log, const struct frame_item *item, in
 }
 
 static bool admit_append(struct frame_full *frame, struct frame_item *item, int64_t now_ms, struct err *err)
+    ON(disk)
 {
     struct log *log = item->log;
     if (log->dead)
@@ -47,7 +48,7 @@ static bool admit_append(struct frame_full *frame, struct frame_item *item, int6
     return true;
 }
 
-static void unadmit_item(struct frame_item *item)
+static void unadmit_item(struct frame_item *item) ON(disk)
 {
     if (item->begins != NULL)
         segment_delete(item->begins);
@@ -66,7 +67,7 @@ void frame_unadmit(struct frame_full *frame)
     frame->store->positions_log->plan_owner = frame->store->catalog_log->plan_owner = NULL;
 }
 
-static bool admit_appends(struct frame_full *frame, struct err *err)
+static bool admit_appends(struct frame_full *frame, struct err *err) ON(disk)
 {
     int64_t now_ms = os_wall().us / US_PER_MS;
     for (size_t i = 0; i < frame->item_count; i++)
@@ -87,7 +88,7 @@ static uint64_t reserve_for(const struct store *store, const struct frame_full *
     return frame->f.internal ? store->options.reserve_bytes / 2 : store->options.reserve_bytes;
 }
 
-static void grow(struct store *store)
+static void grow(struct store *store) ON(disk)
 {
     struct journal *j = &store->journal;
     struct err err;
@@ -98,7 +99,7 @@ static void grow(struct store *store)
 }
 
 static enum admit admit_ring(struct store *store, const struct frame_full *frame, size_t group_bytes,
-                             struct err *err)
+                             struct err *err) ON(disk)
 {
     struct journal *j = &store->journal;
     uint64_t need = jf_block_up(group_bytes + frame->encoded), reserve = reserve_for(store, frame);

@@ -121,6 +121,7 @@ void kv_apply_batch(struct kv *kv, struct lock *lock, const uint8_t *p, size_t n
 }
 
 static bool put_in_catalog(void *arg, struct str key, struct str value, bool deleted, struct err *err)
+    ON(disk)
 {
     return catalog_apply(arg, key, value, deleted, err);
 }
@@ -148,7 +149,7 @@ bool store_apply_frame(struct store *store, struct chunk *chunk, const uint8_t *
 }
 
 static bool replay_append(struct store *store, const struct jf_entry *entry, int32_t epoch,
-                          struct tail_entry *placed, struct err *err)
+                          struct tail_entry *placed, struct err *err) ON(disk)
 {
     struct log *log = store_log_of(store, entry->log);
     if (log == NULL || log->next_offset != entry->base_offset) {
@@ -173,7 +174,8 @@ static bool replay_append(struct store *store, const struct jf_entry *entry, int
     return true;
 }
 
-bool store_replay_frame(void *arg, const struct jf_header *header, const uint8_t *frame, struct err *err)
+bool store_replay_frame(void *arg, const struct jf_header *header, const uint8_t *frame,
+                        struct err *err) UNSHARED
 {
     struct store *store = arg;
     struct chunk *chunk = tail_chunk(store, jf_padded(header->size));
@@ -191,7 +193,7 @@ bool store_replay_frame(void *arg, const struct jf_header *header, const uint8_t
     store->journal.epoch = header->epoch;
     if (count > 0)
         chunk->used += header->size; /* a frame without appends leaves nothing to keep */
-    behind_work(store, false);
+    behind_work(store, true, false);
     done = true;
 out:
     mem_free(placed);

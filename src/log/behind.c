@@ -9,6 +9,9 @@
  *     spill   memory presses: segments are written, not synced
  *     move    the ring presses, or much time has passed, or the store closes: spill, sync, root frame
  *
+ * A spill starts no write-out: what the disk can do belongs to the journal while there is a burst, and the kernel has all the time until
+ * the next move.
+ *
  * Index entries are written too, but a disk that has no room for them is no error: they are hints. */
 #include <errno.h>
 #include <stdio.h>
@@ -171,7 +174,7 @@ static void take_log(struct behind_job *job, struct log *log)
     lock_release(log->lock);
 }
 
-static struct behind_job *make_job(struct store *store, bool moves)
+static struct behind_job *make_job(struct store *store, bool moves) ON(disk)
 {
     struct behind_job *job = mem_new(sizeof *job);
     job->store = store;
@@ -210,7 +213,7 @@ static bool write_pieces(struct behind_job *job, const struct spill *spill, int 
             at += held;
             held = 0;
         }
-        if (piece->n >= GATHER / 4 && held == 0) {
+        if (piece->n >= GATHER / 16 && held == 0) {
             TRY_OUT(os_pwrite(file, piece->p, piece->n, at, err));
             at += piece->n;
             continue;
@@ -280,8 +283,6 @@ static bool run_spill(struct behind_job *job, struct spill *spill, struct err *e
     if (!segment_file_take(spill->segment, &file, err))
         return segment_is_doomed(spill->segment); /* deleted meanwhile: nobody reads it again */
     bool done = write_pieces(job, spill, file, err);
-    if (done && spill->n > 0)
-        os_flush_hint(file, spill->from, spill->n);
     spill->indexed = done && write_indexes(spill);
     segment_file_give(spill->segment);
     return done;
@@ -399,7 +400,7 @@ static void check_folder(struct store *store)
 }
 
 /* The root frame found no space: what the job synced is synced once more by the next one, when there is room again. */
-static void forget_job(struct store *store, struct behind_job *job)
+static void forget_job(struct store *store, struct behind_job *job) ON(disk)
 {
     for (size_t i = 0; i < job->spill_count; i++) {
         struct segment *s = job->spills[i].segment;
@@ -412,7 +413,7 @@ static void forget_job(struct store *store, struct behind_job *job)
 }
 
 /* What had to stay for a recovery from the old tail can go. */
-static void root_is_durable(struct store *store, const struct behind_job *job)
+static void root_is_durable(struct store *store, const struct behind_job *job) ON(disk)
 {
     sbuf_clear(&store->forgotten);
     for (size_t i = 0; i < job->spill_count; i++)
@@ -427,7 +428,7 @@ static void root_is_durable(struct store *store, const struct behind_job *job)
     }
 }
 
-static void root_done(struct frame *f)
+static void root_done(struct frame *f) ON(disk)
 {
     struct store *store = CONTAINER_OF(f, struct frame_full, f)->store;
     if (!f->durable)
@@ -441,7 +442,7 @@ static void root_done(struct frame *f)
 }
 
 /* The states of the segments as of the job's tail, and the tail itself. */
-static void submit_root(struct store *store, struct behind_job *job)
+static void submit_root(struct store *store, struct behind_job *job) ON(disk)
 {
     struct frame_full *frame = frame_internal(store);
     struct sbuf key = {0}, value = {0};
@@ -466,7 +467,7 @@ static void submit_root(struct store *store, struct behind_job *job)
     store_queue(store, frame);
 }
 
-static void job_done(struct store *store, struct behind_job *job)
+static void job_done(struct store *store, struct behind_job *job) ON(disk)
 {
     job->settled = true;
     if (job->err.class != ERR_NONE)
@@ -523,7 +524,7 @@ static void carry_out(struct msg *msg)
 }
 
 /* Back on the disk role. */
-static void came_back(struct msg *msg)
+static void came_back(struct msg *msg) ON(disk)
 {
     struct behind_job *job = CONTAINER_OF(msg, struct behind_job, done);
     struct store *store = job->store;
@@ -531,13 +532,21 @@ static void came_back(struct msg *msg)
     store_wake(store);
 }
 
-void behind_work(struct store *store, bool pressed)
+static bool may_move(const struct store *store)
+{
+    return store->job == NULL && store->is_open && !store->root_refused;
+}
+
+bool behind_wants_move(const struct store *store)
+{
+    return may_move(store) && (store->tail_wanted || journal_used(&store->journal) > ring_target(store));
+}
+
+void behind_work(struct store *store, bool calm, bool pressed)
 {
     if (store->job != NULL)
         return;
-    bool may_move = store->is_open && !store->root_refused;
-    bool moves = may_move &&
-                 (store->tail_wanted || pressed || journal_used(&store->journal) > ring_target(store));
+    bool moves = calm && (behind_wants_move(store) || (pressed && may_move(store)));
     bool grows = store->is_open && journal_wants_file(&store->journal);
     if (grows && !store_leaves_margin(store, store->journal.file_data + JF_BLOCK, NULL)) {
         store->journal.grow_refused = true;
@@ -564,7 +573,7 @@ bool behind_start(struct store *store, struct err *err)
     return loop_new(ROLE_DISK, "segments", &store->behind, err);
 }
 
-void behind_stop(struct store *store)
+void behind_stop(struct store *store) UNSHARED
 {
     if (store->behind == NULL)
         return;
@@ -584,8 +593,10 @@ void behind_stop(struct store *store)
 void behind_finish(struct store *store)
 {
     CHECK(store->in_place && store->behind == NULL);
-    while (store->job != NULL) /* its root frame is still to be written */
+    while (store->job != NULL) { /* its root frame is still to be written */
         store_work(store);
+        CHECK(store->job == NULL || !store->blocked); /* there is a reserve for it */
+    }
     store_drop_queues(store);
     store->root_refused = false;
     store->tail_wanted = true;

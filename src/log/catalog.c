@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "format/compress.h"
 #include "log/log_private.h"
 
 enum { TOPIC_VERSION = 1, STATE_VERSION = 1, ROOT_VERSION = 1, ROOT_SEGMENTS_MAX = 4096 };
@@ -118,7 +119,8 @@ static void put_topic(struct sbuf *value, const struct topic_info *info, struct 
     add_le64(value, info->config.segment_bytes);
     add_le64(value, info->config.segment_ms);
     add_le64(value, info->config.pin_bytes);
-    sbuf_char(value, (char)(info->config.compact | info->config.internal << 1));
+    sbuf_char(value,
+              (char)(info->config.compact | info->config.internal << 1 | info->config.compression << 2));
     for (int32_t i = 0; i < info->partitions; i++)
         add_le32(value, i < log_count ? logs[i]->id : new_log_id++);
 }
@@ -143,9 +145,10 @@ static bool get_topic(struct str name, struct str value, struct topic_record *to
     uint8_t bits = rd_u8(&rd);
     info->config.compact = bits & 1;
     info->config.internal = bits & 2;
+    info->config.compression = bits >> 2;
     topic->log_ids = rd.p;
-    return !rd.bad && info->partitions > 0 && info->partitions <= TOPIC_PARTITIONS_MAX &&
-           rd_left(&rd) == (size_t)info->partitions * 4;
+    return !rd.bad && info->config.compression < CODEC_COUNT && info->partitions > 0 &&
+           info->partitions <= TOPIC_PARTITIONS_MAX && rd_left(&rd) == (size_t)info->partitions * 4;
 }
 
 /* ---- logs --------------------------------------------------------------------------------------------------------------------- */
@@ -224,7 +227,7 @@ static void remove_folder(struct store *store, struct log *log)
     sbuf_fini(&away);
 }
 
-static void end_log(struct store *store, struct log *log)
+static void end_log(struct store *store, struct log *log) ON(disk)
 {
     store->logs[log->id] = NULL;
     list_remove(&log->dirty_link);
@@ -246,7 +249,7 @@ static void end_log(struct store *store, struct log *log)
         segment_delete(log->segments[i]);
 }
 
-static void delete_topic(struct store *store, struct topic *topic)
+static void delete_topic(struct store *store, struct topic *topic) ON(disk)
 {
     lock_take(store->lock);
     map_remove(&store->topics, str_of(topic->info->name));
@@ -283,7 +286,7 @@ void catalog_builtin(struct store *store)
     store->next_log_id = LOG_FIRST_FREE;
 }
 
-static void free_log(struct log *log)
+static void free_log(struct log *log) UNSHARED
 {
     lock_take(log->lock);
     tail_drop_log(log);
@@ -296,7 +299,7 @@ static void free_log(struct log *log)
     mem_free(log);
 }
 
-void catalog_free(struct store *store)
+void catalog_free(struct store *store) UNSHARED
 {
     for (size_t i = 0; i < store->logs_capacity; i++)
         if (store->logs[i] != NULL)
@@ -326,6 +329,7 @@ static bool bad_record(struct str key, struct err *err)
 }
 
 static bool apply_topic(struct store *store, struct str name, struct str value, bool deleted, struct err *err)
+    ON(disk)
 {
     struct topic *topic = map_get(&store->topics, name);
     struct topic_record record;
@@ -397,6 +401,9 @@ static bool config_is_valid(const struct topic_info *info, struct err *err)
         return err_set(
             err, ERR_FATAL, "the topic \"%s\" cannot have segments of %lld bytes: %d to %d are possible",
             info->name, (long long)info->config.segment_bytes, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
+    if (info->config.compression >= CODEC_COUNT)
+        return err_set(err, ERR_FATAL, "the topic \"%s\" cannot have compression codec %d", info->name,
+                       info->config.compression);
     if (info->config.segment_ms <= 0)
         return err_set(err, ERR_FATAL, "the topic \"%s\" cannot have segments of %lld ms", info->name,
                        (long long)info->config.segment_ms);
@@ -414,7 +421,7 @@ static bool exists_by_now(struct store *store, const struct frame_full *frame, c
 }
 
 static bool admit_create(struct store *store, struct frame_full *frame, struct frame_item *item,
-                         uint32_t *next_id, struct err *err)
+                         uint32_t *next_id, struct err *err) ON(disk)
 {
     struct topic_info *info = item->topic;
     if (!name_is_valid(info->name))
@@ -438,7 +445,7 @@ static bool admit_create(struct store *store, struct frame_full *frame, struct f
 }
 
 static bool admit_alter(struct store *store, struct frame_full *frame, struct frame_item *item,
-                        uint32_t *next_id, struct err *err)
+                        uint32_t *next_id, struct err *err) ON(disk)
 {
     struct topic *topic = map_get(&store->topics, str_of(item->topic->name));
     struct topic_info info = *item->topic;
@@ -462,7 +469,7 @@ static bool admit_alter(struct store *store, struct frame_full *frame, struct fr
 }
 
 /* The records that a log leaves in the catalogue. */
-static void forget_log(struct store *store, struct frame_full *frame, const struct log *log)
+static void forget_log(struct store *store, struct frame_full *frame, const struct log *log) ON(disk)
 {
     struct sbuf key = {0};
     catalog_key_start(&key, log->id);
@@ -476,7 +483,7 @@ static void forget_log(struct store *store, struct frame_full *frame, const stru
 }
 
 static bool admit_delete(struct store *store, struct frame_full *frame, struct frame_item *item,
-                         struct err *err)
+                         struct err *err) ON(disk)
 {
     struct topic *topic = map_get(&store->topics, str_of(item->topic->name));
     if (topic == NULL || topic->logs[0]->id < LOG_FIRST_FREE) {
@@ -502,7 +509,7 @@ static bool admit_delete(struct store *store, struct frame_full *frame, struct f
     return true;
 }
 
-static bool admit_truncate(struct frame_full *frame, struct frame_item *item, struct err *err)
+static bool admit_truncate(struct frame_full *frame, struct frame_item *item, struct err *err) ON(disk)
 {
     struct log *log = item->log;
     char owner[128];
@@ -655,7 +662,7 @@ static void take_length_of_file(struct segment *s)
 }
 
 /* Makes a log's segments of the 'g' records; those wholly before its start are deleted already, or soon. */
-static bool load_segments(struct store *store, struct log *log, struct err *err)
+static bool load_segments(struct store *store, struct log *log, struct err *err) UNSHARED
 {
     struct sbuf key = {0};
     bool done = true;
@@ -687,7 +694,7 @@ static bool load_segments(struct store *store, struct log *log, struct err *err)
     return done;
 }
 
-static bool load_topics(struct store *store, struct err *err)
+static bool load_topics(struct store *store, struct err *err) UNSHARED
 {
     struct sbuf key = {0};
     catalog_key_topic(&key, (struct str){0});
@@ -703,7 +710,7 @@ static bool load_topics(struct store *store, struct err *err)
 }
 
 bool catalog_load(struct store *store, const struct jf_header *header, const uint8_t *frame,
-                  struct jf_place *from, struct err *err)
+                  struct jf_place *from, struct err *err) UNSHARED
 {
     struct rd rd = rd_of(frame + JF_HEADER, header->size - JF_HEADER);
     struct jf_entry entry;

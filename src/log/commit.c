@@ -5,10 +5,23 @@
  *     acknowledge   in LSN order: readers see it, then its producer hears of it
  *
  * While a write is in progress frames gather in the queues: so groups grow under load by themselves and no frame waits for others when
- * there are none. Internal frames go first; they may use room that others may not (rule 5). */
+ * there are none. Internal frames go first; they may use room that others may not (rule 5).
+ *
+ * A small group is written in place: nothing is quicker. A large one takes off: one of FLIGHTS_MAX loops writes it, while the disk role
+ * gathers the next; without that the disk would wait for the copying as long as the copying waits for the disk. Groups land, that is, are
+ * acknowledged, in the order in which they took off, whichever was written first. To recovery a group that was written
+ * before an earlier one is a frame beyond the end: it names only landed groups as durable.
+ *
+ *     gathered ── small, nothing in flight ──> written in place ──> acknowledged
+ *        └────── large, or others in flight ──> in flight ──> written ──> all earlier ones landed: acknowledged
+ *
+ * What an append in flight has changed already (its segment's state, its log's next offset) is not true yet. So what looks at that (tail
+ * moves, the catalogue, rewriting of keys) waits until nothing is in flight, and no group takes off while it waits. */
 #include <errno.h>
 
 #include "log/log_private.h"
+
+enum { FLIGHTS_MAX = 2 };
 
 struct grouped {
     struct frame_full *frame;
@@ -23,6 +36,22 @@ struct group {
     size_t count, capacity;
     struct tail_entry *entries;
     size_t entry_count, entry_capacity;
+};
+
+struct flight {
+    struct msg run, landed;
+    struct store *store;
+    struct loop *loop; /* writes it */
+    struct group group;
+    struct journal_parts parts;
+    bool is_written;    /* set by its loop, read when that has said so or has ended */
+    bool has_come_back; /* [disk] */
+    struct err err;
+};
+
+struct flights {
+    struct flight slots[FLIGHTS_MAX];
+    unsigned first, count; /* in flight: slots[first], [first + 1] … modulo FLIGHTS_MAX */
 };
 
 void store_wake(struct store *store)
@@ -62,7 +91,7 @@ static bool is_catalog_frame(const struct frame_full *frame)
 /* ---- gathering --------------------------------------------------------------------------------------------------------- */
 
 static uint8_t *lay_append(struct group *group, const struct frame_full *frame, struct frame_item *item,
-                           const void *bytes, uint8_t *p)
+                           const void *bytes, uint8_t *p) ON(disk)
 {
     struct log *log = item->log;
     uint8_t *payload = p + JF_ENTRY;
@@ -94,7 +123,7 @@ static uint8_t *lay_root(const struct sbuf *root, uint8_t *p)
 }
 
 /* Lays the frame behind the group's others. */
-static void lay(struct group *group, struct frame_full *frame)
+static void lay(struct group *group, struct frame_full *frame) ON(disk)
 {
     group->frames = mem_grow(group->frames, &group->capacity, group->count + 1, sizeof *group->frames);
     struct grouped *g = &group->frames[group->count++];
@@ -137,7 +166,7 @@ static void refuse(struct store *store, struct frame_full *frame, const struct e
 }
 
 /* Chunk memory for a group that begins with this frame. */
-static void begin_group(struct store *store, struct group *group, const struct frame_full *frame)
+static void begin_group(struct store *store, struct group *group, const struct frame_full *frame) ON(disk)
 {
     size_t wanted = (size_t)jf_block_up(frame->encoded), likely = GROUP_BYTES_MAX;
     if (store->queue_bytes + store->queue_bytes / 8 < likely)
@@ -156,12 +185,14 @@ static bool fits(const struct group *group, size_t encoded)
 }
 
 /* Takes frames from one queue into the group. False: the first of them has to wait. */
-static bool gather(struct store *store, struct group *group, struct list *queue)
+static bool gather(struct store *store, struct group *group, struct list *queue, bool calm) ON(disk)
 {
     while (!list_empty(queue)) {
         struct frame_full *frame = CONTAINER_OF(queue->next, struct frame_full, link);
         struct err err = {0};
         bool alone = is_catalog_frame(frame);
+        if (alone && !calm)
+            return true;
         if (group->count > 0 && (alone || is_catalog_frame(group->frames[0].frame) ||
                                  !fits(group, frame->bytes + frame->bytes / 8 + JF_BLOCK)))
             return true;
@@ -219,16 +250,25 @@ static void seal_group(struct store *store, struct group *group)
     group->n = padded;
 }
 
+static const struct jf_header *last_header(const struct group *group)
+{
+    return &group->frames[group->count - 1].header;
+}
+
 static void write_group(struct store *store, struct group *group)
 {
     struct err err = {0};
-    struct grouped *last = &group->frames[group->count - 1];
+    const struct jf_header *last = last_header(group);
     const struct frame_full *first = group->frames[0].frame;
-    if (!journal_write(&store->journal, group->chunk->buf->p + group->start, group->n, last->header.lsn,
-                       last->header.checksum, &err) ||
+    if (!journal_write(&store->journal, group->chunk->buf->p + group->start, group->n, last->lsn,
+                       last->checksum, &err) ||
         (store->journal.lazy && (is_catalog_frame(first) || first->root || first->is_opening) &&
          !journal_sync(&store->journal, &err)))
         store_die(store, &err);
+}
+
+static void count_group(struct store *store, const struct group *group)
+{
     counter_add(&store->writes, 1);
     counter_add(&store->bytes, group->n);
     counter_set(&store->syncs, store->journal.syncs);
@@ -236,7 +276,7 @@ static void write_group(struct store *store, struct group *group)
     counter_set(&store->ring_bytes, store->journal.count * (store->journal.file_data + JF_BLOCK));
 }
 
-static void acknowledge(struct store *store, struct group *group)
+static void acknowledge(struct store *store, struct group *group) ON(disk)
 {
     for (size_t i = 0; i < group->count; i++) {
         struct grouped *g = &group->frames[i];
@@ -267,25 +307,180 @@ static void set_timers(struct store *store, const struct group *group)
         timer_set_in(&store->confirm_timer, CONFIRM_IDLE_MS * NS_PER_MS);
 }
 
-/* Writes one group. *blocked: the first frame of a queue has to wait. */
-static bool commit_group(struct store *store, bool *blocked)
+static void free_group(struct group *group)
+{
+    mem_free(group->frames);
+    mem_free(group->entries);
+    *group = (struct group){0};
+}
+
+static void commit_in_place(struct store *store, struct group *group) ON(disk)
+{
+    if (store_faults.ack_before_write)
+        acknowledge(store, group);
+    write_group(store, group);
+    count_group(store, group);
+    if (!store_faults.ack_before_write)
+        acknowledge(store, group);
+    set_timers(store, group);
+    free_group(group);
+}
+
+/* ---- in flight -------------------------------------------------------------------------------------------------------------- */
+
+static unsigned in_flight(const struct store *store)
+{
+    return store->flights ? store->flights->count : 0;
+}
+
+static bool may_fly(const struct store *store, const struct group *group) ON(disk)
+{
+    const struct frame_full *first = group->frames[0].frame;
+    return store->flights != NULL && store->task_ready && !store->in_place && store->journal.direct &&
+           !store_faults.ack_before_write && !is_catalog_frame(first) && !first->is_opening &&
+           first != store->kv_frame && (group->n >= store->options.flight_bytes || in_flight(store) > 0);
+}
+
+static void write_parts(struct flight *flight)
+{
+    bool done = true;
+    for (size_t i = 0; i < flight->parts.n && done; i++) {
+        const struct journal_part *part = &flight->parts.p[i];
+        done = os_pwrite(part->file, part->p, part->n, part->offset, &flight->err);
+    }
+    if (done)
+        err_clear(&flight->err);
+    flight->is_written = true;
+}
+
+static void land(struct store *store, struct flight *flight) ON(disk)
+{
+    struct group *group = &flight->group;
+    if (flight->err.class != ERR_NONE)
+        store_die(store, &flight->err);
+    journal_landed(&store->journal, last_header(group)->lsn);
+    count_group(store, group);
+    group->chunk->unspilled--;
+    acknowledge(store, group);
+    set_timers(store, group);
+    free_group(group);
+    store->flights->first = (store->flights->first + 1) % FLIGHTS_MAX;
+    store->flights->count--;
+}
+
+/* On the flight's loop. */
+static void write_flight(struct msg *msg)
+{
+    struct flight *flight = CONTAINER_OF(msg, struct flight, run);
+    write_parts(flight);
+    loop_post(flight->store->disk, &flight->landed);
+}
+
+/* Back on the disk role. */
+static void flight_landed(struct msg *msg) ON(disk)
+{
+    struct flight *flight = CONTAINER_OF(msg, struct flight, landed);
+    struct store *store = flight->store;
+    struct flights *flights = store->flights;
+    run_on_disk();
+    flight->has_come_back = true;
+    while (flights->count > 0 && flights->slots[flights->first].has_come_back)
+        land(store, &flights->slots[flights->first]);
+    store_wake(store);
+}
+
+static void take_off(struct store *store, struct group *group) ON(disk)
+{
+    struct flights *flights = store->flights;
+    struct flight *flight = &flights->slots[(flights->first + flights->count++) % FLIGHTS_MAX];
+    const struct jf_header *last = last_header(group);
+    flight->group = *group;
+    flight->is_written = flight->has_come_back = false;
+    if (!journal_claim(&store->journal, group->chunk->buf->p + group->start, group->n, last->lsn,
+                       last->checksum, &flight->parts, &flight->err))
+        store_die(store, &flight->err);
+    group->chunk->unspilled++; /* it stays, though no log knows of it yet */
+    loop_post(flight->loop, &flight->run);
+}
+
+bool commit_start(struct store *store, struct err *err)
+{
+    struct flights *flights = pool_alloc(store->pool, sizeof *flights);
+    *flights = (struct flights){0};
+    store->flights = flights;
+    for (size_t i = 0; i < FLIGHTS_MAX; i++) {
+        struct flight *flight = &flights->slots[i];
+        flight->store = store;
+        msg_init(&flight->run, write_flight);
+        msg_init(&flight->landed, flight_landed);
+        TRY(loop_new(ROLE_DISK, "journal", &flight->loop, err));
+    }
+    return true;
+}
+
+bool commit_run(struct store *store, struct err *err)
+{
+    for (size_t i = 0; i < FLIGHTS_MAX; i++)
+        TRY(loop_start(store->flights->slots[i].loop, err));
+    return true;
+}
+
+/* The loops that submitted may have ended. */
+static void forget_producers(struct group *group)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        struct frame_full *frame = group->frames[i].frame;
+        if (frame->loop == NULL)
+            continue;
+        frame->loop = NULL;
+        frame->f.done = NULL;
+    }
+}
+
+void commit_stop(struct store *store, bool lands) UNSHARED
+{
+    struct flights *flights = store->flights;
+    if (flights == NULL)
+        return;
+    for (size_t i = 0; i < FLIGHTS_MAX; i++) {
+        struct loop *loop = flights->slots[i].loop;
+        if (loop == NULL)
+            continue;
+        loop_stop(loop);
+        loop_join(loop);
+        loop_free(loop);
+    }
+    while (lands && flights->count > 0) {
+        struct flight *flight = &flights->slots[flights->first];
+        if (!flight->is_written) /* its loop had ended before */
+            write_parts(flight);
+        forget_producers(&flight->group);
+        land(store, flight);
+    }
+    for (size_t i = 0; i < FLIGHTS_MAX; i++) {
+        free_group(&flights->slots[i].group);
+        mem_free(flights->slots[i].parts.p);
+    }
+    store->flights = NULL;
+}
+
+/* Writes one group, or sends it off. *blocked: the first frame of a queue has to wait for room. */
+static void commit_group(struct store *store, bool *blocked) ON(disk)
 {
     struct group group = {0};
-    bool went = gather(store, &group, &store->internal_queue);
-    bool went_too = gather(store, &group, &store->queue);
+    bool calm = in_flight(store) == 0;
+    bool went = gather(store, &group, &store->internal_queue, calm);
+    bool went_too = gather(store, &group, &store->queue, calm);
     *blocked = !went || !went_too;
-    if (group.count > 0) {
-        seal_group(store, &group);
-        if (store_faults.ack_before_write)
-            acknowledge(store, &group);
-        write_group(store, &group);
-        if (!store_faults.ack_before_write)
-            acknowledge(store, &group);
-        set_timers(store, &group);
+    if (group.count == 0)
+        return;
+    seal_group(store, &group);
+    if (may_fly(store, &group)) {
+        take_off(store, &group);
+        return;
     }
-    mem_free(group.frames);
-    mem_free(group.entries);
-    return group.count > 0;
+    CHECK(calm);
+    commit_in_place(store, &group);
 }
 
 /* flush: os: what was written is durable now. */
@@ -326,18 +521,35 @@ void store_drop_queues(struct store *store)
         }
 }
 
+/* Is there something that may begin only when nothing is in flight? */
+static bool wants_calm(const struct store *store) ON(disk)
+{
+    const struct list *queues[] = {&store->internal_queue, &store->queue};
+    for (size_t i = 0; i < 2; i++)
+        if (!list_empty(queues[i]) &&
+            is_catalog_frame(CONTAINER_OF(queues[i]->next, struct frame_full, link)))
+            return true;
+    return store->blocked || store->in_place || behind_wants_move(store) || kv_wants_rewriting(store);
+}
+
 bool store_work(struct store *store)
 {
-    bool blocked = false;
-    kv_rewrite_before(store);
-    commit_group(store, &blocked);
-    kv_rewrite_after(store);
-    behind_work(store, blocked);
-    if (blocked && store->job == NULL && store->root_refused)
+    bool calm = in_flight(store) == 0;
+    if (!calm && (in_flight(store) == FLIGHTS_MAX || wants_calm(store)))
+        return false; /* the next landing wakes */
+    if (calm)
+        kv_rewrite_before(store);
+    commit_group(store, &store->blocked);
+    if (calm)
+        kv_rewrite_after(store);
+    calm = in_flight(store) == 0;
+    behind_work(store, calm, store->blocked);
+    if (calm && store->blocked && store->job == NULL && store->root_refused)
         refuse_waiting(store);
     store_room_back(store);
-    bool waits = !list_empty(&store->queue) || !list_empty(&store->internal_queue);
-    return waits && (!blocked || store->job == NULL);
+    if (list_empty(&store->queue) && list_empty(&store->internal_queue))
+        return false;
+    return !store->blocked || (calm && store->job == NULL);
 }
 
 void store_work_until(struct store *store, struct frame_full *frame)

@@ -98,7 +98,7 @@ static size_t find_base(const struct log *log, int64_t base)
     return i != SIZE_MAX && log->segments[i]->state.base == base ? i : SIZE_MAX;
 }
 
-static void doom_replaced(struct segment *s, bool unlink)
+static void doom_replaced(struct segment *s, bool unlink) ON(disk)
 {
     if (unlink) {
         segment_delete(s);
@@ -482,7 +482,7 @@ static void compacted(struct frame *f)
 }
 
 /* Everything is synced: a frame names it. */
-static void submit(struct store *store, struct compaction *c)
+static void submit(struct store *store, struct compaction *c) ON(disk)
 {
     struct frame_full *frame = frame_internal(store);
     struct sbuf key = {0}, value = {0};
@@ -505,7 +505,7 @@ static void submit(struct store *store, struct compaction *c)
     store_queue(store, frame);
 }
 
-static void settle(struct store *store, struct compaction *c)
+static void settle(struct store *store, struct compaction *c) ON(disk)
 {
     bool in_vain = c->failed || c->log->dead;
     for (size_t i = 0; i < c->input_count; i++)
@@ -522,7 +522,7 @@ static void settle(struct store *store, struct compaction *c)
     store->compaction = NULL;
 }
 
-static void done_message(struct msg *msg)
+static void done_message(struct msg *msg) ON(disk)
 {
     struct compaction *c = CONTAINER_OF(msg, struct compaction, done);
     settle(c->store, c);

@@ -182,6 +182,21 @@ void topic_config_default(struct topic_config *config)
     };
 }
 
+void topic_config_retain(struct topic_config *config, int64_t retention_ms, int64_t retention_bytes)
+{
+    enum { SEGMENTS = 8, LEAST_BYTES = 64 << 10, LEAST_MS = 1000 };
+    struct topic_config most;
+    topic_config_default(&most);
+    int64_t bytes = retention_bytes < 0 ? INT64_MAX : retention_bytes / SEGMENTS;
+    int64_t ms = retention_ms < 0 ? INT64_MAX : retention_ms / SEGMENTS;
+    config->retention_ms = retention_ms;
+    config->retention_bytes = retention_bytes;
+    config->segment_bytes = bytes < LEAST_BYTES          ? LEAST_BYTES
+                            : bytes < most.segment_bytes ? bytes
+                                                         : most.segment_bytes;
+    config->segment_ms = ms < LEAST_MS ? LEAST_MS : ms < most.segment_ms ? ms : most.segment_ms;
+}
+
 void frame_topic_create(struct frame *frame, const char *name, int32_t partitions,
                         const struct topic_config *config)
 {
@@ -307,7 +322,7 @@ void frame_finish(struct frame_full *frame, bool durable, const struct err *err)
         frame->f.done(&frame->f);
 }
 
-bool frame_commit_now(struct frame *f, struct err *err)
+bool frame_commit_now(struct frame *f, struct err *err) UNSHARED
 {
     struct frame_full *frame = full(f);
     void (*done)(struct frame *) = f->done;

@@ -500,26 +500,63 @@ bool journal_sync(struct journal *j, struct err *err)
     return true;
 }
 
-bool journal_write(struct journal *j, const uint8_t *p, size_t n, uint64_t last_lsn, uint32_t last_checksum,
-                   struct err *err)
+/* Where the next bytes of p[n] go: as many as the file at the head still takes. The head moves behind them. */
+static bool next_part(struct journal *j, const uint8_t *p, size_t n, struct journal_part *part,
+                      struct err *err)
+{
+    uint64_t inside = j->head % j->file_data;
+    struct ring_file *f = inside == 0 ? NULL : file_of(j, j->head / j->file_data);
+    if (f == NULL)
+        TRY(enter(j, j->head / j->file_data, &f, err));
+    TRY(open_for_writing(j, f, err));
+    f->dirty = true;
+    *part = (struct journal_part){.file = f->file,
+                                  .offset = JF_BLOCK + inside,
+                                  .p = p,
+                                  .n = n < j->file_data - inside ? n : (size_t)(j->file_data - inside)};
+    j->head += part->n;
+    return true;
+}
+
+static void claimed(struct journal *j, size_t n, uint64_t last_lsn, uint32_t last_checksum)
 {
     CHECK(n % JF_BLOCK == 0 && n > 0 && last_lsn >= j->next_lsn);
-    for (size_t at = 0; at < n;) {
-        uint64_t inside = j->head % j->file_data;
-        struct ring_file *f = inside == 0 ? NULL : file_of(j, j->head / j->file_data);
-        if (f == NULL)
-            TRY(enter(j, j->head / j->file_data, &f, err));
-        TRY(open_for_writing(j, f, err));
-        size_t part = n - at < j->file_data - inside ? n - at : (size_t)(j->file_data - inside);
-        TRY(os_pwrite(f->file, p + at, part, JF_BLOCK + inside, err));
-        f->dirty = true;
-        at += part;
-        j->head += part;
-    }
     j->next_lsn = last_lsn + 1;
-    j->written = last_lsn;
     j->previous = last_checksum;
     j->writes++;
     j->bytes += n;
+}
+
+bool journal_write(struct journal *j, const uint8_t *p, size_t n, uint64_t last_lsn, uint32_t last_checksum,
+                   struct err *err)
+{
+    struct journal_part part;
+    for (size_t at = 0; at < n; at += part.n) {
+        TRY(next_part(j, p + at, n - at, &part, err));
+        TRY(os_pwrite(part.file, part.p, part.n, part.offset, err));
+    }
+    claimed(j, n, last_lsn, last_checksum);
+    j->written = last_lsn;
     return j->lazy || journal_sync(j, err);
+}
+
+bool journal_claim(struct journal *j, const uint8_t *p, size_t n, uint64_t last_lsn, uint32_t last_checksum,
+                   struct journal_parts *parts, struct err *err)
+{
+    parts->n = 0;
+    for (size_t at = 0; at < n;) {
+        parts->p = mem_grow(parts->p, &parts->capacity, parts->n + 1, sizeof *parts->p);
+        struct journal_part *part = &parts->p[parts->n++];
+        TRY(next_part(j, p + at, n - at, part, err));
+        at += part->n;
+    }
+    CHECK(j->direct); /* the file system that could until now still can */
+    claimed(j, n, last_lsn, last_checksum);
+    return true;
+}
+
+void journal_landed(struct journal *j, uint64_t last_lsn)
+{
+    CHECK(last_lsn > j->durable && last_lsn < j->next_lsn);
+    j->written = j->durable = last_lsn;
 }

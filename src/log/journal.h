@@ -76,6 +76,22 @@ void journal_add_file(struct journal *j, char *path);
  * headers by the caller; last_lsn is the last one's. After: written, and durable unless lazy. An error here is final (rule 4). */
 bool journal_write(struct journal *j, const uint8_t *p, size_t n, uint64_t last_lsn, uint32_t last_checksum,
                    struct err *err);
+/* The same in two steps, for a direct journal. claim gives the group its place: what has to be written where. Whoever then writes
+ * the parts, on any role and beside other claimed groups, says so with journal_landed, in the order of the claims: now the group
+ * is durable. */
+struct journal_part {
+    int file; /* os handle, stays open */
+    uint64_t offset;
+    const uint8_t *p; /* [n], borrowed from the group */
+    size_t n;
+};
+struct journal_parts {
+    struct journal_part *p; /* [n], freed by the caller with mem_free */
+    size_t n, capacity;
+};
+bool journal_claim(struct journal *j, const uint8_t *p, size_t n, uint64_t last_lsn, uint32_t last_checksum,
+                   struct journal_parts *parts, struct err *err);
+void journal_landed(struct journal *j, uint64_t last_lsn);
 /* Lazy or buffered: makes everything written durable. */
 bool journal_sync(struct journal *j, struct err *err);
 /* "<file>, offset N" of a position, for messages. out[size] */

@@ -3,7 +3,7 @@
  * The end. Frames form a chain: each names the checksum of the one before it, and its own LSN is the next. The chain
  * is followed from the tail until no frame fits. That is the end, unless some frame beyond it says that the missing one
  * was durable: then acknowledged data was damaged, and the caller is loud about it. A frame beyond the end that does not say so was
- * never acknowledged: the writer writes group after group, and a group's frames name only earlier groups as durable.
+ * never acknowledged: a group's frames name only groups as durable that were acknowledged before it was written.
  *
  * Where the next frame may lie: directly after the last one, when that was not the end of its group, or on the next block. Both can hold a
  * fitting frame: a group [a b] was cut to [a] by a crash, recovery began a new incarnation on the next block, and b's bytes came back

@@ -48,7 +48,8 @@ enum {
     RING_FILE_BYTES_MIN = 64 << 10,
     RESERVE_BYTES_MIN = 32 << 10, /* half of it is for root frames: two may be needed to free a file */
 
-    GROUP_BYTES_MAX = 1 << 20, /* frames gathered into one write, unless a single one is larger */
+    GROUP_BYTES_MAX = 512 << 10, /* frames gathered into one write, unless a single one is larger */
+    FLIGHT_BYTES = 128 << 10,
     CHUNK_BYTES_MAX = 4 << 20, /* of tail memory */
     CHUNK_BYTES_MIN = 64 << 10,
     CONFIRM_IDLE_MS = 5,            /* rule 1: the confirming frame */
@@ -121,6 +122,7 @@ struct segment {
     bool changed;       /* [disk] its state differs from the catalogue's */
     bool gone;          /* [disk] deleted or replaced */
     bool settled;       /* [disk] closed, synced, and the tail has passed it */
+    bool trimmed;       /* [disk] settled, and its file ends where its bytes end */
 };
 
 /* ---- logs ------------------------------------------------------------------------------------------------------------------ */
@@ -286,6 +288,8 @@ struct store {
     struct msg start;
     struct timer confirm_timer, sync_timer, room_timer, tail_timer, retention_timer;
     bool task_ready;
+    bool blocked;            /* the first frame of a queue waits for room */
+    struct flights *flights; /* groups that are being written; NULL: all are written in place */
     struct list chunks;
     uint64_t chunk_total; /* bytes of all chunks */
     uint64_t unspilled_bytes;
@@ -322,50 +326,56 @@ enum { STORE_EXIT = 70 };
 /* Tests: forgets the store as a crash would, without writing anything. */
 void store_faults_forget(struct store *store);
 /* Would the disk still have its margin with `more` bytes taken? */
-bool store_leaves_margin(struct store *store, uint64_t more, struct err *err);
+bool store_leaves_margin(struct store *store, uint64_t more, struct err *err) ON(disk);
 /* Wakes those who wait for room when there is some. */
-void store_room_back(struct store *store);
+void store_room_back(struct store *store) ON(disk);
 
 /* frame.c */
 struct frame_full *frame_internal(struct store *store);
-void frame_catalog_put(struct frame_full *frame, struct str key, struct str value);
+void frame_catalog_put(struct frame_full *frame, struct str key, struct str value) ON(disk);
 void frame_seal(struct frame_full *frame); /* its batches are complete; frame->encoded is known */
 void frame_finish(struct frame_full *frame, bool durable, const struct err *err);
 
 /* admit.c */
 enum admit { ADMIT_YES, ADMIT_WAIT, ADMIT_NO };
-enum admit frame_admit(struct store *store, struct frame_full *frame, size_t group_bytes, struct err *err);
-bool segment_prepare(struct log *log, int64_t base, struct segment **segment, struct err *err);
-bool segment_allocate(struct segment *segment, uint64_t length, bool internal, struct err *err);
-void frame_unadmit(struct frame_full *frame);
+enum admit frame_admit(struct store *store, struct frame_full *frame, size_t group_bytes, struct err *err)
+    ON(disk);
+bool segment_prepare(struct log *log, int64_t base, struct segment **segment, struct err *err) ON(disk);
+bool segment_allocate(struct segment *segment, uint64_t length, bool internal, struct err *err) ON(disk);
+void frame_unadmit(struct frame_full *frame) ON(disk);
 
 /* commit.c */
 /* Queues a frame of the store's own; done runs in place. */
 void store_queue(struct store *store, struct frame_full *frame);
 void store_wake(struct store *store);
 /* One group if there is one, and what has to be done behind. True: there is more to do. */
-bool store_work(struct store *store);
+bool store_work(struct store *store) ON(disk);
 /* Works in place until the frame is finished. */
-void store_work_until(struct store *store, struct frame_full *frame);
-void store_sync_ends(struct store *store);
+void store_work_until(struct store *store, struct frame_full *frame) ON(disk);
+/* Gets the loops that write groups in flight, lets them run, and ends them; lands: after what is in flight has been acknowledged. */
+bool commit_start(struct store *store, struct err *err);
+bool commit_run(struct store *store, struct err *err);
+void commit_stop(struct store *store, bool lands);
+void store_sync_ends(struct store *store) ON(disk);
 void store_drop_queues(struct store *store);
 
 /* apply.c */
 /* Gives the append its place: base offset and epoch in its batches at p, segment, indexes. Returns the offset after it. */
 void log_place(struct log *log, uint8_t *p, uint32_t n, bool roll, struct segment *begins, int32_t epoch,
-               struct tail_entry *entry);
+               struct tail_entry *entry) ON(disk);
 /* It is durable: readers may see it. */
-void log_publish(struct log *log, struct chunk *chunk, const struct tail_entry *entry);
+void log_publish(struct log *log, struct chunk *chunk, const struct tail_entry *entry) ON(disk);
 bool store_apply_frame(struct store *store, struct chunk *chunk, const uint8_t *frame,
-                       const struct jf_header *header, const struct tail_entry *entries, struct err *err);
+                       const struct jf_header *header, const struct tail_entry *entries, struct err *err)
+    ON(disk);
 bool store_replay_frame(void *arg, const struct jf_header *header, const uint8_t *frame, struct err *err);
 void kv_apply_batch(struct kv *kv, struct lock *lock, const uint8_t *p, size_t n);
 
 /* tail.c */
-struct chunk *tail_chunk(struct store *store, size_t n); /* with n free bytes, block aligned */
-void tail_push(struct log *log, const struct tail_entry *entry);
-void tail_drop_old(struct store *store);
-void tail_drop_log(struct log *log);
+struct chunk *tail_chunk(struct store *store, size_t n) ON(disk); /* with n free bytes, block aligned */
+void tail_push(struct log *log, const struct tail_entry *entry) ON(disk);
+void tail_drop_old(struct store *store) ON(disk);
+void tail_drop_log(struct log *log) ON(disk);
 void tail_fini(struct store *store);
 static inline struct tail_entry *tail_at(const struct tail *tail, size_t i)
 {
@@ -382,6 +392,8 @@ bool segment_file_take(struct segment *segment, int *file, struct err *err);
 void segment_file_give(struct segment *segment);
 bool segment_is_doomed(struct segment *segment);
 void segment_ref(struct segment *segment);
+/* The file ends where the valid bytes end: what was allocated beyond them is given back. Disk role. */
+void segment_trim(struct segment *segment);
 void segment_close_file(
     struct segment *segment); /* with the last lease: the name leads to another file, or to none */
 void segment_path(const struct segment *segment, const char *suffix, char *out, size_t size);
@@ -391,35 +403,37 @@ size_t segment_of(const struct log *log,
                   int64_t offset); /* index of the last one with base ≤ offset; SIZE_MAX */
 void log_add_segment(struct log *log, struct segment *segment);
 /* Deletes files of a segment that is in no log any more. */
-void segment_delete(struct segment *segment);
-bool segment_swap_in(struct segment *segment, struct err *err);
+void segment_delete(struct segment *segment) ON(disk);
+bool segment_swap_in(struct segment *segment, struct err *err) ON(disk);
 /* Greatest position that is known to begin a batch with last offset ≤ offset; 0 otherwise. */
 uint32_t segment_seek(struct segment *segment, int64_t offset);
 /* An offset before which nothing has a timestamp ≥ timestamp. */
 int64_t segment_seek_time(struct segment *segment, int64_t timestamp);
 
 /* behind.c */
-/* Starts what is due: spilling, a tail move. pressed: a frame waits for it. */
-void behind_work(struct store *store, bool pressed);
-bool behind_is_due(const struct store *store);
+/* Starts what is due: spilling, a tail move. calm: nothing is in flight, as a tail move needs. pressed: a frame waits for it. */
+void behind_work(struct store *store, bool calm, bool pressed) ON(disk);
+bool behind_wants_move(const struct store *store) ON(disk);
+bool behind_is_due(const struct store *store) ON(disk);
 /* Gets the loop that carries out jobs, and gives it back: afterwards jobs are done in place. */
 bool behind_start(struct store *store, struct err *err);
 void behind_stop(struct store *store);
 /* In place: everything is in synced segments and the tail is at the head. */
-void behind_finish(struct store *store);
-void log_mark_dirty(struct log *log);
+void behind_finish(struct store *store) ON(disk);
+void log_mark_dirty(struct log *log) ON(disk);
 
 /* catalog.c */
-bool catalog_apply(struct store *store, struct str key, struct str value, bool deleted, struct err *err);
+bool catalog_apply(struct store *store, struct str key, struct str value, bool deleted, struct err *err)
+    ON(disk);
 void catalog_key_segment(struct sbuf *key, uint32_t log, int64_t base);
 void catalog_key_start(struct sbuf *key, uint32_t log);
 void catalog_key_topic(struct sbuf *key, struct str name);
 void catalog_put_state(struct sbuf *value, const struct segment_state *state);
 bool catalog_get_state(struct str value, struct segment_state *state);
 /* Checks a frame's topic items and makes their records. */
-bool catalog_admit(struct store *store, struct frame_full *frame, struct err *err);
+bool catalog_admit(struct store *store, struct frame_full *frame, struct err *err) ON(disk);
 /* The payload of JF_ROOT for that tail: call it when segments stand where the tail does. */
-void catalog_root(struct store *store, const struct jf_place *tail, struct sbuf *root);
+void catalog_root(struct store *store, const struct jf_place *tail, struct sbuf *root) ON(disk);
 bool catalog_load(struct store *store, const struct jf_header *header, const uint8_t *frame,
                   struct jf_place *from, struct err *err);
 void catalog_builtin(struct store *store);
@@ -427,20 +441,23 @@ struct log *store_log_of(struct store *store, uint32_t id);
 void catalog_free(struct store *store);
 
 /* retain.c */
-void log_set_start(struct log *log, int64_t start);
-void log_drop_segments(struct log *log);
-void retain_work(struct store *store);
+void log_set_start(struct log *log, int64_t start) ON(disk);
+void log_drop_segments(struct log *log) ON(disk);
+void retain_work(struct store *store) ON(disk);
+void retain_trim(struct store *store) ON(disk);
 bool log_pinned_below(struct log *log, int64_t offset, char *owner, size_t size, int64_t *pinned);
 /* Before a group is gathered: puts the next part of a rewriting first into the queue; after: takes it back if it had to wait. */
-void kv_rewrite_before(struct store *store);
-void kv_rewrite_after(struct store *store);
+void kv_rewrite_before(struct store *store) ON(disk);
+bool kv_wants_rewriting(const struct store *store) ON(disk);
+void kv_rewrite_after(struct store *store) ON(disk);
 
 /* compact.c */
-void compact_work(struct store *store);
+void compact_work(struct store *store) ON(disk);
 void compact_fini(struct store *store);
 void compact_stop(struct store *store); /* when nobody steps it any more */
 /* A segment's record in the catalogue is durable: when it is of a newer generation, the compacted file takes its place. */
-bool compact_apply(struct log *log, const struct segment_state *state, bool deleted, struct err *err);
+bool compact_apply(struct log *log, const struct segment_state *state, bool deleted, struct err *err)
+    ON(disk);
 
 /* read.c */
 bool log_wake_all(struct log *log);

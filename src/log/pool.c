@@ -80,6 +80,7 @@ struct buf *buf_pool_take(struct buf_pool *pool, size_t n)
     lock_release(pool->lock);
     if (buf == NULL) {
         buf = buf_new(pool->size);
+        os_huge_hint(buf->p, buf->capacity);
         buf->release = come_back;
         buf->arg = pool;
     }

@@ -9,7 +9,10 @@
 
 #include "log/log_private.h"
 
-enum { LAST_SEGMENT_MIN = 1 << 20 };
+enum {
+    LAST_SEGMENT_MIN = 1 << 20,
+    TRIMS_MAX = 256, /* files of one look */
+};
 
 /* Takes the segments wholly before the start out of the log; the last one only when it is worth it. This depends on nothing but what the
  * journal says, since a replay must come to the same list: an append names no segment. With the log's lock. */
@@ -226,6 +229,25 @@ void retain_work(struct store *store)
     store_queue(store, frame);
 }
 
+/* ---- space ------------------------------------------------------------------------------------------------------------------------- */
+
+/* Segments that are settled give back what was allocated beyond their bytes, so that other programs can read them, too. */
+void retain_trim(struct store *store)
+{
+    size_t count = 0;
+    for (size_t id = 0; id < store->logs_capacity; id++) {
+        struct log *log = store->logs[id];
+        for (size_t i = 0; log && i < log->segment_count && count < TRIMS_MAX; i++) {
+            struct segment *s = log->segments[i];
+            if (!s->settled || s->trimmed)
+                continue;
+            segment_trim(s);
+            s->trimmed = true;
+            count++;
+        }
+    }
+}
+
 /* ---- rewriting the kv logs ------------------------------------------------------------------------------------------------------- */
 
 /* A kv log that is mostly history is rewritten from memory: all pairs are put once more, behind a new segment's beginning, then the log
@@ -265,7 +287,7 @@ static void rewritten(struct frame *f)
     frame_free(f);
 }
 
-static void add_pair(struct frame_full *frame, int which, const struct kv_node *node)
+static void add_pair(struct frame_full *frame, int which, const struct kv_node *node) ON(disk)
 {
     if (which == 1)
         frame_catalog_put(frame, node->key, node->value);
@@ -273,14 +295,22 @@ static void add_pair(struct frame_full *frame, int which, const struct kv_node *
         frame_put(&frame->f, node->key, node->value);
 }
 
+bool kv_wants_rewriting(const struct store *store)
+{
+    return store->is_open && !store->kv_paused &&
+           (store->kv_which != 0 || needs_rewriting(store, 1) || needs_rewriting(store, 2));
+}
+
 void kv_rewrite_before(struct store *store)
 {
-    if (!store->is_open || store->kv_frame != NULL || store->kv_paused)
+    if (!kv_wants_rewriting(store))
         return;
+    CHECK(store->kv_frame == NULL);
     if (!list_empty(&store->internal_queue) &&
         CONTAINER_OF(store->internal_queue.next, struct frame_full, link)->is_root)
         return;
-    for (int which = 1; which <= 2 && store->kv_which == 0; which++) {
+    for (int which = 1; store->kv_which == 0; which++) {
+        CHECK(which <= 2);
         if (!needs_rewriting(store, which))
             continue;
         struct log *log = which == 1 ? store->catalog_log : store->positions_log;
@@ -289,8 +319,6 @@ void kv_rewrite_before(struct store *store)
         store->kv_roll = log;
         sbuf_clear(&store->kv_key);
     }
-    if (store->kv_which == 0)
-        return;
     const struct kv *kv = store->kv_which == 1 ? &store->catalog : &store->positions;
     struct frame_full *frame = frame_internal(store);
     size_t bytes = 0, most = REWRITE_BYTES;

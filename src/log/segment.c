@@ -3,7 +3,7 @@
  * so far i64, (last offset of the batch that has it − base) i32; all big endian.
  *
  * The valid length and the number of index entries come from the catalogue and the journal, never from the files: a file is
- * allocated ahead, so it ends in zeros while it is written to. Index files are hints: a reader checks what it finds where they
+ * allocated ahead, so it ends in zeros while it is written to, and for some seconds longer. Index files are hints: a reader checks what it finds where they
  * point, and scans when it is not a batch; so they need no sync of their own before the tail moves.
  *
  * Handles are kept open, up to OPEN_FILES_MAX idle ones; a lease (segment_file_take) keeps one open however long it is read. */
@@ -227,6 +227,16 @@ bool segment_allocate(struct segment *s, uint64_t length, bool internal, struct 
     if (done)
         s->allocated = wanted;
     return done;
+}
+
+void segment_trim(struct segment *s)
+{
+    int file;
+    if (!segment_file_take(s, &file, NULL))
+        return;
+    if (os_truncate(file, s->state.length, NULL))
+        s->allocated = s->state.length;
+    segment_file_give(s);
 }
 
 void segment_close_file(struct segment *s)

@@ -161,6 +161,7 @@ static bool choose_sizes(struct store *store, struct err *err)
     if (o->ring_bytes < 2 * o->ring_file_bytes)
         o->ring_bytes = 2 * o->ring_file_bytes;
     o->tail_bytes = or_default(o->tail_bytes, 64 << 20);
+    o->flight_bytes = or_default(o->flight_bytes, FLIGHT_BYTES);
     o->reserve_bytes = or_default(o->reserve_bytes, o->ring_bytes / 8);
     if (o->reserve_bytes > o->ring_file_bytes / 2)
         o->reserve_bytes = o->ring_file_bytes / 2;
@@ -178,7 +179,7 @@ static bool choose_sizes(struct store *store, struct err *err)
     return true;
 }
 
-static void opened(struct store *store, const struct jf_place *tail)
+static void opened(struct store *store, const struct jf_place *tail) UNSHARED
 {
     struct frame_full *frame = frame_internal(store);
     frame->is_opening = true;
@@ -194,7 +195,7 @@ static void opened(struct store *store, const struct jf_place *tail)
     frame_free(&frame->f);
 }
 
-static bool create(struct store *store, const char *journal_folder, struct err *err)
+static bool create(struct store *store, const char *journal_folder, struct err *err) UNSHARED
 {
     uint64_t number;
     TRY(clear_half_made(store, err));
@@ -208,7 +209,8 @@ static bool create(struct store *store, const char *journal_folder, struct err *
     return write_version(store, err);
 }
 
-static bool recover(struct store *store, const char *journal_folder, uint64_t number, struct err *err)
+static bool recover(struct store *store, const char *journal_folder, uint64_t number,
+                    struct err *err) UNSHARED
 {
     struct journal *j = &store->journal;
     struct jf_header root;
@@ -249,7 +251,7 @@ static void init(struct store *store)
     catalog_builtin(store);
 }
 
-static void fini(void *arg)
+static void fini(void *arg) UNSHARED
 {
     struct store *store = arg;
     if (store->chunk_pool != NULL) {
@@ -271,7 +273,7 @@ static void fini(void *arg)
 static void start_background(struct store *store);
 
 bool store_open(struct pool *parent, const char *folder, const struct store_options *options,
-                struct loop *disk, struct store **opened_store, struct err *err)
+                struct loop *disk, struct store **opened_store, struct err *err) UNSHARED
 {
     struct pool *pool = pool_new(parent, "store");
     struct store *store = pool_alloc(pool, sizeof *store);
@@ -297,7 +299,7 @@ bool store_open(struct pool *parent, const char *folder, const struct store_opti
     counter_set(&store->epoch, store->journal.epoch);
     store->in_place = false;
     if (disk != NULL && !options->read_only_attach)
-        TRY_OUT(behind_start(store, err));
+        TRY_OUT(behind_start(store, err) && commit_start(store, err));
     start_background(store);
     *opened_store = store;
     done = true;
@@ -309,7 +311,7 @@ out:
 
 /* ---- background ------------------------------------------------------------------------------------------------------------------- */
 
-static bool disk_step(struct task *task)
+static bool disk_step(struct task *task) ON(disk)
 {
     return store_work(CONTAINER_OF(task, struct store, task));
 }
@@ -324,7 +326,7 @@ static void confirm_fire(struct timer *timer)
     store_queue(store, frame);
 }
 
-static void sync_fire(struct timer *timer)
+static void sync_fire(struct timer *timer) ON(disk)
 {
     struct store *store = CONTAINER_OF(timer, struct store, sync_timer);
     struct err err;
@@ -362,11 +364,12 @@ static void tail_fire(struct timer *timer)
     }
 }
 
-static void retention_fire(struct timer *timer)
+static void retention_fire(struct timer *timer) ON(disk)
 {
     struct store *store = CONTAINER_OF(timer, struct store, retention_timer);
     timer_set_in(timer, RETENTION_MS * NS_PER_MS);
     retain_work(store);
+    retain_trim(store);
     compact_work(store);
 }
 
@@ -375,7 +378,7 @@ static void on_disk(struct msg *msg)
     struct store *store = CONTAINER_OF(msg, struct store, start);
     store->task_ready = true;
     struct err err;
-    if (!loop_start(store->behind, &err))
+    if (!loop_start(store->behind, &err) || !commit_run(store, &err))
         store_die(store, &err);
     timer_set_in(&store->tail_timer, TAIL_MOVE_MS * NS_PER_MS);
     timer_set_in(&store->retention_timer, RETENTION_GRACE_MS * NS_PER_MS);
@@ -397,28 +400,25 @@ static void start_background(struct store *store)
 
 /* ---- closing ------------------------------------------------------------------------------------------------------------------------ */
 
-/* Files end where their valid bytes end, so that other programs can read them. */
+/* What this life has written ends where its valid bytes end, so that other programs can read it. */
 static void trim_segments(struct store *store)
 {
     for (size_t id = 0; id < store->logs_capacity; id++) {
         struct log *log = store->logs[id];
-        if (log == NULL || log->segment_count == 0)
+        if (log == NULL)
             continue;
-        struct segment *s = log->segments[log->segment_count - 1];
-        int file;
-        if (s->allocated <= s->state.length || !segment_file_take(s, &file, NULL))
-            continue;
-        if (os_truncate(file, s->state.length, NULL))
-            s->allocated = s->state.length;
-        segment_file_give(s);
+        for (size_t i = 0; i < log->segment_count; i++)
+            if (log->segments[i]->allocated > log->segments[i]->state.length)
+                segment_trim(log->segments[i]);
     }
 }
 
-bool store_close(struct store *store, struct err *err)
+bool store_close(struct store *store, struct err *err) UNSHARED
 {
     if (store == NULL)
         return true;
     store->in_place = true;
+    commit_stop(store, true);
     behind_stop(store);
     if (!store->options.read_only_attach || store->unspilled_bytes > 0)
         behind_finish(store);
@@ -559,6 +559,8 @@ void store_room_back(struct store *store)
 void store_faults_forget(struct store *store)
 {
     store->in_place = true;
+    commit_stop(store, false);
     behind_stop(store);
+    store_drop_queues(store);
     pool_free(store->pool);
 }

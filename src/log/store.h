@@ -25,12 +25,12 @@
 #include "run/run.h"
 
 enum {
-    STORE_FORMAT = 1,                      /* version of the data folder; a newer one is refused */
+    STORE_FORMAT = 1, /* version of the data folder; a newer one is refused */
     TOPIC_NAME_MAX = 249,
     TOPIC_PARTITIONS_MAX = 10000,
     FRAME_BYTES_MAX = 64 << 20,
     FRAME_APPENDS_MAX = 65536,
-    STORE_KEY_MAX = 1024,                  /* bytes of a key of frame_put */
+    STORE_KEY_MAX = 1024, /* bytes of a key of frame_put */
     STORE_VALUE_MAX = 1 << 20,
 };
 
@@ -39,12 +39,14 @@ enum store_flush { STORE_FLUSH_FSYNC, STORE_FLUSH_OS };
 /* All sizes in bytes. Zeroed fields take the defaults named here. */
 struct store_options {
     enum store_flush flush;
-    uint64_t ring_bytes;       /* journal: default 1 GiB, at most 1/16 of the disk, grown lazily from 64 MiB */
-    uint64_t ring_file_bytes;  /* default 32 MiB */
-    uint64_t tail_bytes;       /* memory of the tail ring: default 64 MiB */
-    uint64_t reserve_bytes;    /* part of the ring for internal frames alone: default 1/8 */
-    bool accept_damage;        /* go on without the frames behind a damaged one: what they held is lost */
-    bool read_only_attach;     /* take the lock, recover, start no background work (short CLI commands) */
+    uint64_t ring_bytes;      /* journal: default 1 GiB, at most 1/16 of the disk, grown lazily from 64 MiB */
+    uint64_t ring_file_bytes; /* default 32 MiB */
+    uint64_t tail_bytes;      /* memory of the tail ring: default 64 MiB */
+    uint64_t reserve_bytes;   /* part of the ring for internal frames alone: default 1/8 */
+    uint64_t
+        flight_bytes; /* a group of frames from this size on is written while the next is gathered: default 128 KiB */
+    bool accept_damage;    /* go on without the frames behind a damaged one: what they held is lost */
+    bool read_only_attach; /* take the lock, recover, start no background work (short CLI commands) */
     void (*log_event)(void *arg, int severity, const char *text); /* damage, recovery: may be NULL */
     void *log_arg;
 };
@@ -63,12 +65,15 @@ bool store_close(struct store *store, struct err *err);
 
 /* ---- topics (any role; the catalogue is an internal log) --------------------------------------------------------- */
 struct topic_config {
-    int64_t retention_ms;      /* −1 = for ever; default 7 d */
-    int64_t retention_bytes;   /* per partition; −1 = no limit (default) */
-    int64_t segment_bytes;     /* default 1 GiB; 64 MiB for internal logs */
-    int64_t segment_ms;        /* default 7 d */
-    int64_t pin_bytes;         /* what pins may hold beyond retention, per partition; default 16 GiB; past it they break */
-    bool compact;              /* keep the newest value of each key */
+    int64_t retention_ms;    /* −1 = for ever; default 7 d */
+    int64_t retention_bytes; /* per partition; −1 = no limit (default) */
+    int64_t segment_bytes;   /* default 1 GiB; 64 MiB for internal logs */
+    int64_t segment_ms;      /* default 7 d */
+    int64_t
+        pin_bytes; /* what pins may hold beyond retention, per partition; default 16 GiB; past it they break */
+    uint8_t
+        compression; /* of the record batches that this program writes into it: a codec of format/compress.h; default none */
+    bool compact; /* keep the newest value of each key */
     bool internal;
 };
 struct topic_info {
@@ -78,11 +83,15 @@ struct topic_info {
     struct topic_config config;
 };
 void topic_config_default(struct topic_config *config);
+/* Sets both, and segments small enough that the limits mean something: whole segments go. */
+void topic_config_retain(struct topic_config *config, int64_t retention_ms, int64_t retention_bytes);
 /* Creation and deletion are frames: with appends and puts that belong to the same commit. The frame refuses (done with err) when the topic
  * exists, or does not. id: given back after done in topic_info. */
-void frame_topic_create(struct frame *frame, const char *name, int32_t partitions, const struct topic_config *config);
+void frame_topic_create(struct frame *frame, const char *name, int32_t partitions,
+                        const struct topic_config *config);
 void frame_topic_delete(struct frame *frame, const char *name);
-void frame_topic_alter(struct frame *frame, const char *name, int32_t partitions, const struct topic_config *config);
+void frame_topic_alter(struct frame *frame, const char *name, int32_t partitions,
+                       const struct topic_config *config);
 /* New lower bound of what can be read (DeleteRecords; outbox and changelog truncation). */
 void frame_log_truncate_before(struct frame *frame, struct log *log, int64_t offset);
 
@@ -127,7 +136,8 @@ bool frame_commit_now(struct frame *frame, struct err *err);
 /* Durable value of a key, appended to out; false: none. Any role. */
 bool store_get(struct store *store, struct str key, struct sbuf *out);
 /* Calls each(arg, key, value) for every key with that prefix, in key order. Not to be nested with frame submission. */
-void store_each(struct store *store, struct str prefix, void (*each)(void *arg, struct str key, struct str value), void *arg);
+void store_each(struct store *store, struct str prefix,
+                void (*each)(void *arg, struct str key, struct str value), void *arg);
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
 int64_t log_start(struct log *log); /* first readable offset */
@@ -153,7 +163,8 @@ enum { LOG_OUT_OF_RANGE = 1 }; /* err->code: offset < log_start or > log_end (ER
  * position. */
 bool log_read(struct log *log, int64_t offset, size_t max_bytes, struct log_slice *slice, struct err *err);
 /* First offset whose record has timestamp ≥ ts (record exact), or −1. */
-bool log_find_time(struct log *log, int64_t timestamp_ms, int64_t *offset, int64_t *found_timestamp_ms, struct err *err);
+bool log_find_time(struct log *log, int64_t timestamp_ms, int64_t *offset, int64_t *found_timestamp_ms,
+                   struct err *err);
 
 /* Wakes the waker once when log_end > offset (at once if it is already). One waker can wait on many logs. */
 struct log_wait {
@@ -175,7 +186,8 @@ struct log_pin {
     const char *owner; /* for messages; borrowed */
     bool broken;
 };
-void log_pin_set(struct log_pin *pin, struct log *log, int64_t offset, const char *owner); /* again = moves it */
+void log_pin_set(struct log_pin *pin, struct log *log, int64_t offset,
+                 const char *owner); /* again = moves it */
 void log_pin_drop(struct log_pin *pin);
 bool log_pin_broken(const struct log_pin *pin);
 

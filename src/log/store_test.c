@@ -162,6 +162,88 @@ TEST(data_outgrows_ring_tail_and_segments)
     os_remove_tree(folder, NULL);
 }
 
+/* How many segment files a log's folder has; each must be whole batches up to its last byte, as other programs read them. */
+static int expect_whole_files(const char *folder)
+{
+    char **names;
+    size_t count;
+    int files = 0;
+    EXPECT(os_list(folder, &scratch, &names, &count, NULL));
+    for (size_t i = 0; i < count; i++) {
+        struct sbuf bytes = {0};
+        struct records_batch batch;
+        if (!str_ends(str_of(names[i]), STR(".log")))
+            continue;
+        EXPECT(os_read_file(arena_printf(&scratch, "%s/%s", folder, names[i]), 1 << 20, &bytes, NULL));
+        for (size_t at = 0; at < bytes.n; at += batch.size)
+            if (!EXPECT(records_batch_read((uint8_t *)bytes.p + at, bytes.n - at, true, &batch, NULL)))
+                break;
+        sbuf_fini(&bytes);
+        files++;
+    }
+    return files;
+}
+
+/* No loop runs here. */
+static void trim(struct store *store) UNSHARED
+{
+    retain_trim(store);
+}
+
+TEST(segment_files_end_where_their_batches_end)
+{
+    const char *folder = fresh_folder("trim");
+    const char *log_folder = arena_printf(&scratch, "%s/topics/t-0", folder);
+    struct store *store = open_store(folder, &small);
+    create_topic(store, "t", 1, 100 << 10);
+    int64_t n = 0;
+    for (int i = 0; i < 200; i++, n += 50)
+        append(store, log_get(store, "t", 0), n, 50, 100);
+    store_faults_forget(store); /* what is settled now, nobody has trimmed */
+    store = open_store(folder, &small);
+    trim(store);
+    for (int i = 0; i < 100; i++, n += 50)
+        append(store, log_get(store, "t", 0), n, 50, 100);
+    EXPECT(store_close(store, NULL));
+    EXPECT(expect_whole_files(log_folder) > 10);
+    store = open_store(folder, &small);
+    expect_records(log_get(store, "t", 0), 0, n, 64 << 10);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+TEST(configuration_is_kept)
+{
+    const char *folder = fresh_folder("config");
+    struct store *store = open_store(folder, &small);
+    struct topic_config config;
+    struct topic_info info;
+    topic_config_default(&config);
+    topic_config_retain(&config, 3600 * 1000, 8 << 20);
+    EXPECT(config.segment_bytes == 1 << 20 &&
+           config.segment_ms == 450 * 1000); /* so that an hour is about an hour */
+    topic_config_retain(&config, 1000, 1);
+    EXPECT(config.segment_bytes == 64 << 10 && config.segment_ms == 1000);
+    topic_config_retain(&config, -1, -1);
+    EXPECT(config.segment_bytes == SEGMENT_BYTES_MAX && config.segment_ms == INT64_C(7) * 24 * 3600 * 1000);
+    config.compression = 4;
+    config.compact = true;
+    struct frame *frame = frame_new(store);
+    frame_topic_create(frame, "t", 1, &config);
+    EXPECT(commit(frame));
+    frame_reset(frame);
+    config.compression = 5;
+    frame_topic_alter(frame, "t", 1, &config);
+    EXPECT(!frame_commit_now(frame, NULL));
+    frame_free(frame);
+    EXPECT(store_close(store, NULL));
+    store = open_store(folder, &small);
+    EXPECT(store_topic(store, "t", &info) && info.config.compression == 4 && info.config.compact &&
+           !info.config.internal && info.config.retention_ms == -1);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
 static void count_key(void *arg, struct str key, struct str value)
 {
     (void)key;
@@ -400,6 +482,8 @@ int main(void)
 {
     RUN(appends_are_read_again);
     RUN(data_outgrows_ring_tail_and_segments);
+    RUN(segment_files_end_where_their_batches_end);
+    RUN(configuration_is_kept);
     RUN(keys_live_and_die_with_frames);
     RUN(topics_come_and_go);
     RUN(a_second_process_is_refused);

@@ -610,12 +610,7 @@ static bool sequence_value(const struct call *c, uint32_t row, int64_t i, int64_
     }
     if (step_kind == TYPE_INTERVAL_YM) {
         const struct timezone_data *zone = kind == TYPE_TIMESTAMP ? c->context->zone : NULL;
-        int64_t local = timezone_to_local(zone, start);
-        int32_t day;
-        if (!date_add_months((int32_t)floor_div(local, US_PER_DAY), total, &day))
-            return false;
-        *out = timezone_to_utc(zone, day * US_PER_DAY + floor_mod(local, US_PER_DAY));
-        return true;
+        return timestamp_add_months(zone, start, total, out);
     }
     if (step_kind == TYPE_INTERVAL_DT && kind == TYPE_DATE)
         total /= US_PER_DAY;

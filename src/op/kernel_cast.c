@@ -266,20 +266,23 @@ static void timestamp_to_ntz(struct call *c)
 {
     struct timezone_cursor cursor = {0};
     for (EACH_ROW(c, row))
-        OUT(c, int64_t)[row] = timezone_local(c->context->zone, ARG(c, int64_t, 0, row), &cursor);
+        if (!timezone_local_exact(c->context->zone, ARG(c, int64_t, 0, row), &cursor, &OUT(c, int64_t)[row]))
+            cast_fail(c, row);
 }
 
 static void ntz_to_timestamp(struct call *c)
 {
     for (EACH_ROW(c, row))
-        OUT(c, int64_t)[row] = timezone_to_utc(c->context->zone, ARG(c, int64_t, 0, row));
+        if (!timezone_to_utc_exact(c->context->zone, ARG(c, int64_t, 0, row), &OUT(c, int64_t)[row]))
+            cast_fail(c, row);
 }
 
 static void date_to_timestamp_rows(struct call *c)
 {
     const struct timezone_data *zone = c->out->type->kind == TYPE_TIMESTAMP ? c->context->zone : NULL;
     for (EACH_ROW(c, row))
-        OUT(c, int64_t)[row] = date_to_timestamp(zone, ARG(c, int32_t, 0, row));
+        if (!date_to_timestamp(zone, ARG(c, int32_t, 0, row), &OUT(c, int64_t)[row]))
+            cast_fail(c, row);
 }
 
 static void integer_to_timestamp(struct call *c)

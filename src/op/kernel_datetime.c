@@ -15,13 +15,8 @@ static const struct timezone_data *zone_of(const struct call *c, uint32_t arg)
 /* The wall clock in µs; saturates at the ends of time. */
 static int64_t local_of(const struct call *c, uint32_t arg, uint32_t row, struct timezone_cursor *cursor)
 {
-    int64_t v = ARG(c, int64_t, arg, row), local;
-    if (arg_kind(c, arg) != TYPE_TIMESTAMP)
-        return v;
-    local = timezone_local(c->context->zone, v, cursor);
-    if (__builtin_expect((cursor->offset_us > 0 && local < v) || (cursor->offset_us < 0 && local > v), 0))
-        return cursor->offset_us > 0 ? INT64_MAX : INT64_MIN;
-    return local;
+    int64_t v = ARG(c, int64_t, arg, row);
+    return arg_kind(c, arg) == TYPE_TIMESTAMP ? timezone_local(c->context->zone, v, cursor) : v;
 }
 
 /* The same in whole seconds, which cannot overflow. */
@@ -34,7 +29,7 @@ static int64_t local_seconds(const struct call *c, uint32_t arg, uint32_t row, s
     return floor_div(v, US_PER_S) + cursor->offset_us / US_PER_S;
 }
 
-static void out_datetime_overflow(struct call *c, uint32_t row)
+void out_datetime_overflow(struct call *c, uint32_t row)
 {
     out_error(c, row, "DATETIME_OVERFLOW: the result is out of the range of its type");
 }
@@ -202,17 +197,14 @@ void kernel_add_months(struct call *c)
             out_datetime_overflow(c, row);
 }
 
-/* Months onto a moment, by the wall clock of the zone; false: out of range. */
-static bool timestamp_add_months(const struct timezone_data *zone, int64_t us, int64_t months, int64_t *out)
+bool timestamp_add_months(const struct timezone_data *zone, int64_t us, int64_t months, int64_t *out)
 {
-    int64_t local = timezone_to_local(zone, us), days = floor_div(local, US_PER_DAY), result;
+    int64_t local = timezone_to_local(zone, us), days = floor_div(local, US_PER_DAY);
     int32_t day;
-    if (!date_add_months((int32_t)days, months, &day) ||
-        __builtin_mul_overflow((int64_t)day, US_PER_DAY, &result) ||
-        __builtin_add_overflow(result, floor_mod(local, US_PER_DAY), &result))
+    if (!date_add_months((int32_t)days, months, &day))
         return false;
-    *out = timezone_to_utc(zone, result);
-    return true;
+    i128 result = (i128)day * US_PER_DAY + floor_mod(local, US_PER_DAY); /* the first day is not whole */
+    return result == (int64_t)result && timezone_to_utc_exact(zone, (int64_t)result, out);
 }
 
 /* Days by the wall clock, the rest by the stop watch. */
@@ -225,7 +217,7 @@ static bool timestamp_add_days(const struct timezone_data *zone, int64_t us, int
     if (days != 0) {
         if (__builtin_add_overflow(timezone_to_local(zone, us), shift, &local))
             return false;
-        us = timezone_to_utc(zone, local);
+        TRY(timezone_to_utc_exact(zone, local, &us));
     }
     return !__builtin_add_overflow(us, rest, out);
 }
@@ -457,15 +449,14 @@ void kernel_date_trunc(struct call *c)
     struct timezone_cursor cursor = {0};
     for (EACH_ROW(c, row)) {
         enum time_unit unit = unit_named(arg_str(c, 0, row));
-        int64_t us = ARG(c, int64_t, 1, row), local = local_of(c, 1, row, &cursor);
+        int64_t us = ARG(c, int64_t, 1, row), local = local_of(c, 1, row, &cursor),
+                *out = &OUT(c, int64_t)[row];
         if (unit == UNIT_NONE)
             out_null(c, row);
-        else if (unit < UNIT_DAY)
-            OUT(c, int64_t)[row] = us - floor_mod(local, unit_us(unit));
-        else
-            OUT(c, int64_t)
-        [row] = timezone_to_utc(zone_of(c, 1),
-                                truncate_days(floor_div(local, US_PER_DAY), unit) * US_PER_DAY);
+        else if (unit < UNIT_DAY ? __builtin_sub_overflow(us, floor_mod(local, unit_us(unit)), out)
+                                 : !date_to_timestamp(zone_of(c, 1),
+                                                      truncate_days(floor_div(local, US_PER_DAY), unit), out))
+            out_datetime_overflow(c, row);
     }
 }
 
@@ -599,8 +590,8 @@ void kernel_from_utc_timestamp(struct call *c)
     struct timezone_data own;
     for (EACH_ROW(c, row)) {
         const struct timezone_data *zone = zone_named(c, row, arg_str(c, 1, row), &own);
-        if (zone)
-            OUT(c, int64_t)[row] = timezone_to_local(zone, ARG(c, int64_t, 0, row));
+        if (zone && !timezone_to_local_exact(zone, ARG(c, int64_t, 0, row), &OUT(c, int64_t)[row]))
+            out_datetime_overflow(c, row);
     }
 }
 void kernel_to_utc_timestamp(struct call *c)
@@ -608,8 +599,8 @@ void kernel_to_utc_timestamp(struct call *c)
     struct timezone_data own;
     for (EACH_ROW(c, row)) {
         const struct timezone_data *zone = zone_named(c, row, arg_str(c, 1, row), &own);
-        if (zone)
-            OUT(c, int64_t)[row] = timezone_to_utc(zone, ARG(c, int64_t, 0, row));
+        if (zone && !timezone_to_utc_exact(zone, ARG(c, int64_t, 0, row), &OUT(c, int64_t)[row]))
+            out_datetime_overflow(c, row);
     }
 }
 void kernel_convert_timezone(struct call *c)
@@ -621,8 +612,11 @@ void kernel_convert_timezone(struct call *c)
                                    *to = zone_named(c, row, arg_str(c, last - 1, row), &own_to);
         if (to && last == 2)
             from = zone_named(c, row, arg_str(c, 0, row), &own_from);
-        if (to && (from || last == 1))
-            OUT(c, int64_t)[row] = timezone_to_local(to, timezone_to_utc(from, ARG(c, int64_t, last, row)));
+        int64_t utc;
+        if (to && (from || last == 1) &&
+            !(timezone_to_utc_exact(from, ARG(c, int64_t, last, row), &utc) &&
+              timezone_to_local_exact(to, utc, &OUT(c, int64_t)[row])))
+            out_datetime_overflow(c, row);
     }
 }
 
@@ -666,7 +660,8 @@ void kernel_make_timestamp(struct call *c)
         }
         if (c->arg_count > 6 && (zone = zone_named(c, row, arg_str(c, 6, row), &own)) == NULL)
             continue;
-        OUT(c, int64_t)[row] = timezone_to_utc(zone, local);
+        if (!timezone_to_utc_exact(zone, local, &OUT(c, int64_t)[row]))
+            out_datetime_overflow(c, row);
     }
 }
 

@@ -108,19 +108,30 @@ static bool parse_row(struct call *c, uint32_t row, enum type_kind kind, bool de
     return ok;
 }
 
-/* A date or time argument as the result's kind. */
-static int64_t convert(const struct call *c, uint32_t row, enum type_kind kind)
+/* A date or time argument as the result's kind; false: it is past the ends of time. */
+static bool convert(const struct call *c, uint32_t row, enum type_kind kind, int64_t *out)
 {
+    const struct timezone_data *zone = c->context->zone;
     enum type_kind from = arg_kind(c, 0);
-    int64_t v = arg_i64(c, 0, row), local;
+    int64_t v = *out = arg_i64(c, 0, row);
     if (from == kind)
-        return v;
+        return true;
     if (from == TYPE_DATE)
-        return kind == TYPE_TIMESTAMP ? date_to_timestamp(c->context->zone, (int32_t)v) : v * US_PER_DAY;
-    local = from == TYPE_TIMESTAMP ? timezone_to_local(c->context->zone, v) : v;
-    return kind == TYPE_DATE        ? floor_div(local, US_PER_DAY)
-           : kind == TYPE_TIMESTAMP ? timezone_to_utc(c->context->zone, local)
-                                    : local;
+        return date_to_timestamp(kind == TYPE_TIMESTAMP ? zone : NULL, v, out);
+    if (kind == TYPE_TIMESTAMP)
+        return timezone_to_utc_exact(zone, v, out);
+    if (kind == TYPE_TIMESTAMP_NTZ)
+        return timezone_to_local_exact(zone, v, out);
+    *out = from == TYPE_TIMESTAMP ? timestamp_to_date(zone, v) : floor_div(v, US_PER_DAY);
+    return true;
+}
+
+static bool convert_row(struct call *c, uint32_t row, enum type_kind kind, int64_t *out)
+{
+    if (convert(c, row, kind, out))
+        return true;
+    out_datetime_overflow(c, row);
+    return false;
 }
 
 static void parse_rows(struct call *c)
@@ -128,9 +139,8 @@ static void parse_rows(struct call *c)
     enum type_kind kind = c->out->type->kind;
     for (EACH_ROW(c, row)) {
         int64_t v;
-        if (!type_is_view(c->args[0].type))
-            out_i64(c, row, convert(c, row, kind));
-        else if (parse_row(c, row, kind, false, &v))
+        if (type_is_view(c->args[0].type) ? parse_row(c, row, kind, false, &v)
+                                          : convert_row(c, row, kind, &v))
             out_i64(c, row, v);
     }
 }
@@ -141,9 +151,8 @@ static void unix_rows(struct call *c)
         int64_t us;
         if (c->arg_count == 0)
             us = c->context->now.us;
-        else if (!type_is_view(c->args[0].type))
-            us = convert(c, row, TYPE_TIMESTAMP);
-        else if (!parse_row(c, row, TYPE_TIMESTAMP, true, &us))
+        else if (!(type_is_view(c->args[0].type) ? parse_row(c, row, TYPE_TIMESTAMP, true, &us)
+                                                 : convert_row(c, row, TYPE_TIMESTAMP, &us)))
             continue;
         OUT(c, int64_t)[row] = floor_div(us, US_PER_S);
     }

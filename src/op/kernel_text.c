@@ -192,7 +192,7 @@ static size_t read_conversion(struct str s, size_t at, struct conversion *v)
     if (at >= s.n || v->width > 100000 || v->precision > 1000)
         return 0;
     v->letter = s.p[at];
-    return at + 1;
+    return v->letter && strchr("bBcdoxXeEfgGsS%n", v->letter) ? at + 1 : 0;
 }
 
 static void print_integer(const struct conversion *v, int64_t n, struct sbuf *out)
@@ -238,7 +238,45 @@ static void print_double(const struct conversion *v, double d, struct sbuf *out)
         sbuf_cstr(out, text);
 }
 
-/* false: the letter does not go with the argument's type. */
+/* Half a character of UTF-16 is printed like any code point, which join_halves puts right. */
+static bool print_character(int64_t code, struct sbuf *out)
+{
+    if (code < 0 || code > 0x10FFFF)
+        return false;
+    sbuf_added(out, utf8_encode((uint32_t)code, sbuf_reserve(out, 4)));
+    return true;
+}
+
+/* The half of a character at p, in the three bytes that no valid text has; 0: it is none. */
+static uint32_t half_at(const char *p, const char *end)
+{
+    const unsigned char *s = (const unsigned char *)p;
+    return end - p >= 3 && s[0] == 0xED && s[1] >= 0xA0 ? 0xD000 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu) : 0;
+}
+
+/* Java's text is UTF-16: two halves of a character, one behind the other, are the character; one alone becomes a
+ * question mark when the text leaves Java. */
+static void join_halves(struct sbuf *out)
+{
+    if (out->n == 0 || memchr(out->p, 0xED, out->n) == NULL)
+        return;
+    char *to = out->p, *end = out->p + out->n;
+    for (const char *p = to; p < end;) {
+        uint32_t high = half_at(p, end), low = high && high < 0xDC00 ? half_at(p + 3, end) : 0;
+        if (high == 0) {
+            *to++ = *p++;
+        } else if (low >= 0xDC00) {
+            to += utf8_encode(0x10000 + ((high - 0xD800) << 10 | (low - 0xDC00)), to);
+            p += 6;
+        } else {
+            *to++ = '?';
+            p += 3;
+        }
+    }
+    out->n = (size_t)(to - out->p);
+}
+
+/* false: the letter does not go with the argument's type or value. */
 static bool print_argument(struct call *c, uint32_t row, const struct conversion *v, uint32_t arg,
                            struct sbuf *out)
 {
@@ -269,10 +307,8 @@ static bool print_argument(struct call *c, uint32_t row, const struct conversion
                                              : arg_f64(c, arg, row),
                      out);
         return true;
-    case 'c':
-        if (type_is_integer(t))
-            sbuf_added(out, utf8_encode((uint32_t)arg_i64(c, arg, row) & 0xFFFF, sbuf_reserve(out, 4)));
-        return type_is_integer(t);
+    case 'c': /* a BIGINT is none of Java's characters */
+        return type_is_integer(t) && t->kind != TYPE_LONG && print_character(arg_i64(c, arg, row), out);
     case 'b':
     case 'B':
         sbuf_cstr(out, t->kind == TYPE_BOOLEAN && !ARG(c, uint8_t, arg, row) ? "false" : "true");
@@ -342,12 +378,14 @@ void kernel_format_string(struct call *c)
         }
         struct str format = arg_str(c, 0, row);
         sbuf_clear(&out);
-        if (print_row(c, row, format, &out))
+        if (print_row(c, row, format, &out)) {
+            join_halves(&out);
             out_copy(c, row, sbuf_view(&out));
-        else
+        } else {
             out_error(c, row,
                       "INVALID_PARAMETER_VALUE.FORMAT: the format \"%.*s\" does not go with its arguments",
                       (int)(format.n < 100 ? format.n : 100), format.p);
+        }
     }
     sbuf_fini(&out);
 }

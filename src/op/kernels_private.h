@@ -16,6 +16,9 @@ typedef bool kernel_pick_fn(struct kernel_pick *p, struct err *err);
 #include "op/kernels.def"
 
 void out_overflow(struct call *c, uint32_t row);
+void out_datetime_overflow(struct call *c, uint32_t row);
+/* Months onto a moment, by the wall clock of the zone (NULL: as it is); false: past the ends of time. */
+bool timestamp_add_months(const struct timezone_data *zone, int64_t us, int64_t months, int64_t *out);
 /* For the kernel tables of other files. */
 kernel_fn kernel_array_sort_plain;
 bool text_unhex(struct str s, char *out);

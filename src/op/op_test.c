@@ -7,6 +7,7 @@
 static struct pool *pool;
 static struct arena *arena;
 static struct query_table table;
+static struct timezone_data zone; /* of the session; begin() makes it UTC */
 
 static void begin(const char *ddl)
 {
@@ -14,6 +15,7 @@ static void begin(const char *ddl)
     pool = pool_new(NULL, "test");
     arena = pool_arena(pool);
     table.name = "t";
+    timezone_fixed(STR("Z"), &zone);
     if (!EXPECT(type_parse_ddl(arena, str_of(ddl), &table.schema, &err)))
         fprintf(stderr, "    %s\n", err.text);
 }
@@ -25,7 +27,7 @@ static void end(void)
 
 static const struct eval_context *context(void)
 {
-    static const struct eval_context c = {.now = {1700000000000000}, .seed = 3};
+    static const struct eval_context c = {.now = {1700000000000000}, .seed = 3, .zone = &zone};
     return &c;
 }
 
@@ -373,6 +375,71 @@ TEST(bad_rows_say_where_from)
     end();
 }
 
+/* What Spark 4.2 answers: an error where a moment or a wall clock is past the ends of time, NULL from TRY_CAST. */
+TEST(time_ends)
+{
+    static const char moments[] = "0;9223372036854775807;-9223372036854775808";
+    static const char days[] = "2020-01-01;+1000000-01-01";
+    begin("us BIGINT");
+    EXPECT(timezone_fixed(STR("+01:00"), &zone));
+    FAILS("SELECT CAST(timestamp_micros(us) AS TIMESTAMP_NTZ) FROM t", moments,
+          "1970-01-01 01:00:00 | -290308-12-21 20:59:05.224192", 1);
+    IS("SELECT TRY_CAST(timestamp_micros(us) AS TIMESTAMP_NTZ) FROM t", moments,
+       "1970-01-01 01:00:00 | NULL | -290308-12-21 20:59:05.224192");
+    FAILS("SELECT to_timestamp_ntz(timestamp_micros(us)) FROM t", moments,
+          "1970-01-01 01:00:00 | -290308-12-21 20:59:05.224192", 1);
+    FAILS("SELECT date_trunc('DAY', timestamp_micros(us)) IS NULL FROM t", moments, "false | false", 1);
+    FAILS("SELECT date_trunc('HOUR', timestamp_micros(us)) IS NULL FROM t", moments, "false | false", 1);
+    FAILS("SELECT timestamp_micros(us) + INTERVAL 1 MONTH IS NULL FROM t", moments, "false | false", 1);
+    FAILS("SELECT from_utc_timestamp(timestamp_micros(us), '+05:00') IS NULL FROM t", moments,
+          "false | false", 1);
+    FAILS("SELECT to_utc_timestamp(timestamp_micros(us), '+05:00') IS NULL FROM t", moments, "false | false",
+          1);
+    IS("SELECT size(sequence(timestamp_micros(us), timestamp_micros(us) + INTERVAL 1 MICROSECOND, INTERVAL 1 MONTH)) "
+       "FROM t WHERE us <= 0",
+       moments, "1 | 1");
+    IS("SELECT size(sequence(timestamp_micros(us), timestamp_micros(9223372036854775807), INTERVAL 40000000 MONTHS)) "
+       "FROM t WHERE us >= 0",
+       moments, "1 | 1");
+    end();
+    begin("n TIMESTAMP_NTZ");
+    EXPECT(timezone_fixed(STR("-08:00"), &zone));
+    FAILS("SELECT CAST(n AS TIMESTAMP) FROM t", "1970-01-01;+294247-01-10 04:00:54.775807",
+          "1970-01-01 08:00:00", 1);
+    IS("SELECT TRY_CAST(n AS TIMESTAMP) IS NULL FROM t", "1970-01-01;+294247-01-10 04:00:54.775807",
+       "false | true");
+    end();
+    begin("d DATE");
+    FAILS("SELECT CAST(d AS TIMESTAMP) FROM t", days, "2020-01-01 00:00:00", 1);
+    FAILS("SELECT CAST(d AS TIMESTAMP_NTZ) FROM t", days, "2020-01-01 00:00:00", 1);
+    FAILS("SELECT to_timestamp(d) FROM t", days, "2020-01-01 00:00:00", 1);
+    FAILS("SELECT to_timestamp_ntz(d) FROM t", days, "2020-01-01 00:00:00", 1);
+    end();
+    begin("s STRING");
+    EXPECT(timezone_fixed(STR("-08:00"), &zone));
+    IS("SELECT TRY_CAST(s AS TIMESTAMP) IS NULL FROM t",
+       "1970-01-01 00:00:00;+294247-01-10 04:00:54.775807Z;+294247-01-10 04:00:54.775807",
+       "false | false | true");
+    end();
+}
+
+/* As Spark 4.2, whose text is Java's: two halves of a character become it, one alone a question mark. */
+TEST(characters_by_code_point)
+{
+    begin("a INT, b INT");
+    IS("SELECT format_string('%c%c', a, b) FROM t", "65,233;128512,1114111",
+       "A\u00e9 | \U0001F600\U0010FFFF");
+    IS("SELECT hex(format_string('%c%c', a, b)) FROM t", "55357,56832;55357,65;56832,55357;57343,57344",
+       "F09F9880 | 3F41 | 3F3F | 3FEE8080");
+    FAILS("SELECT format_string('%c%c', a, b) FROM t", "1114112,65;-1,65;65,65;65,2147483647", "AA", 3);
+    IS("SELECT format_string('%3c|%c', a, b) FROM t", "128512,\\N", "  \U0001F600|null");
+    FAILS("SELECT format_string('%c', CAST(a AS BIGINT)) FROM t", "65,65", "", 1);
+    IS("SELECT format_string('%c', CAST(a AS TINYINT)) FROM t", "65,65", "A");
+    /* no letter of a format: not even NULL is printed by it */
+    FAILS("SELECT format_string('%\u028e', b) FROM t", "65,\\N", "", 1);
+    end();
+}
+
 int main(void)
 {
     RUN(filter_and_project);
@@ -386,5 +453,7 @@ int main(void)
     RUN(windows_of_a_batch);
     RUN(limit_ends_early);
     RUN(bad_rows_say_where_from);
+    RUN(time_ends);
+    RUN(characters_by_code_point);
     return test_end();
 }

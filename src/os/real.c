@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -192,6 +193,13 @@ static int real_allocate(int file, uint64_t offset, uint64_t n)
     if (r == 0)
         return 0;
     return errno == EOPNOTSUPP || errno == ENOSYS ? allocate_by_writing(file, offset + n) : errno;
+}
+
+void os_huge_hint(void *p, size_t n)
+{
+    enum { HUGE_PAGE = 2 << 20 };
+    if (n >= HUGE_PAGE)
+        madvise(p, n, MADV_HUGEPAGE);
 }
 
 static void real_flush_hint(int file, uint64_t offset, uint64_t n)

@@ -6,7 +6,9 @@
  * handler returns, and is posted at most once at a time.
  *
  *     ON(work)              this function runs on the work role only; checked by clang on direct calls
- *     CHECK(run_is(ROLE_WORK))  the same at run time, at every slot wrapper
+ *     OWNED_BY(work)        this field is touched on the work role only; checked by clang
+ *     UNSHARED              this function runs before the loops do, or after: it may touch what any role owns
+ *     run_on_work()         the same as ON at run time, at every slot wrapper; what calls it through a pointer is not seen by clang
  */
 #ifndef RUN_RUN_H
 #define RUN_RUN_H
@@ -21,11 +23,13 @@ enum role { ROLE_NONE, ROLE_MAIN, ROLE_NET, ROLE_DISK, ROLE_WORK, ROLE_BLOCK, RO
 #define RUN_CAPABILITY __attribute__((capability("role")))
 #define ON(role) __attribute__((requires_capability(role_##role)))
 #define OWNED_BY(role) __attribute__((guarded_by(role_##role)))
+#define UNSHARED __attribute__((no_thread_safety_analysis))
 #define RUN_ASSERTS(role) __attribute__((assert_capability(role_##role)))
 #else
 #define RUN_CAPABILITY
 #define ON(role)
 #define OWNED_BY(role)
+#define UNSHARED
 #define RUN_ASSERTS(role)
 #endif
 
@@ -150,6 +154,16 @@ struct lock *lock_new(void);
 void lock_free(struct lock *lock);
 void lock_take(struct lock *lock);
 void lock_release(struct lock *lock);
+
+/* A thread waits for what another loop does. latch_open is the last touch: the waiter may be gone after it, and the latch with it. */
+struct latch {
+    struct lock *lock;
+    struct os_poller *poller;
+    bool open; /* under the lock, as the wake-up is */
+};
+bool latch_init(struct latch *latch, struct err *err);
+void latch_open(struct latch *latch); /* any role, once */
+void latch_wait(struct latch *latch); /* until it is open; ends the latch */
 
 /* ---- counters ------------------------------------------------------------------------------------------------------ */
 /* Written by one role, read by any without tearing. */

@@ -715,6 +715,38 @@ TEST(locks_and_counters)
     both(take_and_release);
 }
 
+struct errand {
+    struct msg msg;
+    struct latch done;
+    int answer;
+};
+
+static void run_errand(struct msg *msg)
+{
+    struct errand *e = CONTAINER_OF(msg, struct errand, msg);
+    e->answer = 42;
+    latch_open(&e->done);
+}
+
+/* The errand's memory and descriptors are gone as soon as the waiter wakes: the sanitizers see a touch that comes later. */
+TEST(a_latch_is_not_touched_after_it_was_opened)
+{
+    struct loop *loop = new_loop(ROLE_WORK, "work");
+    EXPECT(loop_start(loop, &err));
+    for (int i = 0; i < 3000; i++) {
+        struct errand *e = mem_new(sizeof *e);
+        EXPECT(latch_init(&e->done, &err));
+        msg_init(&e->msg, run_errand);
+        loop_post(loop, &e->msg);
+        latch_wait(&e->done);
+        EXPECT_EQ_INT(e->answer, 42);
+        mem_free(e);
+    }
+    loop_stop(loop);
+    loop_join(loop);
+    loop_free(loop);
+}
+
 int main(void)
 {
     RUN(two_loops_play_ping_pong);
@@ -730,5 +762,6 @@ int main(void)
     RUN(loops_talk_over_sockets);
     RUN(an_idle_loop_uses_no_processor);
     RUN(locks_and_counters);
+    RUN(a_latch_is_not_touched_after_it_was_opened);
     return test_end();
 }

@@ -11,7 +11,7 @@ struct console {
 };
 
 static bool console_open(struct sink *sink, const struct type *schema, enum sink_found *found,
-                         struct position *positions, uint32_t *count, struct err *err)
+                         struct position *positions, uint32_t *count, struct err *err) ON(block)
 {
     struct console *c = pool_new_struct(sink->pool, struct console);
     sink->state = c;
@@ -19,7 +19,7 @@ static bool console_open(struct sink *sink, const struct type *schema, enum sink
     return true;
 }
 
-static bool console_write(struct sink *sink, const struct batch *batch, struct err *err)
+static bool console_write(struct sink *sink, const struct batch *batch, struct err *err) ON(block)
 {
     struct console *c = sink->state;
     if (c->schema == NULL || !type_same(c->schema, batch->schema)) {
@@ -33,7 +33,7 @@ static bool console_write(struct sink *sink, const struct batch *batch, struct e
 }
 
 static bool console_commit(struct sink *sink, const struct position *positions, uint32_t count,
-                           struct err *err)
+                           struct err *err) ON(block)
 {
     struct console *c = sink->state;
     TRY(os_write(c->out, c->text.p, c->text.n, err));
@@ -41,12 +41,12 @@ static bool console_commit(struct sink *sink, const struct position *positions, 
     return true;
 }
 
-static size_t console_pending(const struct sink *sink)
+static size_t console_pending(const struct sink *sink) ON(block)
 {
     return ((const struct console *)sink->state)->text.n;
 }
 
-static void console_abort(struct sink *sink)
+static void console_abort(struct sink *sink) ON(block)
 {
     struct console *c = sink->state;
     sbuf_fini(&c->text);

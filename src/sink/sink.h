@@ -86,13 +86,14 @@ struct sink {
 };
 
 bool sink_open(struct sink *sink, const struct type *schema, enum sink_found *found,
-               struct position *positions, uint32_t *count, struct err *err);
-bool sink_write(struct sink *sink, const struct batch *batch, struct err *err);
-bool sink_commit(struct sink *sink, const struct position *positions, uint32_t count, struct err *err);
-void sink_abort(struct sink *sink);
-bool sink_maintain(struct sink *sink, bool (*stop)(void *arg), void *arg, struct err *err);
-size_t sink_pending_bytes(const struct sink *sink);
-bool sink_reset(struct sink *sink, bool replace, struct err *err);
+               struct position *positions, uint32_t *count, struct err *err) ON(block);
+bool sink_write(struct sink *sink, const struct batch *batch, struct err *err) ON(block);
+bool sink_commit(struct sink *sink, const struct position *positions, uint32_t count, struct err *err)
+    ON(block);
+void sink_abort(struct sink *sink) ON(block);
+bool sink_maintain(struct sink *sink, bool (*stop)(void *arg), void *arg, struct err *err) ON(block);
+size_t sink_pending_bytes(const struct sink *sink) ON(block);
+bool sink_reset(struct sink *sink, bool replace, struct err *err) ON(block);
 
 extern const struct sink_kind *const sink_kinds[]; /* ends with NULL */
 /* By the scheme of a connection's URL. */

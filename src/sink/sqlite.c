@@ -360,7 +360,7 @@ static bool read_positions(struct sqlite *s, const struct sink_spec *spec, enum 
 }
 
 static bool sqlite_open(struct sink *sink, const struct type *schema, enum sink_found *found,
-                        struct position *positions, uint32_t *count, struct err *err)
+                        struct position *positions, uint32_t *count, struct err *err) ON(block)
 {
     struct sqlite *s = pool_new_struct(sink->pool, struct sqlite);
     bool exists;
@@ -468,7 +468,7 @@ static bool lacks_key(const struct sink_spec *spec, const struct batch *batch, u
     return false;
 }
 
-static bool sqlite_write(struct sink *sink, const struct batch *batch, struct err *err)
+static bool sqlite_write(struct sink *sink, const struct batch *batch, struct err *err) ON(block)
 {
     struct sqlite *s = sink->state;
     const struct sink_spec *spec = sink->spec;
@@ -528,7 +528,7 @@ static bool commit_now(struct sqlite *s, struct err *err)
 }
 
 static bool sqlite_commit(struct sink *sink, const struct position *positions, uint32_t count,
-                          struct err *err)
+                          struct err *err) ON(block)
 {
     struct sqlite *s = sink->state;
     TRY(begin(s, err));
@@ -537,7 +537,7 @@ static bool sqlite_commit(struct sink *sink, const struct position *positions, u
     return commit_now(s, err);
 }
 
-static bool sqlite_reset(struct sink *sink, bool replace, struct err *err)
+static bool sqlite_reset(struct sink *sink, bool replace, struct err *err) ON(block)
 {
     struct sqlite *s = sink->state;
     const struct sink_spec *spec = sink->spec;
@@ -563,7 +563,7 @@ static bool sqlite_reset(struct sink *sink, bool replace, struct err *err)
     return commit_now(s, err);
 }
 
-static void sqlite_abort(struct sink *sink)
+static void sqlite_abort(struct sink *sink) ON(block)
 {
     struct sqlite *s = sink->state;
     drop_statements(s);

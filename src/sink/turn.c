@@ -22,16 +22,16 @@ struct sink_runner {
     int64_t cadence_ns;
 
     /* ---- block ---- */
-    enum runner_state state;
-    struct sink sink;
-    struct position *positions; /* after the last write [position_count] */
-    uint32_t position_count;
-    size_t position_capacity;
-    uint64_t rows;              /* since the last commit */
-    bool moved;                 /* positions moved since they were last committed or reported */
-    bool fresh;                 /* committed since the last upkeep */
-    struct mono_time committed; /* when */
-    struct timer timer;         /* the next commit, idle note or upkeep */
+    enum runner_state state OWNED_BY(block);
+    struct sink sink OWNED_BY(block);
+    struct position *positions OWNED_BY(block); /* after the last write [position_count] */
+    uint32_t position_count OWNED_BY(block);
+    size_t position_capacity OWNED_BY(block);
+    uint64_t rows OWNED_BY(block); /* since the last commit */
+    bool moved OWNED_BY(block);    /* positions moved since they were last committed or reported */
+    bool fresh OWNED_BY(block);    /* committed since the last upkeep */
+    struct mono_time committed OWNED_BY(block); /* when */
+    struct timer timer OWNED_BY(block);         /* the next commit, idle note or upkeep */
 
     /* ---- both ---- */
     struct counter sent, taken; /* deliveries */
@@ -57,7 +57,7 @@ static struct sink_event *event_new(struct sink_runner *r, enum sink_event_kind 
     return e;
 }
 
-static void tell_positions(struct sink_runner *r, enum sink_event_kind kind, uint64_t rows)
+static void tell_positions(struct sink_runner *r, enum sink_event_kind kind, uint64_t rows) ON(block)
 {
     struct sink_event *e = event_new(r, kind, r->position_count);
     if (r->position_count)
@@ -68,7 +68,7 @@ static void tell_positions(struct sink_runner *r, enum sink_event_kind kind, uin
 
 /* ---- the turn --------------------------------------------------------------------------------------------------- */
 
-static void fail(struct sink_runner *r, const struct err *err)
+static void fail(struct sink_runner *r, const struct err *err) ON(block)
 {
     sink_abort(&r->sink);
     timer_cancel(&r->timer);
@@ -78,7 +78,7 @@ static void fail(struct sink_runner *r, const struct err *err)
     loop_post(r->owner_loop, &e->msg);
 }
 
-static bool commit(struct sink_runner *r, struct err *err)
+static bool commit(struct sink_runner *r, struct err *err) ON(block)
 {
     if (r->rows == 0)
         return true;
@@ -94,14 +94,14 @@ static bool commit(struct sink_runner *r, struct err *err)
     return true;
 }
 
-static bool commit_is_due(const struct sink_runner *r)
+static bool commit_is_due(const struct sink_runner *r) ON(block)
 {
     return r->rows > 0 && (mono_since_ns(os_mono(), r->committed) >= r->cadence_ns ||
                            sink_pending_bytes(&r->sink) > SINK_PENDING_BYTES_MAX);
 }
 
 /* What the timer is for next: a commit at its cadence, a note of idle positions, or upkeep when nothing else is to do. */
-static void plan_timer(struct sink_runner *r)
+static void plan_timer(struct sink_runner *r) ON(block)
 {
     if (r->rows > 0)
         timer_set(&r->timer, mono_add_ns(r->committed, r->cadence_ns));
@@ -109,7 +109,7 @@ static void plan_timer(struct sink_runner *r)
         timer_set_in(&r->timer, SINK_IDLE_NOTE_MS * NS_PER_MS);
 }
 
-static void take_positions(struct sink_runner *r, const struct delivery *d)
+static void take_positions(struct sink_runner *r, const struct delivery *d) ON(block)
 {
     r->positions = mem_grow(r->positions, &r->position_capacity, d->count, sizeof *r->positions);
     memcpy(r->positions, d->positions, d->count * sizeof *d->positions);
@@ -124,7 +124,7 @@ static void go_home(struct msg *msg)
 }
 
 /* The last third of a record's way: what the run delivered becomes rows of the table, and with their position durable. */
-static void sink_turn(struct msg *msg)
+static void sink_turn(struct msg *msg) ON(block)
 {
     struct delivery *d = CONTAINER_OF(msg, struct delivery, msg);
     struct sink_runner *r = d->runner;
@@ -153,7 +153,7 @@ static bool somebody_waits(void *arg)
     return counter_get(&r->sent) != counter_get(&r->taken);
 }
 
-static void on_timer(struct timer *timer)
+static void on_timer(struct timer *timer) ON(block)
 {
     struct sink_runner *r = CONTAINER_OF(timer, struct sink_runner, timer);
     struct err err;
@@ -175,7 +175,7 @@ static void on_timer(struct timer *timer)
 
 /* ---- commands ---------------------------------------------------------------------------------------------------- */
 
-static void do_open(struct sink_runner *r, const struct type *schema)
+static void do_open(struct sink_runner *r, const struct type *schema) ON(block)
 {
     struct err err;
     CHECK(r->state == RUNNER_CLOSED);
@@ -193,7 +193,7 @@ static void do_open(struct sink_runner *r, const struct type *schema)
     loop_post(r->owner_loop, &e->msg);
 }
 
-static void do_flush(struct sink_runner *r, bool maintain)
+static void do_flush(struct sink_runner *r, bool maintain) ON(block)
 {
     struct err err;
     if (r->state != RUNNER_OPEN)
@@ -206,7 +206,7 @@ static void do_flush(struct sink_runner *r, bool maintain)
     tell_positions(r, SINK_FLUSHED, 0);
 }
 
-static void do_close(struct sink_runner *r)
+static void do_close(struct sink_runner *r) ON(block)
 {
     if (r->state == RUNNER_OPEN)
         sink_abort(&r->sink);
@@ -215,7 +215,7 @@ static void do_close(struct sink_runner *r)
     loop_post(r->owner_loop, &event_new(r, SINK_CLOSED, 0)->msg);
 }
 
-static void do_reset(struct sink_runner *r, bool replace, const struct type *schema)
+static void do_reset(struct sink_runner *r, bool replace, const struct type *schema) ON(block)
 {
     struct err err;
     struct position positions[SINK_INPUTS_MAX];
@@ -239,7 +239,7 @@ static void do_reset(struct sink_runner *r, bool replace, const struct type *sch
     loop_post(r->owner_loop, &e->msg);
 }
 
-static void handle_command(struct msg *msg)
+static void handle_command(struct msg *msg) ON(block)
 {
     struct command *c = CONTAINER_OF(msg, struct command, msg);
     switch (c->kind) {
@@ -292,7 +292,7 @@ void sink_runner_deliver(struct sink_runner *r, struct delivery *d)
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
-static void free_runner(void *arg)
+static void free_runner(void *arg) UNSHARED
 {
     struct sink_runner *r = arg;
     mem_free(r->positions);
@@ -301,7 +301,7 @@ static void free_runner(void *arg)
 bool sink_runner_new(struct pool *pool, const struct sink_kind *kind, const struct sink_spec *spec,
                      int64_t cadence_ms, struct loop *owner_loop,
                      void (*event)(void *owner, struct sink_event *e), void *owner,
-                     struct sink_runner **runner, struct err *err)
+                     struct sink_runner **runner, struct err *err) UNSHARED
 {
     struct sink_runner *r = pool_new_struct(pool, struct sink_runner);
     *r = (struct sink_runner){
@@ -318,7 +318,7 @@ bool sink_runner_new(struct pool *pool, const struct sink_kind *kind, const stru
     return loop_start(r->loop, err);
 }
 
-void sink_runner_stop(struct sink_runner *r)
+void sink_runner_stop(struct sink_runner *r) UNSHARED
 {
     loop_stop(r->loop);
     loop_join(r->loop);

@@ -8,7 +8,7 @@ struct builtin {
     const char *url;
 };
 
-static void answer(const struct http_request *request, struct http_response *response)
+static void answer(const struct http_request *request, struct http_response *response) ON(net)
 {
     struct randomuser_request r = {
         .results = http_query(request, "results"),
@@ -31,7 +31,7 @@ static void answer(const struct http_request *request, struct http_response *res
     response->header_count = 2;
 }
 
-static void unknown(const struct http_request *request, struct http_response *response)
+static void unknown(const struct http_request *request, struct http_response *response) ON(net)
 {
     (void)request;
     response->status = 404;

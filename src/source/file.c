@@ -14,6 +14,7 @@
  *
  * A last line without its end, or an array without its bracket, waits while somebody watches, and else is taken, or refused. A file that cannot
  * be read does not stop the others. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,6 +25,7 @@
 #include "format/json.h"
 #include "source/parquet_rows.h"
 #include "source/source.h"
+#include "type/cast.h"
 
 enum {
     POSITION = 51,
@@ -40,6 +42,7 @@ enum {
     BROKEN_AGAIN_S = 60, /* until a file that could not be read is tried again, though it did not change */
     VANISHED_MAX = 1000, /* positions of files that are gone */
     FILES_MAX = 100000,
+    FILES_OF_POLL = 64, /* that are looked into without finding a row */
 };
 
 enum file_format { FILE_JSON, FILE_CSV, FILE_PARQUET };
@@ -82,12 +85,15 @@ struct file_source {
     const char *pattern; /* NULL: one file */
     struct tracked **files;
     size_t count, capacity;
+    struct tracked *
+        *due; /* of the last listing, the one that changed the longest time ago first; [due_count] */
+    size_t due_count, due_at, due_capacity;
     struct map by_part; /* → struct tracked * */
     size_t vanished;
     uint32_t broken; /* files that could not be read, in `run` */
     struct err first_broken;
     int64_t look_ns; /* how long the last look took */
-    struct timer timer;
+    struct timer timer OWNED_BY(work);
     bool is_stdin;
     struct watch watch; /* of stdin */
     bool readable;      /* a read of stdin does not wait */
@@ -110,8 +116,10 @@ struct file_source {
     struct json_split split;
     struct csv_options csv;
     struct arena names_arena;
-    struct str *names; /* of CSV columns [name_count]; NULL: not read yet, or there is no header */
+    struct str *names;         /* of CSV columns [name_count]; NULL: not read yet, or there is no header */
+    const struct type **types; /* as the topic declares them, or NULL */
     uint32_t name_count;
+    size_t field_count;      /* of the header; more than name_count where it is too wide */
     struct arena rows_arena; /* of one poll */
     struct sbuf rows_text;   /* CSV rows as JSON objects */
     size_t handed;           /* bytes of the window that the last poll's rows take up */
@@ -316,6 +324,26 @@ static bool look_at(struct file_source *f, const char *path, bool lost, struct e
     return true;
 }
 
+/* What was rotated comes before what took its place. */
+static int by_change(const void *a, const void *b)
+{
+    const struct tracked *x = *(struct tracked *const *)a, *y = *(struct tracked *const *)b;
+    return x->changed_us != y->changed_us ? (x->changed_us < y->changed_us ? -1 : 1)
+                                          : strcmp(x->name, y->name);
+}
+
+static bool is_due(const struct tracked *t);
+
+static void find_due(struct file_source *f)
+{
+    f->due = mem_grow(f->due, &f->due_capacity, f->count, sizeof(struct tracked *));
+    for (size_t i = 0; i < f->count; i++)
+        if (is_due(f->files[i]))
+            f->due[f->due_count++] = f->files[i];
+    if (f->due_count > 1)
+        qsort(f->due, f->due_count, sizeof(struct tracked *), by_change);
+}
+
 /* Files that we know and that are not where they were: still in the folder under another name? */
 static bool look_for_lost(struct file_source *f, struct arena *arena, struct err *err)
 {
@@ -366,6 +394,9 @@ static bool list(struct file_source *f, struct err *err)
     }
     ok = ok && look_for_lost(f, &arena, err);
     arena_fini(&arena);
+    f->due_at = f->due_count = 0;
+    if (ok)
+        find_due(f);
     f->look_ns = mono_since_ns(os_mono(), begun);
     return ok;
 }
@@ -394,7 +425,7 @@ static bool forget_oldest(struct file_source *f, struct source_rows *rows)
 
 /* ---- reading one file ---------------------------------------------------------------------------------------------------- */
 
-static void close_now(struct file_source *f)
+static void close_now(struct file_source *f) ON(work)
 {
     if (f->now == NULL)
         return;
@@ -411,12 +442,29 @@ static void close_now(struct file_source *f)
     sbuf_clear(&f->window);
 }
 
-static bool open_now(struct file_source *f, struct tracked *t, struct err *err)
+/* By its name, or else by its first bytes: none of the codecs begins like a text. */
+static bool find_codec(int file, const char *name, enum codec *codec, struct err *err)
+{
+    char start[4];
+    size_t got;
+    *codec = inflate_stream_codec_of_name(str_of(name));
+    if (*codec != CODEC_NONE)
+        return true;
+    TRY(os_pread(file, start, sizeof start, 0, &got, err));
+    *codec = inflate_stream_detect(start, got);
+    return true;
+}
+
+static bool open_now(struct file_source *f, struct tracked *t, struct err *err) ON(work)
 {
     const struct file_options *o = f->source->options;
     t->broken = false;
+    enum codec codec;
     TRY(os_open(t->name, OS_READ, &f->file, err));
-    enum codec codec = inflate_stream_codec_of_name(str_of(t->name));
+    if (!find_codec(f->file, t->name, &codec, err)) {
+        os_close(f->file);
+        return false;
+    }
     bool in_bytes = codec == CODEC_NONE && t->shape != SHAPE_UNKNOWN && t->shape != SHAPE_ARRAY;
     f->now = t;
     if (!verify(f, t, in_bytes ? t->consumed : UINT64_MAX, err)) {
@@ -439,7 +487,7 @@ static bool is_final(const struct file_source *f)
     return f->source->once || f->is_stdin || !((const struct file_options *)f->source->options)->watch;
 }
 
-static void on_readable(struct watch *watch, unsigned events)
+static void on_readable(struct watch *watch, unsigned events) ON(work)
 {
     struct file_source *f = CONTAINER_OF(watch, struct file_source, watch);
     struct err err;
@@ -462,7 +510,7 @@ static bool stdin_is_ready(struct file_source *f)
 }
 
 /* More content into the window: at least one byte, or at_end. */
-static bool fill(struct file_source *f, struct err *err)
+static bool fill(struct file_source *f, struct err *err) ON(work)
 {
     size_t got, chunk = f->read_at ? CHUNK : FIRST_CHUNK;
     if (f->is_stdin && !stdin_is_ready(f))
@@ -508,7 +556,7 @@ static void drop_front(struct file_source *f, size_t n)
 }
 
 /* Content that was consumed before: skipped by position where the file is plain, by reading where it is not. */
-static bool skip_consumed(struct file_source *f, struct err *err)
+static bool skip_consumed(struct file_source *f, struct err *err) ON(work)
 {
     uint64_t to = f->shape == SHAPE_ARRAY ? 0 : f->now->consumed;
     if (f->inflate == NULL && !f->is_stdin && f->window_at < to) {
@@ -572,7 +620,27 @@ static bool take_elements(struct file_source *f, uint32_t *count, struct err *er
     return true;
 }
 
-/* ---- CSV: each record becomes a JSON object, numbers and booleans as such where the text is one exactly ------------------------- */
+/* ---- CSV ----------------------------------------------------------------------------------------------------------------------- */
+
+/* Each record becomes a JSON object. What a value is, the topic's declared columns say; where it declares none, numbers and booleans are
+ * such if the text is one exactly. A record with more or fewer fields than the header has names is passed on as it is: being no JSON, it is
+ * a bad record to whoever reads the topic, whole and with its place. */
+
+/* As Spark names them: one without a name by its number, several of the same with theirs. A declared column's spelling counts. */
+static void name_column(struct file_source *f, const struct str *given, uint32_t i)
+{
+    const struct type *schema = f->source->schema;
+    struct str name = given[i];
+    bool twice = false;
+    for (uint32_t k = 0; k < f->name_count; k++)
+        twice = twice || (k != i && str_eq_nocase(given[k], name));
+    if (name.n == 0 || twice)
+        name = str_of(arena_printf(&f->names_arena, name.n ? "%.*s%u" : "%.*s_c%u", STR_ARG(name), i));
+    int index = schema ? type_field(schema, name, true) : -1;
+    f->types[i] = index < 0 ? NULL : schema->fields[index].type;
+    f->names[i] = index < 0 ? str_n(arena_dup(&f->names_arena, name.p, name.n), name.n)
+                            : str_of(schema->fields[index].name);
+}
 
 /* The header, from the file's first record. True when the names are known. */
 static bool read_names(struct file_source *f, bool last)
@@ -584,12 +652,13 @@ static bool read_names(struct file_source *f, bool last)
         return true;
     if (csv_records(sbuf_view(&f->window), last, &f->csv, &record, 1, &used) == 0)
         return false;
+    struct str *given = arena_array(&f->names_arena, struct str, CSV_FIELDS_MAX);
     f->names = arena_array(&f->names_arena, struct str, CSV_FIELDS_MAX);
-    f->name_count = (uint32_t)csv_fields(record, &f->csv, f->names, CSV_FIELDS_MAX, &f->names_arena);
-    if (f->name_count > CSV_FIELDS_MAX)
-        f->name_count = CSV_FIELDS_MAX;
+    f->types = arena_array(&f->names_arena, const struct type *, CSV_FIELDS_MAX);
+    f->field_count = csv_fields(record, &f->csv, given, CSV_FIELDS_MAX, &f->names_arena);
+    f->name_count = f->field_count > CSV_FIELDS_MAX ? CSV_FIELDS_MAX : (uint32_t)f->field_count;
     for (uint32_t i = 0; i < f->name_count; i++)
-        f->names[i] = str_n(arena_dup(&f->names_arena, f->names[i].p, f->names[i].n), f->names[i].n);
+        name_column(f, given, i);
     drop_front(f, used);
     if (f->now->consumed < f->window_at)
         f->now->consumed = f->window_at;
@@ -614,27 +683,49 @@ static bool is_json_number(struct str s)
     return i == s.n;
 }
 
+static void put_csv_value(struct sbuf *out, struct str text, const struct type *type)
+{
+    enum type_kind kind = type ? type->kind : TYPE_NULL;
+    int64_t integer;
+    double number;
+    bool is_integer = kind == TYPE_BYTE || kind == TYPE_SHORT || kind == TYPE_INT || kind == TYPE_LONG;
+    bool is_float = kind == TYPE_FLOAT || kind == TYPE_DOUBLE;
+    bool is_true = str_eq_nocase(text, STR("true")), is_false = str_eq_nocase(text, STR("false"));
+    if (text.n == 0)
+        sbuf_cstr(out, "null");
+    else if (is_integer && cast_str_to_i64(text, INT64_MIN, INT64_MAX, &integer))
+        sbuf_printf(out, "%lld", (long long)integer);
+    else if (kind == TYPE_BOOLEAN && (is_true || is_false))
+        sbuf_cstr(out, is_true ? "true" : "false");
+    else if (kind != TYPE_STRING && is_json_number(text))
+        sbuf_str(out, text);
+    else if (type == NULL && (str_is(text, "true") || str_is(text, "false")))
+        sbuf_str(out, text);
+    else if (is_float && cast_str_to_f64(text, &number) && isfinite(number))
+        sbuf_printf(out, "%.17g", number);
+    else
+        sbuf_json(out, text);
+}
+
 static void put_csv_row(struct file_source *f, struct str record)
 {
     struct str fields[CSV_FIELDS_MAX];
     size_t count = csv_fields(record, &f->csv, fields, CSV_FIELDS_MAX, &f->rows_arena);
     struct sbuf *out = &f->rows_text;
+    if (f->names && count != f->field_count) {
+        f->source->health.bad++;
+        sbuf_str(out, record);
+        return;
+    }
     sbuf_char(out, '{');
     for (size_t i = 0; i < count && i < CSV_FIELDS_MAX; i++) {
-        if (f->names && i >= f->name_count)
-            break;
         sbuf_cstr(out, i ? "," : "");
         if (f->names)
             sbuf_json(out, f->names[i]);
         else
             sbuf_printf(out, "\"_c%zu\"", i);
         sbuf_char(out, ':');
-        if (fields[i].n == 0)
-            sbuf_cstr(out, "null");
-        else if (is_json_number(fields[i]) || str_is(fields[i], "true") || str_is(fields[i], "false"))
-            sbuf_str(out, fields[i]);
-        else
-            sbuf_json(out, fields[i]);
+        put_csv_value(out, fields[i], f->names ? f->types[i] : NULL);
     }
     sbuf_char(out, '}');
 }
@@ -680,7 +771,7 @@ static void drop_handed(struct file_source *f)
 }
 
 /* The start of the content: what it is, and the names of its columns. False: not to be seen yet, or an error. */
-static bool read_start(struct file_source *f, bool *known, struct err *err)
+static bool read_start(struct file_source *f, bool *known, struct err *err) ON(work)
 {
     *known = true;
     bool from_start = f->shape == SHAPE_UNKNOWN ||
@@ -709,7 +800,7 @@ static bool take_parquet(struct file_source *f, uint32_t *count, struct err *err
 }
 
 /* Some records of the file that is open, or none when its end is reached, or nothing is there yet. */
-static bool read_some(struct file_source *f, uint32_t *count, struct err *err)
+static bool read_some(struct file_source *f, uint32_t *count, struct err *err) ON(work)
 {
     bool known;
     *count = 0;
@@ -739,7 +830,7 @@ static bool read_some(struct file_source *f, uint32_t *count, struct err *err)
 
 /* ---- the slots ------------------------------------------------------------------------------------------------------------------ */
 
-static void on_timer(struct timer *timer)
+static void on_timer(struct timer *timer) ON(work)
 {
     struct file_source *f = CONTAINER_OF(timer, struct file_source, timer);
     task_wake(f->source->task);
@@ -765,7 +856,7 @@ static void open_stdin(struct file_source *f)
 }
 
 static bool file_open(struct source *source, const struct source_position *positions, uint32_t count,
-                      struct err *err)
+                      struct err *err) ON(work)
 {
     const struct file_options *o = source->options;
     struct file_source *f = source->state ? source->state : pool_new_struct(source->pool, struct file_source);
@@ -775,7 +866,8 @@ static bool file_open(struct source *source, const struct source_position *posit
     f->source = source;
     timer_init(&f->timer, on_timer);
     f->csv = csv_options_default();
-    f->csv.sep = o->separator[0];
+    if (!csv_options_set(&f->csv, "sep", o->separator, err))
+        return err_set(err, ERR_CONFIG, "separator \"%s\" is not one character", o->separator);
     f->csv.multi_line = true;
     f->is_stdin = strcmp(o->path, "-") == 0;
     source->replayable = !f->is_stdin;
@@ -816,17 +908,15 @@ static bool is_due(const struct tracked *t)
     return t->broken || t->size != t->done_size || t->changed_us != t->done_changed_us;
 }
 
-/* The one that changed the longest time ago: what was rotated comes before what took its place. */
-static struct tracked *next_file(const struct file_source *f)
+static struct tracked *next_file(struct file_source *f)
 {
-    struct tracked *next = NULL;
-    for (size_t i = 0; i < f->count; i++)
-        if (is_due(f->files[i]) && (next == NULL || f->files[i]->changed_us < next->changed_us))
-            next = f->files[i];
-    return next;
+    while (f->due_at < f->due_count)
+        if (is_due(f->due[f->due_at++]))
+            return f->due[f->due_at - 1];
+    return NULL;
 }
 
-static enum source_status rest(struct file_source *f, struct source_rows *rows, struct err *err)
+static enum source_status rest(struct file_source *f, struct source_rows *rows, struct err *err) ON(work)
 {
     if (forget_oldest(f, rows))
         return SOURCE_ROWS;
@@ -876,7 +966,7 @@ static enum source_status give(struct file_source *f, uint32_t count, struct sou
 }
 
 /* The file is left alone until it changes, or for a while; the others go on. */
-static enum source_status give_up(struct file_source *f, struct tracked *t, struct err *err)
+static enum source_status give_up(struct file_source *f, struct tracked *t, struct err *err) ON(work)
 {
     err_context(err, "file \"%s\"", t->name);
     close_now(f);
@@ -908,22 +998,23 @@ static bool finish(struct file_source *f)
     return f->inflate || f->shape == SHAPE_ARRAY || f->shape == SHAPE_PARQUET;
 }
 
-static enum source_status file_poll(struct source *source, struct source_rows *rows, struct err *err)
+static enum source_status file_poll(struct source *source, struct source_rows *rows, struct err *err) ON(work)
 {
     struct file_source *f = source->state;
-    if (f->now == NULL && !(f->source->once && f->broken) && !list(f, err)) {
+    if (f->now == NULL && f->due_at == f->due_count && !(f->source->once && f->broken) && !list(f, err)) {
         err->class = source->once ? ERR_FATAL : ERR_RETRY;
         timer_set_in(&f->timer, NS_PER_S);
         return SOURCE_FAILED;
     }
-    for (size_t tries = 0; tries <= f->count; tries++) {
+    for (int tries = 0; tries < FILES_OF_POLL; tries++) {
         struct tracked *t = f->now ? f->now : next_file(f);
         uint32_t count = 0;
         if (t == NULL)
-            break;
+            return rest(f, rows, err);
         if (f->now == NULL && !open_now(f, t, err)) {
             if (err->code != ERR_NO_FILE)
                 return give_up(f, t, err);
+            f->due_at = f->due_count;
             task_wake(
                 source
                     ->task); /* renamed or gone since it was listed: another listing, so that nothing overtakes it */
@@ -944,10 +1035,11 @@ static enum source_status file_poll(struct source *source, struct source_rows *r
         }
         close_now(f);
     }
-    return rest(f, rows, err);
+    task_wake(source->task); /* others have their turn first */
+    return SOURCE_IDLE;
 }
 
-static void file_close(struct source *source)
+static void file_close(struct source *source) ON(work)
 {
     struct file_source *f = source->state;
     struct err err;
@@ -964,6 +1056,7 @@ static void file_close(struct source *source)
     for (size_t i = 0; i < f->count; i++)
         free_tracked(f->files[i]);
     mem_free(f->files);
+    mem_free(f->due);
 }
 
 static const struct option_choice formats[] = {{"json", FILE_JSON, "JSON lines, or an array"},
@@ -976,7 +1069,7 @@ static const struct option options[] = {
      .type = OPTION_PATH,
      .offset = OPTION_AT(struct file_options, path),
      .flags = OPTION_REQUIRED | OPTION_NOT_EMPTY,
-     .help = "A file, a pattern (`in/*.jsonl`) or `-` for stdin; .gz and .zst are unpacked."},
+     .help = "A file, a pattern (`in/*.jsonl`) or `-` for stdin; what gzip, zstd or lz4 packed is unpacked."},
     {.name = "format",
      .type = OPTION_ENUM,
      .offset = OPTION_AT(struct file_options, format),
@@ -998,7 +1091,7 @@ static const struct option options[] = {
      .offset = OPTION_AT(struct file_options, separator),
      .default_text = ",",
      .flags = OPTION_NOT_EMPTY,
-     .help = "CSV: what stands between two values."},
+     .help = "CSV: the character between two values; `\\t` is a tab."},
     {0},
 };
 

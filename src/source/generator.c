@@ -31,18 +31,18 @@ struct generator {
     uint64_t next;    /* number of the next row */
     int64_t begun_us; /* wall time at which row 0 was due */
     uint8_t position[POSITION];
-    struct timer timer;
+    struct timer timer OWNED_BY(work);
     struct source *source;
 };
 
-static void on_timer(struct timer *timer)
+static void on_timer(struct timer *timer) ON(work)
 {
     struct generator *g = CONTAINER_OF(timer, struct generator, timer);
     task_wake(g->source->task);
 }
 
 /* Binds the columns' expressions over (n, at). */
-static bool compile(struct source *source, struct generator *g, struct err *err)
+static bool compile(struct source *source, struct generator *g, struct err *err) ON(work)
 {
     const struct generator_options *o = source->options;
     struct arena *arena = pool_arena(source->pool);
@@ -68,7 +68,7 @@ static bool compile(struct source *source, struct generator *g, struct err *err)
 }
 
 static bool generator_open(struct source *source, const struct source_position *positions, uint32_t count,
-                           struct err *err)
+                           struct err *err) ON(work)
 {
     struct generator *g = pool_new_struct(source->pool, struct generator);
     source->state = g;
@@ -86,7 +86,7 @@ static bool generator_open(struct source *source, const struct source_position *
 }
 
 /* Rows [next, next + count), one after another, so that what a row looks like does not depend on how many come with it. */
-static bool generate(struct source *source, struct generator *g, uint32_t count, struct err *err)
+static bool generate(struct source *source, struct generator *g, uint32_t count, struct err *err) ON(work)
 {
     const struct generator_options *o = source->options;
     double interval_us = o->rate > 0 ? 1e6 / o->rate : 0;
@@ -122,6 +122,7 @@ static bool generate(struct source *source, struct generator *g, uint32_t count,
 }
 
 static enum source_status generator_poll(struct source *source, struct source_rows *rows, struct err *err)
+    ON(work)
 {
     struct generator *g = source->state;
     const struct generator_options *o = source->options;
@@ -158,7 +159,7 @@ static enum source_status generator_poll(struct source *source, struct source_ro
     return SOURCE_ROWS;
 }
 
-static void generator_close(struct source *source)
+static void generator_close(struct source *source) ON(work)
 {
     struct generator *g = source->state;
     timer_cancel(&g->timer);

@@ -57,10 +57,10 @@ struct http_source {
     struct source *source;
     enum http_way way;
     struct http_client *client;
-    struct http_call call;
+    struct http_call call OWNED_BY(net);
     struct sbuf url;
     const char *base; /* the URL without our parameters */
-    struct timer timer;
+    struct timer timer OWNED_BY(net);
     bool in_flight, answered; /* a call is out; one came back and was not looked at */
     bool due;                 /* the next call may go out */
     bool finished;            /* `run`: nothing more to ask */
@@ -87,7 +87,7 @@ struct http_source {
 
 /* ---- the request --------------------------------------------------------------------------------------------------- */
 
-static void add_param(struct http_source *h, const char *name, struct str value)
+static void add_param(struct http_source *h, const char *name, struct str value) ON(net)
 {
     sbuf_char(&h->url, str_find(sbuf_view(&h->url), STR("?"), 0) == SIZE_MAX ? '?' : '&');
     http_encode(&h->url, str_of(name));
@@ -95,7 +95,7 @@ static void add_param(struct http_source *h, const char *name, struct str value)
     http_encode(&h->url, value);
 }
 
-static void make_url(struct http_source *h)
+static void make_url(struct http_source *h) ON(net)
 {
     const struct http_options *o = h->source->options;
     char number[32];
@@ -116,7 +116,7 @@ static void make_url(struct http_source *h)
     }
 }
 
-static void on_done(struct http_call *call)
+static void on_done(struct http_call *call) ON(net)
 {
     struct http_source *h = call->arg;
     h->in_flight = false;
@@ -125,7 +125,7 @@ static void on_done(struct http_call *call)
 }
 
 /* Links of an answer may lead to another host: it gets no credentials of ours. */
-static bool is_foreign(struct http_source *h)
+static bool is_foreign(struct http_source *h) ON(net)
 {
     struct conf_url ours, theirs;
     struct arena arena = {0};
@@ -137,7 +137,7 @@ static bool is_foreign(struct http_source *h)
     return !same;
 }
 
-static void ask(struct http_source *h)
+static void ask(struct http_source *h) ON(net)
 {
     const struct http_options *o = h->source->options;
     make_url(h);
@@ -160,13 +160,13 @@ static void ask(struct http_source *h)
     http_send(h->client, &h->call);
 }
 
-static void wait_ms(struct http_source *h, int64_t ms)
+static void wait_ms(struct http_source *h, int64_t ms) ON(net)
 {
     h->source->health.next_try = (struct wall_time){os_wall().us + ms * US_PER_MS};
     timer_set_in(&h->timer, ms * NS_PER_MS);
 }
 
-static void on_timer(struct timer *timer)
+static void on_timer(struct timer *timer) ON(net)
 {
     struct http_source *h = CONTAINER_OF(timer, struct http_source, timer);
     h->due = true;
@@ -177,7 +177,7 @@ static void on_timer(struct timer *timer)
 /* ---- the answer ------------------------------------------------------------------------------------------------------ */
 
 /* Pauses grow by two from half a second, with up to a quarter of jitter; the server's own word counts more. */
-static void back_off(struct http_source *h)
+static void back_off(struct http_source *h) ON(net)
 {
     uint32_t jitter;
     int64_t ms = BACKOFF_MIN_MS;
@@ -195,7 +195,7 @@ static void back_off(struct http_source *h)
     wait_ms(h, ms);
 }
 
-static enum source_status failed(struct http_source *h, struct err *err)
+static enum source_status failed(struct http_source *h, struct err *err) ON(net)
 {
     const struct http_options *o = h->source->options;
     uint64_t tries = o->retries ? o->retries + 1 : ONCE_TRIES;
@@ -220,7 +220,7 @@ static bool find_value(struct str answer, const char *path, struct str *value)
     return json_split_next(&split, answer, true, value, &err) == JSON_SPLIT_RECORD;
 }
 
-static bool bad_status(struct http_source *h, struct err *err)
+static bool bad_status(struct http_source *h, struct err *err) ON(net)
 {
     struct str text = str_trim(sbuf_view(&h->call.answer));
     if (text.n > 120)
@@ -229,7 +229,7 @@ static bool bad_status(struct http_source *h, struct err *err)
                    text.n ? ": " : "", STR_ARG(text));
 }
 
-static bool add_row(struct http_source *h, size_t *count, struct str row, struct err *err)
+static bool add_row(struct http_source *h, size_t *count, struct str row, struct err *err) ON(net)
 {
     struct str inner = row.n >= 2 && row.p[0] == '{' ? str_trim(str_n(row.p + 1, row.n - 2)) : row;
     if (inner.n == 0) { /* {}: what an API gives for fields that it does not know */
@@ -244,7 +244,7 @@ static bool add_row(struct http_source *h, size_t *count, struct str row, struct
     return true;
 }
 
-static bool no_json(const struct http_source *h, struct err *err)
+static bool no_json(const struct http_source *h, struct err *err) ON(net)
 {
     return err_context(err, "the answer is no whole JSON document%s%s",
                        h->call.content_type[0] ? ", but " : "", h->call.content_type);
@@ -260,7 +260,7 @@ static bool looks_like_json(struct str text, bool object)
 }
 
 /* All rows of the answer into h->rows. total counts empty ones too. */
-static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, struct err *err)
+static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, struct err *err) ON(net)
 {
     const struct http_options *o = h->source->options;
     struct str answer = sbuf_view(&h->call.answer), row, message;
@@ -301,7 +301,7 @@ static bool split_rows(struct http_source *h, size_t *count, uint64_t *total, st
     return true;
 }
 
-static void write_position(struct http_source *h)
+static void write_position(struct http_source *h) ON(net)
 {
     struct sbuf *p = &h->position;
     sbuf_clear(p);
@@ -324,7 +324,7 @@ static void write_position(struct http_source *h)
 }
 
 static enum source_status give(struct http_source *h, const struct str *rows, size_t count,
-                               struct source_rows *out)
+                               struct source_rows *out) ON(net)
 {
     write_position(h);
     *out = (struct source_rows){
@@ -333,7 +333,7 @@ static enum source_status give(struct http_source *h, const struct str *rows, si
 }
 
 /* The round is over: the next after `every`, or in `run` never. */
-static enum source_status rest(struct http_source *h)
+static enum source_status rest(struct http_source *h) ON(net)
 {
     const struct http_options *o = h->source->options;
     h->looking_ahead = h->completing = false;
@@ -348,7 +348,7 @@ static enum source_status rest(struct http_source *h)
 
 /* The cursor's value in a row. */
 static bool find_cursor(struct http_source *h, struct arena *arena, struct str text, struct str *value,
-                        struct err *err)
+                        struct err *err) ON(net)
 {
     const struct http_options *o = h->source->options;
     const struct json_node *row;
@@ -361,7 +361,7 @@ static bool find_cursor(struct http_source *h, struct arena *arena, struct str t
 
 /* Rows up to the one where we stand were taken earlier: some APIs give rows from a value on, not after it, and one that does not know the parameter
  * gives all. Texts are compared before anything is parsed. */
-static bool pass_known_rows(struct http_source *h, size_t count, struct err *err)
+static bool pass_known_rows(struct http_source *h, size_t count, struct err *err) ON(net)
 {
     struct arena arena = {0};
     struct str cursor = sbuf_view(&h->cursor), value;
@@ -379,7 +379,7 @@ static bool pass_known_rows(struct http_source *h, size_t count, struct err *err
 }
 
 /* The cursor moves to the last row. */
-static bool move_cursor(struct http_source *h, size_t count, struct err *err)
+static bool move_cursor(struct http_source *h, size_t count, struct err *err) ON(net)
 {
     struct arena arena = {0};
     struct str value;
@@ -393,7 +393,7 @@ static bool move_cursor(struct http_source *h, size_t count, struct err *err)
 }
 
 static enum source_status take_answer_whole(struct http_source *h, size_t count, struct source_rows *out,
-                                            struct err *err)
+                                            struct err *err) ON(net)
 {
     if (count == 0) {
         err_set(err, ERR_RETRY, "the answer (status %d) holds no row", h->call.status);
@@ -409,7 +409,7 @@ static enum source_status take_answer_whole(struct http_source *h, size_t count,
 }
 
 static enum source_status take_after_cursor(struct http_source *h, size_t count, struct source_rows *out,
-                                            struct err *err)
+                                            struct err *err) ON(net)
 {
     if (!pass_known_rows(h, count, err))
         return failed(h, err);
@@ -424,7 +424,7 @@ static enum source_status take_after_cursor(struct http_source *h, size_t count,
 }
 
 /* The next link of the answer as an absolute URL in h->ahead; empty when there is none. */
-static bool find_link(struct http_source *h)
+static bool find_link(struct http_source *h) ON(net)
 {
     const struct http_options *o = h->source->options;
     struct str raw;
@@ -440,7 +440,7 @@ static bool find_link(struct http_source *h)
 }
 
 /* The page or link that was asked for ahead is where we are now. */
-static void step(struct http_source *h)
+static void step(struct http_source *h) ON(net)
 {
     h->page++;
     sbuf_clear(&h->link);
@@ -450,7 +450,7 @@ static void step(struct http_source *h)
 }
 
 /* Pages: is this one complete? It is when it was read after the next one had rows, or when it is as long as such a one. */
-static void judge_page(struct http_source *h, uint64_t total)
+static void judge_page(struct http_source *h, uint64_t total) ON(net)
 {
     if (h->completing && total > h->page_size)
         h->page_size = total;
@@ -458,7 +458,7 @@ static void judge_page(struct http_source *h, uint64_t total)
     h->completing = false;
 }
 
-static bool lost_rows(struct http_source *h, uint64_t total, struct err *err)
+static bool lost_rows(struct http_source *h, uint64_t total, struct err *err) ON(net)
 {
     err_set(err, ERR_RETRY, "the answer holds %llu rows, and held %llu", (unsigned long long)total,
             (unsigned long long)h->seen);
@@ -467,7 +467,7 @@ static bool lost_rows(struct http_source *h, uint64_t total, struct err *err)
 
 /* Pages and links: first what is new on the one we are on, then a look at the one after it. */
 static enum source_status take_step(struct http_source *h, size_t count, uint64_t total,
-                                    struct source_rows *out, struct err *err)
+                                    struct source_rows *out, struct err *err) ON(net)
 {
     if (h->looking_ahead && total == 0) {
         h->tries = 0;
@@ -505,7 +505,7 @@ static enum source_status take_step(struct http_source *h, size_t count, uint64_
     return SOURCE_IDLE;
 }
 
-static enum source_status take_answer(struct http_source *h, struct source_rows *out, struct err *err)
+static enum source_status take_answer(struct http_source *h, struct source_rows *out, struct err *err) ON(net)
 {
     size_t count;
     uint64_t total;
@@ -533,7 +533,7 @@ static enum source_status take_answer(struct http_source *h, struct source_rows 
 
 /* ---- the slots ---------------------------------------------------------------------------------------------------------- */
 
-static void load_position(struct http_source *h, struct str text)
+static void load_position(struct http_source *h, struct str text) ON(net)
 {
     struct arena arena = {0};
     const struct json_node *node;
@@ -551,7 +551,7 @@ static void load_position(struct http_source *h, struct str text)
 }
 
 static bool http_open(struct source *source, const struct source_position *positions, uint32_t count,
-                      struct err *err)
+                      struct err *err) ON(net)
 {
     const struct http_options *o = source->options;
     struct http_source *h = pool_new_struct(source->pool, struct http_source);
@@ -584,7 +584,7 @@ static bool http_open(struct source *source, const struct source_position *posit
     return http_client_new(source->pool, &h->client, err);
 }
 
-static enum source_status http_poll(struct source *source, struct source_rows *rows, struct err *err)
+static enum source_status http_poll(struct source *source, struct source_rows *rows, struct err *err) ON(net)
 {
     struct http_source *h = source->state;
     if (h->answered)
@@ -596,7 +596,7 @@ static enum source_status http_poll(struct source *source, struct source_rows *r
     return SOURCE_IDLE;
 }
 
-static void http_close(struct source *source)
+static void http_close(struct source *source) ON(net)
 {
     struct http_source *h = source->state;
     timer_cancel(&h->timer);

@@ -50,7 +50,7 @@ static const struct type *meta_type(struct arena *arena, enum meta meta)
 void topic_relation(struct arena *arena, const struct topic_def *def, const struct type *schema,
                     struct relation *relation)
 {
-    bool raw = def->format == TOPIC_RAW;
+    bool raw = def->raw;
     uint32_t data_count = raw ? 0 : schema->field_count;
     struct field *fields = arena_array(arena, struct field, data_count + TOPIC_META_COLUMNS);
     if (data_count)
@@ -113,7 +113,7 @@ bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const str
     *d = (struct topic_decoder){.def = def, .scan = scan, .schema = schema, .ctx = compress_ctx_new()};
     pool_on_free(pool, close_decoder, d);
     *decoder = d;
-    d->data_count = def->format == TOPIC_RAW || schema == NULL ? 0 : schema->field_count;
+    d->data_count = def->raw || schema == NULL ? 0 : schema->field_count;
     if (scan == NULL)
         return true;
     struct field *fields = arena_array(pool_arena(pool), struct field, scan->column_count + 1);
@@ -154,7 +154,7 @@ static bool gather_batch(struct topic_decoder *d, struct records_reader *reader,
 {
     struct record record;
     bool more;
-    bool tombstones = d->def->format == TOPIC_RAW;
+    bool tombstones = d->def->raw;
     make_room(d, d->count + (size_t)reader->batch.count);
     for (;;) {
         TRY(records_next(reader, &record, &more, err));

@@ -10,17 +10,25 @@
 #include "log/store.h"
 #include "sql/plan.h"
 
+/* How rows become records. Of a raw topic the rows have the columns that Spark's Kafka sink takes: value, and if they like key, partition,
+ * headers. */
 enum topic_format { TOPIC_JSON, TOPIC_RAW };
 
 /* What the project says of a topic. Borrowed, immutable. */
 struct topic_def {
     const char *name;
     enum topic_format format;
-    const char *key; /* column (a path "a.b" too) that becomes the record's key, or NULL */
+    bool raw;                /* its columns are Spark's Kafka columns alone; always so with TOPIC_RAW */
+    const char *const *keys; /* columns (paths "a.b" too) that make the record's key: keys[key_count] */
+    uint32_t key_count;
     int32_t partitions;
     const struct type *schema; /* given in the project; NULL = inferred and pinned */
     struct topic_config config;
+    bool implied; /* the project only writes to it: what its configuration is, is its own business */
 };
+
+/* Has a topic that exists another configuration than the project declares? What follows from that is up to the caller. */
+bool topic_differs(const struct topic_def *def, const struct topic_config *config);
 
 enum { TOPIC_META_COLUMNS = 8 };
 
@@ -74,6 +82,8 @@ bool topic_writer_new(struct pool *pool, const struct topic_def *def, struct top
 /* Raw records. keys NULL: the key rule of the topic is applied to the value; timestamps NULL: now_ms. A value that is not JSON gets no key. */
 bool topic_writer_add(struct topic_writer *w, const struct str *keys, const struct str *values,
                       const int64_t *timestamps_ms, uint32_t count, int64_t now_ms, struct err *err);
+/* Can rows of that schema be written to it? ERR_CONFIG says why not. (Whether the key's columns are there is not looked at.) */
+bool topic_takes(const struct topic_def *def, const struct type *schema, struct err *err);
 /* Rows of a batch, encoded in the topic's format; deletes (change kind −D) become tombstones, −U is left out. The schema may differ from call to call. */
 bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64_t now_ms, struct err *err);
 /* Moves everything into the frame: logs[partition]. Adds to *records. */

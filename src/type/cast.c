@@ -232,8 +232,8 @@ static bool to_timestamp(struct cast *c)
     int64_t *us = &c->out->i64;
     switch (in->type->kind) {
     case TYPE_STRING: return timestamp_parse(in->str, c->zone, NULL, us) || bad_input(c);
-    case TYPE_DATE: *us = date_to_timestamp(c->zone, (int32_t)in->i64); return true;
-    case TYPE_TIMESTAMP_NTZ: *us = timezone_to_utc(c->zone, in->i64); return true;
+    case TYPE_DATE: return date_to_timestamp(c->zone, in->i64, us) || overflow(c);
+    case TYPE_TIMESTAMP_NTZ: return timezone_to_utc_exact(c->zone, in->i64, us) || overflow(c);
     case TYPE_FLOAT:
     case TYPE_DOUBLE: return cast_f64_to_timestamp(in->f64, us) || bad_input(c);
     case TYPE_DECIMAL: *us = decimal_to_us(in->decimal, in->type->scale); return true;
@@ -245,8 +245,8 @@ static bool to_timestamp_ntz(struct cast *c)
 {
     switch (c->in->type->kind) {
     case TYPE_STRING: return timestamp_ntz_parse(c->in->str, true, &c->out->i64) || bad_input(c);
-    case TYPE_DATE: c->out->i64 = date_to_timestamp(NULL, (int32_t)c->in->i64); return true;
-    default: c->out->i64 = timezone_to_local(c->zone, c->in->i64); return true;
+    case TYPE_DATE: return date_to_timestamp(NULL, c->in->i64, &c->out->i64) || overflow(c);
+    default: return timezone_to_local_exact(c->zone, c->in->i64, &c->out->i64) || overflow(c);
     }
 }
 

@@ -806,8 +806,7 @@ bool datetime_parse(const struct datetime_pattern *p, struct str text, const str
         return false;
     if (in.out.has_zone)
         zone = in.out.zone ? in.out.zone : &in.out.own;
-    *utc_us = timezone_to_utc(zone, local);
-    return true;
+    return timezone_to_utc_exact(zone, local, utc_us);
 }
 
 bool datetime_parse_local(const struct datetime_pattern *p, struct str text, int64_t *local_us)

@@ -117,10 +117,13 @@ struct timezone_span {
 };
 void timezone_at(const struct timezone_data *zone, int64_t utc_s, struct timezone_span *span);
 int32_t timezone_offset(const struct timezone_data *zone, int64_t utc_us);
+/* Both ways the result may lie past the ends of time: these stop there, the exact ones below say false too.
+ * As java.time: a local time that occurs twice is the earlier one; one that does not occur is moved on by
+ * the gap. */
 int64_t timezone_to_local(const struct timezone_data *zone, int64_t utc_us);
-/* As java.time: a local time that occurs twice is the earlier one; one that does not occur is moved on by
- * the gap. Saturates. */
 int64_t timezone_to_utc(const struct timezone_data *zone, int64_t local_us);
+bool timezone_to_local_exact(const struct timezone_data *zone, int64_t utc_us, int64_t *local_us);
+bool timezone_to_utc_exact(const struct timezone_data *zone, int64_t local_us, int64_t *utc_us);
 
 /* A memory of the last span, for columns: neighbours mostly share it. Zeroed = empty. */
 struct timezone_cursor {
@@ -128,12 +131,24 @@ struct timezone_cursor {
     int64_t offset_us;
 };
 void timezone_seek(const struct timezone_data *zone, int64_t utc_us, struct timezone_cursor *cursor);
-static inline int64_t timezone_local(const struct timezone_data *zone, int64_t utc_us,
-                                     struct timezone_cursor *cursor)
+/* timezone_to_local_exact. */
+static inline bool timezone_local_exact(const struct timezone_data *zone, int64_t utc_us,
+                                        struct timezone_cursor *cursor, int64_t *local_us)
 {
     if (__builtin_expect(utc_us < cursor->from_us || utc_us >= cursor->until_us, 0))
         timezone_seek(zone, utc_us, cursor);
-    return (int64_t)((uint64_t)utc_us + (uint64_t)cursor->offset_us);
+    if (__builtin_expect(!__builtin_add_overflow(utc_us, cursor->offset_us, local_us), 1))
+        return true;
+    *local_us = cursor->offset_us > 0 ? INT64_MAX : INT64_MIN;
+    return false;
+}
+/* timezone_to_local. */
+static inline int64_t timezone_local(const struct timezone_data *zone, int64_t utc_us,
+                                     struct timezone_cursor *cursor)
+{
+    int64_t local_us;
+    timezone_local_exact(zone, utc_us, cursor, &local_us);
+    return local_us;
 }
 /* timezone_to_utc with the same memory. */
 int64_t timezone_to_utc_slow(const struct timezone_data *zone, int64_t local_us,
@@ -158,8 +173,8 @@ size_t timezone_name(const struct timezone_data *zone, char *out);
 size_t timezone_offset_text(int32_t offset_s, char *out);
 /* The day that a timestamp is on. */
 int32_t timestamp_to_date(const struct timezone_data *zone, int64_t utc_us);
-/* The moment that a day begins. */
-int64_t date_to_timestamp(const struct timezone_data *zone, int32_t days);
+/* The moment that a day begins; false: it is past the ends of time. */
+bool date_to_timestamp(const struct timezone_data *zone, int64_t days, int64_t *utc_us);
 
 /* ---- text as CAST takes and prints it ------------------------------------------------------------------ */
 

@@ -148,9 +148,7 @@ bool timestamp_parse(struct str text, const struct timezone_data *zone, const in
     struct timezone_data own;
     bool has_zone;
     if (timestamp_parse_iso(text, utc_us, &has_zone)) {
-        if (!has_zone && zone != NULL)
-            *utc_us = timezone_to_utc(zone, *utc_us);
-        return true;
+        return has_zone || zone == NULL || timezone_to_utc_exact(zone, *utc_us, utc_us);
     }
     if (!timestamp_split(text, &t))
         return false;
@@ -168,10 +166,7 @@ bool timestamp_parse(struct str text, const struct timezone_data *zone, const in
             return false;
     }
     int64_t local;
-    if (!timestamp_from_datetime(&t.local, &local))
-        return false;
-    *utc_us = timezone_to_utc(zone, local);
-    return true;
+    return timestamp_from_datetime(&t.local, &local) && timezone_to_utc_exact(zone, local, utc_us);
 }
 
 /* Could be the id of a zone: there is no list of names here to look it up. */

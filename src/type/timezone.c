@@ -434,21 +434,22 @@ int32_t timezone_offset(const struct timezone_data *zone, int64_t utc_us)
     return span.kind->offset_s;
 }
 
-static int64_t saturating_sub(int64_t a, int64_t b)
-{
-    int64_t v;
-    return __builtin_sub_overflow(a, b, &v) ? (b > 0 ? INT64_MIN : INT64_MAX) : v;
-}
-
 static int64_t seconds_to_us(int64_t s)
 {
     int64_t v;
     return __builtin_mul_overflow(s, US_PER_S, &v) ? (s > 0 ? INT64_MAX : INT64_MIN) : v;
 }
 
+bool timezone_to_local_exact(const struct timezone_data *zone, int64_t utc_us, int64_t *local_us)
+{
+    return timezone_local_exact(zone, utc_us, &(struct timezone_cursor){0}, local_us);
+}
+
 int64_t timezone_to_local(const struct timezone_data *zone, int64_t utc_us)
 {
-    return saturating_sub(utc_us, -(int64_t)timezone_offset(zone, utc_us) * US_PER_S);
+    int64_t local_us;
+    timezone_to_local_exact(zone, utc_us, &local_us);
+    return local_us;
 }
 
 void timezone_seek(const struct timezone_data *zone, int64_t utc_us, struct timezone_cursor *cursor)
@@ -462,7 +463,8 @@ void timezone_seek(const struct timezone_data *zone, int64_t utc_us, struct time
 
 /* Goes through the spans around the local time: in the one before a gap or an overlap the time is right,
  * in a gap by being moved on, in an overlap as the earlier of two. */
-static int64_t find_utc(const struct timezone_data *zone, int64_t local_us, struct timezone_span *span)
+static bool find_utc(const struct timezone_data *zone, int64_t local_us, struct timezone_span *span,
+                     int64_t *utc_us)
 {
     enum { SPANS_MAX = 8 }; /* of three days; no zone has changed more often */
     int64_t local_s = floor_div(local_us, US_PER_S);
@@ -474,20 +476,32 @@ static int64_t find_utc(const struct timezone_data *zone, int64_t local_us, stru
             break; /* in the gap between the two */
         *span = next;
     }
-    return saturating_sub(local_us, span->kind->offset_s * US_PER_S);
+    int64_t offset_us = span->kind->offset_s * US_PER_S;
+    if (!__builtin_sub_overflow(local_us, offset_us, utc_us))
+        return true;
+    *utc_us = offset_us > 0 ? INT64_MIN : INT64_MAX;
+    return false;
+}
+
+bool timezone_to_utc_exact(const struct timezone_data *zone, int64_t local_us, int64_t *utc_us)
+{
+    struct timezone_span span;
+    return find_utc(zone, local_us, &span, utc_us);
 }
 
 int64_t timezone_to_utc(const struct timezone_data *zone, int64_t local_us)
 {
-    struct timezone_span span;
-    return find_utc(zone, local_us, &span);
+    int64_t utc_us;
+    timezone_to_utc_exact(zone, local_us, &utc_us);
+    return utc_us;
 }
 
 int64_t timezone_to_utc_slow(const struct timezone_data *zone, int64_t local_us,
                              struct timezone_cursor *cursor)
 {
     struct timezone_span span;
-    int64_t utc_us = find_utc(zone, local_us, &span);
+    int64_t utc_us;
+    find_utc(zone, local_us, &span, &utc_us);
     cursor->from_us = seconds_to_us(span.from);
     cursor->until_us = seconds_to_us(span.until);
     cursor->offset_us = span.kind->offset_s * US_PER_S;
@@ -499,10 +513,9 @@ int32_t timestamp_to_date(const struct timezone_data *zone, int64_t utc_us)
     return (int32_t)floor_div(timezone_to_local(zone, utc_us), US_PER_DAY);
 }
 
-int64_t date_to_timestamp(const struct timezone_data *zone, int32_t days)
+bool date_to_timestamp(const struct timezone_data *zone, int64_t days, int64_t *utc_us)
 {
-    int64_t local;
-    if (__builtin_mul_overflow((int64_t)days, US_PER_DAY, &local))
-        return days > 0 ? INT64_MAX : INT64_MIN;
-    return timezone_to_utc(zone, local);
+    int64_t local_us;
+    return !__builtin_mul_overflow(days, US_PER_DAY, &local_us) &&
+           timezone_to_utc_exact(zone, local_us, utc_us);
 }

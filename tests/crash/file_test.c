@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -138,6 +139,29 @@ TEST(csv_with_a_header_goes_on_where_it_was)
     EXPECT_EQ_INT(run(), 0);
     EXPECT_EQ_INT(run(), 0);
     EXPECT_EQ_INT(judge(5), 0);
+    outside_clean();
+}
+
+/* Thousands of small packed files: no look through the folder for each of them, and no write of the disk. */
+TEST(many_files_cost_as_many_times_one)
+{
+    enum { FILES = 3000 };
+    struct rusage before, after;
+    make_project("path: 'in/*'");
+    for (int i = 0; i < FILES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "in/%05d.jsonl.gz", i);
+        write_packed(name, i, i + 1, true, 0);
+    }
+    getrusage(RUSAGE_CHILDREN, &before);
+    int64_t begun = os_mono().ns;
+    EXPECT_EQ_INT(run(), 0);
+    getrusage(RUSAGE_CHILDREN, &after);
+    double used = (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec -
+                           before.ru_stime.tv_sec);
+    printf("%d files: %.1f s, %.0f s of the processor\n", FILES, (double)(os_mono().ns - begun) / 1e9, used);
+    EXPECT(used <= 8); /* 30 when each had its look */
+    EXPECT_EQ_INT(judge(FILES), 0);
     outside_clean();
 }
 
@@ -366,6 +390,7 @@ int main(void)
     RUN(all_kinds_of_files_once);
     RUN(csv_with_a_header_goes_on_where_it_was);
     RUN(parquet_files_once);
+    RUN(many_files_cost_as_many_times_one);
     RUN(a_damaged_file_does_not_stop_the_others);
     RUN(a_file_that_is_not_there_is_said);
     RUN(files_that_grow_are_renamed_rotated_and_truncated);

@@ -37,7 +37,7 @@ struct scene {
         }                                                                                                    \
     } while (0)
 
-static bool open_sink(struct scene *s)
+static bool open_sink(struct scene *s) ON(block)
 {
     static struct position positions[SINK_INPUTS_MAX];
     s->sink = (struct sink){.kind = sink_kind_find(STR("file:/lake")), .spec = &spec};
@@ -47,7 +47,7 @@ static bool open_sink(struct scene *s)
     return ok;
 }
 
-static bool put_row(struct scene *s)
+static bool put_row(struct scene *s) ON(block)
 {
     struct batch_builder b;
     batch_reset(s->batch);
@@ -94,7 +94,7 @@ static int64_t count_rows(struct scene *s, uint32_t columns)
     "{\\\"name\\\":\\\"" name "\\\",\\\"type\\\":\\\"" type                                                  \
     "\\\",\\\"nullable\\\":true,\\\"metadata\\\":" metadata "}"
 
-static void conflicts(struct scene *s)
+static void conflicts(struct scene *s) ON(block)
 {
     SAY(open_sink(s) && s->found == SINK_NEW);
     SAY(put_row(s) && put_row(s));
@@ -120,7 +120,7 @@ static void conflicts(struct scene *s)
     sink_abort(&s->sink);
 }
 
-static void features_and_positions(struct scene *s)
+static void features_and_positions(struct scene *s) ON(block)
 {
     SAY(open_sink(s) && put_row(s));
     other(s, "{\"txn\":{\"appId\":\"sluice/p/s/11111111-2222-4333-8444-555555555555/0\",\"version\":99}}\n");
@@ -135,7 +135,7 @@ static void features_and_positions(struct scene *s)
     sink_abort(&s->sink);
 }
 
-static void table_goes_away(struct scene *s)
+static void table_goes_away(struct scene *s) ON(block)
 {
     SAY(open_sink(s) && put_row(s));
     SAY(os_remove_tree("/lake/t", &s->err));
@@ -269,7 +269,7 @@ static void old_log(struct scene *s)
 static void (*const scenes[])(struct scene *s) = {
     conflicts, features_and_positions, table_goes_away, files_that_nobody_needs, short_retention, old_log};
 
-static void play(struct msg *msg)
+static void play(struct msg *msg) ON(block)
 {
     struct scene *s = CONTAINER_OF(msg, struct scene, msg);
     s->batch = batch_new();

@@ -27,6 +27,7 @@ enum {
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+extern const int fuzz_runs __attribute__((weak)); /* of a fuzzer that takes milliseconds for one */
 __attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
 
@@ -198,7 +199,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s CORPUS [RUNS]\n", argv[0]);
         return 2;
     }
-    long runs = argc > 2 ? strtol(argv[2], NULL, 10) : RUNS_DEFAULT;
+    long runs = argc > 2 ? strtol(argv[2], NULL, 10) : &fuzz_runs ? fuzz_runs : RUNS_DEFAULT;
     snprintf(crash_path, sizeof(crash_path), "%s.crash", argv[0]);
     if (__sanitizer_set_death_callback)
         __sanitizer_set_death_callback(crash_save);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/command.h"
 #include "obs/event.h"
 #include "os/vfs.h"
 
@@ -39,7 +40,7 @@ static int complain(const struct err *err)
     return 1;
 }
 
-static void note_failure(const struct engine *engine)
+static void note_failure(const struct engine *engine) UNSHARED
 {
     shared->failed = engine_has_failed(engine);
     shared->loud = event_count(EVENT_LEVEL_WARN) + event_count(EVENT_LEVEL_ERROR);
@@ -60,6 +61,18 @@ static void set_faults(struct engine *engine)
             s->members[i]->spec.fault_position_apart = current->sink_position_apart;
 }
 
+/* A command, in this life. */
+static int call(const char *const *argv, uint32_t argc, const struct project *project, struct store *store,
+                struct engine *engine)
+{
+    struct sbuf out = {0};
+    int status = command_call(argv, argc, project, store, engine, &out);
+    if (status != 0)
+        snprintf(shared->error, sizeof shared->error, "%s", out.p ? out.p : "no word");
+    sbuf_fini(&out);
+    return status;
+}
+
 static int live(void *arg)
 {
     struct arena arena = {0};
@@ -71,6 +84,7 @@ static int live(void *arg)
     struct store *store;
     struct err err;
     (void)arg;
+    mem_fail_after(current->fail_allocation);
     os_vfs_register();
     event_setup(getenv("VERBOSE") ? EVENT_LEVEL_DEBUG : EVENT_LEVEL_ERROR, false, -1);
     if (!project_load(&arena, "/p", NULL, 0, &project, &diags)) {
@@ -79,13 +93,19 @@ static int live(void *arg)
         fprintf(stderr, "%s", text.p ? text.p : "no diagnostics");
         return 1;
     }
-    const struct store_options store_options = {
-        .ring_bytes = 4 << 20, .ring_file_bytes = 1 << 20, .tail_bytes = 256 << 10, .flush = current->flush};
+    const struct store_options store_options = {.ring_bytes = 4 << 20,
+                                                .ring_file_bytes = 1 << 20,
+                                                .tail_bytes = 256 << 10,
+                                                .flight_bytes = 1,
+                                                .flush = current->flush};
     if (!loop_new(ROLE_MAIN, "main", &life.main, &err) || !loop_new(ROLE_NET, "net", &net, &err) ||
         !loop_new(ROLE_DISK, "disk", &disk, &err) || !loop_new(ROLE_WORK, "work", &work, &err) ||
         !os_mkdirs(project.data, &err) || !loop_start(life.main, &err) ||
         !store_open(pool, project.data, &store_options, disk, &store, &err))
         return complain(&err);
+    if (current->restore && call((const char *const[]){"checkpoint", "restore", current->restore, "--yes"}, 4,
+                                 &project, store, NULL) != 0)
+        return 1;
     const struct engine_options options = {.once = true,
                                            .sources = true,
                                            .main = life.main,
@@ -99,6 +119,9 @@ static int live(void *arg)
     if (!engine_new(pool, &project, store, &options, &life.engine, &err))
         return complain(&err);
     set_faults(life.engine);
+    if (current->replay && call((const char *const[]){"stream", "replay", current->replay, "--bad"}, 4,
+                                &project, store, life.engine) != 0)
+        return 1;
     if (!loop_start(disk, &err) || !loop_start(net, &err) || !loop_start(work, &err))
         return complain(&err);
     shared->started = true;
@@ -115,6 +138,7 @@ static int live(void *arg)
     loop_join(disk);
     note_failure(life.engine);
     engine_free(life.engine);
+    shared->allocations = mem_fail_after(0);
     return store_close(store, &err) ? 0 : complain(&err);
 }
 
@@ -133,6 +157,7 @@ enum sim_end life_run(const struct life_plan *plan, const struct sim_options *op
     current = plan;
     enum sim_end end = sim_life(live, NULL, options, &status);
     *report = *shared;
+    report->status = status;
     if (end == SIM_RETURNED && status != 0)
         report->failed = true;
     return end;

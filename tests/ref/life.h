@@ -18,15 +18,20 @@ struct life_plan {
     enum store_flush flush;
     const char *reset_stream;
     bool reset_replace;
-    int64_t stop_after_ms; /* 0: when everything is quiet */
+    const char *replay;       /* `stream replay` of that stream, before the engine starts */
+    const char *restore;      /* `checkpoint restore` of that stream, before there is an engine */
+    int64_t stop_after_ms;    /* 0: when everything is quiet */
+    uint64_t fail_allocation; /* the n-th allocation fails, which ends the process; 0: none */
 };
 
 struct life_report {
-    bool started;    /* the engine ran */
-    bool failed;     /* something in it needs a person */
-    uint64_t loud;   /* lines of the log that are a warning or worse */
-    char error[512]; /* of the first stream or sink that stopped, and its hint */
-    int64_t answer;  /* of life_ask */
+    bool started;         /* the engine ran */
+    bool failed;          /* something in it needs a person */
+    uint64_t loud;        /* lines of the log that are a warning or worse */
+    char error[512];      /* of the first stream or sink that stopped, and its hint */
+    int64_t answer;       /* of life_ask */
+    int status;           /* that the process ended with */
+    uint64_t allocations; /* that a whole life made */
 };
 
 void life_project(const char *yaml);

@@ -175,12 +175,13 @@ struct web_stand *web_stand_new(void (*handle)(void *arg, struct web_request *re
     pthread_cond_init(&stand->changed, NULL);
     if (bind(stand->listener, (struct sockaddr *)&address, sizeof address) != 0 ||
         listen(stand->listener, 64) != 0 ||
-        getsockname(stand->listener, (struct sockaddr *)&address, &size) != 0 ||
-        pthread_create(&stand->thread, NULL, listen_on, stand) != 0) {
+        getsockname(stand->listener, (struct sockaddr *)&address, &size) != 0) {
         free(stand);
         return NULL;
     }
     stand->port = ntohs(address.sin_port);
+    if (pthread_create(&stand->thread, NULL, listen_on, stand) != 0)
+        abort();
     return stand;
 }
 

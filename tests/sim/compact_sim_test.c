@@ -47,8 +47,10 @@ static bool start(void)
     struct err err = {0};
     life = (struct life){.left = 60 + (int)sim_below(60)};
     store_faults = book->faults;
-    struct store_options options = {
-        .ring_file_bytes = 64 << 10, .ring_bytes = 256 << 10, .tail_bytes = 128 << 10};
+    struct store_options options = {.ring_file_bytes = 64 << 10,
+                                    .ring_bytes = 256 << 10,
+                                    .tail_bytes = 128 << 10,
+                                    .flight_bytes = JF_BLOCK};
     bool made = loop_new(ROLE_DISK, "disk", &life.disk, &err) &&
                 loop_new(ROLE_WORK, "work", &life.work, &err);
     CHECK(made);

@@ -78,7 +78,7 @@ static bool never(void *arg)
 }
 
 /* Writes from where the table is to the end. */
-static int write_all(bool disk_may_fail)
+static int write_all(bool disk_may_fail) ON(block)
 {
     struct arena arena = {0};
     struct batch *batch = batch_new();
@@ -123,7 +123,7 @@ struct turn {
     int status;
 };
 
-static void take_turn(struct msg *msg)
+static void take_turn(struct msg *msg) ON(block)
 {
     struct turn *turn = CONTAINER_OF(msg, struct turn, msg);
     turn->status = write_all(turn->disk_may_fail);

@@ -121,6 +121,7 @@ static const struct store_options *options(void)
         .ring_bytes = 256 << 10,
         .tail_bytes = 128 << 10,
         .reserve_bytes = 32 << 10,
+        .flight_bytes = sim_below(4) == 0 ? 64 << 10 : JF_BLOCK,
     };
     if (book->scenario.tight) {
         o.ring_bytes = 128 << 10;
@@ -178,6 +179,8 @@ static void build(struct producer *p)
 static void note_spot(const struct journal *j)
 {
     uint64_t position = j->head - JF_BLOCK;
+    if (j->durable + 1 < j->next_lsn) /* another one is being written there */
+        return;
     if (book->spot_count > 0 && book->spots[(book->spot_count - 1) % 32].position == position)
         return;
     for (size_t i = 0; i < j->count; i++)

@@ -1,7 +1,9 @@
 /* The way of a record under the simulator: generator → topic → stream → topic, SQLite table and Delta table, while lives end at any call
- * with a power cut or a kill. Whatever happened: in the end each row is in each place once, and in the topic in order.
+ * with a power cut or a kill, or one call or one allocation of a life fails. Whatever happened: in the end each row is in each place once, and
+ * in the topic in order.
  *
- * SEEDS=n runs n seeds, SEED=n one. */
+ * SEEDS=n runs n seeds and n failures, SEED=n one seed. */
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,13 +11,11 @@
 #include "base/test.h"
 #include "format/json_tree.h"
 #include "format/parquet.h"
-#include "job/engine.h"
-#include "obs/event.h"
-#include "os/sim.h"
 #include "os/vfs.h"
+#include "ref/life.h"
 #include "sink/delta/log.h"
 
-enum { ROWS = 300, LIVES_MAX = 40, SEEDS = 900 };
+enum { ROWS = 300, LIVES_MAX = 40, SEEDS = 1000 };
 
 static const char PROJECT[] =
     "name: spine\n"
@@ -38,76 +38,10 @@ static const char PROJECT[] =
     "    sql: SELECT k, count(*) AS c, sum(n) AS s FROM STREAM input GROUP BY k\n"
     "    to: [ { table: db.totals, key: [k], mode: upsert } ]\n";
 
-/* ---- a life ----------------------------------------------------------------------------------------------------------- */
-
-struct life {
-    struct loop *main;
-    struct engine *engine;
-};
-
-static void on_quiet(void *arg)
-{
-    engine_stop(((struct life *)arg)->engine);
-}
-
-static void on_stopped(void *arg)
-{
-    loop_stop(((struct life *)arg)->main);
-}
-
 static int complain(const struct err *err, const char *what)
 {
     fprintf(stderr, "%s: %s (%s)\n", what, err->text, err->hint);
     return 1;
-}
-
-static int live(void *arg)
-{
-    struct arena arena = {0};
-    struct pool *pool = pool_new(NULL, "life");
-    struct conf_diags diags = {.arena = &arena};
-    struct project project;
-    struct life life;
-    struct loop *net, *disk, *work;
-    struct store *store;
-    struct err err;
-    (void)arg;
-    os_vfs_register();
-    event_setup(getenv("VERBOSE") ? EVENT_LEVEL_DEBUG : EVENT_LEVEL_ERROR, false, -1);
-    if (!project_load(&arena, "/p", NULL, 0, &project, &diags)) {
-        struct sbuf text = {0};
-        conf_diags_print(&text, &diags, false);
-        fprintf(stderr, "%s", text.p ? text.p : "no diagnostics");
-        return 1;
-    }
-    const struct store_options store_options = {
-        .ring_bytes = 4 << 20, .ring_file_bytes = 1 << 20, .tail_bytes = 256 << 10};
-    if (!loop_new(ROLE_MAIN, "main", &life.main, &err) || !loop_new(ROLE_NET, "net", &net, &err) ||
-        !loop_new(ROLE_DISK, "disk", &disk, &err) || !loop_new(ROLE_WORK, "work", &work, &err) ||
-        !os_mkdirs(project.data, &err) || !loop_start(life.main, &err) ||
-        !store_open(pool, project.data, &store_options, disk, &store, &err))
-        return complain(&err, "start");
-    const struct engine_options options = {.once = true,
-                                           .sources = true,
-                                           .main = life.main,
-                                           .net = net,
-                                           .work = work,
-                                           .on_quiet = on_quiet,
-                                           .on_stopped = on_stopped,
-                                           .arg = &life};
-    if (!engine_new(pool, &project, store, &options, &life.engine, &err) || !loop_start(disk, &err) ||
-        !loop_start(net, &err) || !loop_start(work, &err))
-        return complain(&err, "engine");
-    engine_start(life.engine);
-    loop_run(life.main);
-    loop_stop(work);
-    loop_join(work);
-    loop_stop(net);
-    loop_join(net);
-    loop_stop(disk);
-    loop_join(disk);
-    engine_free(life.engine);
-    return store_close(store, &err) ? 0 : complain(&err, "close");
 }
 
 /* ---- what came of it ------------------------------------------------------------------------------------------------- */
@@ -306,52 +240,180 @@ static int verify(void *arg)
     return bad > 0;
 }
 
+/* The last life came to rest, and everything is where it belongs. */
+static bool is_right(enum sim_end end, const struct life_report *report)
+{
+    int status = 0;
+    if (end != SIM_RETURNED || report->failed) {
+        fprintf(stderr, "a life ended badly (%d, status %d): %s\n", end, report->status, report->error);
+        return false;
+    }
+    return sim_life(verify, NULL, NULL, &status) == SIM_RETURNED && status == 0;
+}
+
 /* ---- seeds --------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t lives_in_all;
 
 static bool run_seed(uint64_t seed)
 {
-    struct err err;
+    const struct life_plan plan = {0};
+    struct life_report report;
     enum sim_end end = SIM_CRASHED;
-    int status = 0, lives = 0;
+    int lives = 0;
     sim_open(seed);
-    bool ok = os_mkdirs("/p", &err) && os_write_file("/p/sluice.yaml", PROJECT, strlen(PROJECT), &err);
-    while (ok && end == SIM_CRASHED && lives < LIVES_MAX) {
+    life_project(PROJECT);
+    while (end == SIM_CRASHED && lives < LIVES_MAX) {
         bool last = lives++ > 12;
         const struct sim_options options = {.crash_after = last ? 0
                                                                 : 1 + sim_below(UINT64_C(8) << sim_below(8))};
-        end = sim_life(live, NULL, &options, &status);
+        end = life_run(&plan, &options, &report);
         lives_in_all++;
         if (end == SIM_CRASHED && sim_below(2))
             sim_power_cut();
         else if (end == SIM_CRASHED)
             sim_kill();
     }
-    ok = ok && end == SIM_RETURNED && status == 0;
+    bool ok = is_right(end, &report);
     if (!ok)
-        fprintf(stderr, "seed %" PRIu64 ": life %d ended badly (%d, status %d)\n", seed, lives, end, status);
-    else if (sim_life(verify, NULL, NULL, &status) != SIM_RETURNED || status != 0) {
         fprintf(stderr, "seed %" PRIu64 ": wrong after %d lives\n", seed, lives);
-        ok = false;
-    }
     sim_close();
     return ok;
 }
 
+static uint64_t number(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
 TEST(each_row_is_everywhere_once)
 {
-    const char *one = getenv("SEED"), *many = getenv("SEEDS");
-    uint64_t first = one ? strtoull(one, NULL, 10) : 1;
-    uint64_t count = one ? 1 : many ? strtoull(many, NULL, 10) : SEEDS;
+    uint64_t first = number("SEED", 1), count = getenv("SEED") ? 1 : number("SEEDS", SEEDS);
     for (uint64_t seed = first; seed < first + count; seed++)
         if (!EXPECT(run_seed(seed)))
             return;
     printf("%" PRIu64 " seeds, %" PRIu64 " lives\n", count, lives_in_all);
 }
 
+/* ---- the n-th failure ------------------------------------------------------------------------------------------------------ */
+
+enum { FAILURES = 60, ENDED = 70 /* so the store and the allocator end the program */ };
+
+static struct {
+    uint64_t calls, recovery_calls, changes, allocations; /* of a life in which nothing fails */
+    uint64_t survived, stopped, died;
+} seen_failures;
+
+static void crash(void)
+{
+    if (sim_below(2))
+        sim_power_cut();
+    else
+        sim_kill();
+}
+
+/* One life in which one thing fails, after a crash or as the first one. It goes on, or stops something and says so, or ends as the store
+ * and the allocator do. The next life makes everything right. */
+static bool run_failure(uint64_t seed, const struct life_plan *plan, const struct sim_options *options,
+                        bool after_crash)
+{
+    const struct life_plan whole = {0};
+    struct life_report report;
+    sim_open(seed);
+    life_project(PROJECT);
+    if (after_crash) {
+        const struct sim_options half = {.crash_after = 1 + sim_below(seen_failures.changes)};
+        if (life_run(&whole, &half, &report) == SIM_CRASHED)
+            crash();
+    }
+    enum sim_end end = life_run(plan, options, &report);
+    bool ok = end == SIM_RETURNED || report.status == ENDED;
+    if (!ok)
+        fprintf(stderr, "the life ended with status %d\n", report.status);
+    *(end != SIM_RETURNED ? &seen_failures.died
+      : report.failed     ? &seen_failures.stopped
+                          : &seen_failures.survived) += 1;
+    if (getenv("VERBOSE") && report.failed)
+        fprintf(stderr, "%s\n", report.error);
+    crash();
+    if (ok) {
+        end = life_run(&whole, NULL, &report);
+        ok = is_right(end, &report);
+    }
+    sim_close();
+    return ok;
+}
+
+static void count_calls(void)
+{
+    const struct life_plan whole = {0};
+    struct life_report report;
+    sim_open(1);
+    life_project(PROJECT);
+    EXPECT(life_run(&whole, NULL, &report) == SIM_RETURNED && !report.failed);
+    seen_failures.calls = sim_calls_fallible();
+    seen_failures.changes = sim_calls();
+    seen_failures.allocations = report.allocations;
+    sim_close();
+    const struct sim_options half = {.crash_after = seen_failures.changes / 2};
+    sim_open(1);
+    life_project(PROJECT);
+    EXPECT(life_run(&whole, &half, &report) == SIM_CRASHED);
+    sim_kill();
+    EXPECT(life_run(&whole, NULL, &report) == SIM_RETURNED && !report.failed);
+    seen_failures.recovery_calls = sim_calls_fallible();
+    sim_close();
+}
+
+/* The index-th of count numbers from 1 to max, evenly, each run of this test others. */
+static uint64_t spread(uint64_t index, uint64_t count, uint64_t max)
+{
+    return count >= max ? 1 + index % max : 1 + index * max / count + index * 7919 % (max / count);
+}
+
+TEST(any_call_may_fail)
+{
+    static const int errors[] = {EIO, ENOSPC, EMFILE, ENOMEM, EACCES};
+    const struct life_plan whole = {0};
+    uint64_t count = number("SEEDS", FAILURES);
+    count_calls();
+    for (uint64_t i = 0; i < count; i++) {
+        bool after_crash = i % 2;
+        struct sim_options options = {
+            .fail_after = spread(i, count, after_crash ? seen_failures.recovery_calls : seen_failures.calls),
+            .fail_errno = errors[i / 2 % (sizeof errors / sizeof *errors)],
+            .fail_sync_loses = i % 3 != 0};
+        if (!EXPECT(run_failure(1 + i, &whole, &options, after_crash))) {
+            fprintf(stderr, "failure %" PRIu64 ": call %" PRIu64 ", errno %d\n", i, options.fail_after,
+                    options.fail_errno);
+            return;
+        }
+    }
+    printf("of %" PRIu64 " calls %" PRIu64 " failed: %" PRIu64 " lives went on, %" PRIu64
+           " stopped something, %" PRIu64 " ended\n",
+           seen_failures.calls, count, seen_failures.survived, seen_failures.stopped, seen_failures.died);
+}
+
+TEST(any_allocation_may_fail)
+{
+    uint64_t count = number("SEEDS", FAILURES);
+    if (seen_failures.allocations == 0)
+        count_calls();
+    for (uint64_t i = 0; i < count; i++) {
+        const struct life_plan plan = {.fail_allocation = spread(i, count, seen_failures.allocations)};
+        if (!EXPECT(run_failure(1 + i, &plan, NULL, i % 2))) {
+            fprintf(stderr, "allocation %" PRIu64 "\n", plan.fail_allocation);
+            return;
+        }
+    }
+    printf("of %" PRIu64 " allocations %" PRIu64 " failed\n", seen_failures.allocations, count);
+}
+
 int main(void)
 {
     RUN(each_row_is_everywhere_once);
+    RUN(any_call_may_fail);
+    RUN(any_allocation_may_fail);
     return test_end();
 }
