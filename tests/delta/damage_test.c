@@ -160,7 +160,7 @@ static void damage(const char *path, size_t step, bool older)
 {
     struct sbuf bytes = {0};
     struct err err;
-    size_t loud_times = 0, same = 0, failed = 0;
+    size_t loud_times = 0, failed = 0;
     bool loud;
     SAY(os_read_file(path, 1 << 20, &bytes, &err));
     for (size_t at = 0; at < bytes.n; at += step) {
@@ -175,7 +175,6 @@ static void damage(const char *path, size_t step, bool older)
             bad++;
         }
         loud_times += loud;
-        same += outcome == SAME;
         failed += outcome == FAILED;
     }
     SAY(loud_times > 0);

@@ -282,7 +282,7 @@ static bool still_valid(struct delta_sink *d, const struct position *positions, 
 static void shed_state(struct delta_sink *d)
 {
     struct delta_table fresh = {0};
-    if (d->table.arena.bytes < 2 * d->loaded_bytes + STATE_SLACK_BYTES)
+    if (d->table.arena.bytes < d->loaded_bytes + d->loaded_bytes / 4 + STATE_SLACK_BYTES)
         return;
     d->loaded_bytes = d->table.arena.bytes; /* if it fails: no hurry */
     if (!delta_load(&fresh, d->path, -1, NULL) || fresh.version < d->table.version) {

@@ -411,10 +411,8 @@ static bool checksum_fits(const struct parquet_file *file, uint64_t sum, struct 
 {
     const struct str *said = parquet_metadata(file, STR(CHECKSUM_KEY));
     char text[17];
-    if (said == NULL && !str_starts(parquet_created_by(file), STR("sluice ")))
-        return true;
     snprintf(text, sizeof text, "%016llx", (unsigned long long)sum);
-    return (said && str_is(*said, text)) ||
+    return said == NULL || str_is(*said, text) ||
            err_set(err, ERR_DATA, "its actions are not those that were written");
 }
 
