@@ -610,7 +610,7 @@ static bool live(int (*body)(void *arg), const struct sim_options *sim, bool may
     enum sim_end end = sim_life(body, NULL, sim, &status);
     if (book->complaint[0] != '\0')
         return false;
-    if (end == SIM_FAILED && !(may_die && status == STORE_EXIT))
+    if (end == SIM_FAILED || (end == SIM_EXITED && !(may_die && status == STORE_EXIT)))
         return complain("a life ended with status %d", status);
     if (end == SIM_RETURNED && status != 0 && status != DISK_IS_FULL)
         return complain("a life returned %d", status);
