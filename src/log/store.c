@@ -52,6 +52,16 @@ void store_check_folder(struct store *store)
 
 /* ---- the folder -------------------------------------------------------------------------------------------------------------- */
 
+/* A life that was killed right after it made the data folder has not synced its entry. A parent that is not ours to read was there before. */
+static void sync_entry(const struct store *store)
+{
+    char parent[OS_PATH_MAX];
+    const char *slash = strrchr(store->folder, '/');
+    snprintf(parent, sizeof parent, "%.*s", slash == store->folder ? 1 : (int)(slash - store->folder),
+             store->folder);
+    (void)!os_sync_folder(parent, NULL);
+}
+
 static void path_in(const struct store *store, const char *name, char *out, size_t size)
 {
     snprintf(out, size, "%s/%s", store->folder, name);
@@ -249,10 +259,12 @@ static bool recover(struct store *store, const char *journal_folder, uint64_t nu
     struct jf_place from;
     bool lazy = store->options.flush == STORE_FLUSH_OS;
     journal_init(j, journal_folder, number, store->options.ring_file_bytes, store->options.ring_bytes, lazy);
+    /* what a killed life made in it may be in the page cache alone */
+    TRY(os_sync_folder(store->folder, err));
     TRY(journal_load(j, err));
     TRY(journal_find_root(j, &root, &frame, err));
     store->is_replaying = true;
-    store->topics_folder_unsynced = true; /* what a killed life did in it may be in the page cache alone */
+    store->topics_folder_unsynced = true; /* the same, but there is time until the tail moves */
     bool done = catalog_load(store, &root, frame, &from, err) &&
                 journal_replay(j, &from, store->options.accept_damage, store_replay_frame, store, err);
     mem_free(frame);
@@ -320,6 +332,7 @@ bool store_open(struct pool *parent, const char *folder, const struct store_opti
     uint64_t number = 0;
     bool found, done = false;
     TRY_OUT(os_mkdirs(store->folder, err));
+    sync_entry(store);
     TRY_OUT(take_lock(store, err));
     TRY_OUT(read_version(store, &number, &found, err));
     TRY_OUT(choose_sizes(store, err));
