@@ -390,14 +390,14 @@ static bool has_all_files(const struct journal *j, uint32_t files, struct err *e
     return false;
 }
 
-/* What was read may still be in the page cache alone. */
+/* What was read may still be in the page cache alone, the names of the files too. */
 static bool sync_all(struct journal *j, struct err *err)
 {
     for (size_t i = 0; i < j->count; i++) {
         TRY(open_for_writing(j, &j->files[i], err));
         TRY(os_sync(j->files[i].file, err));
     }
-    return true;
+    return os_sync_folder(j->folder, err);
 }
 
 bool journal_replay(struct journal *j, const struct jf_place *from, bool accept_damage,
