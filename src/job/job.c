@@ -583,6 +583,7 @@ static void put_rejects(struct job *job, enum wants what, struct rejects *reject
 static bool next_frame(struct job *job, struct err *err) ON(work)
 {
     frame_reset(job->frame);
+    job->frame->internal = false; /* a checkpoint's was */
     TRY(group_next(&job->group, job->frame, &job->last, err));
     if (job->last)
         put_positions(job);
@@ -686,6 +687,7 @@ static void frame_ended(struct frame *frame) ON(work)
         job->frame_refused = true;
         log_wait_cancel(&job->room_wait);
         store_wait_room(job->stream->engine->store, &job->room_wait, &job->waker);
+        engine_look_quiet(job->stream->engine);
         return;
     }
     job->frame_busy = false;

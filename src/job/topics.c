@@ -40,6 +40,7 @@ static void frame_ended(struct frame *frame) ON(work)
         t->schema_refused = true;
         log_wait_cancel(&t->schema_room);
         store_wait_room(t->engine->store, &t->schema_room, &t->schema_waker);
+        engine_look_quiet(t->engine);
         return;
     }
     if (!frame->durable)

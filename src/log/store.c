@@ -252,6 +252,7 @@ static bool recover(struct store *store, const char *journal_folder, uint64_t nu
     TRY(journal_load(j, err));
     TRY(journal_find_root(j, &root, &frame, err));
     store->is_replaying = true;
+    store->topics_folder_unsynced = true; /* what a killed life did in it may be in the page cache alone */
     bool done = catalog_load(store, &root, frame, &from, err) &&
                 journal_replay(j, &from, store->options.accept_damage, store_replay_frame, store, err);
     mem_free(frame);

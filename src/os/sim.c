@@ -195,6 +195,7 @@ void sim_exit_life(int status)
     if (!sim->in_life)
         _exit(status);
     sim->has_returned = status == 0;
+    sim->has_exited = status != 0;
     sim->status = status;
     leave();
 }
@@ -219,7 +220,7 @@ static void begin_life(const struct sim_options *options)
     sim->life++;
     sim->calls = sim->calls_fallible = 0;
     sim->status = 0;
-    sim->has_crashed = sim->has_returned = false;
+    sim->has_crashed = sim->has_exited = sim->has_returned = false;
     sim->in_life = true;
 }
 
@@ -246,6 +247,8 @@ enum sim_end sim_life(int (*body)(void *arg), void *arg, const struct sim_option
         *status = clean ? sim->status : WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how);
     if (clean && sim->has_crashed)
         return SIM_CRASHED;
+    if (clean && sim->has_exited)
+        return SIM_EXITED;
     return clean && sim->has_returned ? SIM_RETURNED : SIM_FAILED;
 }
 

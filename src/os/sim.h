@@ -35,7 +35,12 @@ struct sim_options {
     bool no_direct;       /* OS_DIRECT gives EINVAL: the buffered fallback */
 };
 
-enum sim_end { SIM_RETURNED, SIM_CRASHED, SIM_FAILED /* a CHECK, a signal, exit ≠ 0 */ };
+enum sim_end {
+    SIM_RETURNED,
+    SIM_CRASHED,
+    SIM_EXITED, /* by os_exit, with a status other than 0 */
+    SIM_FAILED  /* a CHECK, a signal, a sanitizer, no memory */
+};
 
 void sim_open(uint64_t seed);
 void sim_close(void);

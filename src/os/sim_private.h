@@ -162,7 +162,7 @@ struct sim_world {
     struct sim_options options;
     uint64_t life; /* number of the life that runs or ran last */
     bool in_life;
-    bool has_crashed, has_returned;
+    bool has_crashed, has_exited, has_returned;
     int status;
     uint64_t calls, calls_fallible;
 

@@ -215,7 +215,7 @@ static bool live(int (*body)(void *arg), const struct sim_options *sim)
 {
     int status = 0;
     enum sim_end end = sim_life(body, NULL, sim, &status);
-    if (end == SIM_FAILED)
+    if (end == SIM_FAILED || end == SIM_EXITED)
         complain("a life ended with status %d", status);
     return book->complaint[0] == '\0';
 }
