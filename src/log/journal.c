@@ -390,7 +390,7 @@ static bool has_all_files(const struct journal *j, uint32_t files, struct err *e
     return false;
 }
 
-/* What was read may still be in the page cache alone, and the names of its files. */
+/* What was read may still be in the page cache alone, the names of the files too. */
 static bool sync_all(struct journal *j, struct err *err)
 {
     for (size_t i = 0; i < j->count; i++) {

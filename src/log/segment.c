@@ -178,9 +178,9 @@ bool segment_prepare(struct log *log, int64_t base, struct segment **segment, st
 /* Enough for a margin, which is left for internal frames? */
 bool store_leaves_margin(struct store *store, uint64_t more, struct err *err)
 {
-    uint64_t left;
+    uint64_t left, coming = store->growing ? store->journal.file_data + JF_BLOCK : 0;
     TRY(os_disk_free(store->folder, &left, err));
-    if (left >= more + store->disk_margin)
+    if (left >= more + coming + store->disk_margin)
         return true;
     return err_set_errno(err, ERR_RETRY, ENOSPC,
                          "could not reserve %llu bytes: only %llu MiB are free on the disk of \"%s\"",
@@ -214,9 +214,9 @@ bool segment_allocate(struct segment *s, uint64_t length, bool internal, struct 
         wanted = (uint64_t)s->log->topic->info->config.segment_bytes;
     if (wanted < length)
         wanted = length;
-    if (!internal && !store_leaves_margin(s->log->store, wanted - s->allocated, NULL)) {
-        wanted = length;
-        TRY(store_leaves_margin(s->log->store, wanted - s->allocated, err));
+    if (!store_leaves_margin(s->log->store, wanted - s->allocated, NULL)) {
+        wanted = length; /* no step ahead: recovery's would take the margin that deletions need */
+        TRY(internal || store_leaves_margin(s->log->store, wanted - s->allocated, err));
     }
     int file;
     TRY(segment_file_take(s, &file, err));

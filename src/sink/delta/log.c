@@ -665,6 +665,13 @@ static void load_checkpoint(struct delta_table *t, char **names, size_t count, i
     arena_fini(&arena);
 }
 
+/* Of what nothing else in the log makes up for. */
+static bool say_what_to_do(struct err *err)
+{
+    return err && err->class == ERR_DATA &&
+           err_hint(err, "Restore the table from a copy, or move its folder away to begin anew.");
+}
+
 bool delta_load(struct delta_table *t, const char *path, int64_t at, struct err *err)
 {
     begin(t, path);
@@ -676,7 +683,8 @@ bool delta_load(struct delta_table *t, const char *path, int64_t at, struct err 
         arena_fini(&arena);
         if (missing.code == ENOENT)
             return true;
-        *err = missing;
+        if (err)
+            *err = missing;
         return false;
     }
     bool ok = true;
@@ -692,15 +700,18 @@ bool delta_load(struct delta_table *t, const char *path, int64_t at, struct err 
         ok = ok && read_version(t, version, err);
     }
     arena_fini(&arena);
-    if (ok && at >= 0 && t->version != at)
-        ok = err_set(err, ERR_DATA, "the Delta table \"%s\" has no version %lld", path, (long long)at);
     t->metadata_changed = t->protocol_changed = false;
     ok = ok && (t->version < 0 || complete(t, err));
-    if (damage.class != ERR_NONE && (!ok || t->version < 0)) {
-        *err = damage; /* nothing older made up for it: that is what has to be mended */
-        return err_context(err, "the Delta log of \"%s\"", path);
+    bool absent = ok && at >= 0 && t->version != at;
+    if (damage.class != ERR_NONE && (!ok || absent || t->version < 0)) {
+        if (err)
+            *err = damage; /* nothing older made up for it: that is what has to be mended */
+        ok = err_context(err, "the Delta log of \"%s\"", path);
     }
-    return ok;
+    if (!ok)
+        return say_what_to_do(err);
+    return !absent ||
+           err_set(err, ERR_DATA, "the Delta table \"%s\" has no version %lld", path, (long long)at);
 }
 
 bool delta_refresh(struct delta_table *t, struct err *err)
@@ -711,7 +722,8 @@ bool delta_refresh(struct delta_table *t, struct err *err)
         arena_fini(&arena);
         if (!more)
             return true;
-        TRY(read_version(t, t->version + 1, err));
+        if (!read_version(t, t->version + 1, err))
+            return say_what_to_do(err);
     }
 }
 
