@@ -1086,7 +1086,8 @@ static bool check_separator(const void *value, struct err *err)
 {
     const char *text = *(const char *const *)value;
     if (text == NULL || strcmp(text, "\\t") == 0 ||
-        (text[0] != '\0' && text[1] == '\0' && strchr("\"\r\n", text[0]) == NULL && (unsigned char)text[0] < 0x80))
+        (text[0] != '\0' && text[1] == '\0' && strchr("\"\r\n", text[0]) == NULL &&
+         (unsigned char)text[0] < 0x80))
         return true;
     err_set(err, ERR_CONFIG,
             "\"separator\" must be one ASCII character, no quote and no line's end, not \"%s\"", text);
