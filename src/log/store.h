@@ -47,7 +47,7 @@ enum store_event {
 /* All sizes in bytes. Zeroed fields take the defaults named here. */
 struct store_options {
     enum store_flush flush;
-    uint64_t ring_bytes;      /* journal: default 1 GiB, at most 1/16 of the disk, grown lazily from one file */
+    uint64_t ring_bytes; /* journal: default 1 GiB, at most 1/16 of the disk, grown lazily from one file */
     uint64_t ring_file_bytes; /* default 16 MiB */
     uint64_t tail_bytes;      /* memory of the tail ring: default 64 MiB */
     uint64_t reserve_bytes;   /* part of the ring for internal frames alone: default 1/8 */
