@@ -293,6 +293,8 @@ static void go(struct member *m, const int64_t *next) ON(work)
     m->rows_sent = m->rows_committed = 0;
     if (m->err.class == ERR_NONE || m->runner == NULL || member_lag(m) == 0)
         works(m); /* after a failure when it has committed: to be open is not to have written */
+    if (m->runner && m->spec.age_column)
+        sink_runner_expire(m->runner);
     run_place(m, next);
 }
 

@@ -37,14 +37,19 @@ struct scene {
         }                                                                                                    \
     } while (0)
 
-static bool open_sink(struct scene *s) ON(block)
+static bool open_with(struct scene *s, const struct sink_spec *with, const char *columns) ON(block)
 {
     static struct position positions[SINK_INPUTS_MAX];
-    s->sink = (struct sink){.kind = sink_kind_find(STR("file:/lake")), .spec = &spec};
-    CHECK(type_parse_ddl(&s->arena, STR("n LONG, x STRING"), &s->schema, &s->err));
+    s->sink = (struct sink){.kind = sink_kind_find(STR("file:/lake")), .spec = with};
+    CHECK(type_parse_ddl(&s->arena, str_of(columns), &s->schema, &s->err));
     bool ok = sink_open(&s->sink, s->schema, &s->found, positions, &s->count, &s->err);
     s->at = ok && s->count ? positions[0].next_offset : 0;
     return ok;
+}
+
+static bool open_sink(struct scene *s) ON(block)
+{
+    return open_with(s, &spec, "n LONG, x STRING");
 }
 
 static bool put_row(struct scene *s) ON(block)
@@ -266,8 +271,60 @@ static void old_log(struct scene *s) ON(block)
     sink_abort(&s->sink);
 }
 
+/* ---- rows that are too old ----------------------------------------------------------------------------------------------------------- */
+
+/* One commit for each hour. */
+static void put_hours(struct scene *s, int hours) ON(block)
+{
+    for (int i = 0; i < hours; i++) {
+        struct batch_builder b;
+        batch_reset(s->batch);
+        batch_builder_init(&b, s->batch, s->schema);
+        column_builder_i64(&b.columns[0], s->at++);
+        column_builder_str(&b.columns[1], STR("x"), true);
+        column_builder_i64(&b.columns[2], os_wall().us);
+        batch_builder_finish(&b);
+        const struct position now = {0, 0, s->at};
+        SAY(sink_write(&s->sink, s->batch, &s->err) && sink_commit(&s->sink, &now, 1, &s->err));
+        sim_advance(DAY_NS / 24);
+    }
+}
+
+static void rows_that_are_too_old(struct scene *s) ON(block)
+{
+    struct sink_spec aged = spec;
+    aged.age_column = "at";
+    aged.retention_ms = 80 * 3600 * 1000;
+    SAY(open_with(s, &aged, "n LONG, x STRING, at TIMESTAMP"));
+    SAY(sink_expire(&s->sink, &s->err)); /* of a table that is not there yet */
+    put_hours(s, 40);
+    SAY(sink_expire(&s->sink, &s->err) && count_rows(s, 3) == 40);
+    SAY(sink_maintain(&s->sink, never, NULL, &s->err)); /* all in one file, with all ages */
+    put_hours(s, 41);
+    SAY(sink_expire(&s->sink, &s->err) && count_rows(s, 3) == 81); /* one is too old, but not yet late */
+    put_hours(s, 11);
+    sim_advance(DAY_NS / 48);
+    SAY(sink_expire(&s->sink, &s->err) &&
+        count_rows(s, 3) == 79); /* now it is, and with it go all that are too old */
+    put_hours(s, 10);
+    SAY(sink_maintain(&s->sink, never, NULL, &s->err));
+    sim_advance(60 * DAY_NS / 24);
+    SAY(sink_expire(&s->sink, &s->err) && count_rows(s, 3) <= 25); /* whole files */
+    other(s, "{\"txn\":{\"appId\":\"somebody\",\"version\":1}}\n");
+    sim_advance(DAY_NS);
+    SAY(sink_expire(&s->sink, &s->err)); /* loses against the other, and says nothing */
+    SAY(sink_expire(&s->sink, &s->err) && count_rows(s, 3) == 0);
+    put_hours(s, 1);
+    SAY(count_rows(s, 3) == 1);
+    sim_advance(10 * DAY_NS);
+    SAY(os_remove_tree("/lake/t", &s->err)); /* deleted: it is not for this to write it anew */
+    SAY(!sink_expire(&s->sink, &s->err) && !os_exists("/lake/t"));
+    sink_abort(&s->sink);
+}
+
 static void (*const scenes[])(struct scene *s) = {
-    conflicts, features_and_positions, table_goes_away, files_that_nobody_needs, short_retention, old_log};
+    conflicts, features_and_positions, table_goes_away, files_that_nobody_needs, short_retention,
+    old_log,   rows_that_are_too_old};
 
 static void play(struct msg *msg) ON(block)
 {
