@@ -100,6 +100,11 @@ const struct option conf_settings_options[] = {
     {"checkpoint", OPTION_DURATION, OPTION_AT(struct conf_settings, checkpoint_ms), .default_text = "1m",
      .min = 10, .max = 86400000,
      .help = "How often the state of streams is saved as a whole; it bounds how long a restart takes."},
+    {"give_up", OPTION_DURATION, OPTION_AT(struct conf_settings, give_up_ms), .default_text = "2m",
+     .min = 100, .max = 86400000,
+     .help =
+         "When nothing has come forward for so long, `run` gives up on tables that cannot be written to and on what waits for room on the disk, "
+         "and ends as failed; the next `run` goes on from there. `up` never gives up."},
     {"log", OPTION_STRUCT, OPTION_AT(struct conf_settings, log), .table = log_options,
      .size = sizeof(struct conf_log_settings), .help = "What is logged, and how."},
     {"listen", OPTION_STRUCT, OPTION_AT(struct conf_settings, listen), .table = listen_options,
