@@ -39,7 +39,7 @@ static void to_stderr(struct command_env *env, struct sbuf *text)
 {
     env_flush(env); /* in the order in which it was said */
     if (text->n)
-        err_redact(text->p, text->n);
+        err_redact(text->p, ERR_REDACT_OUTPUT);
     env->write(env, 2, text->p, text->n ? strlen(text->p) : 0);
     sbuf_fini(text);
 }
