@@ -92,7 +92,9 @@ const struct option conf_settings_options[] = {
      .max = 1024, .choices = autos, .unit = "threads",
      .help = "How many threads run streams; `auto` is one for each core."},
     {"memory", OPTION_SIZE, OPTION_AT(struct conf_settings, memory), .default_text = "auto", .min = 16 << 20,
-     .max = 0, .choices = autos, .help = "How much memory streams may use for state before it goes to disk."},
+     .max = 0, .choices = autos,
+     .help =
+         "How much memory may be used for state, and by a query for what it sorts, before it goes to disk."},
     {"flush", OPTION_ENUM, OPTION_AT(struct conf_settings, flush), .default_text = "fsync",
      .choices = flushes, .help = "When a record counts as written."},
     {"engine", OPTION_ENUM, OPTION_AT(struct conf_settings, engine), .default_text = "sluice",
