@@ -271,6 +271,49 @@ static void old_log(struct scene *s) ON(block)
     sink_abort(&s->sink);
 }
 
+/* Tombstones of merged files, each a millisecond younger than the one before; every 16th of a larger one. */
+static void bury(struct scene *s, int first, int count, const char *data_change)
+{
+    struct sbuf lines = {0};
+    int64_t now_ms = os_wall().us / 1000;
+    for (int i = first; i < first + count; i++)
+        sbuf_printf(&lines,
+                    "{\"remove\":{\"path\":\"f-%d.parquet\",\"deletionTimestamp\":%lld,\"dataChange\":%s,"
+                    "\"extendedFileMetadata\":true,\"partitionValues\":{},\"size\":%d}}\n",
+                    i, (long long)(now_ms - 100000 + i), data_change, i % 16 == 0 ? 1000000 : 700);
+    other(s, lines.p);
+    sbuf_fini(&lines);
+}
+
+static bool is_buried(const struct delta_table *t, int i)
+{
+    char key[64];
+    snprintf(key, sizeof key, "f-%d.parquet\n", i);
+    return map_get(&t->removed, str_of(key)) != NULL;
+}
+
+static void many_tombstones(struct scene *s) ON(block)
+{
+    enum { LEAST = 12 << 10, MOST = 16 << 10, ALL = 20000 };
+    struct delta_table t = {0};
+    SAY(open_sink(s) && put_row(s));
+    bury(s, 0, MOST - 100, "false");
+    put_rows(s, 110);
+    SAY(delta_load(&t, "/lake/t", -1, &s->err) && t.removed.count > MOST - 100);
+    SAY(is_buried(&t, 0) && is_buried(&t, 1)); /* so many are kept */
+    bury(s, MOST - 100, ALL - MOST + 100, "false");
+    bury(s, ALL, 100, "true");
+    put_rows(s, 110);
+    SAY(delta_load(&t, "/lake/t", -1, &s->err) && t.removed.count >= LEAST && t.removed.count < LEAST + 500);
+    SAY(is_buried(&t, 0) && is_buried(&t, 160) &&
+        is_buried(&t, ALL - 1)); /* larger ones and the youngest are still there, */
+    SAY(!is_buried(&t, 1) && !is_buried(&t, 161));
+    SAY(is_buried(&t, ALL) && is_buried(&t, ALL + 99)); /* and those of rows that were deleted */
+    SAY(count_rows(s, 2) == 221);
+    delta_fini(&t);
+    sink_abort(&s->sink);
+}
+
 /* ---- rows that are too old ----------------------------------------------------------------------------------------------------------- */
 
 /* One commit for each hour. */
@@ -323,8 +366,8 @@ static void rows_that_are_too_old(struct scene *s) ON(block)
 }
 
 static void (*const scenes[])(struct scene *s) = {
-    conflicts, features_and_positions, table_goes_away, files_that_nobody_needs, short_retention,
-    old_log,   rows_that_are_too_old};
+    conflicts, features_and_positions, table_goes_away,      files_that_nobody_needs, short_retention,
+    old_log,   many_tombstones,        rows_that_are_too_old};
 
 static void play(struct msg *msg) ON(block)
 {

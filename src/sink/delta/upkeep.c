@@ -5,7 +5,12 @@
  * keeps at most some dozens of small files, however many commits there were. A merge changes no row (dataChange false), so it is no conflict with
  * writers that append; one that loses against any other commit is dropped and planned anew later.
  *
+ * A merge leaves a tombstone for each file that it took in, and each checkpoint has those of a week. So that neither memory nor a commit's share of the
+ * checkpoints grows with history, only so many are kept, see forget_tombstones.
+ *
  * Nothing here is needed for correctness, so a failure is a line in the log, not the end of the sink. */
+#include <stdlib.h>
+
 #include "obs/event.h"
 #include "os/os.h"
 #include "sink/delta/delta_private.h"
@@ -19,6 +24,8 @@ enum {
     CHECKPOINT_ACTIONS = 50,         /* of the state for each version between checkpoints */
     CHECKPOINT_AT_LEAST_EVERY = 100, /* versions */
     CLEAN_EVERY_MS = 3600 * 1000,    /* the table's folders are looked through */
+    TOMBSTONES_MAX = 16 << 10,       /* of files that were merged away */
+    TOMBSTONES_LEFT = 12 << 10,      /* when there were more */
 };
 static const int64_t tiers[TIERS] = {64 << 10, 512 << 10, 4 << 20,
                                      32 << 20}; /* bytes: a file is of the first tier that is larger */
@@ -229,11 +236,52 @@ static int64_t checkpoint_interval(const struct delta_table *t)
                                                 : wanted;
 }
 
+/* A small file was merged soon after it had been written, and is kept without its tombstone nearly as long as with it: whoever vacuums, we too, leaves
+ * files alone that are younger than the retention. A larger one may be old, and needs it more. */
+static int64_t tombstone_worth(const struct delta_file *f, int64_t retention_ms)
+{
+    return f->time_ms + (f->size < tiers[0] ? 0 : retention_ms);
+}
+
+struct tombstone {
+    int64_t worth;
+    struct str key; /* the map's */
+};
+
+static int by_worth(const void *a, const void *b)
+{
+    const struct tombstone *x = a, *y = b;
+    return (x->worth > y->worth) - (x->worth < y->worth);
+}
+
+/* Those of merged files that are worth least go when they are too many, unless the table itself says how long they stay. */
+static void forget_tombstones(struct delta_sink *d)
+{
+    struct map *removed = &d->table.removed;
+    size_t count = 0;
+    if (removed->count <= TOMBSTONES_MAX || delta_property(&d->table, "delta.deletedFileRetentionDuration"))
+        return;
+    struct tombstone *all = mem_new_array(struct tombstone, removed->count);
+    MAP_EACH(entry, removed)
+    {
+        const struct delta_file *f = entry->value;
+        if (!f->data_change)
+            all[count++] = (struct tombstone){tombstone_worth(f, delta_retention_ms(&d->table)), entry->key};
+    }
+    if (count > TOMBSTONES_MAX) {
+        qsort(all, count, sizeof *all, by_worth);
+        for (size_t i = 0; i < count - TOMBSTONES_LEFT; i++)
+            map_remove(removed, all[i].key);
+    }
+    mem_free(all);
+}
+
 static bool checkpoint(struct delta_sink *d, bool (*stop)(void *arg), void *arg, struct err *err)
 {
     struct delta_vacuum done = {0};
     if (d->table.version < 0 || d->table.version - d->table.checkpoint < checkpoint_interval(&d->table))
         return true;
+    forget_tombstones(d);
     TRY(delta_checkpoint(&d->table, err));
     int64_t now_ms = os_wall().us / US_PER_MS;
     if (now_ms - d->cleaned_ms < CLEAN_EVERY_MS && now_ms >= d->cleaned_ms)
