@@ -409,8 +409,7 @@ static bool read_text(struct session *s, const char **name, struct str *text, st
         for (ok = true; ok && got > 0 && buf.n < QUERY_BYTES_MAX; sbuf_added(&buf, got))
             ok = s->env->read(s->env, sbuf_reserve(&buf, 65536), 65536, &got, err);
     } else {
-        const char *full = path[0] == '/' ? path : arena_printf(s->arena, "%s/%s", s->env->cwd, path);
-        ok = os_read_file(full, QUERY_BYTES_MAX, &buf, err);
+        ok = os_read_file(env_path(s->env, path), QUERY_BYTES_MAX, &buf, err);
         if (!ok)
             err->class = ERR_CONFIG; /* the command line names a file that is none */
     }

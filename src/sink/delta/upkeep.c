@@ -24,8 +24,8 @@ enum {
     CHECKPOINT_ACTIONS = 50,         /* of the state for each version between checkpoints */
     CHECKPOINT_AT_LEAST_EVERY = 100, /* versions */
     CLEAN_EVERY_MS = 3600 * 1000,    /* the table's folders are looked through */
-    TOMBSTONES_MAX = 16 << 10,       /* of files that were merged away */
-    TOMBSTONES_LEFT = 12 << 10,      /* when there were more */
+    TOMBSTONES_MAX = 4 << 10,        /* of files that were merged away */
+    TOMBSTONES_LEFT = 3 << 10,       /* when there were more */
 };
 static const int64_t tiers[TIERS] = {64 << 10, 512 << 10, 4 << 20,
                                      32 << 20}; /* bytes: a file is of the first tier that is larger */
