@@ -164,26 +164,26 @@ const struct option conf_topic_options[] = {
 
 /* ---- streams ------------------------------------------------------------------------------------------------- */
 
-#define REJECT_OPTIONS(which)                                                                                                             \
-    {"mode",                                                                                                                              \
-     OPTION_ENUM,                                                                                                                         \
-     OPTION_AT(struct conf_rejects_to, mode),                                                                                             \
-     .default_text = "keep",                                                                                                              \
-     .choices = which##_modes,                                                                                                            \
-     .help = "What becomes of them."},                                                                                                    \
-        {"connection", OPTION_NAME, OPTION_AT(struct conf_rejects_to, connection),                                                        \
-         .help = "The connection that has their table; by default it is a Delta table in `settings.data`."},                              \
-        {"retention",                                                                                                                     \
-         OPTION_DURATION,                                                                                                                 \
-         OPTION_AT(struct conf_rejects_to, retention_ms),                                                                                 \
-         .default_text = "30d",                                                                                                           \
-         .min = 1000,                                                                                                                     \
-         .max = 0,                                                                                                                        \
-         .choices = forever,                                                                                                              \
-         .help =                                                                                                                          \
-             "How long they are kept, from when they were found. In a Delta table some stay longer, by an eighth of that time at most."}, \
-    {                                                                                                                                     \
-        0                                                                                                                                 \
+#define REJECT_OPTIONS(which)                                                                                \
+    {"mode",                                                                                                 \
+     OPTION_ENUM,                                                                                            \
+     OPTION_AT(struct conf_rejects_to, mode),                                                                \
+     .default_text = "keep",                                                                                 \
+     .choices = which##_modes,                                                                               \
+     .help = "What becomes of them."},                                                                       \
+        {"connection", OPTION_NAME, OPTION_AT(struct conf_rejects_to, connection),                           \
+         .help = "The connection that has their table; by default it is a Delta table in `settings.data`."}, \
+        {"retention",                                                                                        \
+         OPTION_DURATION,                                                                                    \
+         OPTION_AT(struct conf_rejects_to, retention_ms),                                                    \
+         .default_text = "30d",                                                                              \
+         .min = 1000,                                                                                        \
+         .max = 0,                                                                                           \
+         .choices = forever,                                                                                 \
+         .help =                                                                                             \
+             "How long they are kept, from when they were found; in a Delta table up to an eighth longer."}, \
+    {                                                                                                        \
+        0                                                                                                    \
     }
 
 static const struct option bad_options[] = {REJECT_OPTIONS(bad)};

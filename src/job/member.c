@@ -245,8 +245,9 @@ void member_give_up(struct member *m)
         return;
     give_up_error(m->stream->engine, &m->err, &err);
     timer_cancel(&m->retry);
-    log_wait_cancel(
-        &m->room_wait); /* a frame that was refused stays unwritten: its rows come again, as its position says */
+    log_wait_cancel(&m->room_wait);
+    if (m->frame_refused) /* it stays unwritten: its rows come again, as its position says */
+        m->frame_busy = m->frame_refused = false;
     m->closing_for_reset = false;
     if (m->runner)
         sink_runner_close(m->runner);

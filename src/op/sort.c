@@ -14,7 +14,10 @@
 #include "op/op_private.h"
 #include "op/sort_private.h"
 
-enum { SORT_CUT_ROWS = 1 << 16 }; /* top-n cuts when it has so many rows past its limit */
+enum {
+    SORT_CUT_ROWS = 1 << 16,    /* top-n cuts when it has so many rows past its limit */
+    SORT_BATCH_BYTES = 16 << 10 /* of a batch, however few rows it has */
+};
 
 struct sort {
     struct op op;
@@ -187,7 +190,7 @@ static void add_run(struct sort *s, struct batch *batch, struct column *keys)
     s->runs = mem_grow(s->runs, &s->run_capacity, (size_t)s->run_count + 1, sizeof(*s->runs));
     s->runs[s->run_count++] = (struct sort_rows){batch, keys};
     s->rows += batch->rows;
-    s->bytes += batch->arena.bytes;
+    s->bytes += batch->arena.bytes + SORT_BATCH_BYTES;
 }
 
 static void drop_runs(struct sort *s)

@@ -134,6 +134,7 @@ bool delta_copy_rows(struct delta_sink *d, const struct delta_file *from, const 
         TRY_OUT(parquet_scan_next(scan, batch, &end, err));
         if (end)
             break;
+        CHECK(batch->rows <= BATCH_ROWS);
         uint32_t count = age ? young_rows(age, batch, rows) : batch->rows;
         TRY_OUT(parquet_writer_batch(to->parquet, batch, age ? rows : NULL, 0, count, err));
     }
