@@ -25,6 +25,7 @@
 #include "os/sim_private.h"
 
 struct sim_world *sim;
+static void (*others_until)(struct mono_time until); /* of the process: run/ sets it in each life */
 
 bool sim_is_on(void)
 {
@@ -81,6 +82,19 @@ void sim_advance(int64_t ns)
 {
     CHECK(ns >= 0);
     sim->clock_ns += ns;
+}
+
+void sim_on_sleep(void (*others)(struct mono_time until))
+{
+    others_until = others;
+}
+
+void sim_sleep(int64_t ns)
+{
+    if (others_until)
+        others_until((struct mono_time){sim->clock_ns - sim->boot_ns + ns});
+    else
+        sim_advance(ns);
 }
 
 /* A call takes about ns, at times much longer. */
@@ -166,6 +180,7 @@ void sim_close(void)
     CHECK(sim != NULL && !sim->in_life);
     CHECK(munmap(sim, SIM_MEMORY) == 0);
     sim = NULL;
+    others_until = NULL;
     os_world = &os_real_table;
 }
 

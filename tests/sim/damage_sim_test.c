@@ -132,7 +132,7 @@ static bool begin(uint64_t crash_after, struct life_report *report)
 {
     const struct life_plan first = {.stop_after_ms = STOP_MS};
     const struct sim_options crash = {.crash_after = crash_after};
-    sim_open(3); /* a life in which every kind of file comes to be */
+    sim_open(1);
     life_project(PROJECT);
     enum sim_end end = life_run(&first, &crash, report);
     if (crash_after)
