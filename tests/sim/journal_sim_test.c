@@ -13,12 +13,13 @@
  *     - what the reader has seen is there (after a kill), what the sink has seen is there (always)
  *     - what a pin holds can be read
  *
- * SEEDS=n in the environment: how many scenarios of each kind. */
+ * ref/seeds.h says how to run more seeds, or others. */
 #include <errno.h>
 
 #include "base/test.h"
 #include "log/log_private.h"
 #include "os/sim.h"
+#include "ref/seeds.h"
 
 enum {
     LOGS = 3,
@@ -677,18 +678,9 @@ static bool run_scenario(uint64_t seed, const struct scenario *scenario, const s
     return fine;
 }
 
-static unsigned long seeds(unsigned long otherwise)
+static void never_wrong(const char *name, const struct scenario *scenario, uint64_t otherwise)
 {
-    const char *text = getenv("SEEDS");
-    unsigned long n = text ? strtoul(text, NULL, 10) : 0;
-    return n ? n : otherwise;
-}
-
-static void never_wrong(const char *name, const struct scenario *scenario, uint64_t first_seed,
-                        unsigned long otherwise)
-{
-    unsigned long n = seeds(otherwise);
-    for (uint64_t seed = first_seed; seed < first_seed + n; seed++)
+    for (uint64_t seed = seed_first(); seed < seed_end(seed_count(otherwise)); seed++)
         if (!EXPECT(run_scenario(seed, scenario, NULL))) {
             fprintf(stderr, "in scenario %s\n", name);
             return;
@@ -751,7 +743,7 @@ static const struct kind {
 TEST(nothing_is_lost_and_nothing_comes_twice)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        never_wrong(kinds[i].name, kinds[i].scenario, 1, kinds[i].seeds);
+        never_wrong(kinds[i].name, kinds[i].scenario, kinds[i].seeds);
 }
 
 TEST(rule_1_damage_is_not_an_end)
