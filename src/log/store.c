@@ -52,16 +52,6 @@ void store_check_folder(struct store *store)
 
 /* ---- the folder -------------------------------------------------------------------------------------------------------------- */
 
-/* A life that was killed right after it made the data folder has not synced its entry. A parent that is not ours to read was there before. */
-static void sync_entry(const struct store *store)
-{
-    char parent[OS_PATH_MAX];
-    const char *slash = strrchr(store->folder, '/');
-    snprintf(parent, sizeof parent, "%.*s", slash == store->folder ? 1 : (int)(slash - store->folder),
-             store->folder);
-    (void)!os_sync_folder(parent, NULL);
-}
-
 static void path_in(const struct store *store, const char *name, char *out, size_t size)
 {
     snprintf(out, size, "%s/%s", store->folder, name);
@@ -332,7 +322,6 @@ bool store_open(struct pool *parent, const char *folder, const struct store_opti
     uint64_t number = 0;
     bool found, done = false;
     TRY_OUT(os_mkdirs(store->folder, err));
-    sync_entry(store);
     TRY_OUT(take_lock(store, err));
     TRY_OUT(read_version(store, &number, &found, err));
     TRY_OUT(choose_sizes(store, err));

@@ -173,6 +173,7 @@ void sim_open(uint64_t seed)
     sim->blocks_total = SIM_DISK_DEFAULT / SIM_BLOCK;
     sim->root = sim_inode_new(true);
     os_world = &os_sim_table;
+    os_folders_forget();
 }
 
 void sim_close(void)
@@ -219,6 +220,7 @@ static _Noreturn void live(int (*body)(void *arg), void *arg)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     alarm(SIM_LIFE_SECONDS_MAX);
+    os_folders_forget();
     os_fail_after(sim->options.fail_after, sim->options.fail_errno);
     sim->status = body(arg);
     sim->has_returned = true;
