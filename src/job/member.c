@@ -158,6 +158,7 @@ void member_note(struct member *m)
     m->note->done = note_ended;
     m->note->arg = m;
     m->note->internal = true;
+    m->note->synced = m->after_note != NOTE_ONLY; /* the table will hold the identity */
     put_id(m->note, m);
     put_positions(m->note, m, "at", m->committed);
     if (m->idle_moved)
