@@ -139,11 +139,7 @@ bool stream_make_plan(struct stream *s, struct err *err)
     s->plan_version++;
     for (uint32_t t = 0; t < s->topic_count; t++)
         s->schema_versions[t] = s->topics[t]->schema_version;
-    if (pipeline_is_stateful(pipeline) && s->job == NULL) {
-        err_set(err, ERR_CONFIG,
-                "stream \"%s\" keeps state, and reads a topic whose columns are not declared", s->def->name);
-        return err_hint(err, "Give the topic a `schema`.");
-    }
+    CHECK(s->job != NULL || !pipeline_is_stateful(pipeline));
     return match_scans(s, err);
 }
 
