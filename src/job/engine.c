@@ -32,6 +32,9 @@ static bool all_closed(const struct engine *engine) ON(work)
         if (t->schema_busy && !t->schema_refused)
             return false;
     for (const struct stream *s = engine->streams; s; s = s->next)
+        if (s->ran_busy)
+            return false;
+    for (const struct stream *s = engine->streams; s; s = s->next)
         for (uint32_t i = 0; i < s->member_count; i++) {
             const struct member *m = s->members[i];
             if (!m->closed || m->note_busy || (s->job && !job_is_idle(s->job)) ||

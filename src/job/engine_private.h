@@ -94,7 +94,9 @@ struct stream {
     bool nothing_inferred OWNED_BY(work); /* infer_now did not help: no record is one of the topic's format */
     struct err err OWNED_BY(work);        /* why it stopped; class ERR_NONE: it did not */
     struct job *job;                      /* NULL: the stream is stateless */
-    int64_t *counted OWNED_BY(work);      /* offsets below these are in the counters [input_count] */
+    struct frame *ran;                    /* says what it is, for the next start and for `plan`: ran.h */
+    bool ran_busy OWNED_BY(work), ran_again OWNED_BY(work);
+    int64_t *counted OWNED_BY(work); /* offsets below these are in the counters [input_count] */
     struct stream_counters counters;
     struct stream *next;
 };
@@ -107,6 +109,8 @@ void stream_stop(struct stream *s, const struct err *err) ON(work);
 void stream_pause(struct stream *s, bool pause) ON(work);
 bool stream_make_plan(struct stream *s, struct err *err) ON(work);
 bool stream_plan_is_old(const struct stream *s) ON(work);
+/* Writes down what it is, if that has changed; once it has begun, and after each new plan. */
+void stream_note_ran(struct stream *s) ON(work);
 /* A schema of an input has grown and is not durable yet. */
 bool stream_waits_for_schema(const struct stream *s) ON(work);
 /* Nothing is on its way, and nothing will be until new records come. */
@@ -126,7 +130,7 @@ bool job_new(struct stream *s, struct err *err);
 /* Restores the state and begins to read. */
 bool job_start(struct stream *s, struct err *err) ON(work);
 void job_stop(struct job *job) ON(work);
-void job_wake(struct job *job) ON(work); /* after a pause */
+void job_wake(struct job *job) ON(work); /* after a pause, or when columns are durable */
 void job_free(struct job *job);
 bool job_is_idle(const struct job *job) ON(work);
 int64_t job_lag(const struct job *job) ON(work);

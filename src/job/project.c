@@ -5,6 +5,7 @@
 
 #include "op/op.h"
 #include "os/os.h"
+#include "sql/ast.h"
 #include "type/timestamp.h"
 
 static const char PROJECT_FILE[] = "sluice.yaml";
@@ -303,6 +304,35 @@ bool project_inputs(const struct project *project, struct arena *arena, const st
     *topics = arena_array(arena, int32_t, n);
     *count = 0;
     return add_inputs(project, arena, stream, arena_zarray(arena, bool, n), *topics, count, err);
+}
+
+static void add_query_text(const struct project *project, struct arena *arena,
+                           const struct stream_def *stream,
+                           struct sbuf *text) /* as deep as streams are chained */
+{
+    struct ast_query *query;
+    struct relation_name *names;
+    uint32_t count;
+    if (!sql_parse_query(arena, stream->sql, &query, NULL) ||
+        !sql_relations(arena, stream->sql, &names, &count, NULL))
+        return; /* then it does not run */
+    ast_print(query, text);
+    for (uint32_t i = 0; i < count; i++) {
+        struct str name = names[i].parts[names[i].part_count - 1];
+        const struct stream_def *through = project_topic_of(project, name) < 0 ? find_stream(project, name)
+                                                                               : NULL;
+        if (through == NULL || !through->in_order)
+            continue;
+        sbuf_printf(text, "; %s: ", through->name);
+        add_query_text(project, arena, through, text);
+    }
+}
+
+void project_query_text(const struct project *project, const struct stream_def *stream, struct sbuf *text)
+{
+    struct arena arena = {0};
+    add_query_text(project, &arena, stream, text);
+    arena_fini(&arena);
 }
 
 static bool no_such_relation(const struct project *project, struct str name, struct err *err)

@@ -63,6 +63,9 @@ int32_t project_topic_of(const struct project *project, struct str name);
  * arena. */
 bool project_inputs(const struct project *project, struct arena *arena, const struct stream_def *stream,
                     int32_t **topics, uint32_t *count, struct err *err);
+/* The stream's query, and behind it those of the streams that it has in front of it, each in canonical form: texts that differ in white space
+ * and comments alone are equal. Appended. */
+void project_query_text(const struct project *project, const struct stream_def *stream, struct sbuf *text);
 /* What the kind of a sink is told of it, but for the uuid. Borrows from the project. */
 struct sink_spec sink_spec_of(const struct project *project, const struct stream_def *stream,
                               const struct sink_def *def);

@@ -293,6 +293,7 @@ static bool decode(struct unit *u, const struct stream_input *input, const struc
         u->bad_open = false;
         u->bad_fresh = u->undecoded = 0;
         TRY(stream_make_plan(s, err));
+        stream_note_ran(s);
         TRY(unit_compile(u, s, err));
     }
 }

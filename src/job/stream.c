@@ -2,6 +2,7 @@
  * whenever one of them grows. */
 #include "job/engine_private.h"
 #include "job/engine_struct.h"
+#include "job/ran.h"
 #include "job/replay.h"
 #include "obs/event.h"
 
@@ -153,10 +154,58 @@ bool stream_plan_is_old(const struct stream *s)
 
 bool stream_waits_for_schema(const struct stream *s)
 {
-    for (uint32_t t = 0; s->job == NULL && t < s->topic_count; t++)
+    for (uint32_t t = 0; t < s->topic_count; t++)
         if (s->topics[t]->schema_busy)
             return true;
     return false;
+}
+
+/* ---- what it was, for the next start ------------------------------------------------------------------------------------- */
+
+static void ran_ended(struct frame *frame) ON(work)
+{
+    struct stream *s = frame->arg;
+    s->ran_busy = false; /* refused: the next start writes it */
+    if (s->ran_again && frame->durable)
+        stream_note_ran(s);
+    engine_look_quiet(s->engine);
+}
+
+void stream_note_ran(struct stream *s)
+{
+    struct arena arena = {0};
+    struct sbuf now = {0}, before = {0};
+    struct str key = ran_key(&arena, s->def->name);
+    s->ran_again = s->ran_busy;
+    ran_write(s->engine->project, s->def, s->plan, &now);
+    bool known = store_get(s->engine->store, key, &before) && str_eq(sbuf_view(&before), sbuf_view(&now));
+    if (!known && !s->ran_busy && now.n <= STORE_VALUE_MAX) {
+        frame_reset(s->ran);
+        frame_put(s->ran, key, sbuf_view(&now));
+        s->ran->done = ran_ended;
+        s->ran->arg = s;
+        s->ran->internal = true;
+        s->ran_busy = true;
+        frame_submit(s->ran);
+    }
+    sbuf_fini(&now);
+    sbuf_fini(&before);
+    arena_fini(&arena);
+}
+
+/* The positions of a stream's sinks are of its topics, or of its outbox. Once it ran as one, it cannot go on as the other. */
+static bool is_of_its_kind(struct stream *s, struct err *err)
+{
+    struct arena arena = {0};
+    struct ran ran;
+    bool ok = !ran_get(s->engine->store, &arena, s->def->name, &ran) || ran.stateful == s->def->stateful;
+    arena_fini(&arena);
+    if (ok)
+        return true;
+    err_set(err, ERR_FATAL, "stream \"%s\" %s when it last ran, and its query now %s", s->def->name,
+            s->def->stateful ? "kept no state" : "kept state",
+            s->def->stateful ? "keeps some" : "keeps none");
+    return err_hint(err, "Give the changed query a new stream name, or put the old query back.");
 }
 
 /* ---- starting and stopping ------------------------------------------------------------------------------------------------ */
@@ -240,10 +289,11 @@ static bool start_turn(struct task *task) ON(work)
     timer_cancel(&s->start_timer);
     for (uint32_t k = 0; k < s->source_count; k++)
         log_wait_cancel(&s->start_waits[k]);
-    if (!ok || !stream_make_plan(s, &err) || (s->job && !job_start(s, &err))) {
+    if (!ok || !is_of_its_kind(s, &err) || !stream_make_plan(s, &err) || (s->job && !job_start(s, &err))) {
         stream_stop(s, &err);
         return false;
     }
+    stream_note_ran(s); /* before its sinks note where they are */
     s->started = true;
     for (uint32_t i = 0; i < s->member_count && !s->paused; i++)
         member_open(s->members[i]);
@@ -289,6 +339,7 @@ bool stream_new(struct engine *engine, const struct stream_def *def, struct err 
     s->pool = pool;
     s->next = engine->streams;
     engine->streams = s;
+    s->ran = frame_new(engine->store);
     list_init(&s->runs);
     task_init(&s->start, start_turn);
     timer_init(&s->start_timer, on_start_timer);
@@ -312,6 +363,7 @@ void stream_free(struct stream *s)
         log_wait_cancel(&s->start_waits[k]);
     if (s->job)
         job_free(s->job);
+    frame_free(s->ran);
     for (uint32_t i = 0; i < s->member_count; i++)
         member_fini(s->members[i]);
     run_free_all(s);

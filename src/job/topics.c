@@ -28,6 +28,8 @@ static void schema_is_durable(struct topic_state *t) ON(work)
     t->schema_busy = false;
     for (struct stream *s = t->engine->streams; s; s = s->next) {
         run_wake_all(s);
+        if (s->job)
+            job_wake(s->job);
         if (!s->started)
             stream_start(s);
     }

@@ -437,6 +437,97 @@ TEST(new_fields_are_followed)
     }
 }
 
+/* Columns are inferred, and new ones come: in the middle of turns, of a stream that keeps state, beside one that keeps none. */
+TEST(new_fields_are_followed_by_state)
+{
+    struct life_report report;
+    for (uint64_t seed = 1; seed <= 2 * seeds(); seed++) {
+        sim_open(seed);
+        life_project(
+            HEAD
+            "sources:\n  rows: { kind: file, path: rows.jsonl, to: input }\n"
+            "topics:\n  input: { partitions: 2 }\nstreams:\n"
+            "  copy:\n    sql: SELECT * FROM STREAM input\n    to: [ { topic: output }, { table: db.plain } ]\n" TOTALS);
+        bool ok = true;
+        int written = 0;
+        for (int upto = 50; ok && upto <= ROWS; upto += 50 + (int)sim_below(2) * 50) {
+            write_growing(&written, upto);
+            ok = EXPECT(life_until_quiet(&WHOLE, false, &report));
+        }
+        write_growing(&written, ROWS);
+        ok = ok && EXPECT(life_until_quiet(&WHOLE, false, &report)) && EXPECT(all_is_right()) &&
+             EXPECT(life_ask("SELECT count(*) FROM plain WHERE extra = n * 10") == 200);
+        sim_close();
+        if (!ok) {
+            fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, report.error);
+            return;
+        }
+    }
+}
+
+static void distinct_project(const char *columns)
+{
+    char yaml[1024];
+    snprintf(
+        yaml, sizeof yaml,
+        HEAD
+        "sources:\n  rows: { kind: file, path: rows.jsonl, to: input }\ntopics:\n  input: {}\nstreams:\n"
+        "  copy:\n    sql: SELECT DISTINCT %s FROM STREAM input\n    to: [ { topic: output }, { table: db.plain } ]\n",
+        columns);
+    life_project(yaml);
+}
+
+/* A state of whole records cannot take a new field in: that is said, while it runs and at the next start; and columns that are named go on. */
+TEST(new_fields_of_a_state_of_all_fields_are_refused)
+{
+    struct life_report report;
+    int written = 0;
+    sim_open(1);
+    distinct_project("*");
+    write_growing(&written, 100);
+    EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && !report.failed);
+    write_growing(&written, ROWS);
+    for (int life = 0; life < 2; life++)
+        EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && report.failed &&
+               strstr(report.error, "holds columns of its topics that are others now"));
+    distinct_project("n, k");
+    EXPECT(life_until_quiet(&WHOLE, false, &report));
+    EXPECT(table_is_right("plain") && topic_is_right());
+    sim_close();
+}
+
+/* One that was declared anew as another type is of another state, too. */
+TEST(state_of_another_type_is_refused)
+{
+    struct life_report report;
+    const struct life_plan first = {.stop_after_ms = 150};
+    sim_open(1);
+    life_project(SPINE);
+    EXPECT(life_run(&first, NULL, &report) == SIM_RETURNED && !report.failed);
+    life_project(HEAD ROWS_300 "topics:\n  input: { schema: 'n BIGINT, k INT' }\nstreams:\n" TOTALS);
+    EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && report.failed &&
+           strstr(report.error, "that are others now"));
+    sim_close();
+}
+
+/* The positions of its sinks would be taken for others. */
+TEST(stream_that_keeps_state_from_now_on_is_refused)
+{
+    static const struct life_plan first = {.stop_after_ms = 150};
+    struct life_report report;
+    sim_open(1);
+    life_project(PLAIN);
+    EXPECT(life_run(&first, NULL, &report) == SIM_RETURNED && !report.failed);
+    life_project(
+        HEAD ROWS_300 TOPICS
+        "  copy:\n    sql: SELECT DISTINCT n, k FROM STREAM input\n    to: [ { topic: output }, { table: db.plain } ]\n");
+    EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && report.failed &&
+           strstr(report.error, "kept no state when it last ran"));
+    life_project(PLAIN);
+    EXPECT(life_until_quiet(&WHOLE, false, &report) && table_is_right("plain") && topic_is_right());
+    sim_close();
+}
+
 TEST(records_of_another_format_do_not_keep_run_from_ending)
 {
     struct life_report report;
@@ -712,6 +803,10 @@ int main(void)
     RUN(kept_table_goes_on_where_it_is);
     RUN(deleted_data_folder_is_refused);
     RUN(new_fields_are_followed);
+    RUN(new_fields_are_followed_by_state);
+    RUN(new_fields_of_a_state_of_all_fields_are_refused);
+    RUN(state_of_another_type_is_refused);
+    RUN(stream_that_keeps_state_from_now_on_is_refused);
     RUN(records_of_another_format_do_not_keep_run_from_ending);
     RUN(many_packed_files_are_not_listed_for_each_of_them);
     RUN(bad_fail_stops_a_stateful_stream);
