@@ -148,6 +148,7 @@ static void handle_stop(struct msg *msg) ON(work)
         ingest_stop_all(engine);
     for (struct stream *s = engine->streams; s; s = s->next) {
         timer_cancel(&s->start_timer);
+        timer_cancel(&s->retry);
         if (s->job)
             job_stop(s->job);
         for (uint32_t i = 0; i < s->member_count; i++) {
@@ -278,14 +279,15 @@ static void report_stream(const struct stream *s, struct arena *arena, struct st
 {
     *out = (struct stream_status_report){
         .name = s->def->name,
-        .state = s->err.class != ERR_NONE ? "stopped"
-                 : s->paused              ? "paused"
-                 : s->started             ? "running"
-                                          : "waiting for records",
+        .state = s->err.class != ERR_NONE       ? "stopped"
+                 : s->paused                    ? "paused"
+                 : s->trouble.class != ERR_NONE ? "waiting"
+                 : s->started                   ? "running"
+                                                : "waiting for records",
         .rows_in = counter_get(&s->counters.rows_in),
         .rows_out = counter_get(&s->counters.rows_out),
         .bad = counter_get(&s->counters.bad),
-        .err = s->err,
+        .err = s->err.class != ERR_NONE ? s->err : s->trouble,
         .sinks = arena_zarray(arena, struct sink_status_report, s->member_count),
         .sink_count = s->member_count,
     };

@@ -19,7 +19,7 @@ enum {
     RUN_SLICE_BYTES = 1 << 20, /* read from a log in one step */
     RUN_LAG_MS = 500,          /* a sink that holds all units this long leaves the run and goes on alone */
     MEMBERS_MAX = CONF_TARGETS_MAX + 2, /* sinks of one stream, tables of rejected rows included */
-    RETRY_MIN_MS = 200,                 /* of a sink; it doubles, */
+    RETRY_MIN_MS = 200,                 /* of a sink or a stream; it doubles, */
     RETRY_MAX_MS = 5000,                /* up to this, so that nobody waits long when the trouble is over */
     INFER_RECORDS = 1000,               /* a schema is inferred from that many records, */
     INFER_MS = 2000,                    /* or from what came in that time */
@@ -87,14 +87,16 @@ struct stream {
     uint32_t member_count;
     struct list runs OWNED_BY(work);
     struct task start; /* waits for schemas, then opens the members */
-    struct timer start_timer OWNED_BY(work);
+    struct timer start_timer OWNED_BY(work), retry OWNED_BY(work);
     struct waker start_waker;
     struct log_wait *start_waits; /* start_waits[source_count] */
     bool started OWNED_BY(work), paused OWNED_BY(work), infer_now OWNED_BY(work);
     bool nothing_inferred OWNED_BY(work); /* infer_now did not help: no record is one of the topic's format */
     struct err err OWNED_BY(work);        /* why it stopped; class ERR_NONE: it did not */
-    struct job *job;                      /* NULL: the stream is stateless */
-    struct frame *ran;                    /* says what it is, for the next start and for `plan`: ran.h */
+    struct err trouble OWNED_BY(work);    /* what it waits for to pass; class ERR_NONE: nothing */
+    int64_t backoff_ms OWNED_BY(work);
+    struct job *job;   /* NULL: the stream is stateless */
+    struct frame *ran; /* says what it is, for the next start and for `plan`: ran.h */
     bool ran_busy OWNED_BY(work), ran_again OWNED_BY(work);
     int64_t *counted OWNED_BY(work); /* offsets below these are in the counters [input_count] */
     struct stream_counters counters;
@@ -105,6 +107,10 @@ bool stream_new(struct engine *engine, const struct stream_def *def, struct err 
 void stream_start(struct stream *s) ON(work);
 /* Stops the stream for a reason that a person must look at. */
 void stream_stop(struct stream *s, const struct err *err) ON(work);
+/* What failed may pass: says so, and sets timer for another try. */
+void stream_retry(struct stream *s, const struct err *err, struct timer *timer) ON(work);
+/* What failed is over. */
+void stream_works(struct stream *s) ON(work);
 /* Paused: nothing is read; what sinks hold is committed. */
 void stream_pause(struct stream *s, bool pause) ON(work);
 bool stream_make_plan(struct stream *s, struct err *err) ON(work);
@@ -127,8 +133,10 @@ void bad_row_add(struct batch_builder *builder, const char *topic, int32_t attem
 struct job;
 /* Makes the outbox and the changelog where they lack, and the outbox the stream's inputs. Before the loops run. */
 bool job_new(struct stream *s, struct err *err);
-/* Restores the state and begins to read. */
+/* Restores the state and begins to read. ERR_RETRY: it may be called again. */
 bool job_start(struct stream *s, struct err *err) ON(work);
+/* The sinks have said what they still need of the outbox. */
+void job_let_outbox_go(struct job *job) ON(work);
 void job_stop(struct job *job) ON(work);
 void job_wake(struct job *job) ON(work); /* after a pause, or when columns are durable */
 void job_free(struct job *job);

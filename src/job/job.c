@@ -13,6 +13,7 @@
  *
  * A checkpoint is a snapshot of the whole state in one file, synced with its folder before a frame names it. Two are kept; the changelog is kept
  * since the older one, so that a damaged newest checkpoint costs time and nothing else. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,7 +27,8 @@
 
 enum {
     TURN_SLICES = 16, /* log slices of one turn at most: turns are short when idle and grow under backlog, */
-    TURN_BYTES = 8 << 20,         /* and take in no more when they have put out so much */
+    TURN_BYTES = 8 << 20, /* and take in no more when they have put out so much */
+    RESTORE_TRIES = 5,    /* a disk that says EIO so often of a checkpoint will not give it any more */
     OUTBOX_KEPT_MS = 3600 * 1000, /* for sinks that are added later */
 };
 static const char CHANGE_COLUMN[] = "_change";
@@ -45,8 +47,11 @@ struct job {
     uint32_t turn_source; /* where the search for input begins */
     struct log_pin *pins; /* on the sources */
 
+    struct log_pin outbox_pin; /* until the sinks have their own */
+
     struct task task;
     struct waker waker;
+    struct timer retry OWNED_BY(work);
     struct log_wait *waits;
     struct frame *frame;
     bool frame_busy OWNED_BY(work),
@@ -64,6 +69,7 @@ struct job {
     int32_t attempt; /* of those, if they are replayed */
     uint32_t bad_count,
         undecoded;      /* of the slice that is being computed; undecoded: those that are no row of `in` */
+    bool unread;        /* the last slice could not be read, so it is not in the state */
     bool new_columns;   /* the turn ends before a slice that brings some, or for whose topic others have */
     struct group group; /* what it puts out */
     bool last;          /* the frame in flight is its last */
@@ -72,6 +78,7 @@ struct job {
     struct err err;
 
     struct checkpoint checkpoints[CHECKPOINTS_KEPT]; /* newest first; turn 0 = none */
+    uint32_t tries;                                  /* of restoring it */
     struct mono_time checkpointed;
     int64_t checkpoint_turn;   /* that the frame in flight names; 0 = none */
     struct checkpoint dropped; /* whose file goes when that frame is durable */
@@ -347,14 +354,16 @@ static bool other_state(struct job *job, struct err *err)
         "Of new fields: name the old ones in the query, in their order. Of another type: give the stream a new name.");
 }
 
-/* ERR_DATA: damaged. ERR_FATAL: of another query. */
+/* ERR_DATA: damaged. ERR_RETRY: it could not be read now. ERR_FATAL: of another query. */
 static bool read_checkpoint(struct job *job, int64_t turn, struct err *err)
 {
     struct arena arena = {0};
     struct sbuf file = {0};
     struct checkpoint_data data;
     bool ok = checkpoint_read(&arena, path_of(job, &arena, turn), &file, &data, err);
-    if (!ok)
+    if (!ok && err->code == EIO && job->tries >= RESTORE_TRIES)
+        err->class = ERR_DATA;
+    if (!ok && err->class == ERR_DATA)
         err_hint(
             err,
             "Restore the data folder from a copy, or give the stream a new name: it then begins anew with what its topics hold.");
@@ -590,7 +599,9 @@ static bool take_slice(struct job *job, bool *any, struct err *err) ON(work)
         struct log_slice slice;
         if (job->next[k] >= log_end(s->sources[k].log))
             continue;
-        TRY(log_read(s->sources[k].log, job->next[k], RUN_SLICE_BYTES, &slice, err));
+        job->unread = !log_read(s->sources[k].log, job->next[k], RUN_SLICE_BYTES, &slice, err);
+        if (job->unread)
+            return false;
         if (slice.n == 0)
             continue;
         bool ok = compute(job, k, &slice, err);
@@ -713,7 +724,8 @@ static bool job_turn(struct task *task) ON(work)
         frame_submit(job->frame);
         return false;
     }
-    if (!job->started || job->frame_busy || job->stream->paused || stream_waits_for_schema(job->stream))
+    if (!job->started || job->frame_busy || timer_is_set(&job->retry) || job->stream->paused ||
+        stream_waits_for_schema(job->stream))
         return false;
     if (!follow_columns(job, &err)) {
         stream_stop(job->stream, &err);
@@ -731,12 +743,17 @@ static bool job_turn(struct task *task) ON(work)
     group_begin(&job->group);
     batch_reset(job->bad.batch);
     batch_reset(job->late.batch);
-    job->bad.open = job->late.open = job->failed = job->new_columns = false;
+    job->bad.open = job->late.open = job->failed = job->new_columns = job->unread = false;
     bool ok = true;
     for (int i = 0; ok && any && i < TURN_SLICES && group_bytes(&job->group) < TURN_BYTES; i++) {
         ok = take_slice(job, &any, &err);
         some = some || any;
     }
+    if (!ok && job->unread && err.class == ERR_RETRY && !some) {
+        stream_retry(job->stream, &err, &job->retry);
+        return false;
+    }
+    ok = ok || (job->unread && err.class == ERR_RETRY); /* without that slice; the next turn will say why */
     if (ok && !some && job->new_columns)
         return true;
     if (ok && !some) {
@@ -789,9 +806,15 @@ static void frame_ended(struct frame *frame) ON(work)
         return;
     }
     group_ended(&job->group);
+    stream_works(job->stream);
     move_pins(job);
     task_wake(&job->task);
     engine_look_quiet(job->stream->engine);
+}
+
+static void on_retry(struct timer *timer) ON(work)
+{
+    task_wake(&CONTAINER_OF(timer, struct job, retry)->task);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------------ */
@@ -815,6 +838,7 @@ bool job_new(struct stream *s, struct err *err) UNSHARED
     struct job *job = pool_new_struct(s->pool, struct job);
     struct topic_state *outbox = pool_new_struct(s->pool, struct topic_state);
     struct topic_info changelog;
+    bool known;
     job->stream = s;
     outbox->engine = s->engine;
     outbox->logs = pool_alloc(s->pool, sizeof *outbox->logs);
@@ -835,6 +859,7 @@ bool job_new(struct stream *s, struct err *err) UNSHARED
         list_init(&job->waits[k].link);
     list_init(&job->room_wait.link);
     task_init(&job->task, job_turn);
+    timer_init(&job->retry, on_retry);
     waker_init(&job->waker, s->engine->options.work, &job->task);
     TRY(group_init(&job->group, s->engine->store, s->def->name, outbox->logs[0], job->changelog, err));
     job->frame = frame_new(s->engine->store);
@@ -842,6 +867,9 @@ bool job_new(struct stream *s, struct err *err) UNSHARED
     job->bad.batch = batch_new();
     job->late.batch = batch_new();
     s->job = job;
+    get_positions(job, &known);
+    move_pins(job);
+    log_pin_set(&job->outbox_pin, outbox->logs[0], log_start(outbox->logs[0]), s->def->name);
     return true;
 }
 
@@ -850,7 +878,9 @@ bool job_start(struct stream *s, struct err *err)
     struct job *job = s->job;
     bool known;
     get_positions(job, &known);
+    job->plan_version = 0; /* a try before may have restored a part */
     TRY(compile(job, err));
+    job->tries++;
     TRY(restore(job, err));
     for (uint32_t k = 0; k < s->source_count; k++)
         if (job->next[k] > log_end(s->sources[k].log) || job->next[k] < log_start(s->sources[k].log))
@@ -873,9 +903,15 @@ bool job_start(struct stream *s, struct err *err)
     return true;
 }
 
+void job_let_outbox_go(struct job *job)
+{
+    log_pin_drop(&job->outbox_pin);
+}
+
 void job_stop(struct job *job)
 {
     job->stopped = true;
+    timer_cancel(&job->retry);
     for (uint32_t k = 0; k < job->stream->source_count; k++)
         log_wait_cancel(&job->waits[k]);
 }
@@ -913,6 +949,7 @@ void job_free(struct job *job) UNSHARED
     log_wait_cancel(&job->room_wait);
     for (uint32_t k = 0; k < job->stream->source_count; k++)
         log_pin_drop(&job->pins[k]);
+    log_pin_drop(&job->outbox_pin);
     frame_free(job->frame);
     batch_free(job->in);
     batch_free(job->bad.batch);

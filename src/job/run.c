@@ -52,6 +52,7 @@ struct run {
     struct waker waker;
     struct log_wait *waits; /* waits[input_count] */
     struct timer lag_timer OWNED_BY(work), sync_timer OWNED_BY(work);
+    bool unread OWNED_BY(work); /* the last read failed, and may not fail again */
     bool at_end OWNED_BY(work); /* nothing was left to read at the last look */
 };
 
@@ -488,7 +489,8 @@ static bool run_turn(struct task *task) ON(work)
     struct err err;
     uint32_t k;
     bool failed = false;
-    if (run->member_count == 0 || stream_waits_for_schema(run->stream))
+    if (run->member_count == 0 || stream_waits_for_schema(run->stream) ||
+        (run->unread && timer_is_set(&run->sync_timer)))
         return false;
     struct unit *u = unit_take(run);
     if (u == NULL) {
@@ -507,9 +509,17 @@ static bool run_turn(struct task *task) ON(work)
     }
     if (failed) {
         unit_give(u);
-        stop_members(run, &err);
+        task_cancel(&run->task);
+        run->unread = err.class == ERR_RETRY;
+        if (run->unread)
+            stream_retry(run->stream, &err, &run->sync_timer);
+        else
+            stop_members(run, &err);
         return false;
     }
+    if (run->unread)
+        stream_works(run->stream);
+    run->unread = false;
     bool ok = compute(run, u, k, &slice, &reading, &err);
     buf_unref(slice.buf);
     if (!ok) {

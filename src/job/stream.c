@@ -228,6 +228,23 @@ void stream_stop(struct stream *s, const struct err *err)
     engine_look_quiet(s->engine);
 }
 
+void stream_retry(struct stream *s, const struct err *err, struct timer *timer)
+{
+    s->trouble = *err;
+    s->backoff_ms = s->backoff_ms ? s->backoff_ms * 2 : RETRY_MIN_MS;
+    if (s->backoff_ms > RETRY_MAX_MS)
+        s->backoff_ms = RETRY_MAX_MS;
+    event_err(EVENT_STREAM_RETRY, s->def->name, err);
+    if (!s->engine->stopping)
+        timer_set_in(timer, s->backoff_ms * NS_PER_MS);
+}
+
+void stream_works(struct stream *s)
+{
+    s->trouble = (struct err){0};
+    s->backoff_ms = 0;
+}
+
 void stream_pause(struct stream *s, bool pause)
 {
     if (s->paused == pause || s->err.class != ERR_NONE)
@@ -272,12 +289,21 @@ static void wait_for_records(struct stream *s)
         timer_set_in(&s->start_timer, INFER_MS * NS_PER_MS);
 }
 
+/* The columns of all inputs are known. */
+static bool start(struct stream *s, struct err *err) ON(work)
+{
+    TRY(is_of_its_kind(s, err));
+    if (s->plan == NULL || stream_plan_is_old(s))
+        TRY(stream_make_plan(s, err));
+    return s->job == NULL || job_start(s, err);
+}
+
 static bool start_turn(struct task *task) ON(work)
 {
     struct stream *s = CONTAINER_OF(task, struct stream, start);
     struct err err;
     bool known;
-    if (s->started || s->engine->stopping)
+    if (s->started || s->engine->stopping || timer_is_set(&s->retry))
         return false;
     bool ok = schemas_are_known(s, &known, &err);
     if (ok && !known) {
@@ -289,15 +315,27 @@ static bool start_turn(struct task *task) ON(work)
     timer_cancel(&s->start_timer);
     for (uint32_t k = 0; k < s->source_count; k++)
         log_wait_cancel(&s->start_waits[k]);
-    if (!ok || !is_of_its_kind(s, &err) || !stream_make_plan(s, &err) || (s->job && !job_start(s, &err))) {
-        stream_stop(s, &err);
+    if (!ok || !start(s, &err)) {
+        if (err.class == ERR_RETRY)
+            stream_retry(s, &err, &s->retry);
+        else
+            stream_stop(s, &err);
         return false;
     }
+    stream_works(s);
     stream_note_ran(s); /* before its sinks note where they are */
     s->started = true;
     for (uint32_t i = 0; i < s->member_count && !s->paused; i++)
         member_open(s->members[i]);
+    if (s->job && !s->paused)
+        job_let_outbox_go(s->job);
     return false;
+}
+
+static void on_retry(struct timer *timer) ON(work)
+{
+    struct stream *s = CONTAINER_OF(timer, struct stream, retry);
+    task_wake(&s->start);
 }
 
 static void on_start_timer(struct timer *timer) ON(work)
@@ -316,6 +354,8 @@ bool stream_is_idle(const struct stream *s)
 {
     if (s->err.class != ERR_NONE)
         return true;
+    if (s->trouble.class != ERR_NONE)
+        return false;
     if (!s->started) { /* waiting for a first record, and there is none */
         if (s->nothing_inferred)
             return true;
@@ -343,6 +383,7 @@ bool stream_new(struct engine *engine, const struct stream_def *def, struct err 
     list_init(&s->runs);
     task_init(&s->start, start_turn);
     timer_init(&s->start_timer, on_start_timer);
+    timer_init(&s->retry, on_retry);
     waker_init(&s->start_waker, engine->options.work, &s->start);
     TRY(find_inputs(s, err));
     const struct sink_def *sink;

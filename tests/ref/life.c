@@ -43,6 +43,7 @@ static int complain(const struct err *err)
 static void note_failure(const struct engine *engine) UNSHARED
 {
     shared->failed = engine_has_failed(engine);
+    shared->errors = event_count(EVENT_LEVEL_ERROR);
     shared->loud = event_count(EVENT_LEVEL_WARN) + event_count(EVENT_LEVEL_ERROR);
     for (const struct stream *s = engine->streams; s; s = s->next) {
         if (s->err.class != ERR_NONE && shared->error[0] == '\0')

@@ -28,6 +28,7 @@ struct life_report {
     bool started;         /* the engine ran */
     bool failed;          /* something in it needs a person */
     uint64_t loud;        /* lines of the log that are a warning or worse */
+    uint64_t errors;      /* of those, errors */
     bool disk_full;       /* the store has said so */
     char error[512];      /* of the first stream or sink that stopped, and its hint */
     int64_t answer;       /* of life_ask */

@@ -1,6 +1,7 @@
 /* What the engine does between lives, and that its mechanisms are what makes it right: each of them is switched off here, and missed.
  *
  * SEEDS=n runs n seeds of each test. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -204,6 +205,36 @@ TEST(two_damaged_checkpoints_stop_the_stream)
     EXPECT(damaged_checkpoints(2, &report));
     EXPECT(report.failed && strstr(report.error, "damaged") && strstr(report.error, "new name"));
     EXPECT(topic_is_right());
+    sim_close();
+}
+
+/* A restart in which the n-th call fails, for each n: state that could not be read for a moment is read a moment later. Nothing of it is taken for
+ * damage, and no stream stops. (What else may fail so is the store itself, which ends that life.) */
+TEST(passing_errors_while_state_is_restored)
+{
+    static const int errnos[] = {EIO, EMFILE, ENOMEM};
+    const struct life_plan some = {.stop_after_ms = 200};
+    struct life_report report;
+    uint64_t retried = 0;
+    sim_open(3);
+    life_project(HEAD ROWS_300 TOPICS TOTALS);
+    EXPECT(life_run(&some, NULL, &report) == SIM_RETURNED && !report.failed);
+    EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && !report.failed && totals_are_right());
+    EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && !report.failed);
+    uint64_t calls = sim_calls_fallible();
+    for (uint64_t n = 1; n <= calls; n++) {
+        const struct sim_options fails = {.fail_after = n, .fail_errno = errnos[n % 3]};
+        enum sim_end end = life_run(&WHOLE, &fails, &report);
+        bool said = strstr(report.error, "state of stream") || (report.errors > 0 && !report.failed);
+        retried += !report.failed && report.errors == 0 && report.loud > 0;
+        if (EXPECT(end != SIM_FAILED && end != SIM_CRASHED && !said))
+            continue;
+        fprintf(stderr, "call %llu of %llu: %s\n", (unsigned long long)n, (unsigned long long)calls,
+                report.error);
+        break;
+    }
+    EXPECT(retried > 0);
+    EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && !report.failed && totals_are_right());
     sim_close();
 }
 
@@ -793,6 +824,7 @@ int main(void)
     RUN(no_identity_is_caught);
     RUN(damaged_checkpoint_costs_nothing);
     RUN(two_damaged_checkpoints_stop_the_stream);
+    RUN(passing_errors_while_state_is_restored);
     RUN(restored_checkpoint_counts_once);
     RUN(large_turn_is_whole_or_absent);
     RUN(changed_query_of_a_stateful_stream_is_refused);
