@@ -98,6 +98,7 @@ struct stream {
     struct job *job;   /* NULL: the stream is stateless */
     struct frame *ran; /* says what it is, for the next start and for `plan`: ran.h */
     bool ran_busy OWNED_BY(work), ran_again OWNED_BY(work);
+    bool refuses OWNED_BY(work);     /* a sink that it cannot go on with */
     int64_t *counted OWNED_BY(work); /* offsets below these are in the counters [input_count] */
     struct stream_counters counters;
     struct stream *next;

@@ -617,7 +617,8 @@ static bool find_file(struct loader *l, const char *folder)
 bool project_load(struct arena *arena, const char *folder, const char *const *overrides,
                   uint32_t override_count, struct project *project, struct conf_diags *diags)
 {
-    *project = (struct project){.folder = os_absolute(arena, folder)};
+    *project = (struct project){
+        .folder = os_absolute(arena, folder), .overrides = overrides, .override_count = override_count};
     struct loader l = {.arena = arena, .project = project, .diags = diags};
     struct sbuf text = {0};
     struct err err = {0};

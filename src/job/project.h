@@ -49,6 +49,8 @@ struct project {
     struct topic_def *topics;   /* topics[conf.topic_count], as conf.topics */
     struct stream_def *streams; /* in the order of dependencies: readers after writers [conf.stream_count] */
     const struct timezone_data *zone;
+    const char *const *overrides; /* "path=value", as project_load was given them [override_count] */
+    uint32_t override_count;
 };
 
 /* What the project file may say, from the lists of kinds; for conf/. In arena. */

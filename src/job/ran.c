@@ -117,3 +117,43 @@ bool ran_get(struct store *store, struct arena *arena, const char *stream, struc
     read_sink(arena, sink, &ran->sinks[ran->sink_count++]);
     return true;
 }
+
+/* ---- compared --------------------------------------------------------------------------------------------------------------- */
+
+static bool same_key(const struct ran_sink *was, const struct sink_def *sink)
+{
+    uint32_t found = 0;
+    for (uint32_t k = 0; k < sink->key_count; k++)
+        for (uint32_t i = 0; i < was->key_count; i++)
+            found += str_eq_nocase(was->key[i], str_of(sink->key[k]));
+    return found == sink->key_count && found == was->key_count;
+}
+
+static void print_key(const struct ran_sink *was, struct sbuf *out)
+{
+    for (uint32_t i = 0; i < was->key_count; i++)
+        sbuf_printf(out, "%s%.*s", i ? ", " : "", STR_ARG(was->key[i]));
+}
+
+bool ran_sink_fits(const struct ran *ran, const struct sink_def *sink, struct err *err)
+{
+    const struct ran_sink *was = NULL;
+    for (uint32_t i = 0; i < ran->sink_count; i++)
+        if (strcmp(ran->sinks[i].name, sink->name) == 0)
+            was = &ran->sinks[i];
+    if (was == NULL || sink->kind == NULL)
+        return true;
+    bool was_keyed = strcmp(was->mode, modes[SINK_UPSERT]) == 0, keyed = sink->mode == SINK_UPSERT;
+    if (was_keyed == keyed && (!keyed || same_key(was, sink)))
+        return true;
+    struct sbuf key = {0}, now = {0};
+    print_key(was, &key);
+    for (uint32_t k = 0; k < sink->key_count; k++)
+        sbuf_printf(&now, "%s%s", k ? ", " : "", sink->key[k]);
+    err_set(err, ERR_FATAL, "the table was made for mode %s%s%s and is to be written in mode %s%s%s",
+            was->mode, was_keyed ? ", key " : "", was_keyed ? key.p : "", modes[sink->mode],
+            keyed ? ", key " : "", keyed ? now.p : "");
+    sbuf_fini(&key);
+    sbuf_fini(&now);
+    return err_hint(err, "Write to another table, or put the old target back.");
+}

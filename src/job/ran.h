@@ -27,6 +27,8 @@ bool ran_get(struct store *store, struct arena *arena, const char *stream, struc
 /* As text, for the stream with that plan. */
 void ran_write(const struct project *project, const struct stream_def *def, const struct plan *plan,
                struct sbuf *text);
+/* May the sink go on as it is now? ERR_FATAL: its table's rows are named by another key, or by none. */
+bool ran_sink_fits(const struct ran *ran, const struct sink_def *sink, struct err *err);
 struct str ran_key(struct arena *arena, const char *stream);
 
 /* What the state of a plan is of: the query as it was bound, without the columns that it does not need, and the types of what it keeps.

@@ -173,6 +173,8 @@ static void ran_ended(struct frame *frame) ON(work)
 
 void stream_note_ran(struct stream *s)
 {
+    if (s->refuses) /* that would be forgotten */
+        return;
     struct arena arena = {0};
     struct sbuf now = {0}, before = {0};
     struct str key = ran_key(&arena, s->def->name);
@@ -289,6 +291,22 @@ static void wait_for_records(struct stream *s)
         timer_set_in(&s->start_timer, INFER_MS * NS_PER_MS);
 }
 
+/* Sinks whose tables were made for something else. */
+static void refuse_others(struct stream *s) ON(work)
+{
+    struct arena arena = {0};
+    struct ran ran;
+    bool before = ran_get(s->engine->store, &arena, s->def->name, &ran);
+    for (uint32_t i = 0; before && i < s->member_count; i++) {
+        struct err err;
+        if (s->members[i]->wants != WANTS_ROWS || ran_sink_fits(&ran, s->members[i]->def, &err))
+            continue;
+        s->refuses = true;
+        member_fail(s->members[i], &err);
+    }
+    arena_fini(&arena);
+}
+
 /* The columns of all inputs are known. */
 static bool start(struct stream *s, struct err *err) ON(work)
 {
@@ -323,10 +341,12 @@ static bool start_turn(struct task *task) ON(work)
         return false;
     }
     stream_works(s);
+    refuse_others(s);
     stream_note_ran(s); /* before its sinks note where they are */
     s->started = true;
     for (uint32_t i = 0; i < s->member_count && !s->paused; i++)
-        member_open(s->members[i]);
+        if (s->members[i]->state == MEMBER_IDLE)
+            member_open(s->members[i]);
     if (s->job && !s->paused)
         job_let_outbox_go(s->job);
     return false;
