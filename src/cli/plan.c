@@ -132,13 +132,28 @@ static void plan_columns(struct planning *p, const struct stream_def *stream, co
                 sink->kind ? "; the table keeps it, with NULL in new rows" : "");
 }
 
+/* Of a stream with state, a sink that is new has what the outbox holds, all of it or nothing. */
+static void plan_begin(struct planning *p, const struct stream_def *stream, const struct sink_def *sink)
+{
+    const char *name = arena_printf(pool_arena(p->env->pool), "__outbox.%s", stream->name);
+    struct log *outbox = p->env->store && stream->stateful && sink->conf ? log_get(p->env->store, name, 0)
+                                                                         : NULL;
+    if (outbox && log_start(outbox) > 0)
+        say(p, '!', stream, sink,
+            "what the stream put out first is not kept any more: refused; `stream reset --keep` begins with what is");
+    else
+        say(p, '+', stream, sink, "begins with the %s record",
+            stream->conf->from == CONF_FROM_LATEST ? "next" : "earliest");
+    if (outbox)
+        log_release(outbox);
+}
+
 static void plan_sink(struct planning *p, const struct stream_def *stream, const struct sink_def *sink,
                       const struct ran *ran, const struct plan *plan)
 {
     struct err err;
     if (!is_known(p, stream, sink)) {
-        say(p, '+', stream, sink, "begins with the %s record",
-            stream->conf->from == CONF_FROM_LATEST ? "next" : "earliest");
+        plan_begin(p, stream, sink);
         return;
     }
     if (ran == NULL || sink->conf == NULL)

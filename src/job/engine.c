@@ -372,9 +372,14 @@ static void do_reset(struct call *call) ON(work)
     uint32_t count = 0;
     for (uint32_t i = 0; s && s->started && i < s->member_count; i++) {
         struct member *m = s->members[i];
-        if (m->runner == NULL || !m->def->kind->exactly_once ||
-            (call->sink.n && !str_is(call->sink, m->def->name)))
+        struct err err;
+        if (m->runner ? !m->def->kind->exactly_once
+                      : call->flag || m->state != MEMBER_STOPPED || !member_lacks_rows(m, &err))
             continue;
+        if (call->sink.n && !str_is(call->sink, m->def->name))
+            continue;
+        if (call->flag && member_lacks_rows(m, call->err))
+            return;
         count++;
         if (m->reset == RESET_NONE) /* else it is on its way */
             member_reset(m, call->flag);

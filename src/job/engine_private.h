@@ -247,6 +247,8 @@ void member_fail(struct member *m, const struct err *err) ON(work);
 /* Records that the sink has not made durable. Any role. */
 uint64_t member_lag(const struct member *m);
 void member_note(struct member *m) ON(work);
+/* A sink that begins anew would not have all rows; err says so, and what to choose. */
+bool member_lacks_rows(const struct member *m, struct err *err) ON(work);
 /* Accepts what the table holds (keep), or empties it and writes it anew; under a new identity. */
 void member_reset(struct member *m, bool replace) ON(work);
 void member_prepare(struct member *m);

@@ -249,6 +249,23 @@ static void refuse(struct member *m, const char *what) ON(work)
     member_fail(m, &err);
 }
 
+/* What a stream with state has put out is kept for a while, and its sinks' pins keep what they still need. Rows that are gone are nowhere else:
+ * a sink that begins after that cannot have them, whatever it reads. (Rows that were rejected or late are not of the stream's result.) */
+bool member_lacks_rows(const struct member *m, struct err *err)
+{
+    const struct stream *s = m->stream;
+    if (s->job == NULL || m->wants != WANTS_ROWS || log_start(s->inputs[0].log) == 0)
+        return false;
+    err_set(err, ERR_FATAL,
+            "\"%s\" cannot have all rows of stream \"%s\": what it put out first is not kept any more",
+            m->def->name, s->def->name);
+    err_hint(
+        err,
+        "Choose: sluice stream reset %s --sink %s --keep (begin with what is kept), or give the stream a new name.",
+        s->def->name, m->def->name);
+    return true;
+}
+
 /* ---- opening -------------------------------------------------------------------------------------------------------------- */
 
 /* Where a pair that knows nothing yet begins. What was replayed before, it reads where it came from. */
@@ -296,6 +313,13 @@ static void go(struct member *m, const int64_t *next) ON(work)
     run_place(m, next);
 }
 
+static bool wants_reset(const struct member *m) ON(work)
+{
+    const struct engine_options *o = &m->stream->engine->options;
+    return !m->was_reset && o->reset_stream && strcmp(o->reset_stream, m->stream->def->name) == 0 &&
+           (o->reset_sink == NULL || strcmp(o->reset_sink, m->def->name) == 0);
+}
+
 static void open_topic(struct member *m) ON(work)
 {
     int64_t *next = m->frame_positions;
@@ -306,20 +330,20 @@ static void open_topic(struct member *m) ON(work)
         go(m, next);
         return;
     }
+    struct err err;
+    bool lacks = member_lacks_rows(m, &err);
+    if (lacks && m->reset != RESET_KEEP && !(wants_reset(m) && !m->stream->engine->options.reset_replace)) {
+        member_fail(m, &err);
+        return;
+    }
+    m->reset = RESET_NONE;
     first_positions(m, next);
     int64_t *starts = m->committed;
     memcpy(starts, next, m->stream->input_count * sizeof *next);
-    if (m->stream->def->conf->from == CONF_FROM_LATEST)
+    if (m->stream->def->conf->from == CONF_FROM_LATEST || lacks)
         member_note(
             m); /* "latest" is what it was at the first start; a crash before this is durable has put out nothing */
     go(m, next);
-}
-
-static bool wants_reset(const struct member *m) ON(work)
-{
-    const struct engine_options *o = &m->stream->engine->options;
-    return !m->was_reset && o->reset_stream && strcmp(o->reset_stream, m->stream->def->name) == 0 &&
-           (o->reset_sink == NULL || strcmp(o->reset_sink, m->def->name) == 0);
 }
 
 void member_open(struct member *m)
@@ -339,6 +363,11 @@ void member_open(struct member *m)
         sink_runner_open(m->runner, schema_of(m));
         return;
     }
+    struct err err;
+    if (member_lacks_rows(m, &err) && !wants_reset(m)) {
+        member_fail(m, &err);
+        return;
+    }
     os_uuid(m->spec.uuid);
     m->live = false;
     first_positions(m, m->committed);
@@ -351,7 +380,14 @@ void member_open(struct member *m)
 
 void member_reset(struct member *m, bool replace)
 {
-    CHECK(m->runner != NULL && m->reset == RESET_NONE);
+    CHECK(m->reset == RESET_NONE);
+    if (m->runner == NULL) { /* a topic's rows stay; one that was refused begins */
+        m->reset = RESET_KEEP;
+        m->state = MEMBER_IDLE;
+        m->err = (struct err){0};
+        member_open(m);
+        return;
+    }
     timer_cancel(&m->retry);
     run_leave(m);
     m->reset = replace ? RESET_REPLACE : RESET_KEEP;
@@ -434,6 +470,12 @@ static void on_opened(struct member *m, const struct sink_event *e) ON(work)
         return; /* stopped, or to be reset, meanwhile: its close is on the way */
     bool lost = e->found == SINK_NEW && m->live && m->def->kind->exactly_once;
     if (wants_reset(m)) {
+        struct err err;
+        if (m->stream->engine->options.reset_replace && member_lacks_rows(m, &err)) {
+            sink_runner_close(m->runner);
+            member_fail(m, &err);
+            return;
+        }
         if (e->found == SINK_OURS)
             take_positions(m, e->positions, e->count, m->committed);
         member_reset(m, m->stream->engine->options.reset_replace);

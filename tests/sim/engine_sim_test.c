@@ -340,6 +340,50 @@ TEST(added_sink_gets_everything)
     }
 }
 
+#define TOTALS_TO(more)                                                                                      \
+    "  totals:\n    sql: SELECT k, count(*) AS c, sum(n) AS s FROM STREAM input GROUP BY k\n"                \
+    "    to: [ { table: db.totals, key: [k], mode: upsert }" more " ]\n"
+
+/* A stream with state: while all that it put out is kept, a sink that comes later has all of it; then it is refused, with a choice; and those that
+ * were there go on. */
+TEST(added_sink_of_a_stream_with_state)
+{
+    static const char with_second[] = HEAD ROWS_300 TOPICS TOTALS_TO(
+        ", { table: db.second, key: [k], mode: upsert }");
+    static const char with_topic[] = HEAD ROWS_300 TOPICS TOTALS_TO(", { topic: output, mode: update }");
+    static const char rest[] = "cannot have all rows of stream \"totals\"";
+    const struct life_plan first = {.stop_after_ms = 150}, forget = {.forget_outbox = "totals"},
+                           keep = {.reset_stream = "totals"},
+                           replace = {.reset_stream = "totals", .reset_replace = true};
+    struct life_report report;
+    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+        sim_open(seed);
+        life_project(HEAD ROWS_300 TOPICS TOTALS);
+        EXPECT(life_run(&first, NULL, &report) == SIM_RETURNED && !report.failed);
+        life_project(with_second);
+        EXPECT(life_until_quiet(&WHOLE, false, &report) && totals_are_right());
+        EXPECT(
+            life_ask("SELECT count(*) FROM (SELECT k, c, s FROM totals EXCEPT SELECT k, c, s FROM second)") ==
+            0);
+        sim_close();
+    }
+    for (int topic = 0; topic < 2; topic++) {
+        sim_open(1);
+        life_project(HEAD ROWS_300 TOPICS TOTALS);
+        EXPECT(life_run(&first, NULL, &report) == SIM_RETURNED && !report.failed);
+        life_project(topic ? with_topic : with_second);
+        EXPECT(life_run(&forget, NULL, &report) == SIM_RETURNED && report.failed &&
+               strstr(report.error, rest));
+        EXPECT(totals_are_right());
+        EXPECT(life_run(&replace, NULL, &report) == SIM_RETURNED && report.failed &&
+               strstr(report.error, rest));
+        EXPECT(totals_are_right()); /* and nothing was removed */
+        EXPECT(life_run(&keep, NULL, &report) == SIM_RETURNED && !report.failed && totals_are_right());
+        EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && !report.failed && totals_are_right());
+        sim_close();
+    }
+}
+
 static const char PLAIN[] = HEAD ROWS_300 TOPICS COPY;
 
 static bool lose_the_table(struct life_report *report)
@@ -830,6 +874,7 @@ int main(void)
     RUN(changed_query_of_a_stateful_stream_is_refused);
     RUN(changed_query_of_a_stateless_stream_goes_on);
     RUN(added_sink_gets_everything);
+    RUN(added_sink_of_a_stream_with_state);
     RUN(deleted_table_is_refused_and_replaced);
     RUN(deleted_table_is_refused_and_kept);
     RUN(kept_table_goes_on_where_it_is);
