@@ -504,12 +504,12 @@ static void remove_unnamed_checkpoints(struct job *job)
 static bool compile(struct job *job, struct err *err)
 {
     struct stream *s = job->stream;
-    struct pool *pool = pool_new(s->pool, "job");
     struct pipeline *pipeline;
     struct sbuf state = {0};
     bool had = job->pipeline != NULL && job->plan_version != 0;
     if (job->plan_version == s->plan_version)
         return true;
+    struct pool *pool = pool_new(s->pool, "job");
     uint64_t fingerprint = state_fingerprint(s->plan);
     bool ok = pipeline_new(pool, s->plan, &pipeline, err) &&
               (!had || fingerprint == job->fingerprint || other_state(job, err));

@@ -250,11 +250,11 @@ static void refuse(struct member *m, const char *what) ON(work)
 }
 
 /* What a stream with state has put out is kept for a while, and its sinks' pins keep what they still need. Rows that are gone are nowhere else:
- * a sink that begins after that cannot have them, whatever it reads. (Rows that were rejected or late are not of the stream's result.) */
+ * a sink that begins after that cannot have them, whatever it reads. */
 bool member_lacks_rows(const struct member *m, struct err *err)
 {
     const struct stream *s = m->stream;
-    if (s->job == NULL || m->wants != WANTS_ROWS || log_start(s->inputs[0].log) == 0)
+    if (s->job == NULL || log_start(s->inputs[0].log) == 0)
         return false;
     err_set(err, ERR_FATAL,
             "\"%s\" cannot have all rows of stream \"%s\": what it put out first is not kept any more",
@@ -323,6 +323,8 @@ static bool wants_reset(const struct member *m) ON(work)
 static void open_topic(struct member *m) ON(work)
 {
     int64_t *next = m->frame_positions;
+    bool keep = m->reset == RESET_KEEP || (wants_reset(m) && !m->stream->engine->options.reset_replace);
+    m->reset = RESET_NONE;
     for (uint32_t i = 0; i < m->stream->input_count; i++)
         next[i] = -1;
     if (get_positions(m, "at", next)) {
@@ -332,11 +334,10 @@ static void open_topic(struct member *m) ON(work)
     }
     struct err err;
     bool lacks = member_lacks_rows(m, &err);
-    if (lacks && m->reset != RESET_KEEP && !(wants_reset(m) && !m->stream->engine->options.reset_replace)) {
+    if (lacks && !keep) {
         member_fail(m, &err);
         return;
     }
-    m->reset = RESET_NONE;
     first_positions(m, next);
     int64_t *starts = m->committed;
     memcpy(starts, next, m->stream->input_count * sizeof *next);
@@ -364,7 +365,8 @@ void member_open(struct member *m)
         return;
     }
     struct err err;
-    if (member_lacks_rows(m, &err) && !wants_reset(m)) {
+    if (m->wants == WANTS_ROWS && !wants_reset(m) &&
+        member_lacks_rows(m, &err)) { /* what was rejected is no result */
         member_fail(m, &err);
         return;
     }
