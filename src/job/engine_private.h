@@ -10,6 +10,7 @@
 #define JOB_ENGINE_PRIVATE_H
 
 #include "job/engine.h"
+#include "job/replay.h"
 #include "op/op.h"
 #include "sink/turn.h"
 #include "topic/topic.h"
@@ -77,7 +78,9 @@ struct stream {
     struct topic_state **topics; /* that the query reads [topic_count] */
     uint32_t *schema_versions;   /* of each when the plan was made [topic_count] */
     uint32_t topic_count;
-    uint32_t plan_version;        /* +1 with each plan */
+    uint32_t plan_version; /* +1 with each plan */
+    uint64_t
+        query; /* names what decides whether a record is rejected: texts of queries and schemas, not what records bring */
     struct stream_input *sources; /* every partition of every topic that the query reads [source_count] */
     uint32_t source_count;
     struct stream_input
@@ -163,8 +166,9 @@ bool replay_topic(struct store *store, const char *stream, const char *topic, st
 struct reading {
     struct log_slice records;
     int32_t partition, attempt;
-    int64_t from, until; /* offsets of it that are wanted */
-    int64_t next;        /* where the reader is after it */
+    int64_t from, until;        /* offsets of it that are wanted */
+    int64_t next;               /* where the reader is after it */
+    struct rejection rejection; /* of an envelope */
 };
 /* inputs[count] with the positions next[count]; slice: of inputs[k], from next[k] on. Borrows from slice. */
 bool reading_of(const struct stream_input *inputs, uint32_t count, const int64_t *next, uint32_t k,
@@ -227,9 +231,10 @@ struct member {
     uint64_t frame_rows;
     struct delivery *queue OWNED_BY(work), **queue_end OWNED_BY(work);
 
-    struct frame *note; /* of identity and positions, for tables */
+    struct sbuf queries OWNED_BY(work); /* with which it has read what: replay.h */
+    struct frame *note;                 /* of identity and positions, for tables; and of queries */
     bool note_busy OWNED_BY(work), note_wanted OWNED_BY(work);
-    enum { NOTE_ONLY, NOTE_THEN_OPEN, NOTE_THEN_RESET } after_note OWNED_BY(work);
+    enum { NOTE_ONLY, NOTE_THEN_OPEN, NOTE_THEN_RESET, NOTE_THEN_GO } after_note OWNED_BY(work);
     enum { RESET_NONE, RESET_KEEP, RESET_REPLACE } reset OWNED_BY(work);
     bool was_reset OWNED_BY(work); /* as engine_options asked */
     struct mono_time noted OWNED_BY(work);

@@ -125,6 +125,8 @@ static const struct type *schema_of(const struct member *m)
     return m->wants == WANTS_ROWS ? m->stream->schema : bad_schema();
 }
 
+static void go(struct member *m, const int64_t *next) ON(work);
+
 static void note_ended(struct frame *frame) ON(work)
 {
     struct member *m = frame->arg;
@@ -134,11 +136,16 @@ static void note_ended(struct frame *frame) ON(work)
         return;
     }
     bool reset = m->after_note == NOTE_THEN_RESET,
-         open = m->after_note == NOTE_THEN_OPEN && m->reset == RESET_NONE;
+         open = m->after_note == NOTE_THEN_OPEN && m->reset == RESET_NONE,
+         on = m->after_note == NOTE_THEN_GO && m->reset == RESET_NONE;
     m->after_note = NOTE_ONLY;
-    if (m->state == MEMBER_OPENING && (reset || open) && !m->stream->engine->stopping) {
+    if (m->state == MEMBER_OPENING && (reset || open || on) && !m->stream->engine->stopping) {
+        if (!frame->durable && on && m->runner)
+            sink_runner_close(m->runner);
         if (!frame->durable)
             member_fail(m, &frame->err);
+        else if (on)
+            go(m, m->frame_positions);
         else if (reset)
             sink_runner_reset(m->runner, m->reset == RESET_REPLACE, schema_of(m));
         else
@@ -162,6 +169,10 @@ void member_note(struct member *m)
     put_positions(m->note, m, "at", m->committed);
     if (m->idle_moved)
         put_positions(m->note, m, "idle", m->idle);
+    if (m->after_note == NOTE_THEN_GO) {
+        char key[STORE_KEY_MAX];
+        frame_put(m->note, key_of(m, "query", key, sizeof key), sbuf_view(&m->queries));
+    }
     m->idle_moved = false;
     m->note_busy = true;
     m->noted = os_mono();
@@ -296,10 +307,48 @@ static void works(struct member *m) ON(work)
     counter_set(&m->counters.running, 1);
 }
 
+enum {
+    QUERIES_BYTES_MAX = 64 << 10
+}; /* of what is remembered; then the oldest is forgotten, and nobody knows */
+
+/* Is it remembered that the sink reads with today's query from next on? If not, it is added to what is. */
+static bool knows_query(struct member *m, const int64_t *next) ON(work)
+{
+    const struct stream *s = m->stream;
+    char key[STORE_KEY_MAX], bytes[POSITION_BYTES];
+    if (s->job || m->wants == WANTS_LATE || (m->wants == WANTS_ROWS && m->def->mode == SINK_UPSERT))
+        return true;
+    sbuf_clear(&m->queries);
+    store_get(s->engine->store, key_of(m, "query", key, sizeof key), &m->queries);
+    bool known = queries_last(sbuf_view(&m->queries)) == s->query;
+    for (uint32_t i = 0; i < s->input_count; i++)
+        known = known && queries_at(sbuf_view(&m->queries), s->inputs[i].input, s->inputs[i].partition,
+                                    next[i]) == s->query;
+    if (known)
+        return true;
+    if (m->queries.n > QUERIES_BYTES_MAX)
+        sbuf_clear(&m->queries);
+    put_be64(bytes, s->query);
+    put_be32(bytes + 8, s->input_count);
+    sbuf_add(&m->queries, bytes, 12);
+    for (uint32_t i = 0; i < s->input_count; i++) {
+        put_be32(bytes, (uint32_t)s->inputs[i].input);
+        put_be32(bytes + 4, (uint32_t)s->inputs[i].partition);
+        put_be64(bytes + 8, (uint64_t)next[i]);
+        sbuf_add(&m->queries, bytes, sizeof bytes);
+    }
+    return false;
+}
+
 static void go(struct member *m, const int64_t *next) ON(work)
 {
     memcpy(m->committed, next, m->stream->input_count * sizeof *next);
     move_pins(m);
+    if (!m->stream->paused && !knows_query(m, next)) {
+        m->after_note = NOTE_THEN_GO;
+        member_note(m);
+        return;
+    }
     if (m->stream->paused) {
         m->state = MEMBER_IDLE;
         member_close(m);
@@ -737,6 +786,7 @@ void member_fini(struct member *m)
         frame_free(m->frame);
     if (m->note)
         frame_free(m->note);
+    sbuf_fini(&m->queries);
     m->frame = m->note = NULL;
 }
 

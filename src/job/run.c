@@ -34,7 +34,8 @@ struct unit {
     struct delivery deliveries[MEMBERS_MAX];
     uint32_t out_count; /* deliveries that are out */
     uint32_t current_input;
-    int32_t attempt;   /* of replayed records */
+    int32_t attempt; /* of replayed records */
+    struct rejection rejection;
     int64_t uncounted; /* offsets from here on are not in the counters yet */
 };
 
@@ -336,6 +337,12 @@ static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice
     return false;
 }
 
+/* It read the record with another query than the one that rejected it. */
+static bool may_have_had(const struct member *m, const struct rejection *at) ON(work)
+{
+    return at->known && queries_at(sbuf_view(&m->queries), at->input, at->partition, at->offset) != at->query;
+}
+
 static void deliver(struct run *run, struct unit *u) ON(work)
 {
     const struct stream *s = run->stream;
@@ -357,7 +364,8 @@ static void deliver(struct run *run, struct unit *u) ON(work)
     for (struct list *link = run->members.next, *after; link != &run->members; link = after) {
         struct member *m = CONTAINER_OF(link, struct member, run_link);
         after = link->next; /* one that fails at once leaves the run */
-        bool had = keyed_only && m->wants == WANTS_ROWS && m->def->mode != SINK_UPSERT;
+        bool had = m->wants == WANTS_ROWS && m->def->mode != SINK_UPSERT &&
+                   (keyed_only || may_have_had(m, &u->rejection));
         struct delivery *d = &u->deliveries[k++];
         *d = (struct delivery){
             .batch = had ? NULL : u->out[m->wants], .positions = u->positions, .count = count, .arg = u};
@@ -426,10 +434,12 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, const struct lo
     const struct stream_input *input = &s->inputs[k];
     u->current_input = k;
     TRY(reading_of(s->inputs, s->input_count, run->next, k, slice, reading, err));
+    u->rejection.known = false;
     if (s->job) /* computed already, once, by the job's turn */
         return job_outbox_read(slice, run->next[k], (struct batch *const[]){u->in, u->bad, u->late}, u->out,
                                err);
     u->attempt = reading->attempt;
+    u->rejection = reading->rejection;
     u->uncounted = input->replayed ? 0 : s->counted[k];
     TRY(unit_compile(u, s, err));
     TRY(decode(u, input, reading, err));

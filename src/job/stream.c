@@ -1,5 +1,6 @@
 /* A stream: a bound plan over topics, and its members. It begins when the columns of all its inputs are known, and binds its query anew
  * whenever one of them grows. */
+#include "base/map.h"
 #include "job/engine_private.h"
 #include "job/engine_struct.h"
 #include "job/ran.h"
@@ -291,6 +292,18 @@ static void wait_for_records(struct stream *s)
         timer_set_in(&s->start_timer, INFER_MS * NS_PER_MS);
 }
 
+static uint64_t query_of(const struct stream *s)
+{
+    struct sbuf text = {0};
+    project_query_text(s->engine->project, s->def, &text);
+    for (uint32_t t = 0; t < s->topic_count; t++)
+        if (s->topics[t]->def->schema)
+            type_to_json(s->topics[t]->def->schema, &text);
+    uint64_t query = hash_bytes(text.p, text.n);
+    sbuf_fini(&text);
+    return query;
+}
+
 /* Sinks whose tables were made for something else. */
 static void refuse_others(struct stream *s) ON(work)
 {
@@ -311,6 +324,7 @@ static void refuse_others(struct stream *s) ON(work)
 static bool start(struct stream *s, struct err *err) ON(work)
 {
     TRY(is_of_its_kind(s, err));
+    s->query = query_of(s);
     if (s->plan == NULL || stream_plan_is_old(s))
         TRY(stream_make_plan(s, err));
     return s->job == NULL || job_start(s, err);
