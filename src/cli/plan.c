@@ -54,6 +54,9 @@ static bool is_known(struct planning *p, const struct stream_def *stream, const 
 }
 
 static void say(struct planning *p, char what, const struct stream_def *stream, const struct sink_def *sink,
+                const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+static void say(struct planning *p, char what, const struct stream_def *stream, const struct sink_def *sink,
                 const char *format, ...)
 {
     struct sbuf text = {0};
