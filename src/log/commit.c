@@ -330,8 +330,11 @@ static void free_group(struct group *group)
 
 static void commit_in_place(struct store *store, struct group *group) ON(disk)
 {
-    if (store_faults.ack_before_write)
+    if (store_faults.ack_before_write) {
         acknowledge(store, group);
+        if (store_faults.acknowledged)
+            store_faults.acknowledged();
+    }
     write_group(store, group);
     count_group(store, group);
     if (!store_faults.ack_before_write)

@@ -24,19 +24,20 @@
 
 /* Test only: each breaks one mechanism of exactly-once on purpose, so that a test can show that it is caught. */
 struct store_faults {
-    bool any_end_is_fine;   /* rule 1: damage is taken for the end */
-    bool no_chain;          /* rule 1: neither incarnation nor the previous frame's checksum count */
-    bool ack_before_write;  /* rules 1, 6: frames are acknowledged and readable before they are written */
-    bool no_segment_sync;   /* rule 2 */
-    bool no_folder_sync;    /* rule 2 */
-    bool name_before_sync;  /* rule 3: a compacted file is named before it is synced */
-    bool ignore_sync_error; /* rule 4 */
-    bool no_allocation;     /* rule 5: space is not allocated before an append is accepted */
-    bool no_reserve;        /* rule 5: all frames may use all of the ring */
-    bool length_of_file;    /* rule 6: valid length is taken from the file */
-    bool lazy_sinks;        /* rule 7: log_synced is log_end */
-    bool same_epoch;        /* rule 7: a start does not raise the leader epoch */
-    bool no_pins;           /* rule 8 */
+    bool any_end_is_fine;       /* rule 1: damage is taken for the end */
+    bool no_chain;              /* rule 1: neither incarnation nor the previous frame's checksum count */
+    bool ack_before_write;      /* rules 1, 6: frames are acknowledged and readable before they are written */
+    void (*acknowledged)(void); /* runs between the two: others may act on it */
+    bool no_segment_sync;       /* rule 2 */
+    bool no_folder_sync;        /* rule 2 */
+    bool name_before_sync;      /* rule 3: a compacted file is named before it is synced */
+    bool ignore_sync_error;     /* rule 4 */
+    bool no_allocation;         /* rule 5: space is not allocated before an append is accepted */
+    bool no_reserve;            /* rule 5: all frames may use all of the ring */
+    bool length_of_file;        /* rule 6: valid length is taken from the file */
+    bool lazy_sinks;            /* rule 7: log_synced is log_end */
+    bool same_epoch;            /* rule 7: a start does not raise the leader epoch */
+    bool no_pins;               /* rule 8 */
 };
 extern struct store_faults store_faults;
 

@@ -756,9 +756,16 @@ TEST(rule_1_an_older_incarnation_never_counts)
     caught("no_chain", &lazy, (struct store_faults){.no_chain = true});
 }
 
+/* Between the acknowledgement and the write others have time to hear of it. */
+static void let_others_act(void)
+{
+    sim_sleep(NS_PER_MS);
+}
+
 TEST(rule_1_acknowledged_means_written)
 {
-    caught("ack_before_write", &abrupt, (struct store_faults){.ack_before_write = true});
+    caught("ack_before_write", &abrupt,
+           (struct store_faults){.ack_before_write = true, .acknowledged = let_others_act});
 }
 
 TEST(rule_2_the_tail_moves_behind_synced_segments)
