@@ -402,16 +402,16 @@ static void write_defaults(FILE *c, const struct type *t)
     fprintf(c, "{");
     for (int i = 0; i < t->fields_count; i++) {
         const struct field *f = &t->fields[i];
-        bool is_null = strcmp(f->value, "null") == 0,
-             is_inside = f->kind == STRUCT && !f->is_array && !is_pointer(f);
-        bool is_zero = f->kind == STRUCT ? !f->is_array
-                                         : f->kind < STR && !f->is_array && f->value[0] == '\0';
-        if (is_null || (is_zero && !is_inside))
+        bool is_struct = f->kind == STRUCT && !f->is_array;
+        bool is_zero = f->kind < STR && !f->is_array && f->value[0] == '\0';
+        if (is_zero || strcmp(f->value, "null") == 0)
             continue;
         fprintf(c, "%s.%s = ", separator, f->c_name);
         if (f->is_array)
             fprintf(c, "NOTHING");
-        else if (is_inside)
+        else if (is_struct && is_pointer(f))
+            fprintf(c, "(struct %s *)&%s_defaults", f->type->c_name, f->type->c_name);
+        else if (is_struct)
             write_defaults(c, f->type);
         else if (f->kind >= STR)
             fprintf(c, "{\"\", 0}");

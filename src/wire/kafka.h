@@ -187,7 +187,8 @@ struct kafka_hole {
 /* What is encoded goes here, behind what is there. Zeroed = empty and valid. */
 struct kafka_out {
     struct sbuf bytes;
-    bool leaves_records; /* records become holes; their p is then never followed, and may be any name for the bytes */
+    bool
+        leaves_records; /* records become holes; their p is then never followed, and may be any name for the bytes */
     struct kafka_hole *holes;
     size_t holes_count, holes_capacity;
 };

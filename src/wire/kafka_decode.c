@@ -196,11 +196,13 @@ static void read_array(struct reader *r, const struct kafka_field *f, void *out)
     }
 }
 
-/* A struct that can be null. */
+/* A struct that can be null: a byte says whether it is, a tagged one's by 0, another's by -1. */
 static void read_pointer(struct reader *r, const struct kafka_field *f, void *out)
 {
     void *p = NULL;
-    if ((int8_t)*take(r, 1) >= 0 && r->why == NULL)
+    int8_t byte = (int8_t)*take(r, 1);
+    bool is_null = f->tag == KAFKA_NEVER ? byte < 0 : byte == 0;
+    if (!is_null && r->why == NULL)
         p = allocate(r, f->type->size);
     else if (!kafka_can_be_null(f, r->version))
         fail(r, "it is null");

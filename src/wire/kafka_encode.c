@@ -160,13 +160,13 @@ static void write_array(struct writer *w, const struct kafka_field *f, const voi
     }
 }
 
-/* A struct that can be null. */
+/* A struct that can be null: a byte says whether it is, a tagged one's by 0, another's by -1. */
 static void write_pointer(struct writer *w, const struct kafka_field *f, const void *in)
 {
     const void *message = kafka_pointer(in);
     uint8_t *p = room(w, 1);
     if (p)
-        *p = message ? 1 : 0xFF;
+        *p = message ? 1 : f->tag == KAFKA_NEVER ? 0xFF : 0;
     if (message)
         write_struct(w, f->type, message);
     else if (!kafka_can_be_null(f, w->version))
@@ -185,12 +185,29 @@ static inline void write_field(struct writer *w, const struct kafka_field *f, co
         write_value(w, f, in);
 }
 
-/* Is it a tagged field that is written? */
+/* Null, and with nothing more to say: how a zeroed struct has it. */
+static bool is_null(const struct kafka_field *f, const uint8_t *at)
+{
+    return (f->is_array || f->is_pointer || kafka_is_text(f->kind)) && kafka_pointer(at) == NULL;
+}
+
+/* Is it a tagged field that is written? NULL is a value of its own only where it can be written. */
 static bool is_tag_written(const struct writer *w, const struct kafka_type *type, const struct kafka_field *f,
                            const uint8_t *in)
 {
-    return f->tag != KAFKA_NEVER && kafka_has_field(f, w->version) &&
-           !kafka_is_default(f, in + f->offset, (const uint8_t *)type->defaults + f->offset);
+    const uint8_t *at = in + f->offset;
+    if (f->tag == KAFKA_NEVER || !kafka_has_field(f, w->version) ||
+        (is_null(f, at) && !kafka_can_be_null(f, w->version)))
+        return false;
+    return !kafka_is_default(f, at, (const uint8_t *)type->defaults + f->offset);
+}
+
+/* Would a field that the version lacks be lost? */
+static bool is_lost(const struct kafka_type *type, const struct kafka_field *f, const uint8_t *in)
+{
+    const uint8_t *at = in + f->offset;
+    return !f->is_ignorable && !is_null(f, at) &&
+           !kafka_is_default(f, at, (const uint8_t *)type->defaults + f->offset);
 }
 
 /* Ascending by tag. */
@@ -221,8 +238,7 @@ static void write_struct(struct writer *w, const struct kafka_type *type, const 
     unsigned version = w->version;
     for (const struct kafka_field *f = type->fields, *end = f + type->fields_count; f < end; f++) {
         if (version < f->first || version > f->last) {
-            if (!f->is_ignorable && w->p == NULL &&
-                !kafka_is_default(f, in + f->offset, (const uint8_t *)type->defaults + f->offset))
+            if (w->p == NULL && is_lost(type, f, in))
                 fail(w, f, "is set, but this version has no such field");
         } else if (f->tag == KAFKA_NEVER) {
             write_field(w, f, in + f->offset);
