@@ -77,8 +77,8 @@ bool kafka_is_default(const struct kafka_field *f, const void *at, const void *b
             return p == d;
         return f->is_array ? kafka_count(at) == 0 : is_struct_default(f->type, p);
     }
-    if (f->kind == KAFKA_STRUCT)
-        return is_struct_default(f->type, at);
+    if (f->kind == KAFKA_STRUCT) /* the same bytes are the quick case */
+        return memcmp(at, by_default, f->type->size) == 0 || is_struct_default(f->type, at);
     if (kafka_is_text(f->kind)) {
         const struct str *s = at, *d = by_default;
         return s->n == 0 && (s->p == NULL) == (d->p == NULL);

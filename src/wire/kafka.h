@@ -96,12 +96,13 @@ struct kafka_field {
 /* A message, or a struct within one. */
 struct kafka_type {
     const char *name; /* "FetchRequest", "FetchRequest.Topic" */
-    const struct kafka_field *fields;
+    const struct kafka_field
+        *fields;          /* those without a tag in the order of the wire, then the others by tag */
     const void *defaults; /* the C struct with every field at its default */
+    uint16_t untagged_count;
     uint16_t fields_count;
     uint16_t size;       /* of the C struct */
     uint16_t wire_min;   /* fewest bytes that it takes in any version */
-    bool has_tags;       /* some field is tagged */
     uint8_t first, last; /* versions described */
     uint8_t flexible;    /* first version with compact lengths and tagged fields, or KAFKA_NEVER */
 };

@@ -226,8 +226,9 @@ static inline void read_field(struct reader *r, const struct kafka_field *f, uin
 
 static const struct kafka_field *tagged_field(const struct kafka_type *type, int version, uint32_t tag)
 {
-    for (const struct kafka_field *f = type->fields, *end = f + type->fields_count; f < end; f++)
-        if (f->tag == tag && tag != KAFKA_NEVER && kafka_has_field(f, version))
+    const struct kafka_field *end = type->fields + type->fields_count;
+    for (const struct kafka_field *f = type->fields + type->untagged_count; f < end; f++)
+        if (f->tag == tag && kafka_has_field(f, version))
             return f;
     return NULL;
 }
@@ -264,8 +265,8 @@ static void read_struct(struct reader *r, const struct kafka_type *type, uint8_t
 {
     unsigned version = r->version;
     memcpy(out, type->defaults, type->size);
-    for (const struct kafka_field *f = type->fields, *end = f + type->fields_count; f < end; f++) {
-        if (version < f->first || version > f->last || f->tag != KAFKA_NEVER)
+    for (const struct kafka_field *f = type->fields, *end = f + type->untagged_count; f < end; f++) {
+        if (version < f->first || version > f->last)
             continue;
         r->type = type;
         read_field(r, f, out + f->offset);
