@@ -25,8 +25,8 @@
  *
  * Decoding. Strings, bytes and records are slices of the input, borrowed as long as the input lives; arrays are the arena's.
  * A count is checked against the bytes that are left before anything is allocated for it, so n bytes never make more than
- * KAFKA_GROWTH_MAX × n bytes of structs. A field that the version lacks has its default. Unknown tagged fields are skipped.
- * Bytes behind the message are left unread, as Kafka leaves them.
+ * KAFKA_GROWTH_MAX × n bytes of structs; a server gives its arena a limit besides. A field that the version lacks has its default.
+ * Unknown tagged fields are skipped. Bytes behind the message are left unread, as Kafka leaves them.
  *
  * Encoding. A field that the version lacks must have its default, or be one that is described as ignorable: otherwise it is an
  * error, for the other side would not learn of it. NULL where null is not allowed is written as empty; only an array that can be
@@ -173,9 +173,9 @@ void *kafka_new(struct arena *arena, const struct kafka_type *type, size_t count
 #define KAFKA_INIT(name, message) kafka_init(&name, true ? (message) : (struct name *)NULL)
 #define KAFKA_NEW(arena, name, count) ((struct name *)kafka_new((arena), &name, (count)))
 
-/* Reads one message. version is one of type's. r: where it begins; afterwards behind it. arena: for arrays; a limit of its own is
- * respected. *message, of type->size bytes, is the caller's; after an error it holds nothing of use. Borrows r's bytes.
- * False: ERR_DATA, the text names message, version and field. Does not block. */
+/* Reads one message. version is one of type's. r: where it begins; afterwards behind it. arena: for arrays; its limit is respected.
+ * *message, of type->size bytes, is the caller's; after an error it holds nothing of use. Borrows r's bytes.
+ * False: ERR_DATA, the text names message, version and field. */
 bool kafka_decode(const struct kafka_type *type, int version, struct rd *r, struct arena *arena,
                   void *message, struct err *err);
 
