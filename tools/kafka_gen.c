@@ -466,7 +466,7 @@ static void write_table(FILE *c, const struct type *t)
     write_defaults(c, t);
     fprintf(
         c,
-        ";\nconst struct kafka_type %s = {\"%s\", %s_fields, &%s_defaults, %d, %d, sizeof(struct %s), %d, %d, %d, %d};\n",
+        ";\nconst struct kafka_type %s = {\"%s\", &%s_defaults, %s_fields, %d, %d, sizeof(struct %s), %d, %d, %d, %d};\n",
         t->c_name, t->name, t->c_name, t->c_name, untagged, t->fields_count, t->c_name, wire_min(t),
         t->versions.first, t->versions.last, t->message->flexible);
     if (t->message == t)

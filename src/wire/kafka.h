@@ -48,11 +48,12 @@ enum {
     KAFKA_FRAME_MAX = 100 << 20, /* bytes of a frame: socket.request.max.bytes' default */
     KAFKA_STR_MAX = 0x7FFF,      /* bytes of a string in any version */
     KAFKA_DEPTH_MAX = 6,         /* structs within structs; the build checks the description */
-    KAFKA_ELEMENT_GROWTH_MAX =
-        24, /* bytes of an array's element in C for each of the fewest bytes that it takes on the wire */
-    KAFKA_GROWTH_MAX =
-        2 * KAFKA_ELEMENT_GROWTH_MAX, /* bytes that decoding takes from the arena for each byte decoded */
-    KAFKA_NEVER = 0xFF,               /* as a version: none */
+    KAFKA_NEVER = 0xFF,          /* as a version: none */
+
+    /* Bytes in C of an array's element, for each of the fewest bytes that it takes on the wire; and bytes that decoding takes
+     * from the arena for each byte decoded, arrays within arrays added up. */
+    KAFKA_ELEMENT_GROWTH_MAX = 24,
+    KAFKA_GROWTH_MAX = 2 * KAFKA_ELEMENT_GROWTH_MAX,
 };
 
 struct kafka_uuid {
@@ -95,10 +96,11 @@ struct kafka_field {
 
 /* A message, or a struct within one. */
 struct kafka_type {
-    const char *name; /* "FetchRequest", "FetchRequest.Topic" */
-    const struct kafka_field
-        *fields;          /* those without a tag in the order of the wire, then the others by tag */
+    const char *name;     /* "FetchRequest", "FetchRequest.Topic" */
     const void *defaults; /* the C struct with every field at its default */
+
+    /* untagged_count of them without a tag, in the order of the wire; then, up to fields_count, the others by tag */
+    const struct kafka_field *fields;
     uint16_t untagged_count;
     uint16_t fields_count;
     uint16_t size;       /* of the C struct */
@@ -112,7 +114,7 @@ struct kafka_api {
     const struct kafka_type *request, *response;
     int16_t key;
     uint8_t first,
-        last; /* versions that are advertised to clients; Produce 0 to 2 are not described, and rejected */
+        last; /* versions advertised to clients. Of Produce, 0 to 2 are not described: they are to be rejected */
 };
 
 /* A kind of record in a topic of the coordinators. */
@@ -159,7 +161,7 @@ struct kafka_error {
     bool is_retriable; /* as Kafka's own clients see it */
 };
 
-/* Never NULL: a code that nobody knows is as UNKNOWN_SERVER_ERROR, with its own code not kept. */
+/* Never NULL: a code that nobody knows gives UNKNOWN_SERVER_ERROR. */
 const struct kafka_error *kafka_error(int code);
 
 /* ---- messages ------------------------------------------------------------------------------------------------- */
