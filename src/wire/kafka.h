@@ -113,8 +113,7 @@ struct kafka_api {
     const char *name; /* "Fetch"; NULL: there is no such API */
     const struct kafka_type *request, *response;
     int16_t key;
-    uint8_t first,
-        last; /* versions advertised to clients. Of Produce, 0 to 2 are not described: they are to be rejected */
+    uint8_t first, last; /* versions advertised; of Produce, 0 to 2 are not described, and to be rejected */
 };
 
 /* A kind of record in a topic of the coordinators. */
@@ -190,8 +189,7 @@ struct kafka_hole {
 /* What is encoded goes here, behind what is there. Zeroed = empty and valid. */
 struct kafka_out {
     struct sbuf bytes;
-    bool
-        leaves_records; /* records become holes; their p is then never followed, and may be any name for the bytes */
+    bool leaves_records; /* records become holes; their p, never followed, may be any name of the bytes */
     struct kafka_hole *holes;
     size_t holes_count, holes_capacity;
 };
@@ -254,9 +252,8 @@ bool kafka_record_key_decode(struct str topic, struct rd *r, struct arena *arena
 
 /* ---- text ----------------------------------------------------------------------------------------------------- */
 
-enum {
-    KAFKA_UUID_TEXT = 22
-}; /* characters of a uuid's text: base64 with - and _, as Kafka's tools have it */
+/* A uuid's text is base64 with - and _, as Kafka's tools have it. */
+enum { KAFKA_UUID_TEXT = 22 }; /* characters */
 void kafka_uuid_print(struct kafka_uuid uuid, char out[KAFKA_UUID_TEXT + 1]);
 bool kafka_uuid_parse(struct str text, struct kafka_uuid *uuid);
 
