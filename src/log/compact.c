@@ -126,6 +126,7 @@ bool compact_apply(struct log *log, const struct segment_state *state, bool dele
         TRY(segment_swap_in(fresh, err));
     }
     lock_take(log->lock);
+    log->swaps++;
     memset(log->cursors, 0, sizeof log->cursors);
     if (fresh != NULL) {
         log->segments[i] = fresh;

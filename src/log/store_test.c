@@ -212,6 +212,29 @@ TEST(segment_files_end_where_their_batches_end)
     os_remove_tree(folder, NULL);
 }
 
+/* A topic's record as it was written before there were these settings: they take their defaults. */
+static void expect_old_record(struct store *store)
+{
+    uint8_t value[1 + 16 + 4 + 5 * 8 + 1 + 4] = {1, 7};
+    struct topic_info info;
+    put_le32(value + 17, 1); /* partitions */
+    put_le64(value + 21, 11);
+    put_le64(value + 29, 12);
+    put_le64(value + 37, 1 << 20);
+    put_le64(value + 45, 13);
+    put_le64(value + 53, 14);
+    value[61] = 1 | 3 << 2; /* compact, lz4 */
+    put_le32(value + 62, 1000);
+    struct frame_full *frame = frame_internal(store);
+    frame_catalog_put(frame, STR("told"), str_n(value, sizeof value));
+    EXPECT(commit(&frame->f));
+    frame_free(&frame->f);
+    EXPECT(store_topic(store, "old", &info) && info.partitions == 1 && info.config.retention_bytes == 12 &&
+           info.config.pin_bytes == 14 && info.config.compact && !info.config.delete_too &&
+           info.config.compression == 3 && info.config.max_message_bytes == 1048588 &&
+           info.config.min_dirty_permille == 500 && info.config.delete_retention_ms == 24 * 3600 * 1000);
+}
+
 TEST(configuration_is_kept)
 {
     const char *folder = fresh_folder("config");
@@ -227,7 +250,14 @@ TEST(configuration_is_kept)
     topic_config_retain(&config, -1, -1);
     EXPECT(config.segment_bytes == SEGMENT_BYTES_MAX && config.segment_ms == INT64_C(7) * 24 * 3600 * 1000);
     config.compression = 4;
-    config.compact = true;
+    config.compact = config.delete_too = config.log_append_time = true;
+    config.min_compaction_lag_ms = 1;
+    config.max_compaction_lag_ms = 2;
+    config.delete_retention_ms = 3;
+    config.timestamp_before_max_ms = 4;
+    config.timestamp_after_max_ms = 5;
+    config.max_message_bytes = 6;
+    config.min_dirty_permille = 7;
     struct frame *frame = frame_new(store);
     frame_topic_create(frame, "t", 1, &config);
     EXPECT(commit(frame));
@@ -238,8 +268,14 @@ TEST(configuration_is_kept)
     frame_free(frame);
     EXPECT(store_close(store, NULL));
     store = open_store(folder, &small);
-    EXPECT(store_topic(store, "t", &info) && info.config.compression == 4 && info.config.compact &&
-           !info.config.internal && info.config.retention_ms == -1);
+    const struct topic_config *kept = &info.config;
+    EXPECT(store_topic(store, "t", &info) && kept->compression == 4 && !kept->internal &&
+           kept->retention_ms == -1 && kept->compact && kept->delete_too && kept->log_append_time &&
+           kept->min_compaction_lag_ms == 1 && kept->max_compaction_lag_ms == 2 &&
+           kept->delete_retention_ms == 3 && kept->timestamp_before_max_ms == 4 &&
+           kept->timestamp_after_max_ms == 5 && kept->max_message_bytes == 6 &&
+           kept->min_dirty_permille == 7);
+    expect_old_record(store);
     EXPECT(store_close(store, NULL));
     os_remove_tree(folder, NULL);
 }
