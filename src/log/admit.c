@@ -19,6 +19,9 @@ static bool has_to_roll(const struct log *log, const struct frame_item *item, in
 {
     const struct topic_config *config = &log->topic->info->config;
     const struct segment *s = log->plan_segment;
+    int64_t most_ms = config->segment_ms;
+    if (config->compact && config->max_compaction_lag_ms < most_ms) /* the last segment is not compacted */
+        most_ms = config->max_compaction_lag_ms;
     if (s == NULL || s->closed)
         return true;
     if (log->plan_length == 0)
@@ -27,7 +30,7 @@ static bool has_to_roll(const struct log *log, const struct frame_item *item, in
         return true;
     return log->plan_length + item->n > (uint64_t)config->segment_bytes ||
            log->plan_next + item->offset - s->state.base > INT32_MAX ||
-           now_ms - s->state.created_ms >= config->segment_ms;
+           now_ms - s->state.created_ms >= most_ms;
 }
 
 /* ---- producers ---------------------------------------------------------------------------------------------------------- */

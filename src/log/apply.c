@@ -235,6 +235,7 @@ static bool replay_append(struct store *store, const struct jf_entry *entry, int
     if (aborts) {
         lock_take(log->lock);
         segment_add_aborted(s, &aborted);
+        log->has_aborted = true;
         lock_release(log->lock);
     }
     return true;

@@ -120,6 +120,7 @@ static void add_aborted(struct log *log, const struct frame_item *item, const st
     CHECK(item->aborted.last == entry->base);
     lock_take(log->lock);
     segment_add_aborted(entry->segment, &item->aborted);
+    log->has_aborted = true;
     lock_release(log->lock);
 }
 

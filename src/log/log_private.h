@@ -477,9 +477,13 @@ void aborted_put(uint8_t p[ABORTED_BYTES], const struct aborted *aborted);
 /* Entries [from, to) of the file. */
 bool segment_read_aborted(const struct segment *segment, uint32_t from, uint32_t to, struct aborted *aborted,
                           struct err *err);
-/* log_aborted, with the log's lock, which it lets go while it reads files. cached: it reads none; *cold: it would have had to. */
-bool log_find_aborted(struct log *log, int64_t from, int64_t to, bool cached, struct arena *arena,
-                      struct log_aborted **aborted, size_t *count, bool *cold, struct err *err);
+/* Entries that concern [from, to), by first offset, for mem_free. With the log's lock, which it lets go while it reads files. cached: it reads none;
+ * *cold: it would have had to. */
+bool log_find_aborted(struct log *log, int64_t from, int64_t to, bool cached, struct aborted **aborted,
+                      size_t *count, bool *cold, struct err *err);
+/* The same as log_aborted gives them. */
+bool log_give_aborted(struct log *log, int64_t from, int64_t to, bool cached, struct arena *arena,
+                      struct log_aborted **given, size_t *count, bool *cold, struct err *err);
 /* Deletes files of a segment that is in no log any more. */
 void segment_delete(struct segment *segment) ON(disk);
 bool segment_swap_in(struct segment *segment, struct err *err) ON(disk);

@@ -361,12 +361,12 @@ static bool fetch(struct log *log, int64_t offset, size_t max_bytes, unsigned fl
     TRY(read_locked(log, offset, max_bytes, limit, cached ? &fetched->cold : NULL, &fetched->slice, err));
     if (fetched->slice.n == 0 || !committed)
         return true;
-    bool done = log_find_aborted(log, offset, fetched->slice.next_offset, cached, arena, &fetched->aborted,
+    bool done = log_give_aborted(log, offset, fetched->slice.next_offset, cached, arena, &fetched->aborted,
                                  &fetched->aborted_count, &fetched->cold, err);
     if (done && !fetched->cold)
         return true;
     drop_slice(&fetched->slice, offset);
-    return done || offset >= log->start || out_of_range(log, offset, err);
+    return done || (offset < log->start && out_of_range(log, offset, err));
 }
 
 bool log_fetch(struct log *log, int64_t offset, size_t max_bytes, unsigned flags, struct arena *arena,

@@ -45,7 +45,6 @@ void segment_add_aborted(struct segment *s, const struct aborted *aborted)
     s->aborted = mem_grow(s->aborted, &s->aborted_capacity, s->aborted_n + 1, sizeof *s->aborted);
     s->aborted[s->aborted_n++] = *aborted;
     s->aborted_new++;
-    s->log->has_aborted = true;
 }
 
 bool segment_reserve_aborted(struct segment *s, bool internal, struct err *err)
@@ -131,7 +130,7 @@ bool segment_read_aborted(const struct segment *s, uint32_t from, uint32_t to, s
 
 struct search {
     int64_t from, to;
-    struct log_aborted *found;
+    struct aborted *found;
     size_t count, capacity;
     bool over; /* nothing behind the last one looked at can be meant */
 };
@@ -140,8 +139,7 @@ static void look_at(struct search *search, const struct aborted *aborted)
 {
     if (aborted->last >= search->from && aborted->first < search->to) {
         search->found = mem_grow(search->found, &search->capacity, search->count + 1, sizeof *search->found);
-        search->found[search->count++] = (struct log_aborted){.producer_id = aborted->producer_id,
-                                                              .first_offset = aborted->first};
+        search->found[search->count++] = *aborted;
     }
     search->over = search->over || aborted->stable >= search->to;
 }
@@ -219,12 +217,12 @@ static bool search_log(struct log *log, struct search *search, bool cached, bool
 
 static int by_first(const void *a, const void *b)
 {
-    const struct log_aborted *x = a, *y = b;
-    return (x->first_offset > y->first_offset) - (x->first_offset < y->first_offset);
+    const struct aborted *x = a, *y = b;
+    return (x->first > y->first) - (x->first < y->first);
 }
 
-bool log_find_aborted(struct log *log, int64_t from, int64_t to, bool cached, struct arena *arena,
-                      struct log_aborted **aborted, size_t *count, bool *cold, struct err *err)
+bool log_find_aborted(struct log *log, int64_t from, int64_t to, bool cached, struct aborted **aborted,
+                      size_t *count, bool *cold, struct err *err)
 {
     struct search search = {.from = from, .to = to};
     bool done;
@@ -240,13 +238,30 @@ bool log_find_aborted(struct log *log, int64_t from, int64_t to, bool cached, st
         swaps = log->swaps;
         done = search_log(log, &search, cached, cold, err);
     } while (swaps != log->swaps);
-    if (done && search.count > 0 && !*cold) {
-        qsort(search.found, search.count, sizeof *search.found, by_first);
-        *aborted = arena_dup(arena, search.found, search.count * sizeof *search.found);
-        *count = search.count;
+    if (!done || *cold) {
+        mem_free(search.found);
+        return done;
     }
-    mem_free(search.found);
-    return done;
+    if (search.count > 0)
+        qsort(search.found, search.count, sizeof *search.found, by_first);
+    *aborted = search.found;
+    *count = search.count;
+    return true;
+}
+
+bool log_give_aborted(struct log *log, int64_t from, int64_t to, bool cached, struct arena *arena,
+                      struct log_aborted **given, size_t *count, bool *cold, struct err *err)
+{
+    struct aborted *found;
+    *given = NULL;
+    TRY(log_find_aborted(log, from, to, cached, &found, count, cold, err));
+    if (*count > 0)
+        *given = arena_array(arena, struct log_aborted, *count);
+    for (size_t i = 0; i < *count; i++)
+        (*given)[i] = (struct log_aborted){.producer_id = found[i].producer_id,
+                                           .first_offset = found[i].first};
+    mem_free(found);
+    return true;
 }
 
 bool log_aborted(struct log *log, int64_t from, int64_t to, struct arena *arena, struct log_aborted **aborted,
@@ -254,7 +269,7 @@ bool log_aborted(struct log *log, int64_t from, int64_t to, struct arena *arena,
 {
     bool cold;
     lock_take(log->lock);
-    bool done = log_find_aborted(log, from, to, false, arena, aborted, count, &cold, err);
+    bool done = log_give_aborted(log, from, to, false, arena, aborted, count, &cold, err);
     lock_release(log->lock);
     return done;
 }
