@@ -442,6 +442,7 @@ static void aborted_written(struct segment *s, const struct spill *spill)
     size_t old = s->aborted_n - s->aborted_new;
     if (old <= ABORTED_KEEP)
         return;
+    s->aborted_before = s->aborted[old - ABORTED_KEEP - 1].last + 1;
     memmove(s->aborted, s->aborted + (old - ABORTED_KEEP),
             (s->aborted_n - (old - ABORTED_KEEP)) * sizeof *s->aborted);
     s->aborted_n -= old - ABORTED_KEEP;

@@ -138,7 +138,8 @@ struct segment {
     struct aborted *
         aborted; /* [log->lock] the newest ones, by `last`; of them the last aborted_new are not in the file yet */
     size_t aborted_n, aborted_new, aborted_capacity;
-    uint64_t allocated; /* [disk] */
+    int64_t aborted_before; /* [log->lock] those that only the file has end before that offset */
+    uint64_t allocated;     /* [disk] */
     uint32_t aborted_reserved,
         aborted_allocated; /* [disk] entries that there will be, or are; bytes of the file */
     bool closed;           /* [disk] a later segment has begun */

@@ -18,6 +18,7 @@ struct segment *segment_new(struct log *log, const struct segment_state *state)
     s->log = log;
     s->state = *state;
     s->spilled = state->length;
+    s->aborted_before = state->next_offset;
     s->refs = 1;
     s->file = -1;
     list_init(&s->file_link);
@@ -233,7 +234,7 @@ bool segment_allocate(struct segment *s, uint64_t length, bool internal, struct 
 static void segment_trim_aborted(struct segment *s) ON(disk)
 {
     char path[OS_PATH_MAX];
-    if (s->aborted_allocated <= s->state.aborted_count * ABORTED_BYTES)
+    if (s->aborted_allocated == 0 && s->state.aborted_count == 0)
         return;
     segment_path(s, ".txnindex", path, sizeof path);
     int file;

@@ -466,7 +466,8 @@ static void trim_segments(struct store *store)
         if (log == NULL)
             continue;
         for (size_t i = 0; i < log->segment_count; i++)
-            if (log->segments[i]->allocated > log->segments[i]->state.length)
+            if (log->segments[i]->allocated > log->segments[i]->state.length ||
+                log->segments[i]->aborted_allocated > 0)
                 segment_trim(log->segments[i]);
     }
 }

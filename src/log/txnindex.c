@@ -176,7 +176,7 @@ out:
 static void search_memory(struct search *search, const struct segment *s, uint32_t *in_file)
 {
     *in_file = segment_aborted_count(s) - (uint32_t)s->aborted_n;
-    if (s->aborted_n > 0 && s->aborted[0].last < search->from)
+    if (s->aborted_before <= search->from)
         *in_file = 0;
     for (size_t i = 0; i < s->aborted_n && !search->over; i++)
         look_at(search, &s->aborted[i]);
