@@ -821,6 +821,11 @@ int64_t job_outbox_valid(const struct job *job, int64_t offset, int64_t *until)
     return group_valid(&job->group, GROUP_OUTBOX, offset, until);
 }
 
+const struct err *job_waits_for_room(const struct job *job)
+{
+    return job->frame_refused ? &job->frame->err : NULL;
+}
+
 int64_t job_lag(const struct job *job)
 {
     int64_t lag = 0;
