@@ -786,7 +786,7 @@ static size_t choose(struct log *log, struct compaction *c, int64_t pinned)
     return dirty >= DIRTY_BYTES_MIN && is_due ? n : 0;
 }
 
-static struct compaction *begin(struct store *store, struct log *log)
+static struct compaction *begin(struct store *store, struct log *log) ON(disk)
 {
     struct compaction *c = mem_new(sizeof *c);
     char owner[64];

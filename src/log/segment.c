@@ -231,7 +231,7 @@ bool segment_allocate(struct segment *s, uint64_t length, bool internal, struct 
     return done;
 }
 
-static void segment_trim_aborted(struct segment *s) ON(disk)
+static void segment_trim_aborted(struct segment *s)
 {
     char path[OS_PATH_MAX];
     if (s->aborted_allocated == 0 && s->state.aborted_count == 0)

@@ -213,7 +213,7 @@ TEST(segment_files_end_where_their_batches_end)
 }
 
 /* A topic's record as it was written before there were these settings: they take their defaults. */
-static void expect_old_record(struct store *store)
+static void expect_old_record(struct store *store) UNSHARED
 {
     uint8_t value[1 + 16 + 4 + 5 * 8 + 1 + 4] = {1, 7};
     struct topic_info info;
@@ -628,6 +628,12 @@ TEST(aborted_transactions_are_found_again)
     os_remove_tree(folder, NULL);
 }
 
+static void forget_idle(struct store *store) UNSHARED
+{
+    store->producers_looked.ns -= 3600 * NS_PER_S;
+    retain_producers(store);
+}
+
 TEST(producers_that_were_idle_are_forgotten)
 {
     const char *folder = fresh_folder("idle");
@@ -644,8 +650,7 @@ TEST(producers_that_were_idle_are_forgotten)
     for (int i = 0; i < 3; i++)
         if (log->producers.list[i].id != 6)
             log->producers.list[i].touched_s -= 25 * 3600;
-    store->producers_looked.ns -= 3600 * NS_PER_S;
-    retain_producers(store);
+    forget_idle(store);
     EXPECT_EQ_INT(log->producers.count, 2); /* the third has an open transaction */
     EXPECT(store_close(store, NULL));
     store = open_store(folder, &small);
