@@ -597,9 +597,9 @@ static bool take_slice(struct job *job, bool *any, struct err *err) ON(work)
     for (uint32_t i = 0; i < s->source_count; i++) {
         uint32_t k = (job->turn_source + i) % s->source_count;
         struct log_slice slice;
-        if (job->next[k] >= log_end(s->sources[k].log))
+        if (job->next[k] >= log_stable(s->sources[k].log))
             continue;
-        job->unread = !log_read(s->sources[k].log, job->next[k], RUN_SLICE_BYTES, &slice, err);
+        job->unread = !log_read_committed(s->sources[k].log, job->next[k], RUN_SLICE_BYTES, &slice, err);
         if (job->unread)
             return false;
         if (slice.n == 0)
@@ -691,7 +691,7 @@ static void wait_for_more(struct job *job) ON(work)
     struct stream *s = job->stream;
     for (uint32_t k = 0; k < s->source_count; k++) {
         log_wait_cancel(&job->waits[k]);
-        log_wait(s->sources[k].log, &job->waits[k], &job->waker, job->next[k]);
+        log_wait_stable(s->sources[k].log, &job->waits[k], &job->waker, job->next[k]);
     }
 }
 
