@@ -38,27 +38,30 @@
 
 /* Limits that are not configured. Past one that has no error of its own, the answer is COORDINATOR_NOT_AVAILABLE. */
 enum {
-    GROUPS_RECORD_BYTES_MAX = 8 << 20,     /* of one record: a classic group's members with subscriptions and assignments */
-    GROUPS_SUBSCRIBED_MAX = 10000,         /* topic names of one member */
-    GROUPS_REGEX_BYTES_MAX = 4096,         /* of one expression; longer: INVALID_REGULAR_EXPRESSION */
-    GROUPS_REGEX_REFRESH_MS = 1000,        /* expressions of a group are resolved anew at most this often when topics change */
-    GROUPS_PENDING_MEMBERS_MAX = 100000,   /* of one classic group, ids given out and not used yet */
-    GROUPS_NEW_MEMBER_JOIN_MS = 5 * 60000, /* a new member whose connection may be gone waits this long in a rebalance */
+    GROUPS_RECORD_BYTES_MAX =
+        8 << 20, /* of one record: a classic group's members with subscriptions and assignments */
+    GROUPS_SUBSCRIBED_MAX = 10000, /* topic names of one member */
+    GROUPS_REGEX_BYTES_MAX = 4096, /* of one expression; longer: INVALID_REGULAR_EXPRESSION */
+    GROUPS_REGEX_REFRESH_MS =
+        1000, /* expressions of a group are resolved anew at most this often when topics change */
+    GROUPS_PENDING_MEMBERS_MAX = 100000, /* of one classic group, ids given out and not used yet */
+    GROUPS_NEW_MEMBER_JOIN_MS =
+        5 * 60000, /* a new member whose connection may be gone waits this long in a rebalance */
 };
 
 /* Kafka's options, with Kafka's defaults (groups_config_default). */
 struct groups_config {
     int32_t session_min_ms, session_max_ms; /* group.{min,max}.session.timeout.ms: 6,000, 1,800,000 */
     int32_t initial_rebalance_delay_ms;     /* group.initial.rebalance.delay.ms: 3,000 */
-    int32_t group_size_max;                 /* group.max.size, group.consumer.max.size: 100,000 here; Kafka's is none */
-    int32_t consumer_session_ms;            /* group.consumer.session.timeout.ms: 45,000 */
-    int32_t consumer_heartbeat_ms;          /* group.consumer.heartbeat.interval.ms: 5,000 */
-    int32_t offset_metadata_max;            /* offset.metadata.max.bytes, in UTF-16 units as there: 4,096 */
-    int64_t offsets_retention_ms;           /* offsets.retention.minutes: 7 days */
-    int32_t retention_check_ms;             /* offsets.retention.check.interval.ms: 600,000 */
-    int32_t offsets_partitions;             /* offsets.topic.num.partitions: 50 */
-    uint32_t groups_max;                    /* 100,000 */
-    uint32_t offsets_max;                   /* committed and pending, all groups: 10,000,000 */
+    int32_t group_size_max;      /* group.max.size, group.consumer.max.size: 100,000 here; Kafka's is none */
+    int32_t consumer_session_ms; /* group.consumer.session.timeout.ms: 45,000 */
+    int32_t consumer_heartbeat_ms; /* group.consumer.heartbeat.interval.ms: 5,000 */
+    int32_t offset_metadata_max;   /* offset.metadata.max.bytes, in UTF-16 units as there: 4,096 */
+    int64_t offsets_retention_ms;  /* offsets.retention.minutes: 7 days */
+    int32_t retention_check_ms;    /* offsets.retention.check.interval.ms: 600,000 */
+    int32_t offsets_partitions;    /* offsets.topic.num.partitions: 50 */
+    uint32_t groups_max;           /* 100,000 */
+    uint32_t offsets_max;          /* committed and pending, all groups: 10,000,000 */
 };
 extern const struct groups_config groups_config_default;
 
@@ -78,11 +81,11 @@ enum groups_call_state {
 /* One request and its answer. The caller embeds it in what it keeps of the request; zeroed but for the first part. From groups_serve
  * until reply or groups_cancel it, the request, and all that the request points to stay as they are and where they are. */
 struct groups_call {
-    int16_t api, version;       /* key: one of those below; a version that is described */
-    struct str client_id;       /* of the request's header; p may be NULL */
-    struct str client_host;     /* "/127.0.0.1", as Kafka writes it */
-    const void *request;        /* struct kafka_…_request of that API */
-    void *owner;                /* the caller's own */
+    int16_t api, version;   /* key: one of those below; a version that is described */
+    struct str client_id;   /* of the request's header; p may be NULL */
+    struct str client_host; /* "/127.0.0.1", as Kafka writes it */
+    const void *request;    /* struct kafka_…_request of that API */
+    void *owner;            /* the caller's own */
     /* groups' own */
     enum groups_call_state state;
     struct list link;             /* QUEUED */
@@ -124,8 +127,9 @@ struct groups_record {
 
 /* Records that become durable together or not at all. Borrowed until groups_persisted(token). */
 struct groups_write {
-    uint64_t token;         /* 1, 2, … */
-    int64_t producer_id;    /* of a transaction's offsets: they go into a transactional batch of that producer; else -1 */
+    uint64_t token; /* 1, 2, … */
+    int64_t
+        producer_id; /* of a transaction's offsets: they go into a transactional batch of that producer; else -1 */
     int16_t producer_epoch; /* else -1 */
     const struct groups_record *records;
     uint32_t records_count; /* at least 1 */
@@ -160,7 +164,8 @@ void groups_free(struct groups *groups);
 /* While loading: one record of __consumer_offsets, in the order of its partition. producer_id: of a transactional batch, else -1; the
  * transaction's marker is groups_txn_completed. False: ERR_DATA, the record is damaged and was skipped; what nobody knows is no
  * error. */
-bool groups_load(struct groups *groups, int64_t producer_id, struct str key, struct str value, struct err *err);
+bool groups_load(struct groups *groups, int64_t producer_id, struct str key, struct str value,
+                 struct err *err);
 /* All records were loaded: members' time-outs begin now, and calls are served. Once. */
 void groups_loaded(struct groups *groups, struct groups_time now);
 
@@ -181,7 +186,8 @@ void groups_txn_completed(struct groups *groups, int64_t producer_id, bool commi
 /* Topics were made, grew, or were deleted: consumer groups look at them with their next heartbeat. */
 void groups_topics_changed(struct groups *groups);
 /* And the offsets of a deleted one are removed. */
-void groups_topic_deleted(struct groups *groups, struct str name, const struct kafka_uuid *id, struct groups_time now);
+void groups_topic_deleted(struct groups *groups, struct str name, const struct kafka_uuid *id,
+                          struct groups_time now);
 
 /* Runs the time-outs that are due. */
 void groups_tick(struct groups *groups, struct groups_time now);
@@ -206,11 +212,13 @@ void groups_stats(const struct groups *groups, struct groups_stats *stats);
 
 /* Calls seen(arg, …) for each committed offset of each group. What it is given is borrowed. */
 void groups_each_offset(const struct groups *groups,
-                        void (*seen)(void *arg, struct str group_id, struct str topic, int32_t partition, int64_t offset),
+                        void (*seen)(void *arg, struct str group_id, struct str topic, int32_t partition,
+                                     int64_t offset),
                         void *arg);
 
 /* All that is durable, as the fewest records that rebuild it (pending offsets apart), each group's in an order that can be loaded. */
-void groups_dump(const struct groups *groups, void (*seen)(void *arg, const struct groups_record *record), void *arg);
+void groups_dump(struct groups *groups, void (*seen)(void *arg, const struct groups_record *record),
+                 void *arg);
 
 /* Everything that must hold, of everything. False: what does not. Costs as much as there is. */
 bool groups_check(const struct groups *groups, struct err *err);
