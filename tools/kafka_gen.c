@@ -402,16 +402,16 @@ static void write_defaults(FILE *c, const struct type *t)
     fprintf(c, "{");
     for (int i = 0; i < t->fields_count; i++) {
         const struct field *f = &t->fields[i];
-        bool is_null = strcmp(f->value, "null") == 0,
-             is_inside = f->kind == STRUCT && !f->is_array && !is_pointer(f);
-        bool is_zero = f->kind == STRUCT ? !f->is_array
-                                         : f->kind < STR && !f->is_array && f->value[0] == '\0';
-        if (is_null || (is_zero && !is_inside))
+        bool is_struct = f->kind == STRUCT && !f->is_array;
+        bool is_zero = f->kind < STR && !f->is_array && f->value[0] == '\0';
+        if (is_zero || strcmp(f->value, "null") == 0)
             continue;
         fprintf(c, "%s.%s = ", separator, f->c_name);
         if (f->is_array)
             fprintf(c, "NOTHING");
-        else if (is_inside)
+        else if (is_struct && is_pointer(f))
+            fprintf(c, "(struct %s *)&%s_defaults", f->type->c_name, f->type->c_name);
+        else if (is_struct)
             write_defaults(c, f->type);
         else if (f->kind >= STR)
             fprintf(c, "{\"\", 0}");
@@ -422,27 +422,44 @@ static void write_defaults(FILE *c, const struct type *t)
     fprintf(c, "%s}", *separator ? "" : "0");
 }
 
-static void write_table(FILE *c, const struct type *t)
+static void write_field(FILE *c, const struct type *t, const struct field *f)
 {
-    bool has_tags = false;
+    fprintf(c, "    {\"%s\", %s%s, offsetof(struct %s, %s), %s, %d, %d, %d, %d, %d, %d, %d, %d},\n", f->name,
+            f->type ? "&" : "NULL", f->type ? f->type->c_name : "", t->c_name, f->c_name,
+            f->kind == STRUCT ? "KAFKA_STRUCT" : kinds[f->kind].constant, f->is_array, is_pointer(f),
+            f->is_ignorable, f->versions.first, f->versions.last, f->null.first, f->null.last, f->tag);
+}
+
+/* The fields: those without a tag in their order, then the others by tag. */
+static int write_fields(FILE *c, const struct type *t)
+{
+    int untagged = 0;
     fprintf(c, "\nstatic const struct kafka_field %s_fields[] = {\n", t->c_name);
     for (int i = 0; i < t->fields_count; i++) {
-        const struct field *f = &t->fields[i];
-        has_tags |= f->tag != NEVER;
-        fprintf(c, "    {\"%s\", %s%s, offsetof(struct %s, %s), %s, %d, %d, %d, %d, %d, %d, %d, %d},\n",
-                f->name, f->type ? "&" : "NULL", f->type ? f->type->c_name : "", t->c_name, f->c_name,
-                f->kind == STRUCT ? "KAFKA_STRUCT" : kinds[f->kind].constant, f->is_array, is_pointer(f),
-                f->is_ignorable, f->versions.first, f->versions.last, f->null.first, f->null.last, f->tag);
+        if (t->fields[i].tag == NEVER) {
+            write_field(c, t, &t->fields[i]);
+            untagged++;
+        }
     }
+    for (int tag = 0; tag < NEVER; tag++)
+        for (int i = 0; i < t->fields_count; i++)
+            if (t->fields[i].tag == tag)
+                write_field(c, t, &t->fields[i]);
     if (t->fields_count == 0)
         fprintf(c, "    {0},\n");
-    fprintf(c, "};\nstatic const struct %s %s_defaults = ", t->c_name, t->c_name);
+    fprintf(c, "};\n");
+    return untagged;
+}
+
+static void write_table(FILE *c, const struct type *t)
+{
+    int untagged = write_fields(c, t);
+    fprintf(c, "static const struct %s %s_defaults = ", t->c_name, t->c_name);
     write_defaults(c, t);
-    fprintf(c, ";\n");
     fprintf(
         c,
-        "const struct kafka_type %s = {\"%s\", %s_fields, &%s_defaults, %d, sizeof(struct %s), %d, %d, %d, %d, %d};\n",
-        t->c_name, t->name, t->c_name, t->c_name, t->fields_count, t->c_name, wire_min(t), has_tags,
+        ";\nconst struct kafka_type %s = {\"%s\", %s_fields, &%s_defaults, %d, %d, sizeof(struct %s), %d, %d, %d, %d};\n",
+        t->c_name, t->name, t->c_name, t->c_name, untagged, t->fields_count, t->c_name, wire_min(t),
         t->versions.first, t->versions.last, t->message->flexible);
     if (t->message == t)
         return;

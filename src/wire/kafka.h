@@ -96,12 +96,13 @@ struct kafka_field {
 /* A message, or a struct within one. */
 struct kafka_type {
     const char *name; /* "FetchRequest", "FetchRequest.Topic" */
-    const struct kafka_field *fields;
+    const struct kafka_field
+        *fields;          /* those without a tag in the order of the wire, then the others by tag */
     const void *defaults; /* the C struct with every field at its default */
+    uint16_t untagged_count;
     uint16_t fields_count;
     uint16_t size;       /* of the C struct */
     uint16_t wire_min;   /* fewest bytes that it takes in any version */
-    bool has_tags;       /* some field is tagged */
     uint8_t first, last; /* versions described */
     uint8_t flexible;    /* first version with compact lengths and tagged fields, or KAFKA_NEVER */
 };
@@ -187,7 +188,8 @@ struct kafka_hole {
 /* What is encoded goes here, behind what is there. Zeroed = empty and valid. */
 struct kafka_out {
     struct sbuf bytes;
-    bool leaves_records; /* records become holes; their p is then never followed, and may be any name for the bytes */
+    bool
+        leaves_records; /* records become holes; their p is then never followed, and may be any name for the bytes */
     struct kafka_hole *holes;
     size_t holes_count, holes_capacity;
 };
@@ -247,5 +249,28 @@ bool kafka_record_key_encode(const struct kafka_record *record, const void *key,
 bool kafka_record_key_decode(struct str topic, struct rd *r, struct arena *arena,
                              const struct kafka_record **record, union kafka_record_key *key,
                              struct err *err);
+
+/* ---- text ----------------------------------------------------------------------------------------------------- */
+
+enum {
+    KAFKA_UUID_TEXT = 22
+}; /* characters of a uuid's text: base64 with - and _, as Kafka's tools have it */
+void kafka_uuid_print(struct kafka_uuid uuid, char out[KAFKA_UUID_TEXT + 1]);
+bool kafka_uuid_parse(struct str text, struct kafka_uuid *uuid);
+
+/* Appends the message as JSON-like text on one line, for people, traces and tests:
+ *
+ *     {ErrorCode: NONE, Topics: [{Name: "t", PartitionIndexes: [0, 1], TopicId: AAAAAAAAAAAAAAAAAAAAAQ, Records: 0x00ff}]}
+ *
+ * It shows what is on the wire: no fields that the version lacks, no tagged ones at their default. Of bytes and records only
+ * bytes_max; SIZE_MAX: all. */
+void kafka_print(const struct kafka_type *type, int version, const void *message, size_t bytes_max,
+                 struct sbuf *out);
+
+/* The reverse, for tests that are written as text. Fields that are not named have their default. Also: commas may be missing, words need
+ * no quotes, the outer braces may be left out, names may be topic_id, bytes may be text in quotes, # begins a comment.
+ * Strings and arrays are the arena's. False: ERR_CONFIG, with the place in the text, and a hint where a name is nearly right. */
+bool kafka_parse(const struct kafka_type *type, struct str text, struct arena *arena, void *message,
+                 struct err *err);
 
 #endif
