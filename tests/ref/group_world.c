@@ -381,30 +381,31 @@ static void print_classic(struct str value, struct sbuf *line)
     sbuf_printf(line, "generation %d protocol %.*s leader %.*s", v.generation, STR_ARG(v.protocol),
                 STR_ARG(v.leader));
     for (uint32_t i = 0; i < v.members_count; i++) {
-        sbuf_printf(line, "\n    %.*s ", STR_ARG(v.members[i].member_id));
-        sbuf_json(line, v.members[i].assignment);
+        sbuf_char(line, '\n');
+        sbuf_str(line, v.members[i].member_id);
+        sbuf_char(line, ' ');
+        sbuf_str(line, v.members[i].assignment);
     }
     arena_fini(&arena);
 }
 
+/* Bytes of the key, and then of the value: of many, few are ever printed. */
 static void add_line(void *arg, const struct groups_record *record)
 {
     struct dump *dump = arg;
     dump->lines = mem_grow(dump->lines, &dump->capacity, dump->count + 1, sizeof *dump->lines);
     struct sbuf *line = &dump->lines[dump->count++];
     *line = (struct sbuf){0};
-    sbuf_json(line, record->key);
-    sbuf_cstr(line, " ");
+    sbuf_str(line, record->key);
     if (get_be16(record->key.p) == KEY_CLASSIC)
         print_classic(record->value, line);
     else
-        sbuf_json(line, record->value);
+        sbuf_str(line, record->value);
 }
 
 static int compare_lines(const void *a, const void *b)
 {
-    const struct sbuf *x = a, *y = b;
-    return strcmp(x->p, y->p);
+    return str_cmp(sbuf_view(a), sbuf_view(b));
 }
 
 static struct dump dump_of(struct groups *groups)
@@ -423,9 +424,18 @@ static void dump_free(struct dump *dump)
     mem_free(dump->lines);
 }
 
-static bool is_classic_line(const char *line)
+static bool is_classic(const struct sbuf *line)
 {
-    return strncmp(line, "\"\\u0000\\u0002", 13) == 0;
+    return get_be16(line->p) == KEY_CLASSIC;
+}
+
+static void print_line(const char *label, const struct sbuf *line)
+{
+    struct sbuf text = {0};
+    if (line)
+        sbuf_json(&text, sbuf_view(line));
+    fprintf(stderr, "%s %s\n", label, line ? text.p : "(nothing)");
+    sbuf_fini(&text);
 }
 
 /* A classic group between generations, or one whose last member has just gone, is not what is durable of it. */
@@ -433,22 +443,21 @@ static bool same_dumps(const struct dump *live, const struct dump *loaded)
 {
     size_t i = 0, k = 0;
     for (;;) {
-        while (i < live->count && is_classic_line(live->lines[i].p) && strstr(live->lines[i].p, "\n") == NULL)
+        while (i < live->count && is_classic(&live->lines[i]) &&
+               str_find(sbuf_view(&live->lines[i]), STR("\n"), 0) == SIZE_MAX)
             i++;
-        while (k < loaded->count && is_classic_line(loaded->lines[k].p) &&
-               (i >= live->count || strcmp(loaded->lines[k].p, live->lines[i].p) != 0))
+        while (k < loaded->count && is_classic(&loaded->lines[k]) &&
+               (i >= live->count || compare_lines(&loaded->lines[k], &live->lines[i]) != 0))
             k++;
-        if (i >= live->count || k >= loaded->count)
-            break;
-        if (strcmp(live->lines[i].p, loaded->lines[k].p) != 0)
+        if (i >= live->count || k >= loaded->count || compare_lines(&live->lines[i], &loaded->lines[k]) != 0)
             break;
         i++;
         k++;
     }
     if (i >= live->count && k >= loaded->count)
         return true;
-    fprintf(stderr, "alive:  %s\nloaded: %s\n", i < live->count ? live->lines[i].p : "(nothing)",
-            k < loaded->count ? loaded->lines[k].p : "(nothing)");
+    print_line("alive: ", i < live->count ? &live->lines[i] : NULL);
+    print_line("loaded:", k < loaded->count ? &loaded->lines[k] : NULL);
     return false;
 }
 
