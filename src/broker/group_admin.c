@@ -50,9 +50,10 @@ void groups_list(struct groups *groups, struct groups_call *call)
 static struct str not_found(struct groups *groups, const struct group *group, struct str group_id,
                             const char *wanted)
 {
-    if (group == NULL)
-        return str_of(arena_printf(&groups->out, "Group %.*s not found.", STR_ARG(group_id)));
-    return str_of(arena_printf(&groups->out, "Group %.*s is not a %s group.", STR_ARG(group_id), wanted));
+    const char *text = group ? arena_printf(&groups->out, "Group %.*s is not a %s group.", STR_ARG(group_id),
+                                            wanted)
+                             : arena_printf(&groups->out, "Group %.*s not found.", STR_ARG(group_id));
+    return message_cut(str_of(text));
 }
 
 static void describe_classic(struct groups *groups, const struct classic *classic,

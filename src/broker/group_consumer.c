@@ -28,7 +28,7 @@ static void reply_error(struct groups *groups, struct groups_call *call, int16_t
     struct kafka_consumer_group_heartbeat_response *response = KAFKA_NEW(
         &groups->out, kafka_consumer_group_heartbeat_response, 1);
     response->error_code = error;
-    response->error_message = sbuf_view(&text);
+    response->error_message = message_cut(sbuf_view(&text));
     groups_reply(groups, call, response);
     sbuf_fini(&text);
 }

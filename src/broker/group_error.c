@@ -1,6 +1,16 @@
 /* The answer to a call that failed as a whole: each API has its own place for an error, and some have many. */
 #include "broker/groups_private.h"
 
+enum { MESSAGE_MAX = 1000 }; /* bytes; ids in it can have 32 KB each */
+
+struct str message_cut(struct str text)
+{
+    size_t n = text.n < MESSAGE_MAX ? text.n : MESSAGE_MAX;
+    while (n < text.n && n > 0 && ((uint8_t)text.p[n] & 0xC0) == 0x80)
+        n--; /* not within a character */
+    return str_n(text.p, n);
+}
+
 static void *new_response(struct groups *groups, const struct kafka_type *type)
 {
     return kafka_new(&groups->out, type, 1);

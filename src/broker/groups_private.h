@@ -313,6 +313,8 @@ void group_settle(struct groups *groups, struct group *group);
 
 void groups_reply(struct groups *groups, struct groups_call *call, const void *response);
 void groups_reply_error(struct groups *groups, struct groups_call *call, int16_t error); /* group_error.c */
+/* As much of it as an answer may say. */
+struct str message_cut(struct str text);
 void groups_dispatch(struct groups *groups, struct groups_call *call);
 /* The call is held by *at. */
 void call_hold(struct groups_call *call, struct groups_call **at);

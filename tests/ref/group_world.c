@@ -112,11 +112,16 @@ struct groups_time world_time(const struct world *w)
                                 .wall = {(w->now_ms + INT64_C(1700000000000)) * US_PER_MS}};
 }
 
-void world_init(struct world *w)
+void world_init_loading(struct world *w)
 {
     *w = (struct world){.config = groups_config_default, .now_ms = 1000000, .random = 1};
     list_init(&w->calls);
     w->groups = groups_new(&w->config, &world_slots, w);
+}
+
+void world_init(struct world *w)
+{
+    world_init_loading(w);
     groups_loaded(w->groups, world_time(w));
 }
 
@@ -281,6 +286,12 @@ static void keep(struct world *w, struct world_record record)
 {
     w->durable = mem_grow(w->durable, &w->durable_capacity, w->durable_count + 1, sizeof *w->durable);
     w->durable[w->durable_count++] = record;
+}
+
+void world_keep(struct world *w, int64_t producer_id, struct str key, struct str value)
+{
+    keep(w,
+         (struct world_record){.producer_id = producer_id, .key = str_keep(key), .value = str_keep(value)});
 }
 
 static struct world_write take(struct world *w)

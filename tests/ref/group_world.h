@@ -59,6 +59,9 @@ struct world {
 extern const struct groups_slots world_slots;
 
 void world_init(struct world *w);
+/* Its groups are loading: groups_load, then groups_loaded. What was loaded is durable when world_keep has it. */
+void world_init_loading(struct world *w);
+void world_keep(struct world *w, int64_t producer_id, struct str key, struct str value);
 void world_fini(struct world *w);
 uint64_t world_random(struct world *w);
 uint32_t world_below(struct world *w, uint32_t n);
