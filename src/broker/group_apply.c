@@ -12,6 +12,17 @@ static bool is_partition(int32_t partition)
     return partition >= 0 && partition < PARTITIONS_MAX;
 }
 
+static int64_t believed_ms(int64_t ms)
+{
+    return ms < -1 ? -1 : ms > TIME_MAX ? TIME_MAX : ms;
+}
+
+static bool believe_epoch(int32_t epoch, struct err *err)
+{
+    return epoch <= EPOCH_MAX ||
+           err_set(err, ERR_DATA, "an epoch or generation of %d is beyond what can be", epoch);
+}
+
 /* value → *out, of the type. The arena is groups->applying. */
 static bool decode_value(struct groups *groups, const struct kafka_type *type, struct str value, int *version,
                          void *out, struct err *err)
@@ -51,11 +62,11 @@ static bool apply_offset(struct groups *groups, int64_t producer_id, uint64_t se
         return false;
     struct offset offset = {
         .offset = value.offset,
-        .commit_ms = value.commit_timestamp,
+        .commit_ms = believed_ms(value.commit_timestamp),
         .topic_id = value.topic_id,
         .partition = key->partition,
         .leader_epoch = value.leader_epoch,
-        .extra = offset_extra_new(value.metadata, value.expire_timestamp),
+        .extra = offset_extra_new(value.metadata, believed_ms(value.expire_timestamp)),
     };
     if (producer_id >= 0)
         offsets_put_pending(groups, group, key->topic, &offset, producer_id, seq, true);
@@ -98,6 +109,7 @@ static bool apply_classic(struct groups *groups, const struct kafka_group_metada
     struct kafka_group_metadata_value value;
     int version;
     TRY(decode_value(groups, &kafka_group_metadata_value, bytes, &version, &value, err));
+    TRY(believe_epoch(value.generation, err));
     struct group *group = group_for(groups, key->group, err);
     if (group == NULL)
         return false;
@@ -106,7 +118,7 @@ static bool apply_classic(struct groups *groups, const struct kafka_group_metada
     classic_free(groups, group->classic);
     struct classic *classic = group->classic = classic_new();
     classic->generation = value.generation;
-    classic->state_ms = value.current_state_timestamp;
+    classic->state_ms = believed_ms(value.current_state_timestamp);
     if (value.protocol_type.n)
         classic->protocol_type = str_keep(value.protocol_type);
     if (value.members_count == 0)
@@ -162,6 +174,7 @@ static bool apply_consumer(struct groups *groups, const struct kafka_consumer_gr
         group_settle(groups, group);
         return true;
     }
+    TRY(believe_epoch(value.epoch, err));
     group->consumer->epoch = value.epoch;
     group->consumer->metadata_hash = value.metadata_hash;
     return true;
@@ -244,6 +257,7 @@ static bool apply_target_epoch(struct groups *groups,
     TRY(consumer_for(groups, key->group_id, !is_tombstone(bytes), &group, err));
     if (group == NULL)
         return true;
+    TRY(believe_epoch(value.assignment_epoch, err));
     group->consumer->assignment_epoch = value.assignment_epoch;
     group->consumer->assignment_ms = value.assignment_timestamp;
     return true;
@@ -325,6 +339,7 @@ static bool apply_current(struct groups *groups,
     if (member == NULL)
         return true;
     struct consumer *consumer = group->consumer;
+    TRY(believe_epoch(value.member_epoch, err));
     struct parts assigned = current_parts(groups, consumer, value.assigned_partitions,
                                           value.assigned_partitions_count, value.member_epoch);
     struct parts revoking = current_parts(groups, consumer, value.partitions_pending_revocation,

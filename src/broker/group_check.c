@@ -90,7 +90,8 @@ static bool check_consumer(const struct group *group, struct err *err)
         TRY(check_parts(group, member, &member->assigned, true, err));
         TRY(check_parts(group, member, &member->revoking, true, err));
         TRY(check_parts(group, member, &member->target, false, err));
-        HOLDS(member->epoch <= consumer->assignment_epoch, "a member is ahead of the assignment");
+        HOLDS(member->epoch <= consumer->assignment_epoch || member->epoch < consumer->epoch,
+              "a member is ahead of the group");
         HOLDS(member->state != MEMBER_UNREVOKED || member->revoking.n > 0 || member->epoch < 0,
               "a member gives back nothing");
         HOLDS(member->session_ms >= group->deadline_ms || group->is_late,

@@ -9,7 +9,10 @@
  * What is durable is a generation with its assignments. A group that is loaded is therefore STABLE, or EMPTY. */
 #include "broker/groups_private.h"
 
-enum { ID_PREFIX_MAX = 1024 }; /* of a client's or instance's id that goes into a member's */
+enum {
+    ID_PREFIX_MAX = 1024,      /* of a client's or instance's id that goes into a member's */
+    STATIC_WAIT_MIN_MS = 1000, /* between looks at a rebalance to which nobody has come */
+};
 
 /* ---- answers -------------------------------------------------------------------------------------------------- */
 
@@ -198,9 +201,10 @@ static void complete_join(struct groups *groups, struct group *group)
         if (!member->awaits_join && member->instance.p == NULL)
             drop_member(groups, classic, member, KAFKA_ERR_UNKNOWN_MEMBER_ID);
     }
-    if (classic->by_id.count > 0 && !elect_leader(classic)) {
+    if (classic->by_id.count > 0 && !elect_leader(classic)) { /* static ones only: it waits on */
+        int32_t wait_ms = classic_rebalance_ms(classic);
         set_deadline(groups, group, &classic->join_ms,
-                     classic_rebalance_ms(classic)); /* static ones only: wait on */
+                     wait_ms > STATIC_WAIT_MIN_MS ? wait_ms : STATIC_WAIT_MIN_MS);
         return;
     }
     classic->generation++;

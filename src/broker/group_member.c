@@ -47,9 +47,15 @@ void parts_sort(struct parts *parts)
 {
     bool is_sorted = true;
     for (uint32_t i = 1; i < parts->n && is_sorted; i++)
-        is_sorted = part_cmp(&parts->p[i - 1], &parts->p[i]) <= 0;
-    if (!is_sorted)
-        qsort(parts->p, parts->n, sizeof *parts->p, part_cmp_void);
+        is_sorted = part_cmp(&parts->p[i - 1], &parts->p[i]) < 0;
+    if (is_sorted)
+        return;
+    qsort(parts->p, parts->n, sizeof *parts->p, part_cmp_void);
+    uint32_t kept = 1;
+    for (uint32_t i = 1; i < parts->n; i++)
+        if (part_cmp(&parts->p[i], &parts->p[kept - 1]) != 0)
+            parts->p[kept++] = parts->p[i];
+    parts->n = kept;
 }
 
 const struct part *parts_find(const struct parts *parts, uint32_t topic, int32_t partition)
@@ -428,6 +434,22 @@ int16_t consumer_may_fetch(const struct consumer *consumer, struct str member_id
 
 /* ---- loaded --------------------------------------------------------------------------------------------------- */
 
+/* Records can be missing where a log was damaged. Epochs that do not follow from each other are overtaken: the next heartbeat of
+ * anybody assigns anew. */
+static void mend_epochs(struct consumer *consumer)
+{
+    int32_t highest = 0;
+    LIST_EACH(link, &consumer->members)
+    {
+        const struct consumer_member *member = CONTAINER_OF(link, struct consumer_member, link);
+        highest = member->epoch > highest ? member->epoch : highest;
+    }
+    if (consumer->epoch < consumer->assignment_epoch)
+        consumer->epoch = consumer->assignment_epoch;
+    if (highest > consumer->assignment_epoch)
+        consumer->epoch = (consumer->epoch > highest ? consumer->epoch : highest) + 1;
+}
+
 void consumer_loaded(struct groups *groups, struct group *group)
 {
     struct consumer *consumer = group->consumer;
@@ -450,4 +472,5 @@ void consumer_loaded(struct groups *groups, struct group *group)
             group_deadline(groups, group, member->revoke_ms);
         }
     }
+    mend_epochs(consumer);
 }

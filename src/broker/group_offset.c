@@ -76,7 +76,9 @@ static void commit_one(struct groups *groups, struct commit *c, const struct gro
         .partition = from->partition_index,
         .leader_epoch = from->committed_leader_epoch < 0 ? -1 : from->committed_leader_epoch,
     };
-    int64_t expire_ms = c->retention_ms < 0 ? -1 : offset.commit_ms + c->retention_ms;
+    int64_t expire_ms = c->retention_ms < 0          ? -1
+                        : c->retention_ms > TIME_MAX ? TIME_MAX
+                                                     : offset.commit_ms + c->retention_ms;
     offset.extra = offset_extra_new(from->committed_metadata, expire_ms);
     record_offset(groups, c->write, c->group, topic->name, &offset);
     if (c->is_txn)

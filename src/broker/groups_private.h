@@ -160,7 +160,9 @@ extern const struct str assignor_names[ASSIGNORS];
 
 /* On the wire, these values. */
 enum member_state { MEMBER_STABLE = 0, MEMBER_UNREVOKED = 1, MEMBER_UNRELEASED = 2 };
-enum { PARTITIONS_MAX = 1 << 20 };                  /* of a topic; what records say beyond is not believed */
+/* What records say beyond is not believed: partitions of a topic; epochs and generations, and times (ms), which go on from there. */
+enum { PARTITIONS_MAX = 1 << 20, EPOCH_MAX = INT32_MAX / 2 };
+#define TIME_MAX (INT64_MAX / 4)
 enum { MEMBER_LEFT = -1, MEMBER_LEFT_STATIC = -2 }; /* epochs of a heartbeat that leaves */
 
 /* A partition of a topic of the group. */
@@ -512,7 +514,7 @@ const struct part *parts_find(const struct parts *parts, uint32_t topic, int32_t
 struct parts parts_keep(const struct parts *parts); /* on the heap */
 void parts_drop(struct parts *parts);
 bool parts_eq(const struct parts *a, const struct parts *b, bool with_epochs);
-void parts_sort(struct parts *parts);
+void parts_sort(struct parts *parts); /* and each once */
 
 /* ---- group_assign.c ------------------------------------------------------------------------------------------- */
 
