@@ -415,6 +415,6 @@ bool record_apply(struct groups *groups, int64_t producer_id, uint64_t seq, stru
                   struct err *err)
 {
     bool ok = apply(groups, producer_id, seq, key, value, err);
-    arena_reset(&groups->applying);
+    arena_rest(&groups->applying);
     return ok;
 }

@@ -225,6 +225,21 @@ TEST(a_static_member_keeps_its_partitions)
     end();
 }
 
+TEST(a_removal_that_cannot_be_written_is_tried_again)
+{
+    begin();
+    join("a");
+    w.is_lazy = true;
+    world_advance(&w, 45000);
+    EXPECT_EQ_INT(w.writes_count, 1);
+    world_confirm(&w, false);
+    EXPECT_EQ_INT(w.writes_count, 0); /* not at once */
+    world_advance(&w, 1000);
+    world_confirm(&w, true);
+    EXPECT_STR(state(), "Empty");
+    end();
+}
+
 TEST(nothing_is_told_before_it_is_durable)
 {
     begin();
@@ -579,6 +594,7 @@ int main(void)
     RUN(requests_are_checked);
     RUN(members_leave_and_are_not_heard_of);
     RUN(a_static_member_keeps_its_partitions);
+    RUN(a_removal_that_cannot_be_written_is_tried_again);
     RUN(nothing_is_told_before_it_is_durable);
     RUN(topics_that_change_are_noticed);
     RUN(a_subscription_changes);

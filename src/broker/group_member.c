@@ -194,10 +194,12 @@ struct consumer_member *consumer_member_of(const struct consumer *consumer, stru
 
 struct consumer_member *consumer_static(const struct consumer *consumer, struct str instance)
 {
+    if (instance.p == NULL)
+        return NULL;
     LIST_EACH(link, &consumer->members)
     {
         struct consumer_member *member = CONTAINER_OF(link, struct consumer_member, link);
-        if (instance.p && str_same(member->instance, instance))
+        if (str_same(member->instance, instance))
             return member;
     }
     return NULL;

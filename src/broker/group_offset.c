@@ -269,14 +269,16 @@ static void fetch_topic(struct groups *groups, const struct groups_call *call, c
 {
     struct groups_topic known = {.name = from->name};
     bool by_id = call->version >= 10;
-    bool is_unknown = by_id && !groups->slots.topic_by_id(groups->arg, &from->topic_id, &known);
+    bool is_known = by_id ? groups->slots.topic_by_id(groups->arg, &from->topic_id, &known)
+                          : groups->slots.topic_by_name(groups->arg, from->name, &known);
+    bool is_unknown = by_id && !is_known;
     const struct offset_topic *topic = group && !is_unknown ? offsets_topic(group, known.name) : NULL;
     out->name = from->name;
     out->topic_id = from->topic_id;
     out->partitions_count = from->partition_indexes_count;
     out->partitions = arena_zalloc(&groups->out, mem_product(out->partitions_count, sizeof *out->partitions));
     for (uint32_t k = 0; k < out->partitions_count; k++) {
-        fetch_partition(topic, from->partition_indexes[k], &from->topic_id, stable, &out->partitions[k]);
+        fetch_partition(topic, from->partition_indexes[k], &known.id, stable, &out->partitions[k]);
         if (is_unknown)
             out->partitions[k].error_code = KAFKA_ERR_UNKNOWN_TOPIC_ID;
     }
@@ -525,6 +527,9 @@ void offsets_topic_deleted(struct groups *groups, struct str name, const struct 
         for (uint32_t k = 0; topic && k < topic->count; k++)
             if (uuid_is_zero(&topic->offsets[k].topic_id) || uuid_eq(&topic->offsets[k].topic_id, id))
                 record_offset_gone(groups, write, group, name, topic->offsets[k].partition);
+        for (const struct pending *p = topic ? topic->pendings : NULL; p; p = p->next)
+            if (offsets_get(topic, p->offset.partition) == NULL)
+                record_offset_gone(groups, write, group, name, p->offset.partition);
         if (write->records_count > before)
             write_concerns(write, group);
         if (write->records_count >= TOPIC_DELETED_RECORDS) {

@@ -26,6 +26,7 @@
 enum {
     SPARE_MAX = 64,         /* writes kept for reuse, with their arenas */
     EXPIRE_RECORDS = 10000, /* offsets that expire go into writes of about so many records */
+    ARENA_KEPT = 64 << 10,  /* an arena that had more is freed, not reset: a rebalance's memory is not kept */
 };
 
 struct groups_faults groups_faults;
@@ -255,6 +256,14 @@ void groups_dispatch(struct groups *groups, struct groups_call *call)
 
 /* ---- writes --------------------------------------------------------------------------------------------------- */
 
+void arena_rest(struct arena *arena)
+{
+    if (arena->bytes > ARENA_KEPT)
+        arena_fini(arena);
+    else
+        arena_reset(arena);
+}
+
 struct write *write_new(struct groups *groups, enum write_kind kind)
 {
     struct list *link = list_pop_front(&groups->spare);
@@ -300,7 +309,7 @@ void write_discard(struct groups *groups, struct write *write)
                           .groups = write->groups,
                           .groups_capacity = write->groups_capacity};
     *write = fresh;
-    arena_reset(&write->arena);
+    arena_rest(&write->arena);
     list_push_front(&groups->spare, &write->link);
     groups->spare_count++;
 }
@@ -402,7 +411,7 @@ static void enter(struct groups *groups, struct groups_time now)
 {
     groups->now = now;
     groups->now_ms = now.mono.ns / NS_PER_MS;
-    arena_reset(&groups->out);
+    arena_rest(&groups->out);
 }
 
 void groups_persisted(struct groups *groups, uint64_t token, bool ok, struct groups_time now)

@@ -330,6 +330,8 @@ struct write *write_of(const struct groups *groups, uint64_t token);
 /* True: the write of that token is under way, and the call is served again at its end. */
 bool call_waits_for(struct groups *groups, struct groups_call *call, uint64_t token);
 
+/* Resets it; without keeping much. */
+void arena_rest(struct arena *arena);
 /* A write to be filled. Its arena is for records and the response. */
 struct write *write_new(struct groups *groups, enum write_kind kind);
 /* It concerns this group, too. */

@@ -716,6 +716,64 @@ TEST(offsets_by_topic_id)
     end();
 }
 
+TEST(a_refusal_may_come_out_of_order)
+{
+    begin();
+    w.is_lazy = true;
+    struct world_call *calls[3];
+    for (int i = 0; i < 3; i++)
+        calls[i] = world_send(&w, "OffsetCommit", 7,
+                              "GroupId: g, Topics: [{Name: t, Partitions: [{CommittedOffset: %d}]}]", i + 1);
+    groups_persisted(w.groups, w.writes[1].token, false, world_time(&w)); /* there was no room for it */
+    HAS(world_answer(calls[1]), "ErrorCode: COORDINATOR_NOT_AVAILABLE");
+    EXPECT_STR(world_answer(calls[0]), "");
+    groups_persisted(w.groups, w.writes[0].token, true, world_time(&w));
+    groups_persisted(w.groups, w.writes[2].token, true, world_time(&w));
+    HAS(world_answer(calls[0]), "ErrorCode: NONE");
+    HAS(world_answer(calls[2]), "ErrorCode: NONE");
+    HAS(world_ask(&w, "OffsetFetch", 6, "GroupId: g, Topics: [{Name: t, PartitionIndexes: [0]}]"),
+        "CommittedOffset: 3");
+    world_fini(&w);
+}
+
+static void add_offset(void *arg, struct str group, struct str topic, int32_t partition, int64_t offset)
+{
+    int64_t *sum = arg;
+    *sum += offset + partition + (int64_t)(group.n + topic.n);
+}
+
+TEST(groups_are_counted)
+{
+    begin();
+    const char *a, *b;
+    make_pair(&a, &b);
+    commit("h", -1, "", 3, 100);
+    struct groups_stats stats;
+    groups_stats(w.groups, &stats);
+    EXPECT_EQ_INT(stats.classic_stable, 1);
+    EXPECT_EQ_INT(stats.classic_empty, 1);
+    EXPECT_EQ_INT(stats.members, 2);
+    EXPECT_EQ_INT(stats.offsets, 1);
+    EXPECT_EQ_INT(stats.rebalances, 1);
+    int64_t sum = 0;
+    groups_each_offset(w.groups, add_offset, &sum);
+    EXPECT_EQ_INT(sum, 100 + 3 + 2);
+    struct mono_time at;
+    EXPECT(groups_next_deadline(w.groups, &at));
+    EXPECT(at.ns / NS_PER_MS <= w.now_ms + 10000);
+    end();
+}
+
+TEST(an_id_that_is_not_used_yet_can_leave)
+{
+    begin();
+    const char *a = new_id("g");
+    HAS(world_ask(&w, "LeaveGroup", 3, "GroupId: g, Members: [{MemberId: \"%s\"}]", a),
+        "ErrorCode: NONE, Members: [{");
+    EXPECT_STR(state_of("g"), "Dead"); /* nothing is left of it */
+    end();
+}
+
 /* ---- the rest ------------------------------------------------------------------------------------------------- */
 
 TEST(groups_are_listed)
@@ -791,6 +849,9 @@ int main(void)
     RUN(offsets_expire_when_nobody_uses_them);
     RUN(offsets_go_with_their_topic);
     RUN(offsets_by_topic_id);
+    RUN(a_refusal_may_come_out_of_order);
+    RUN(groups_are_counted);
+    RUN(an_id_that_is_not_used_yet_can_leave);
     RUN(groups_are_listed);
     RUN(calls_wait_for_loading);
     RUN(partitions_are_kafkas);
