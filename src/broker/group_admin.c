@@ -211,11 +211,16 @@ void group_remove(struct groups *groups, struct write *write, struct group *grou
 void groups_delete(struct groups *groups, struct groups_call *call)
 {
     const struct kafka_delete_groups_request *request = call->request;
+    uint64_t token = 0;
     for (uint32_t i = 0; i < request->groups_names_count; i++) {
         struct group *group = group_find(groups, request->groups_names[i]);
         if (group && call_waits(group, call))
             return; /* and begins again */
+        if (group && group->commit_token > token)
+            token = group->commit_token;
     }
+    if (call_waits_for(groups, call, token)) /* what was committed before is deleted, too */
+        return;
     struct write *write = write_new(groups, WRITE_CHANGE);
     struct kafka_delete_groups_response *response = KAFKA_NEW(&write->arena, kafka_delete_groups_response, 1);
     response->results = KAFKA_NEW(&write->arena, kafka_delete_groups_response_group,

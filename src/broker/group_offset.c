@@ -332,7 +332,7 @@ static void fetch_group(struct groups *groups, const struct groups_call *call,
 static bool fetch_waits(struct groups *groups, struct groups_call *call,
                         const struct kafka_offset_fetch_request *request)
 {
-    if (!request->require_stable || call->is_again)
+    if (!request->require_stable)
         return false;
     uint64_t token = 0;
     for (uint32_t i = 0; i < request->groups_count || (i == 0 && call->version < 8); i++) {
@@ -453,6 +453,8 @@ void offsets_delete(struct groups *groups, struct groups_call *call)
         groups_reply_error(groups, call, error);
         return;
     }
+    if (call_waits_for(groups, call, group->commit_token)) /* what was committed before is deleted, too */
+        return;
     struct write *write = write_new(groups, WRITE_OFFSETS);
     write_concerns(write, group);
     struct kafka_offset_delete_response *response = KAFKA_NEW(&write->arena, kafka_offset_delete_response, 1);

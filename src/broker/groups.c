@@ -361,7 +361,7 @@ struct write *write_of(const struct groups *groups, uint64_t token)
 
 bool call_waits_for(struct groups *groups, struct groups_call *call, uint64_t token)
 {
-    struct write *write = token ? write_of(groups, token) : NULL;
+    struct write *write = token && !call->is_again ? write_of(groups, token) : NULL;
     if (write)
         call_queue(call, &write->after);
     return write != NULL;

@@ -327,7 +327,7 @@ bool call_waits(struct group *group, struct groups_call *call);
 
 /* The write of that token, if it is still under way. */
 struct write *write_of(const struct groups *groups, uint64_t token);
-/* True: the write of that token is under way, and the call is served again at its end. */
+/* True: the write of that token is under way, and the call is served again at its end; once, so that it cannot wait for ever. */
 bool call_waits_for(struct groups *groups, struct groups_call *call, uint64_t token);
 
 /* Resets it; without keeping much. */

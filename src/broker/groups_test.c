@@ -716,6 +716,25 @@ TEST(offsets_by_topic_id)
     end();
 }
 
+TEST(what_was_being_committed_is_deleted_too)
+{
+    begin();
+    for (int i = 0; i < 2; i++) {
+        w.is_lazy = true;
+        world_send(&w, "OffsetCommit", 7,
+                   "GroupId: g, Topics: [{Name: t, Partitions: [{CommittedOffset: 9}]}]");
+        struct world_call *gone = i == 0 ? world_send(&w, "DeleteGroups", 2, "GroupsNames: [g]")
+                                         : world_send(&w, "OffsetDelete", 0,
+                                                      "GroupId: g, Topics: [{Name: t, Partitions: [{}]}]");
+        world_confirm_all(&w);
+        w.is_lazy = false;
+        HAS(world_answer(gone), "ErrorCode: NONE");
+        HAS(fetch("g", "t", 0), "CommittedOffset: -1");
+        EXPECT_STR(state_of("g"), "Dead");
+    }
+    end();
+}
+
 TEST(a_refusal_may_come_out_of_order)
 {
     begin();
@@ -849,6 +868,7 @@ int main(void)
     RUN(offsets_expire_when_nobody_uses_them);
     RUN(offsets_go_with_their_topic);
     RUN(offsets_by_topic_id);
+    RUN(what_was_being_committed_is_deleted_too);
     RUN(a_refusal_may_come_out_of_order);
     RUN(groups_are_counted);
     RUN(an_id_that_is_not_used_yet_can_leave);

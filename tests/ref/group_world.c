@@ -204,6 +204,9 @@ void world_serve(struct world *w, struct world_call *call)
 }
 
 static struct world_call *send(struct world *w, const char *api_name, int version, const char *format,
+                               va_list args) __attribute__((format(printf, 4, 0)));
+
+static struct world_call *send(struct world *w, const char *api_name, int version, const char *format,
                                va_list args)
 {
     struct world_call *c = world_call_new(w);
