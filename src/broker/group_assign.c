@@ -61,6 +61,8 @@ static void hand_out(struct work *w)
             struct parts *after = &w->members[w->owner[topic][p]].after;
             after->p[after->n++] = (struct part){.topic = topic, .partition = p};
         }
+    for (uint32_t i = 0; i < w->members_count; i++)
+        CHECK(w->members[i].after.n == w->load[i]);
 }
 
 /* ---- range ---------------------------------------------------------------------------------------------------- */

@@ -58,6 +58,7 @@ static void reply_join(struct groups *groups, struct groups_call *call, const st
                        const struct classic_member *member)
 {
     struct kafka_join_group_response *response = join_response(&groups->out, classic, member);
+    CHECK(classic->state == CLASSIC_COMPLETING || classic->state == CLASSIC_STABLE);
     if (classic->leader == member)
         join_response_members(&groups->out, classic, response);
     groups_reply(groups, call, response);
@@ -134,6 +135,7 @@ static void pending_remove(struct classic *classic, struct classic_pending *pend
 static void answer_syncs(struct groups *groups, struct group *group, int16_t error)
 {
     struct classic *classic = group->classic;
+    CHECK(classic->state == CLASSIC_COMPLETING);
     LIST_EACH(link, &classic->members)
     {
         struct classic_member *member = CONTAINER_OF(link, struct classic_member, link);
@@ -155,6 +157,7 @@ static void answer_syncs(struct groups *groups, struct group *group, int16_t err
 static void begin_generation(struct groups *groups, struct group *group)
 {
     struct classic *classic = group->classic;
+    CHECK(classic->leader && classic->leader->awaits_join);
     struct str protocol = str_keep(classic_vote(classic));
     str_drop(&classic->protocol);
     classic->protocol = protocol;
@@ -193,6 +196,7 @@ static bool elect_leader(struct classic *classic)
 static void complete_join(struct groups *groups, struct group *group)
 {
     struct classic *classic = group->classic;
+    CHECK(classic->state == CLASSIC_PREPARING);
     classic->join_ms = TIME_NONE;
     classic->is_initial = false;
     for (struct list *link = classic->members.next, *next; link != &classic->members; link = next) {
@@ -301,6 +305,7 @@ static void add_member(struct groups *groups, struct group *group, struct groups
     const struct kafka_join_group_request *request = call->request;
     struct classic *classic = group->classic;
     struct classic_pending *pending = table_get(&classic->pending, id);
+    CHECK(id.n > 0 && classic_member_of(classic, id) == NULL);
     struct classic_member *member = classic_member_new(
         id, request->group_instance_id, call->client_id.p ? call->client_id : STR(""),
         call->client_host.p ? call->client_host : STR(""), rebalance_timeout(request),
@@ -488,6 +493,7 @@ void classic_join(struct groups *groups, struct groups_call *call)
         join_new(groups, group, call);
     else
         join_known(groups, group, call);
+    DCHECK(group_holds(groups, group));
     group_settle(groups, group);
 }
 
@@ -721,6 +727,7 @@ void classic_leave(struct groups *groups, struct groups_call *call)
     }
     if (has_left && group->classic->state != CLASSIC_EMPTY)
         rebalance(groups, group);
+    DCHECK(group == NULL || group_holds(groups, group));
     reply_leave(groups, call, response, token);
     if (group)
         group_settle(groups, group);
@@ -825,6 +832,7 @@ void classic_expire(struct groups *groups, struct group *group)
     if (classic->join_ms <= groups->now_ms)
         expire_join(groups, group);
     group_deadline(groups, group, first_deadline(classic));
+    DCHECK(group_holds(groups, group));
 }
 
 void classic_loaded(struct groups *groups, struct group *group)

@@ -425,11 +425,13 @@ static void beat(struct groups *groups, struct beat *b)
     if (b->consumer != b->group->consumer && b->epoch == 0)
         record_consumer(groups, beat_write(groups, b), b->group, 0,
                         0); /* it subscribes to nothing; the group is there */
+    CHECK(b->epoch >= b->consumer->epoch && b->target_epoch <= b->epoch);
     if (b->target_epoch < b->epoch)
         beat_assign(groups, b);
     else if (b->replaced)
         record_target(groups, beat_write(groups, b), b->group, b->consumer, b->next.id.key, &b->next.target);
     beat_reconcile(groups, b);
+    CHECK(b->next.epoch <= b->target_epoch);
     if (b->member == NULL || !same_current(b->member, &b->next))
         record_current(groups, beat_write(groups, b), b->group, b->consumer, &b->next);
     if (b->member)
@@ -529,6 +531,7 @@ void consumer_heartbeat(struct groups *groups, struct groups_call *call)
     beat(groups, &b);
     if (b.consumer != group->consumer)
         consumer_free(groups, b.consumer);
+    DCHECK(group_holds(groups, group));
     group_settle(groups, group);
 }
 

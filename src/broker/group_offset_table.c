@@ -141,6 +141,8 @@ static void put(struct groups *groups, struct group *group, struct offset_topic 
         groups->offsets++;
     }
     topic->offsets[i] = *offset;
+    CHECK(i == 0 || topic->offsets[i - 1].partition < offset->partition);
+    CHECK(i + 1 == topic->count || topic->offsets[i + 1].partition > offset->partition);
 }
 
 void offsets_put(struct groups *groups, struct group *group, struct str topic, const struct offset *offset,
@@ -208,6 +210,7 @@ static void pending_unlink(struct groups *groups, struct pending *pending)
     while (*at != pending)
         at = &(*at)->next;
     *at = pending->next;
+    CHECK(pending->group->pendings > 0 && groups->pendings > 0);
     pending->group->pendings--;
     groups->pendings--;
 }

@@ -253,6 +253,7 @@ static void step(struct groups *groups, struct beat *b, const uint32_t *topics, 
     }
     if (gets_more)
         parts_sort(&kept);
+    CHECK(kept.n <= next->target.n);
     settle_member(next, waits_for_others ? MEMBER_UNRELEASED : MEMBER_STABLE, b->target_epoch, kept,
                   (struct parts){0});
 }

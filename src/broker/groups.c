@@ -440,6 +440,8 @@ void groups_persisted(struct groups *groups, uint64_t token, bool ok, struct gro
         groups_dispatch(groups, call);
     write_resume(groups, write);
     for (uint32_t i = 0; i < write->groups_count; i++) {
+        CHECK(write->groups[i]->writes > 0);
+        DCHECK(group_holds(groups, write->groups[i]));
         write->groups[i]->writes--;
         group_settle(groups, write->groups[i]);
     }

@@ -171,7 +171,7 @@ void groups_loaded(struct groups *groups, struct groups_time now);
 
 /* ---- at work -------------------------------------------------------------------------------------------------- */
 
-/* Serves a call; the reply may come before this returns. */
+/* Serves a call; the reply may come before this returns. After this, as after any entry, groups_next_deadline may be earlier. */
 void groups_serve(struct groups *groups, struct groups_call *call, struct groups_time now);
 /* Nobody waits for the answer any more (the connection is gone). Nothing else changes: a member that was parked stays, as in Kafka,
  * until its session ends; a write goes on. A call that is not here is fine. */

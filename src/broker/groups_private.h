@@ -540,6 +540,11 @@ bool regex_valid(struct str text, struct arena *arena, const char **why);
 /* The topics that it matches as a whole: regex->topics, sorted, in the arena. Not valid: none. */
 void regex_resolve(struct groups *groups, struct str text, struct arena *arena, struct regex *regex);
 
+/* ---- group_check.c ------------------------------------------------------------------------------------------- */
+
+/* groups_check for one group; prints what does not hold. */
+bool group_holds(const struct groups *groups, const struct group *group);
+
 /* ---- group_admin.c -------------------------------------------------------------------------------------------- */
 
 void groups_list(struct groups *groups, struct groups_call *call);
