@@ -468,6 +468,14 @@ static struct group *join_group(struct groups *groups, struct groups_call *call)
     return group;
 }
 
+static size_t protocol_bytes(const struct kafka_join_group_request *request)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < request->protocols_count; i++)
+        bytes += request->protocols[i].name.n + request->protocols[i].metadata.n;
+    return bytes;
+}
+
 void classic_join(struct groups *groups, struct groups_call *call)
 {
     const struct kafka_join_group_request *request = call->request;
@@ -477,6 +485,8 @@ void classic_join(struct groups *groups, struct groups_call *call)
     else if (request->session_timeout_ms < groups->config.session_min_ms ||
              request->session_timeout_ms > groups->config.session_max_ms)
         error = KAFKA_ERR_INVALID_SESSION_TIMEOUT;
+    else if (protocol_bytes(request) > GROUPS_MEMBER_BYTES_MAX)
+        error = KAFKA_ERR_INVALID_REQUEST;
     if (error) {
         reply_join_error(groups, call, request->member_id, error);
         return;

@@ -94,6 +94,14 @@ static bool is_empty(struct str s)
     return s.p && s.n == 0;
 }
 
+static size_t names_bytes(const struct kafka_consumer_group_heartbeat_request *r)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < r->subscribed_topic_names_count; i++)
+        bytes += r->subscribed_topic_names[i].n;
+    return bytes;
+}
+
 /* False: answered. */
 static bool check_request(struct groups *groups, struct groups_call *call)
 {
@@ -117,7 +125,8 @@ static bool check_request(struct groups *groups, struct groups_call *call)
         wrong = "InstanceId can't be null.";
     else if (r->member_epoch < MEMBER_LEFT_STATIC)
         wrong = "MemberEpoch is invalid.";
-    else if (r->subscribed_topic_names_count > GROUPS_SUBSCRIBED_MAX)
+    else if (r->subscribed_topic_names_count > GROUPS_SUBSCRIBED_MAX ||
+             names_bytes(r) > GROUPS_MEMBER_BYTES_MAX)
         wrong = "SubscribedTopicNames has too many names.";
     if (wrong) {
         reply_error(groups, call, KAFKA_ERR_INVALID_REQUEST, "%s", wrong);

@@ -40,11 +40,12 @@
 enum {
     GROUPS_RECORD_BYTES_MAX =
         8 << 20, /* of one record: a classic group's members with subscriptions and assignments */
-    GROUPS_SUBSCRIBED_MAX = 10000, /* topic names of one member */
-    GROUPS_REGEX_BYTES_MAX = 4096, /* of one expression; longer: INVALID_REGULAR_EXPRESSION */
+    GROUPS_MEMBER_BYTES_MAX = 1 << 20, /* of a member's protocols, or topic names; beyond: INVALID_REQUEST */
+    GROUPS_SUBSCRIBED_MAX = 10000,     /* topic names of one member */
+    GROUPS_REGEX_BYTES_MAX = 4096,     /* of one expression; longer: INVALID_REGULAR_EXPRESSION */
     GROUPS_REGEX_REFRESH_MS =
         1000, /* expressions of a group are resolved anew at most this often when topics change */
-    GROUPS_PENDING_MEMBERS_MAX = 100000, /* of one classic group, ids given out and not used yet */
+    GROUPS_PENDING_MEMBERS_MAX = 10000, /* of one classic group, ids given out and not used yet */
     GROUPS_NEW_MEMBER_JOIN_MS =
         5 * 60000, /* a new member whose connection may be gone waits this long in a rebalance */
 };
