@@ -333,35 +333,74 @@ static void update_and_rebalance(struct groups *groups, struct group *group, str
     rebalance(groups, group);
 }
 
-/* A static member is back with nothing new: no rebalance, but the group must know it by its new id before it does. Should the write
- * fail, the group goes on with the id that nobody was told, and the member comes again. */
-static void write_return(struct groups *groups, struct group *group, struct groups_call *call,
-                         struct classic_member *member, struct str leader_before)
+/* What a static member brings when it comes back, or what it had. In an arena. */
+struct classic_return {
+    struct classic_member *member;
+    struct str id;
+    struct kafka_join_group_request_protocol *protocols;
+    uint32_t protocols_count;
+    int32_t rebalance_ms, session_ms;
+};
+
+static struct str arena_str(struct arena *arena, struct str s)
 {
-    struct classic *classic = group->classic;
-    struct write *write = write_new(groups, WRITE_CHANGE);
-    struct kafka_join_group_response *response = join_response(&write->arena, classic, member);
-    if (call->version >= 9 && classic->leader == member) {
-        join_response_members(&write->arena, classic, response);
-        response->skip_assignment = true;
-    } else if (call->version < 9) {
-        /* Its old id as the leader's, so that it does not think that it is to assign. */
-        response->leader = str_n(arena_dup(&write->arena, leader_before.p, leader_before.n), leader_before.n);
-    }
-    write_concerns(write, group);
-    record_classic(groups, write, group, NULL, 0);
-    write_begin(groups, write, call, response);
+    return str_n(arena_dup(arena, s.p ? s.p : "", s.n), s.n);
 }
 
+static struct classic_return *member_as_it_is(struct arena *arena, struct classic_member *member)
+{
+    struct classic_return *now = arena_new(arena, struct classic_return);
+    now->member = member;
+    now->id = arena_str(arena, member->id.key);
+    now->rebalance_ms = member->rebalance_ms;
+    now->session_ms = member->session_ms;
+    now->protocols = arena_zalloc(arena, mem_product(member->protocols_count, sizeof *now->protocols));
+    for (; now->protocols_count < member->protocols_count; now->protocols_count++)
+        now->protocols[now->protocols_count] = (struct kafka_join_group_request_protocol){
+            .name = arena_str(arena, member->protocols[now->protocols_count].name),
+            .metadata = arena_str(arena, member->protocols[now->protocols_count].metadata),
+        };
+    return now;
+}
+
+static void make_member(struct classic *classic, const struct classic_return *as)
+{
+    classic_rename(classic, as->member, as->id);
+    classic_member_set_protocols(classic, as->member, as->protocols, as->protocols_count);
+    as->member->rebalance_ms = as->rebalance_ms;
+    as->member->session_ms = as->session_ms;
+}
+
+/* The member is back, and durable as it is now. Nobody has touched it meanwhile: the group was busy. */
+void classic_returned(struct groups *groups, struct write *write)
+{
+    struct group *group = write->groups[0];
+    struct classic *classic = group->classic;
+    struct classic_member *member = write->returning->member;
+    struct str leader_before = arena_str(&write->arena, classic->leader->id.key);
+    make_member(classic, write->returning);
+    heard_of(groups, group, member);
+    if (write->call == NULL)
+        return;
+    struct kafka_join_group_response *response = join_response(&write->arena, classic, member);
+    if (write->call->version >= 9 && classic->leader == member) {
+        join_response_members(&write->arena, classic, response);
+        response->skip_assignment = true;
+    } else if (write->call->version < 9) {
+        response->leader = leader_before; /* its old id, so that it does not think that it is to assign */
+    }
+    write->response = response;
+}
+
+/* A static member is back. With nothing new: there is no rebalance, but the group knows it by its new id when that is durable. */
 static void static_returns(struct groups *groups, struct group *group, struct groups_call *call,
                            struct classic_member *member, struct str id)
 {
     struct classic *classic = group->classic;
     struct groups_call *join = awaited_join(classic, member), *sync = call_release(&member->sync);
-    struct str old_id = str_n(arena_dup(&groups->out, member->id.key.p, member->id.key.n), member->id.key.n);
-    struct str leader_before = classic->leader == member ? old_id : classic->leader->id.key;
+    const struct classic_return *before = member_as_it_is(&groups->out, member);
     if (join)
-        reply_join_error(groups, join, old_id, KAFKA_ERR_FENCED_INSTANCE_ID);
+        reply_join_error(groups, join, before->id, KAFKA_ERR_FENCED_INSTANCE_ID);
     if (sync)
         groups_reply_error(groups, sync, KAFKA_ERR_FENCED_INSTANCE_ID);
     member->awaits_sync = false;
@@ -369,12 +408,17 @@ static void static_returns(struct groups *groups, struct group *group, struct gr
     classic_rename(classic, member, id);
     update_member(classic, member, call->request);
     heard_of(groups, group, member);
-    if (classic->state == CLASSIC_STABLE && str_eq(classic_vote(classic), classic->protocol)) {
-        write_return(groups, group, call, member, leader_before);
+    if (classic->state != CLASSIC_STABLE || !str_eq(classic_vote(classic), classic->protocol)) {
+        await_join(groups, classic, member, call);
+        rebalance(groups, group);
         return;
     }
-    await_join(groups, classic, member, call);
-    rebalance(groups, group);
+    struct write *write = write_new(groups, WRITE_CHANGE);
+    write_concerns(write, group);
+    record_classic(groups, write, group, NULL, 0);
+    write->returning = member_as_it_is(&write->arena, member);
+    make_member(classic, before);
+    write_begin(groups, write, call, NULL);
 }
 
 static void join_new(struct groups *groups, struct group *group, struct groups_call *call)

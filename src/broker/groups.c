@@ -376,6 +376,8 @@ static void write_apply(struct groups *groups, struct write *write)
     }
     if (write->kind == WRITE_SYNC)
         classic_synced(groups, write, true);
+    if (write->returning)
+        classic_returned(groups, write);
 }
 
 static void write_undo(struct groups *groups, struct write *write)

@@ -269,7 +269,8 @@ struct write {
     int32_t generation; /* SYNC: whose assignments these are; in the arena */
     struct assignment *assignments;
     uint32_t assignments_count;
-    uint64_t seq; /* its place in the order of commits */
+    struct classic_return *returning; /* CHANGE: a static member that is back; NULL: none */
+    uint64_t seq;                     /* its place in the order of commits */
 };
 
 struct groups {
@@ -429,6 +430,8 @@ void classic_leave(struct groups *groups, struct groups_call *call);
 void consumer_leave(struct groups *groups, struct group *group, struct groups_call *call);
 /* The leader's assignment is durable, or is not. */
 void classic_synced(struct groups *groups, struct write *write, bool ok);
+/* A static member's return is durable: the write's response is made. */
+void classic_returned(struct groups *groups, struct write *write);
 /* Time-outs that are due; then the deadline is set anew. */
 void classic_expire(struct groups *groups, struct group *group);
 void classic_loaded(struct groups *groups, struct group *group);

@@ -381,6 +381,26 @@ TEST(a_static_member_comes_back_without_a_rebalance)
     end();
 }
 
+TEST(a_return_that_cannot_be_written_has_not_been)
+{
+    begin();
+    struct world_call *ja = join_as("g", "", "i1", RANGE);
+    world_advance(&w, 3000);
+    const char *a = world_field(&w, world_answer(ja), "MemberId", 0);
+    sync_as("g", 1, a, "");
+    w.is_lazy = true;
+    struct world_call *back = join_as("g", "", "i1", RANGE);
+    world_confirm(&w, false);
+    w.is_lazy = false;
+    HAS(world_answer(back), "ErrorCode: COORDINATOR_NOT_AVAILABLE");
+    HAS(heartbeat("g", 1, a), "ErrorCode: NONE"); /* by its old id, as after a restart */
+    EXPECT(world_check(&w));
+    back = join_as("g", "", "i1", RANGE);
+    HAS(world_answer(back), "GenerationId: 1");
+    HAS(heartbeat("g", 1, a), "ErrorCode: UNKNOWN_MEMBER_ID");
+    end();
+}
+
 TEST(static_members_are_removed_by_instance)
 {
     begin();
@@ -852,6 +872,7 @@ int main(void)
     RUN(who_joins_and_never_syncs_is_removed);
     RUN(members_leave);
     RUN(a_static_member_comes_back_without_a_rebalance);
+    RUN(a_return_that_cannot_be_written_has_not_been);
     RUN(static_members_are_removed_by_instance);
     RUN(a_static_member_that_is_replaced_while_it_waits_is_fenced);
     RUN(an_assignment_that_cannot_be_written_begins_again);
