@@ -146,9 +146,9 @@ static void read_struct(struct reader *r, const struct kafka_type *type, uint8_t
 /* NULL after a failure. */
 static void *allocate(struct reader *r, size_t size)
 {
-    void *p = r->arena->limit ? arena_try_alloc(r->arena, size) : arena_alloc(r->arena, size);
+    void *p = arena_try_alloc(r->arena, size);
     if (p == NULL)
-        fail(r, "the message needs more memory than is allowed");
+        fail(r, "the message needs more memory than there is for it");
     return p;
 }
 

@@ -185,7 +185,7 @@ static inline void write_field(struct writer *w, const struct kafka_field *f, co
         write_value(w, f, in);
 }
 
-/* Null, and with nothing more to say: how a zeroed struct has it. */
+/* Is it null, as it is in a zeroed struct? */
 static bool is_null(const struct kafka_field *f, const uint8_t *at)
 {
     return (f->is_array || f->is_pointer || kafka_is_text(f->kind)) && kafka_pointer(at) == NULL;
