@@ -243,7 +243,9 @@ struct txn_decision txn_decide_end(const struct txn_image *at, struct txn_who wh
                           who.epoch == TXN_EPOCH_MAX && at->epoch == 0 && !txn_is_prepared(at->state);
     if (who.producer_id != at->producer_id && !after_rotation)
         return answer(KAFKA_ERR_INVALID_PRODUCER_ID_MAPPING);
-    bool is_retry = after_rotation || at->epoch == who.epoch + 1;
+    /* Kafka takes any epoch that is one behind for a retry. But when the end before was one of version 1, this epoch is that of a new
+     * producer's start, and the one behind it belongs to a zombie, which would be told the epoch that fences it. */
+    bool is_retry = after_rotation || (at->epoch == who.epoch + 1 && at->client_version >= 2);
     if (!is_retry && at->epoch != who.epoch)
         return answer(KAFKA_ERR_PRODUCER_FENCED);
     CHECK(at->state <= TXN_COMPLETE_ABORT);

@@ -179,7 +179,7 @@ struct txns_stats {
     uint64_t bytes;    /* of memory, about */
 };
 void txns_stats(const struct txns *txns, struct txns_stats *stats);
-/* Aborts the program when an invariant does not hold. O(everything). */
+/* Aborts the program when an invariant does not hold. Not within a slot. O(everything). */
 void txns_check(const struct txns *txns);
 
 #endif

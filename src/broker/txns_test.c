@@ -480,6 +480,18 @@ TEST(end_in_version_2)
     end();
 }
 
+/* A producer of version 1 comes between: its zombie of version 2 must not be told the epoch that fences it. */
+TEST(an_epoch_behind_is_no_retry_when_no_end_has_bumped_it)
+{
+    begin((struct txns_options){0});
+    struct world_answer zombie = init("x"), who = init("x");
+    EXPECT_EQ_INT(add(3, who, 1), 0);
+    EXPECT_EQ_INT(finish(4, who, false).error, 0);
+    EXPECT_EQ_INT(finish(5, zombie, false).error, KAFKA_ERR_PRODUCER_FENCED);
+    EXPECT_EQ_INT(finish(4, who, false).error, 0);
+    end();
+}
+
 TEST(a_refused_end_leaves_the_transaction_open)
 {
     begin((struct txns_options){0});
@@ -606,20 +618,7 @@ static void load_prepared(int8_t status, int16_t epoch, int64_t next_producer_id
     value.transaction_start_timestamp_ms = w.now_ms - 10;
     value.transaction_last_update_timestamp_ms = w.now_ms - 5;
     value.client_transaction_version = 2;
-    struct kafka_transaction_log_key key = {.transactional_id = STR("x")};
-    struct kafka_out out = {0};
-    EXPECT(kafka_record_key_encode(kafka_record_of(STR("__transaction_state"), 0), &key, &out, NULL));
-    size_t at = out.bytes.n;
-    EXPECT(kafka_versioned_encode(&kafka_transaction_log_value, 1, &value, &out, NULL));
-    w.records = mem_grow(w.records, &w.records_capacity, w.records_count + 1, sizeof *w.records);
-    struct world_record *r = &w.records[w.records_count++];
-    *r = (struct world_record){.key = mem_new(at),
-                               .key_size = at,
-                               .value = mem_new(out.bytes.n - at),
-                               .value_size = out.bytes.n - at};
-    memcpy(r->key, out.bytes.p, at);
-    memcpy(r->value, out.bytes.p + at, r->value_size);
-    kafka_out_fini(&out);
+    world_put_record(&w, "x", &value);
 }
 
 TEST(what_was_prepared_is_completed)
@@ -756,6 +755,7 @@ int main(void)
     RUN(what_waits_for_a_frame_is_refused_with_it);
     RUN(end_in_version_1);
     RUN(end_in_version_2);
+    RUN(an_epoch_behind_is_no_retry_when_no_end_has_bumped_it);
     RUN(a_refused_end_leaves_the_transaction_open);
     RUN(a_deleted_topic_gets_no_marker);
     RUN(a_transaction_that_lasts_too_long_is_aborted);

@@ -58,10 +58,19 @@ int world_log_of(struct str topic, int32_t partition)
 
 /* ---- answers -------------------------------------------------------------------------------------------------- */
 
+/* Not within a slot: the coordinator is in the middle of something then. */
+static void check(const struct txn_world *world)
+{
+    if (world->depth == 0)
+        txns_check(world->txns);
+}
+
 static void add_answer(struct txn_world *world, struct world_answer answer)
 {
     if (world->on_answer) {
+        world->depth++;
         world->on_answer(world->on_answer_arg, &answer);
+        world->depth--;
         return;
     }
     world->answers = mem_grow(world->answers, &world->answers_capacity, world->answers_count + 1,
@@ -257,7 +266,7 @@ void world_frame(struct txn_world *world, bool ok)
     else
         add_answer(world,
                    (struct world_answer){.ticket = ticket, .error = ok ? 0 : KAFKA_ERR_NOT_ENOUGH_REPLICAS});
-    txns_check(world->txns);
+    check(world);
 }
 
 void world_settle(struct txn_world *world)
@@ -313,7 +322,27 @@ static void start(struct txn_world *world)
     if (world->ids_end >= 0)
         txns_load_producer_ids(world->txns, world->ids_end);
     txns_loaded(world->txns, world->now_ms);
-    txns_check(world->txns);
+    check(world);
+}
+
+void world_put_record(struct txn_world *world, const char *id,
+                      const struct kafka_transaction_log_value *value)
+{
+    struct kafka_transaction_log_key key = {.transactional_id = str_of(id)};
+    struct kafka_out out = {0};
+    CHECK(kafka_record_key_encode(kafka_record_of(STR("__transaction_state"), 0), &key, &out, NULL));
+    size_t key_size = out.bytes.n;
+    CHECK(kafka_versioned_encode(&kafka_transaction_log_value, 1, value, &out, NULL));
+    size_t value_size = out.bytes.n - key_size;
+    world->records = mem_grow(world->records, &world->records_capacity, world->records_count + 1,
+                              sizeof *world->records);
+    world->records[world->records_count++] = (struct world_record){
+        .key = copy(str_n(out.bytes.p, key_size)),
+        .key_size = key_size,
+        .value = copy(str_n(out.bytes.p + key_size, value_size)),
+        .value_size = value_size,
+    };
+    kafka_out_fini(&out);
 }
 
 void world_init(struct txn_world *world, const struct txns_options *options)
@@ -378,7 +407,7 @@ uint64_t world_init_producer_id(struct txn_world *world, int version, const char
     m->producer_epoch = epoch;
     uint64_t ticket = request->ticket;
     txns_init_producer_id(world->txns, world->now_ms, ticket, version, m);
-    txns_check(world->txns);
+    check(world);
     return ticket;
 }
 
@@ -424,7 +453,7 @@ uint64_t world_add_partitions(struct txn_world *world, int version, const char *
     }
     uint64_t ticket = request->ticket;
     txns_add_partitions(world->txns, world->now_ms, ticket, version, m);
-    txns_check(world->txns);
+    check(world);
     return ticket;
 }
 
@@ -440,7 +469,7 @@ uint64_t world_add_offsets(struct txn_world *world, int version, const char *id,
     m->group_id = world_group(log);
     uint64_t ticket = request->ticket;
     txns_add_offsets(world->txns, world->now_ms, ticket, version, m);
-    txns_check(world->txns);
+    check(world);
     return ticket;
 }
 
@@ -455,7 +484,7 @@ uint64_t world_end_txn(struct txn_world *world, int version, const char *id, int
     m->committed = commit;
     uint64_t ticket = request->ticket;
     txns_end_txn(world->txns, world->now_ms, ticket, version, m);
-    txns_check(world->txns);
+    check(world);
     return ticket;
 }
 
@@ -484,6 +513,6 @@ enum txns_admission world_admit(struct txn_world *world, uint64_t ticket, int ve
         for (size_t i = 0; i < count && *error == 0; i++)
             *error = errors[i];
     }
-    txns_check(world->txns);
+    check(world);
     return admission;
 }

@@ -62,6 +62,7 @@ struct txn_world {
     uint64_t offsets_ended[2];                                       /* [commit]: calls */
     void (*on_answer)(void *arg, const struct world_answer *answer); /* if set, instead of `answers` */
     void *on_answer_arg;
+    int depth; /* of on_answer within on_answer */
 };
 
 void world_init(struct txn_world *world, const struct txns_options *options);
@@ -83,6 +84,9 @@ int32_t world_partition(int log);
 struct str world_group(int log);
 int world_log_of(struct str topic, int32_t partition);
 
+/* A record of that id becomes durable, as if another program had written it. */
+void world_put_record(struct txn_world *world, const char *id,
+                      const struct kafka_transaction_log_value *value);
 /* A ticket for a request that the test makes itself. */
 uint64_t world_expect(struct txn_world *world, int16_t api);
 /* Requests; the ticket by which the answer can be known. */
