@@ -176,12 +176,15 @@ static void send_it(struct actor *actor)
     const char *id = id_names[actor->id];
     if (actor->what == END && actor->commit)
         s.tags[actor->tag].commit_sent = true;
-    if (rng_one_in(&s.rng, 12))
-        return;                        /* lost on its way */
-    actor->ticket = ++s.w.next_ticket; /* the world counts on from here */
-    uint64_t expected = actor->ticket + (actor->what != WRITE);
-    if (actor->what != WRITE)
-        actor->ticket = expected;
+    if (rng_one_in(&s.rng, 12)) { /* lost on its way, or not yet there */
+        if (actor->what == WRITE && s.late_count < LATE_MAX)
+            s.late[s.late_count++] = *actor;
+        return;
+    }
+    /* The world counts tickets too: it takes the next one for what it sends. */
+    actor->ticket = s.w.next_ticket + 1;
+    if (actor->what == WRITE)
+        s.w.next_ticket++;
     bool old = rng_one_in(&s.rng, 2);
     SAY("%s/%d asks %llu: %s, producer %lld epoch %d, log %d batch %d commit %d expected %d\n", id,
         actor->generation, (unsigned long long)actor->ticket,
@@ -354,6 +357,11 @@ static void act(struct actor *actor)
     if (actor->ticket && !rng_one_in(&s.rng, 8))
         return; /* waits */
     actor->ticket = 0;
+    if (actor->what == WRITE && rng_one_in(&s.rng, 4)) { /* it gives up; the batch may come all the same */
+        actor->what = NOTHING;
+        actor->must_abort = true;
+        actor->written++;
+    }
     if (actor->what == NOTHING)
         choose(actor);
     if (actor->what != NOTHING)
@@ -424,6 +432,7 @@ static void late_write(void)
         if (!from.is_v2 && s.actors[i].lives && s.actors[i].id == from.id &&
             s.actors[i].order == from.order && s.actors[i].in_txn && s.actors[i].tag != from.tag)
             return;
+    SAY("late: %s/%d batch %d\n", id_names[from.id], from.generation, from.batch);
     from.ticket = ++s.w.next_ticket;
     write_arrives(&from);
 }
@@ -431,17 +440,17 @@ static void late_write(void)
 static void step(void)
 {
     uint64_t dice = rng_below(&s.rng, 1000);
-    if (dice < 500)
+    if (dice < 470)
         act(&s.actors[rng_below(&s.rng, ACTORS)]);
-    else if (dice < 900 && s.w.frames_count)
+    else if (dice < 870 && s.w.frames_count)
         world_frame(&s.w, !rng_one_in(&s.rng, 25));
-    else if (dice < 960)
+    else if (dice < 930)
         pass_time((int64_t)rng_below(&s.rng, 300));
-    else if (dice < 965)
+    else if (dice < 935)
         pass_time(TIMEOUT_MS + (int64_t)rng_below(&s.rng, 3000));
-    else if (dice < 980)
+    else if (dice < 950)
         crash();
-    else if (dice < 990) {
+    else if (dice < 960) {
         int id = (int)rng_below(&s.rng, IDS);
         actor_new(id, s.actors[2 * id].generation + 1);
     } else if (dice < 998)
