@@ -17,10 +17,12 @@ enum {
     NAME_MAX = 96,
     FIELDS_MAX = 40,
     TYPES_MAX = 600,
-    DEPTH_MAX = 6,
+    APIS_MAX = 128,
+    RECORDS_MAX = 64,
+    DEPTH_MAX = 6, /* KAFKA_DEPTH_MAX */
     WORDS_MAX = 16,
-    LINE_MAX_ = 400,
-    NEVER = 255
+    TEXT_MAX = 400,
+    NEVER = 255, /* KAFKA_NEVER */
 };
 
 /* In the order of enum kafka_kind. fixed: bytes on the wire, 0 = a length and bytes. */
@@ -86,9 +88,9 @@ struct record {
 
 static struct type types[TYPES_MAX];
 static int types_count;
-static struct api apis[128];
+static struct api apis[APIS_MAX];
 static int apis_count;
-static struct record records[64];
+static struct record records[RECORDS_MAX];
 static int records_count;
 
 /* Where the reader is: the open types by depth of indentation. */
@@ -208,6 +210,8 @@ static void read_message(char **words, int count)
 {
     struct api *api = apis_count ? &apis[apis_count - 1] : NULL;
     struct record *record = records_count ? &records[records_count - 1] : NULL;
+    if (apis_count == APIS_MAX || records_count == RECORDS_MAX)
+        fail("more than %d apis, or %d records", APIS_MAX - 1, RECORDS_MAX - 1);
     if (strcmp(words[0], "api") == 0 && count == 5 && strcmp(words[3], "advertised") == 0) {
         api = &apis[apis_count++];
         set_name(api->name, "%s", words[1]);
@@ -253,8 +257,12 @@ static void set_field_type(struct field *f, char *text, int depth)
     for (int i = 0; i < types_count; i++)
         if (types[i].message == parent->message && strcmp(types[i].own_name, text) == 0)
             f->type = &types[i];
-    if (f->type == parent)
-        fail("\"%s\" within itself", text);
+    for (int i = 0; i <= depth; i++)
+        if (f->type && f->type == open_types[i])
+            fail("\"%s\" within itself", text);
+    if (f->type && (f->versions.first < f->type->versions.first || f->versions.last > f->type->versions.last))
+        fail("\"%s\" is described for versions %d-%d only", text, f->type->versions.first,
+             f->type->versions.last);
     if (f->type)
         return;
     if (depth == DEPTH_MAX)
@@ -402,16 +410,16 @@ static void write_defaults(FILE *c, const struct type *t)
     fprintf(c, "{");
     for (int i = 0; i < t->fields_count; i++) {
         const struct field *f = &t->fields[i];
-        bool is_null = strcmp(f->value, "null") == 0,
-             is_inside = f->kind == STRUCT && !f->is_array && !is_pointer(f);
-        bool is_zero = f->kind == STRUCT ? !f->is_array
-                                         : f->kind < STR && !f->is_array && f->value[0] == '\0';
-        if (is_null || (is_zero && !is_inside))
+        bool is_struct = f->kind == STRUCT && !f->is_array;
+        bool is_zero = f->kind < STR && !f->is_array && f->value[0] == '\0';
+        if (is_zero || strcmp(f->value, "null") == 0)
             continue;
         fprintf(c, "%s.%s = ", separator, f->c_name);
         if (f->is_array)
             fprintf(c, "NOTHING");
-        else if (is_inside)
+        else if (is_struct && is_pointer(f))
+            fprintf(c, "(struct %s *)&%s_defaults", f->type->c_name, f->type->c_name);
+        else if (is_struct)
             write_defaults(c, f->type);
         else if (f->kind >= STR)
             fprintf(c, "{\"\", 0}");
@@ -422,27 +430,44 @@ static void write_defaults(FILE *c, const struct type *t)
     fprintf(c, "%s}", *separator ? "" : "0");
 }
 
-static void write_table(FILE *c, const struct type *t)
+static void write_field(FILE *c, const struct type *t, const struct field *f)
 {
-    bool has_tags = false;
+    fprintf(c, "    {\"%s\", %s%s, offsetof(struct %s, %s), %s, %d, %d, %d, %d, %d, %d, %d, %d},\n", f->name,
+            f->type ? "&" : "NULL", f->type ? f->type->c_name : "", t->c_name, f->c_name,
+            f->kind == STRUCT ? "KAFKA_STRUCT" : kinds[f->kind].constant, f->is_array, is_pointer(f),
+            f->is_ignorable, f->versions.first, f->versions.last, f->null.first, f->null.last, f->tag);
+}
+
+/* The fields: those without a tag in their order, then the others by tag. */
+static int write_fields(FILE *c, const struct type *t)
+{
+    int untagged = 0;
     fprintf(c, "\nstatic const struct kafka_field %s_fields[] = {\n", t->c_name);
     for (int i = 0; i < t->fields_count; i++) {
-        const struct field *f = &t->fields[i];
-        has_tags |= f->tag != NEVER;
-        fprintf(c, "    {\"%s\", %s%s, offsetof(struct %s, %s), %s, %d, %d, %d, %d, %d, %d, %d, %d},\n",
-                f->name, f->type ? "&" : "NULL", f->type ? f->type->c_name : "", t->c_name, f->c_name,
-                f->kind == STRUCT ? "KAFKA_STRUCT" : kinds[f->kind].constant, f->is_array, is_pointer(f),
-                f->is_ignorable, f->versions.first, f->versions.last, f->null.first, f->null.last, f->tag);
+        if (t->fields[i].tag == NEVER) {
+            write_field(c, t, &t->fields[i]);
+            untagged++;
+        }
     }
+    for (int tag = 0; tag < NEVER; tag++)
+        for (int i = 0; i < t->fields_count; i++)
+            if (t->fields[i].tag == tag)
+                write_field(c, t, &t->fields[i]);
     if (t->fields_count == 0)
         fprintf(c, "    {0},\n");
-    fprintf(c, "};\nstatic const struct %s %s_defaults = ", t->c_name, t->c_name);
+    fprintf(c, "};\n");
+    return untagged;
+}
+
+static void write_table(FILE *c, const struct type *t)
+{
+    int untagged = write_fields(c, t);
+    fprintf(c, "static const struct %s %s_defaults = ", t->c_name, t->c_name);
     write_defaults(c, t);
-    fprintf(c, ";\n");
     fprintf(
         c,
-        "const struct kafka_type %s = {\"%s\", %s_fields, &%s_defaults, %d, sizeof(struct %s), %d, %d, %d, %d, %d};\n",
-        t->c_name, t->name, t->c_name, t->c_name, t->fields_count, t->c_name, wire_min(t), has_tags,
+        ";\nconst struct kafka_type %s = {\"%s\", &%s_defaults, %s_fields, %d, %d, sizeof(struct %s), %d, %d, %d, %d};\n",
+        t->c_name, t->name, t->c_name, t->c_name, untagged, t->fields_count, t->c_name, wire_min(t),
         t->versions.first, t->versions.last, t->message->flexible);
     if (t->message == t)
         return;
@@ -538,7 +563,7 @@ static FILE *open_file(const char *name, const char *mode)
 
 int main(int argc, char **argv)
 {
-    char line[LINE_MAX_];
+    char line[TEXT_MAX];
     if (argc != 4) {
         fprintf(stderr, "usage: kafka_gen kafka.messages kafka_messages.h kafka_messages.c\n");
         return 2;
@@ -547,6 +572,8 @@ int main(int argc, char **argv)
     FILE *in = open_file(path, "r");
     while (fgets(line, sizeof line, in)) {
         line_number++;
+        if (strchr(line, '\n') == NULL)
+            fail("a line of more than %d characters, or without an end", (int)sizeof line - 2);
         read_line(line);
     }
     fclose(in);

@@ -71,13 +71,17 @@ static bool is_struct_default(const struct kafka_type *type, const uint8_t *mess
 
 bool kafka_is_default(const struct kafka_field *f, const void *at, const void *by_default)
 {
-    if (f->is_array)
-        return kafka_pointer(at) == NULL || (kafka_count(at) == 0 && kafka_pointer(by_default));
-    if (f->kind == KAFKA_STRUCT)
-        return f->is_pointer ? kafka_pointer(at) == NULL : is_struct_default(f->type, at);
+    if (f->is_array || f->is_pointer) {
+        const void *p = kafka_pointer(at), *d = kafka_pointer(by_default);
+        if (p == NULL || d == NULL)
+            return p == d;
+        return f->is_array ? kafka_count(at) == 0 : is_struct_default(f->type, p);
+    }
+    if (f->kind == KAFKA_STRUCT) /* the same bytes are the quick case */
+        return memcmp(at, by_default, f->type->size) == 0 || is_struct_default(f->type, at);
     if (kafka_is_text(f->kind)) {
         const struct str *s = at, *d = by_default;
-        return s->p == NULL || (s->n == 0 && d->p);
+        return s->n == 0 && (s->p == NULL) == (d->p == NULL);
     }
     return memcmp(at, by_default, kafka_kind_size[f->kind]) == 0;
 }

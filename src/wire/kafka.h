@@ -25,8 +25,8 @@
  *
  * Decoding. Strings, bytes and records are slices of the input, borrowed as long as the input lives; arrays are the arena's.
  * A count is checked against the bytes that are left before anything is allocated for it, so n bytes never make more than
- * KAFKA_GROWTH_MAX × n bytes of structs. A field that the version lacks has its default. Unknown tagged fields are skipped.
- * Bytes behind the message are left unread, as Kafka leaves them.
+ * KAFKA_GROWTH_MAX × n bytes of structs; a server gives its arena a limit besides. A field that the version lacks has its default.
+ * Unknown tagged fields are skipped. Bytes behind the message are left unread, as Kafka leaves them.
  *
  * Encoding. A field that the version lacks must have its default, or be one that is described as ignorable: otherwise it is an
  * error, for the other side would not learn of it. NULL where null is not allowed is written as empty; only an array that can be
@@ -48,11 +48,12 @@ enum {
     KAFKA_FRAME_MAX = 100 << 20, /* bytes of a frame: socket.request.max.bytes' default */
     KAFKA_STR_MAX = 0x7FFF,      /* bytes of a string in any version */
     KAFKA_DEPTH_MAX = 6,         /* structs within structs; the build checks the description */
-    KAFKA_ELEMENT_GROWTH_MAX =
-        24, /* bytes of an array's element in C for each of the fewest bytes that it takes on the wire */
-    KAFKA_GROWTH_MAX =
-        2 * KAFKA_ELEMENT_GROWTH_MAX, /* bytes that decoding takes from the arena for each byte decoded */
-    KAFKA_NEVER = 0xFF,               /* as a version: none */
+    KAFKA_NEVER = 0xFF,          /* as a version: none */
+
+    /* Bytes in C of an array's element, for each of the fewest bytes that it takes on the wire; and bytes that decoding takes
+     * from the arena for each byte decoded, arrays within arrays added up. */
+    KAFKA_ELEMENT_GROWTH_MAX = 24,
+    KAFKA_GROWTH_MAX = 2 * KAFKA_ELEMENT_GROWTH_MAX,
 };
 
 struct kafka_uuid {
@@ -95,13 +96,15 @@ struct kafka_field {
 
 /* A message, or a struct within one. */
 struct kafka_type {
-    const char *name; /* "FetchRequest", "FetchRequest.Topic" */
-    const struct kafka_field *fields;
+    const char *name;     /* "FetchRequest", "FetchRequest.Topic" */
     const void *defaults; /* the C struct with every field at its default */
+
+    /* untagged_count of them without a tag, in the order of the wire; then, up to fields_count, the others by tag */
+    const struct kafka_field *fields;
+    uint16_t untagged_count;
     uint16_t fields_count;
     uint16_t size;       /* of the C struct */
     uint16_t wire_min;   /* fewest bytes that it takes in any version */
-    bool has_tags;       /* some field is tagged */
     uint8_t first, last; /* versions described */
     uint8_t flexible;    /* first version with compact lengths and tagged fields, or KAFKA_NEVER */
 };
@@ -110,8 +113,7 @@ struct kafka_api {
     const char *name; /* "Fetch"; NULL: there is no such API */
     const struct kafka_type *request, *response;
     int16_t key;
-    uint8_t first,
-        last; /* versions that are advertised to clients; Produce 0 to 2 are not described, and rejected */
+    uint8_t first, last; /* versions advertised; of Produce, 0 to 2 are not described, and to be rejected */
 };
 
 /* A kind of record in a topic of the coordinators. */
@@ -158,7 +160,7 @@ struct kafka_error {
     bool is_retriable; /* as Kafka's own clients see it */
 };
 
-/* Never NULL: a code that nobody knows is as UNKNOWN_SERVER_ERROR, with its own code not kept. */
+/* Never NULL: a code that nobody knows gives UNKNOWN_SERVER_ERROR. */
 const struct kafka_error *kafka_error(int code);
 
 /* ---- messages ------------------------------------------------------------------------------------------------- */
@@ -172,9 +174,9 @@ void *kafka_new(struct arena *arena, const struct kafka_type *type, size_t count
 #define KAFKA_INIT(name, message) kafka_init(&name, true ? (message) : (struct name *)NULL)
 #define KAFKA_NEW(arena, name, count) ((struct name *)kafka_new((arena), &name, (count)))
 
-/* Reads one message. version is one of type's. r: where it begins; afterwards behind it. arena: for arrays; a limit of its own is
- * respected. *message, of type->size bytes, is the caller's; after an error it holds nothing of use. Borrows r's bytes.
- * False: ERR_DATA, the text names message, version and field. Does not block. */
+/* Reads one message. version is one of type's. r: where it begins; afterwards behind it. arena: for arrays; its limit is respected.
+ * *message, of type->size bytes, is the caller's; after an error it holds nothing of use. Borrows r's bytes.
+ * False: ERR_DATA, the text names message, version and field. */
 bool kafka_decode(const struct kafka_type *type, int version, struct rd *r, struct arena *arena,
                   void *message, struct err *err);
 
@@ -187,7 +189,7 @@ struct kafka_hole {
 /* What is encoded goes here, behind what is there. Zeroed = empty and valid. */
 struct kafka_out {
     struct sbuf bytes;
-    bool leaves_records; /* records become holes; their p is then never followed, and may be any name for the bytes */
+    bool leaves_records; /* records become holes; their p, never followed, may be any name of the bytes */
     struct kafka_hole *holes;
     size_t holes_count, holes_capacity;
 };
@@ -247,5 +249,27 @@ bool kafka_record_key_encode(const struct kafka_record *record, const void *key,
 bool kafka_record_key_decode(struct str topic, struct rd *r, struct arena *arena,
                              const struct kafka_record **record, union kafka_record_key *key,
                              struct err *err);
+
+/* ---- text ----------------------------------------------------------------------------------------------------- */
+
+/* A uuid's text is base64 with - and _, as Kafka's tools have it. */
+enum { KAFKA_UUID_TEXT = 22 }; /* characters */
+void kafka_uuid_print(struct kafka_uuid uuid, char out[KAFKA_UUID_TEXT + 1]);
+bool kafka_uuid_parse(struct str text, struct kafka_uuid *uuid);
+
+/* Appends the message as JSON-like text on one line, for people, traces and tests:
+ *
+ *     {ErrorCode: NONE, Topics: [{Name: "t", PartitionIndexes: [0, 1], TopicId: AAAAAAAAAAAAAAAAAAAAAQ, Records: 0x00ff}]}
+ *
+ * It shows what is on the wire: no fields that the version lacks, no tagged ones at their default. Of bytes and records only
+ * bytes_max; SIZE_MAX: all. */
+void kafka_print(const struct kafka_type *type, int version, const void *message, size_t bytes_max,
+                 struct sbuf *out);
+
+/* The reverse, for tests that are written as text. Fields that are not named have their default. Also: commas may be missing, words need
+ * no quotes, the outer braces may be left out, names may be topic_id, bytes may be text in quotes, # begins a comment.
+ * Strings and arrays are the arena's. False: ERR_CONFIG, with the place in the text, and a hint where a name is nearly right. */
+bool kafka_parse(const struct kafka_type *type, struct str text, struct arena *arena, void *message,
+                 struct err *err);
 
 #endif

@@ -146,9 +146,9 @@ static void read_struct(struct reader *r, const struct kafka_type *type, uint8_t
 /* NULL after a failure. */
 static void *allocate(struct reader *r, size_t size)
 {
-    void *p = r->arena->limit ? arena_try_alloc(r->arena, size) : arena_alloc(r->arena, size);
+    void *p = arena_try_alloc(r->arena, size);
     if (p == NULL)
-        fail(r, "the message needs more memory than is allowed");
+        fail(r, "the message needs more memory than there is for it");
     return p;
 }
 
@@ -196,11 +196,13 @@ static void read_array(struct reader *r, const struct kafka_field *f, void *out)
     }
 }
 
-/* A struct that can be null. */
+/* A struct that can be null: a byte says whether it is, a tagged one's by 0, another's by -1. */
 static void read_pointer(struct reader *r, const struct kafka_field *f, void *out)
 {
     void *p = NULL;
-    if ((int8_t)*take(r, 1) >= 0 && r->why == NULL)
+    int8_t byte = (int8_t)*take(r, 1);
+    bool is_null = f->tag == KAFKA_NEVER ? byte < 0 : byte == 0;
+    if (!is_null && r->why == NULL)
         p = allocate(r, f->type->size);
     else if (!kafka_can_be_null(f, r->version))
         fail(r, "it is null");
@@ -224,8 +226,9 @@ static inline void read_field(struct reader *r, const struct kafka_field *f, uin
 
 static const struct kafka_field *tagged_field(const struct kafka_type *type, int version, uint32_t tag)
 {
-    for (const struct kafka_field *f = type->fields, *end = f + type->fields_count; f < end; f++)
-        if (f->tag == tag && tag != KAFKA_NEVER && kafka_has_field(f, version))
+    const struct kafka_field *end = type->fields + type->fields_count;
+    for (const struct kafka_field *f = type->fields + type->untagged_count; f < end; f++)
+        if (f->tag == tag && kafka_has_field(f, version))
             return f;
     return NULL;
 }
@@ -262,8 +265,8 @@ static void read_struct(struct reader *r, const struct kafka_type *type, uint8_t
 {
     unsigned version = r->version;
     memcpy(out, type->defaults, type->size);
-    for (const struct kafka_field *f = type->fields, *end = f + type->fields_count; f < end; f++) {
-        if (version < f->first || version > f->last || f->tag != KAFKA_NEVER)
+    for (const struct kafka_field *f = type->fields, *end = f + type->untagged_count; f < end; f++) {
+        if (version < f->first || version > f->last)
             continue;
         r->type = type;
         read_field(r, f, out + f->offset);

@@ -160,13 +160,13 @@ static void write_array(struct writer *w, const struct kafka_field *f, const voi
     }
 }
 
-/* A struct that can be null. */
+/* A struct that can be null: a byte says whether it is, a tagged one's by 0, another's by -1. */
 static void write_pointer(struct writer *w, const struct kafka_field *f, const void *in)
 {
     const void *message = kafka_pointer(in);
     uint8_t *p = room(w, 1);
     if (p)
-        *p = message ? 1 : 0xFF;
+        *p = message ? 1 : f->tag == KAFKA_NEVER ? 0xFF : 0;
     if (message)
         write_struct(w, f->type, message);
     else if (!kafka_can_be_null(f, w->version))
@@ -185,51 +185,68 @@ static inline void write_field(struct writer *w, const struct kafka_field *f, co
         write_value(w, f, in);
 }
 
-/* Is it a tagged field that is written? */
+/* Is it null, as it is in a zeroed struct? */
+static bool is_null(const struct kafka_field *f, const uint8_t *at)
+{
+    return (f->is_array || f->is_pointer || kafka_is_text(f->kind)) && kafka_pointer(at) == NULL;
+}
+
+/* Is a tagged field written? NULL is a value of its own only where it can be written. */
 static bool is_tag_written(const struct writer *w, const struct kafka_type *type, const struct kafka_field *f,
                            const uint8_t *in)
 {
-    return f->tag != KAFKA_NEVER && kafka_has_field(f, w->version) &&
-           !kafka_is_default(f, in + f->offset, (const uint8_t *)type->defaults + f->offset);
+    const uint8_t *at = in + f->offset;
+    if (!kafka_has_field(f, w->version) || (is_null(f, at) && !kafka_can_be_null(f, w->version)))
+        return false;
+    return !kafka_is_default(f, at, (const uint8_t *)type->defaults + f->offset);
 }
 
-/* Ascending by tag. */
+/* Would a field that the version lacks be lost? */
+static bool is_lost(const struct kafka_type *type, const struct kafka_field *f, const uint8_t *in)
+{
+    const uint8_t *at = in + f->offset;
+    return !f->is_ignorable && !is_null(f, at) &&
+           !kafka_is_default(f, at, (const uint8_t *)type->defaults + f->offset);
+}
+
+/* Ascending by tag, as they stand in the table. */
 static void write_tags(struct writer *w, const struct kafka_type *type, const uint8_t *in)
 {
-    const struct kafka_field *end = type->fields + type->fields_count;
+    const struct kafka_field *first = type->fields + type->untagged_count,
+                             *end = type->fields + type->fields_count;
     uint32_t count = 0;
-    for (const struct kafka_field *f = type->fields; f < end && type->has_tags; f++)
+    for (const struct kafka_field *f = first; f < end; f++)
         count += is_tag_written(w, type, f, in);
     write_uvarint(w, count);
-    for (unsigned tag = 0; count > 0; tag++) {
-        for (const struct kafka_field *f = type->fields; f < end; f++) {
-            if (f->tag != tag || !is_tag_written(w, type, f, in))
-                continue;
-            struct writer content = {.version = w->version, .is_flexible = true, .out = w->out};
-            write_field(&content, f, in + f->offset);
-            write_uvarint(w, tag);
-            write_uvarint(w, (uint32_t)content.size);
-            write_field(w, f, in + f->offset);
-            count--;
-        }
+    for (const struct kafka_field *f = first; f < end && count > 0; f++) {
+        if (!is_tag_written(w, type, f, in))
+            continue;
+        struct writer content = {.version = w->version, .is_flexible = true, .out = w->out};
+        write_field(&content, f, in + f->offset);
+        write_uvarint(w, f->tag);
+        write_uvarint(w, (uint32_t)content.size);
+        write_field(w, f, in + f->offset);
+        count--;
     }
 }
 
 /* Depth: KAFKA_DEPTH_MAX, of the description. */
 static void write_struct(struct writer *w, const struct kafka_type *type, const uint8_t *in)
 {
+    const struct kafka_field *tagged = type->fields + type->untagged_count,
+                             *end = type->fields + type->fields_count;
     unsigned version = w->version;
-    for (const struct kafka_field *f = type->fields, *end = f + type->fields_count; f < end; f++) {
-        if (version < f->first || version > f->last) {
-            if (!f->is_ignorable && w->p == NULL &&
-                !kafka_is_default(f, in + f->offset, (const uint8_t *)type->defaults + f->offset))
-                fail(w, f, "is set, but this version has no such field");
-        } else if (f->tag == KAFKA_NEVER) {
+    for (const struct kafka_field *f = type->fields; f < tagged; f++) {
+        if (version >= f->first && version <= f->last)
             write_field(w, f, in + f->offset);
-        }
+        else if (w->p == NULL && is_lost(type, f, in))
+            fail(w, f, "is set, but this version has no such field");
         if (w->why)
             break;
     }
+    for (const struct kafka_field *f = tagged; f < end && w->p == NULL; f++)
+        if (!kafka_has_field(f, w->version) && is_lost(type, f, in))
+            fail(w, f, "is set, but this version has no such field");
     if (w->is_flexible && w->why == NULL)
         write_tags(w, type, in);
     if (w->why && w->type == NULL)

@@ -52,7 +52,7 @@ static inline void kafka_set_array(void *at, const void *p, uint32_t count)
     memcpy((uint8_t *)at + sizeof p, &count, sizeof count);
 }
 
-/* Is the field of the struct at its default? at, by_default: the field in it and in its type's defaults. NULL counts as empty. */
+/* Is a field of a struct at its default? at, by_default: the field in it, and in its type's defaults. NULL is not empty. */
 bool kafka_is_default(const struct kafka_field *f, const void *at, const void *by_default);
 
 #endif
