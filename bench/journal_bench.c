@@ -82,7 +82,7 @@ static void raw_writes(int file, size_t size, size_t count, double *seconds)
 
 /* ---- the store -------------------------------------------------------------------------------------------------------------- */
 
-struct producer {
+struct submitter {
     struct bench *bench;
     struct frame *frame;
     double begun;
@@ -93,7 +93,7 @@ struct bench {
     struct loop *disk, *work;
     struct log *logs[PRODUCERS];
     struct buf *batch;
-    struct producer producers[PRODUCERS];
+    struct submitter producers[PRODUCERS];
     struct msg begin;
     size_t partitions, outstanding, appends, done, begun;
     double *seconds; /* [appends] of each */
@@ -117,7 +117,7 @@ static struct buf *make_append(void)
     return buf;
 }
 
-static void submit(struct producer *p)
+static void submit(struct submitter *p)
 {
     struct bench *b = p->bench;
     if (b->begun == b->appends)
@@ -131,7 +131,7 @@ static void submit(struct producer *p)
 
 static void durable(struct frame *frame)
 {
-    struct producer *p = frame->arg;
+    struct submitter *p = frame->arg;
     struct bench *b = p->bench;
     must(frame->durable, &frame->err);
     b->seconds[b->done++] = now_s() - p->begun;
@@ -165,8 +165,8 @@ static void open_store(struct bench *b, const char *folder, size_t partitions)
     for (size_t i = 0; i < partitions; i++)
         b->logs[i] = log_get(b->store, "bench", (int32_t)i);
     for (size_t i = 0; i < PRODUCERS; i++) {
-        struct producer *p = &b->producers[i];
-        *p = (struct producer){.bench = b, .frame = frame_new(b->store)};
+        struct submitter *p = &b->producers[i];
+        *p = (struct submitter){.bench = b, .frame = frame_new(b->store)};
         p->frame->done = durable;
         p->frame->arg = p;
     }

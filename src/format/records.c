@@ -51,6 +51,13 @@ void records_batch_place(uint8_t *p, int64_t base_offset, int32_t leader_epoch)
     put_be32(p + 12, (uint32_t)leader_epoch);
 }
 
+void records_batch_set_time(uint8_t *p, size_t size, int64_t timestamp_ms)
+{
+    put_be16(p + 21, (uint16_t)(get_be16(p + 21) | RECORDS_LOG_APPEND_TIME));
+    put_be64(p + 35, (uint64_t)timestamp_ms);
+    put_be32(p + 17, crc32c(0, p + 21, size - 21));
+}
+
 bool records_open(const uint8_t *p, size_t n, struct compress_ctx *ctx, struct buf **scratch,
                   struct records_reader *reader, struct err *err)
 {
@@ -272,6 +279,49 @@ void records_builder_fini(struct records_builder *b)
     buf_unref(b->buf);
     sbuf_fini(&b->packed);
     *b = (struct records_builder){0};
+}
+
+enum { MARKER_KEY = 4, MARKER_VALUE = 6 };
+
+void records_marker_put(uint8_t p[RECORDS_MARKER_BYTES], const struct records_marker *marker)
+{
+    memset(p, 0, RECORDS_MARKER_BYTES);
+    put_be32(p + 8, RECORDS_MARKER_BYTES - 12);
+    p[16] = RECORDS_MAGIC;
+    put_be16(p + 21, RECORDS_TRANSACTIONAL | RECORDS_CONTROL);
+    put_be64(p + 27, (uint64_t)marker->timestamp_ms);
+    put_be64(p + 35, (uint64_t)marker->timestamp_ms);
+    put_be64(p + 43, (uint64_t)marker->producer_id);
+    put_be16(p + 51, (uint16_t)marker->producer_epoch);
+    put_be32(p + 53, UINT32_MAX);
+    put_be32(p + 57, 1);
+    uint8_t *record = p + RECORDS_HEADER;
+    put_varint(record, 16);
+    put_varint(record + 4, MARKER_KEY); /* before it: attributes and deltas, all 0 */
+    put_be16(record + 7, marker->commits);
+    put_varint(record + 9, MARKER_VALUE);
+    put_be32(record + 12, (uint32_t)marker->coordinator_epoch);
+    put_be32(p + 17, crc32c(0, p + 21, RECORDS_MARKER_BYTES - 21));
+}
+
+bool records_marker_read(const uint8_t *p, size_t n, struct records_marker *marker)
+{
+    struct records_reader reader;
+    struct record record;
+    struct buf *none;
+    bool more;
+    if (!records_open(p, n, NULL, &none, &reader, NULL) || !(reader.batch.attributes & RECORDS_CONTROL) ||
+        !records_next(&reader, &record, &more, NULL) || !more)
+        return false;
+    if (record.key.n < MARKER_KEY || record.value.n < MARKER_VALUE || get_be16(record.key.p) != 0)
+        return false;
+    uint16_t type = get_be16(record.key.p + 2);
+    *marker = (struct records_marker){.producer_id = reader.batch.producer_id,
+                                      .timestamp_ms = record.timestamp_ms,
+                                      .coordinator_epoch = (int32_t)get_be32(record.value.p + 2),
+                                      .producer_epoch = reader.batch.producer_epoch,
+                                      .commits = type == 1};
+    return type <= 1;
 }
 
 uint32_t records_murmur2(const void *data, size_t n)

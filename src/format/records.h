@@ -47,6 +47,8 @@ bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct recor
                         struct err *err);
 /* Sets baseOffset and partitionLeaderEpoch in place. */
 void records_batch_place(uint8_t *p, int64_t base_offset, int32_t leader_epoch);
+/* All its records get this time, in place: attribute, maxTimestamp, checksum. */
+void records_batch_set_time(uint8_t *p, size_t size, int64_t timestamp_ms);
 
 struct records_header {
     struct str key, value; /* value.p NULL = null */
@@ -102,6 +104,19 @@ static inline size_t records_size(const struct records_builder *b)
 bool records_end(struct records_builder *b, int codec, int level, struct compress_ctx *ctx, struct str *batch,
                  struct err *err);
 void records_builder_fini(struct records_builder *b);
+
+/* The end of a transaction, as a control batch of one record: key version i16, type i16 (0 = abort, 1 = commit); value version i16, epoch of
+ * the coordinator i32. */
+enum { RECORDS_MARKER_BYTES = RECORDS_HEADER + 17 };
+struct records_marker {
+    int64_t producer_id, timestamp_ms;
+    int32_t coordinator_epoch;
+    int16_t producer_epoch;
+    bool commits;
+};
+void records_marker_put(uint8_t p[RECORDS_MARKER_BYTES], const struct records_marker *marker);
+/* Of a control batch p[n]. False: it is another kind of control batch, or its record is gone. */
+bool records_marker_read(const uint8_t *p, size_t n, struct records_marker *marker);
 
 /* Kafka's default partitioner: murmur2 of the key, made positive, modulo partitions. */
 int32_t records_partition(struct str key, int32_t partitions);

@@ -15,6 +15,35 @@ static void note_epoch(struct log *log, int32_t epoch)
     log->epochs_changed = true;
 }
 
+void log_set_producer(struct log *log, const struct producer *producer)
+{
+    size_t before = log->producers.changed;
+    producers_set(&log->producers, producer);
+    log->store->producers_changed += log->producers.changed - before;
+}
+
+bool log_apply_producer(struct log *log, const uint8_t *p, const struct records_batch *batch,
+                        struct aborted *aborted)
+{
+    struct producer producer = producers_copy(&log->producers, batch->producer_id);
+    struct records_marker marker;
+    int64_t first = -1;
+    producer.touched_s = (uint32_t)(os_wall().us / US_PER_S);
+    if (!(batch->attributes & RECORDS_CONTROL))
+        producer_apply(&producer, batch);
+    else if (records_marker_read(p, batch->size, &marker))
+        first = producer_apply_marker(&producer, &marker);
+    log_set_producer(log, &producer);
+    if (first < 0 || marker.commits)
+        return false;
+    int64_t last = batch->base_offset, first_open = producers_first_open(&log->producers);
+    *aborted = (struct aborted){.producer_id = producer.id,
+                                .first = first,
+                                .last = last,
+                                .stable = first_open <= last ? first_open : last + 1};
+    return true;
+}
+
 void log_place(struct log *log, uint8_t *p, uint32_t n, bool roll, struct segment *begins, int32_t epoch,
                struct tail_entry *entry)
 {
@@ -42,6 +71,10 @@ void log_place(struct log *log, uint8_t *p, uint32_t n, bool roll, struct segmen
         at += batch.size;
     }
     entry->next = log->next_offset;
+    int64_t first_open = producers_first_open(&log->producers);
+    entry->stable = first_open < entry->next ? first_open : entry->next;
+    if (store_faults.stable_when_placed)
+        log->stable = entry->stable < log->end ? entry->stable : log->end;
     s->state.length += n;
     s->state.next_offset = log->next_offset;
     s->changed = s->unsynced = true;
@@ -56,13 +89,15 @@ void log_publish(struct log *log, struct chunk *chunk, const struct tail_entry *
     segment_ref(entry.segment); /* dropped with the entry */
     lock_take(log->lock);
     tail_push(log, &entry);
+    CHECK(entry.stable >= log->stable || store_faults.stable_when_placed || store_faults.no_producers);
     log->end = entry.next;
+    log->stable = entry.stable;
     if (!store->journal.lazy)
         log->synced = log->end;
     for (struct list *link = log->waits.next, *next; link != &log->waits; link = next) {
         struct log_wait *wait = CONTAINER_OF(link, struct log_wait, link);
         next = link->next;
-        if (wait->offset < log->end) {
+        if (wait->offset < (wait->stable ? log->stable : log->end)) {
             list_remove(&wait->link);
             waker_wake(wait->waker);
         }
@@ -148,6 +183,26 @@ bool store_apply_frame(struct store *store, struct chunk *chunk, const uint8_t *
     return true;
 }
 
+/* What its batches tell of their producers; the marker of an aborted transaction is alone in its append. */
+static bool replay_producers(struct log *log, const struct jf_entry *entry, struct aborted *aborted) ON(disk)
+{
+    bool aborts = false;
+    int64_t offset = entry->base_offset;
+    lock_take(log->lock);
+    for (uint32_t at = 0; at < entry->size;) {
+        struct records_batch batch;
+        bool whole = records_batch_read(entry->p + at, entry->size - at, false, &batch, NULL);
+        CHECK(whole);
+        batch.base_offset = offset;
+        if (batch.producer_id >= 0)
+            aborts = log_apply_producer(log, entry->p + at, &batch, aborted);
+        offset += batch.last_offset_delta + INT64_C(1);
+        at += batch.size;
+    }
+    lock_release(log->lock);
+    return aborts;
+}
+
 static bool replay_append(struct store *store, const struct jf_entry *entry, int32_t epoch,
                           struct tail_entry *placed, struct err *err) ON(disk)
 {
@@ -170,7 +225,19 @@ static bool replay_append(struct store *store, const struct jf_entry *entry, int
         segment_unref(begins);
         return err_hint(err, "Recovery needs space for what the journal holds; free some and start again.");
     }
+    struct aborted aborted;
+    bool aborts = replay_producers(log, entry, &aborted);
+    if (aborts && !segment_reserve_aborted(s, true, err)) {
+        segment_unref(begins);
+        return err_hint(err, "Recovery needs space for what the journal holds; free some and start again.");
+    }
     log_place(log, (uint8_t *)entry->p, entry->size, roll, begins, epoch, placed);
+    if (aborts) {
+        lock_take(log->lock);
+        segment_add_aborted(s, &aborted);
+        log->has_aborted = true;
+        lock_release(log->lock);
+    }
     return true;
 }
 

@@ -12,7 +12,11 @@
  * A spill starts no write-out: what the disk can do belongs to the journal while there is a burst, and the kernel has all the time until
  * the next move.
  *
- * Index entries are written too, but a disk that has no room for them is no error: they are hints. */
+ * A root frame also holds what the logs whose producers wrote since the last one know of them, as of the new tail. Their number is bounded
+ * (PRODUCERS_CHANGED_MAX), and room for them is left in the ring (admit.c).
+ *
+ * Index entries are written too, but a disk that has no room for them is no error: they are hints. The index of aborted transactions is none:
+ * it is synced like the segment. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -33,6 +37,9 @@ struct spill {
     struct index_entry *index;
     struct time_entry *times;
     size_t index_n, times_n;
+    uint32_t aborted_from;
+    struct aborted *aborted;
+    size_t aborted_n;
     struct segment_state state; /* when the job was made, with these entries in the index files */
     bool sync, indexed, closed;
 };
@@ -52,6 +59,8 @@ struct behind_job {
     struct log **epochs; /* whose leader epochs changed, and their text */
     struct str *epoch_texts;
     size_t epoch_count, epoch_capacity, epoch_text_capacity;
+    struct sbuf producers; /* of changed producers, each: log u32, id u64, size u16 of the record, record */
+    size_t producer_count;
     struct log **logs; /* of the spills, each once, with how many entries of its tail it covers */
     size_t *log_entries;
     size_t log_count, log_capacity, log_entries_capacity;
@@ -94,6 +103,12 @@ static struct spill *add_spill(struct behind_job *job, struct segment *s)
     spill->closed = s->closed;
     spill->state.index_count += (uint32_t)s->index_n;
     spill->state.time_count += (uint32_t)s->times_n;
+    spill->aborted_from = s->state.aborted_count;
+    spill->aborted_n = s->aborted_new;
+    spill->state.aborted_count += (uint32_t)s->aborted_new;
+    if (s->aborted_new > 0)
+        spill->aborted = arena_dup(&job->arena, s->aborted + s->aborted_n - s->aborted_new,
+                                   s->aborted_new * sizeof *s->aborted);
     if (s->index_n > 0)
         spill->index = arena_dup(&job->arena, s->index, s->index_n * sizeof *s->index);
     if (s->times_n > 0)
@@ -145,6 +160,27 @@ static void take_epochs(struct behind_job *job, struct log *log)
     log->folder_unsynced = true;
 }
 
+/* What the log knows now of the producers that wrote since it was last written down. */
+static void take_producers(struct behind_job *job, struct log *log)
+{
+    struct producers *producers = &log->producers;
+    for (size_t i = 0; i < producers->count && producers->changed > 0; i++) {
+        struct producer *producer = &producers->list[i];
+        if (!producer->changed)
+            continue;
+        size_t at = job->producers.n;
+        put_be32(sbuf_reserve(&job->producers, 14), log->id);
+        put_be64(job->producers.p + at + 4, (uint64_t)producer->id);
+        sbuf_added(&job->producers, 14);
+        producer_encode(producer, &job->producers);
+        put_be16(job->producers.p + at + 12, (uint16_t)(job->producers.n - at - 14));
+        producer->changed = false;
+        producer->saved = true;
+        producers->changed--;
+        job->producer_count++;
+    }
+}
+
 static void take_log(struct behind_job *job, struct log *log)
 {
     lock_take(log->lock);
@@ -165,6 +201,8 @@ static void take_log(struct behind_job *job, struct log *log)
     }
     if (job->moves && log->epochs_changed)
         take_epochs(job, log);
+    if (job->moves && !store_faults.no_producers)
+        take_producers(job, log);
     if (job->moves && log->folder_unsynced && log->folder_made) {
         job->folders = mem_grow(job->folders, &job->folder_capacity, job->folder_count + 1,
                                 sizeof(struct log *));
@@ -277,6 +315,40 @@ static bool write_indexes(const struct spill *spill)
     return done;
 }
 
+static bool write_aborted(const struct spill *spill, struct err *err)
+{
+    if (spill->aborted_n == 0)
+        return true;
+    char path[OS_PATH_MAX];
+    int file;
+    uint8_t *bytes = mem_new(spill->aborted_n * ABORTED_BYTES);
+    for (size_t i = 0; i < spill->aborted_n; i++)
+        aborted_put(bytes + i * ABORTED_BYTES, &spill->aborted[i]);
+    segment_path(spill->segment, ".txnindex", path, sizeof path);
+    bool done = os_open(path, OS_READ | OS_WRITE | OS_CREATE, &file, err);
+    if (done) {
+        done = os_pwrite(file, bytes, spill->aborted_n * ABORTED_BYTES,
+                         (uint64_t)spill->aborted_from * ABORTED_BYTES, err);
+        os_close(file);
+    }
+    mem_free(bytes);
+    return done;
+}
+
+/* Also what an earlier job wrote. */
+static bool sync_aborted(const struct spill *spill, struct err *err)
+{
+    if (spill->state.aborted_count == 0 || store_faults.no_txn_index_sync)
+        return true;
+    char path[OS_PATH_MAX];
+    int file;
+    segment_path(spill->segment, ".txnindex", path, sizeof path);
+    TRY(os_open(path, OS_READ | OS_WRITE, &file, err));
+    bool done = os_sync(file, err);
+    os_close(file);
+    return done;
+}
+
 static bool run_spill(struct behind_job *job, struct spill *spill, struct err *err)
 {
     int file;
@@ -285,7 +357,7 @@ static bool run_spill(struct behind_job *job, struct spill *spill, struct err *e
     bool done = write_pieces(job, spill, file, err);
     spill->indexed = done && write_indexes(spill);
     segment_file_give(spill->segment);
-    return done;
+    return done && (write_aborted(spill, err) || segment_is_doomed(spill->segment));
 }
 
 static bool sync_spill(const struct spill *spill, struct err *err)
@@ -295,6 +367,7 @@ static bool sync_spill(const struct spill *spill, struct err *err)
         return segment_is_doomed(spill->segment);
     bool done = os_sync(file, err);
     segment_file_give(spill->segment);
+    done = done && (sync_aborted(spill, err) || segment_is_doomed(spill->segment));
     return done || store_faults.ignore_sync_error;
 }
 
@@ -348,6 +421,7 @@ static void free_job(struct behind_job *job)
         buf_unref(job->bufs[i]);
     arena_fini(&job->arena);
     sbuf_fini(&job->root);
+    sbuf_fini(&job->producers);
     mem_free(job->spills);
     mem_free(job->pieces);
     mem_free(job->bufs);
@@ -359,9 +433,25 @@ static void free_job(struct behind_job *job)
     mem_free(job);
 }
 
+/* Of its aborted transactions the newest stay in memory. */
+static void aborted_written(struct segment *s, const struct spill *spill)
+{
+    CHECK(spill->aborted_n <= s->aborted_new);
+    s->state.aborted_count += (uint32_t)spill->aborted_n;
+    s->aborted_new -= spill->aborted_n;
+    size_t old = s->aborted_n - s->aborted_new;
+    if (old <= ABORTED_KEEP)
+        return;
+    s->aborted_before = s->aborted[old - ABORTED_KEEP - 1].last + 1;
+    memmove(s->aborted, s->aborted + (old - ABORTED_KEEP),
+            (s->aborted_n - (old - ABORTED_KEEP)) * sizeof *s->aborted);
+    s->aborted_n -= old - ABORTED_KEEP;
+}
+
 /* Entries that the job wrote leave the segment's memory. */
 static void indexed(struct segment *s, const struct spill *spill)
 {
+    aborted_written(s, spill);
     if (!spill->indexed)
         return;
     if (spill->index_n > 0)
@@ -385,6 +475,46 @@ static void spilled_log(struct store *store, struct log *log, size_t entries)
     }
 }
 
+/* Calls each for the producers that the job took. */
+static void each_taken(struct behind_job *job,
+                       void (*each)(void *arg, uint32_t log, int64_t id, struct str record), void *arg)
+{
+    struct rd rd = rd_of(job->producers.p, job->producers.n);
+    while (rd_left(&rd) > 0) {
+        uint32_t log = rd_be32(&rd);
+        int64_t id = (int64_t)rd_be64(&rd);
+        uint16_t n = rd_be16(&rd);
+        each(arg, log, id, str_n(rd_take(&rd, n), n));
+    }
+    CHECK(!rd.bad);
+}
+
+static void untake_producer(void *arg, uint32_t log_id, int64_t id, struct str record) ON(disk)
+{
+    struct log *log = store_log_of(arg, log_id);
+    (void)record;
+    if (log == NULL || producers_find(&log->producers, id) == NULL)
+        return;
+    lock_take(log->lock);
+    struct producer producer = producers_copy(&log->producers, id);
+    producer.changed = true;
+    log_set_producer(log, &producer);
+    lock_release(log->lock);
+    log_mark_dirty(log);
+}
+
+static void put_producer(void *arg, uint32_t log_id, int64_t id, struct str record) ON(disk)
+{
+    struct frame_full *frame = arg;
+    struct log *log = store_log_of(frame->store, log_id);
+    struct sbuf key = {0};
+    if (log == NULL || producers_find(&log->producers, id) == NULL) /* deleted, or forgotten meanwhile */
+        return;
+    catalog_key_producer(&key, log_id, id);
+    frame_catalog_put(frame, sbuf_view(&key), record);
+    sbuf_fini(&key);
+}
+
 /* The root frame found no space: what the job synced is synced once more by the next one, when there is room again. */
 static void forget_job(struct store *store, struct behind_job *job) ON(disk)
 {
@@ -395,6 +525,7 @@ static void forget_job(struct store *store, struct behind_job *job) ON(disk)
         s->unsynced = true;
         log_mark_dirty(s->log);
     }
+    each_taken(job, untake_producer, store);
     store->root_refused = true;
 }
 
@@ -417,6 +548,7 @@ static void root_is_durable(struct store *store, const struct behind_job *job) O
 static void root_done(struct frame *f) ON(disk)
 {
     struct store *store = CONTAINER_OF(f, struct frame_full, f)->store;
+    store->producers_changed -= store->job->producer_count;
     if (!f->durable)
         forget_job(store, store->job);
     else
@@ -444,6 +576,7 @@ static void submit_root(struct store *store, struct behind_job *job) ON(disk)
     for (size_t at = 0; at < store->forgotten.n; at += 1 + (uint8_t)store->forgotten.p[at])
         frame_catalog_put(frame, str_n(&store->forgotten.p[at + 1], (uint8_t)store->forgotten.p[at]),
                           (struct str){0});
+    each_taken(job, put_producer, frame); /* after those that were forgotten: one may be back */
     sbuf_fini(&key);
     sbuf_fini(&value);
     frame->root = &job->root;
@@ -498,6 +631,13 @@ static uint64_t ring_target(const struct store *store)
     return quarter < most ? quarter : most;
 }
 
+/* So many changed producers make the tail move. */
+static uint64_t producers_target(const struct store *store)
+{
+    uint64_t most = journal_capacity(&store->journal) / 8 / PRODUCER_RECORD_MAX;
+    return most < PRODUCERS_CHANGED_MAX ? most : PRODUCERS_CHANGED_MAX;
+}
+
 bool behind_is_due(const struct store *store)
 {
     return store->unspilled_bytes > store->options.tail_bytes / 2;
@@ -527,7 +667,8 @@ static bool may_move(const struct store *store)
 
 bool behind_wants_move(const struct store *store)
 {
-    return may_move(store) && (store->tail_wanted || journal_used(&store->journal) > ring_target(store));
+    return may_move(store) && (store->tail_wanted || journal_used(&store->journal) > ring_target(store) ||
+                               store->producers_changed > producers_target(store));
 }
 
 void behind_work(struct store *store, bool calm, bool pressed)

@@ -4,6 +4,7 @@
  *     't' name                → topic: id, partitions, configuration, the id of each partition's log
  *     's' log u32             → first readable offset
  *     'g' log u32 base i64    → state of a segment as of some tail (struct segment_state)
+ *     'p' log u32 id i64      → what the log knew of a producer at some tail (producer.c)
  *
  * (integers in keys big endian, so that the keys of one log stand together and in order; in values little endian)
  *
@@ -16,7 +17,7 @@
 #include "format/compress.h"
 #include "log/log_private.h"
 
-enum { TOPIC_VERSION = 1, STATE_VERSION = 1, ROOT_VERSION = 1, ROOT_SEGMENTS_MAX = 4096 };
+enum { TOPIC_VERSION = 2, STATE_VERSION = 2, ROOT_VERSION = 1, ROOT_SEGMENTS_MAX = 4096 };
 
 /* ---- keys and values -------------------------------------------------------------------------------------------------------- */
 
@@ -56,6 +57,14 @@ void catalog_key_start(struct sbuf *key, uint32_t log)
     add_be32(key, log);
 }
 
+void catalog_key_producer(struct sbuf *key, uint32_t log, int64_t producer_id)
+{
+    sbuf_clear(key);
+    sbuf_char(key, 'p');
+    add_be32(key, log);
+    add_be64(key, (uint64_t)producer_id);
+}
+
 void catalog_key_topic(struct sbuf *key, struct str name)
 {
     sbuf_clear(key);
@@ -76,11 +85,13 @@ void catalog_put_state(struct sbuf *value, const struct segment_state *state)
     add_le64(value, state->max_timestamp_offset);
     add_le64(value, state->last_time_entry);
     add_le64(value, state->created_ms);
+    add_le32(value, state->aborted_count);
 }
 
 static void read_state(struct rd *rd, struct segment_state *state)
 {
-    if (rd_u8(rd) != STATE_VERSION)
+    uint8_t version = rd_u8(rd);
+    if (version < 1 || version > STATE_VERSION)
         rd->bad = true;
     state->next_offset = (int64_t)rd_le64(rd);
     state->length = rd_le32(rd);
@@ -92,6 +103,7 @@ static void read_state(struct rd *rd, struct segment_state *state)
     state->max_timestamp_offset = (int64_t)rd_le64(rd);
     state->last_time_entry = (int64_t)rd_le64(rd);
     state->created_ms = (int64_t)rd_le64(rd);
+    state->aborted_count = version == 1 ? 0 : rd_le32(rd);
     if (state->next_offset < state->base)
         rd->bad = true;
 }
@@ -108,21 +120,66 @@ struct topic_record {
     const uint8_t *log_ids; /* le32 each, borrowed */
 };
 
+enum topic_bit {
+    TOPIC_COMPACT = 1 << 0,
+    TOPIC_INTERNAL = 1 << 1,
+    TOPIC_DELETE_TOO = 1 << 2,
+    TOPIC_LOG_TIME = 1 << 3
+};
+
 static void put_topic(struct sbuf *value, const struct topic_info *info, struct log *const *logs,
                       int32_t log_count, uint32_t new_log_id)
 {
+    const struct topic_config *c = &info->config;
     sbuf_char(value, TOPIC_VERSION);
     sbuf_add(value, info->id, sizeof info->id);
     add_le32(value, (uint32_t)info->partitions);
-    add_le64(value, info->config.retention_ms);
-    add_le64(value, info->config.retention_bytes);
-    add_le64(value, info->config.segment_bytes);
-    add_le64(value, info->config.segment_ms);
-    add_le64(value, info->config.pin_bytes);
+    add_le64(value, c->retention_ms);
+    add_le64(value, c->retention_bytes);
+    add_le64(value, c->segment_bytes);
+    add_le64(value, c->segment_ms);
+    add_le64(value, c->pin_bytes);
     sbuf_char(value,
-              (char)(info->config.compact | info->config.internal << 1 | info->config.compression << 2));
+              (char)((c->compact ? TOPIC_COMPACT : 0) | (c->internal ? TOPIC_INTERNAL : 0) |
+                     (c->delete_too ? TOPIC_DELETE_TOO : 0) | (c->log_append_time ? TOPIC_LOG_TIME : 0)));
+    sbuf_char(value, (char)c->compression);
+    add_le64(value, c->min_compaction_lag_ms);
+    add_le64(value, c->max_compaction_lag_ms);
+    add_le64(value, c->delete_retention_ms);
+    add_le64(value, c->timestamp_before_max_ms);
+    add_le64(value, c->timestamp_after_max_ms);
+    add_le32(value, (uint32_t)c->max_message_bytes);
+    add_le32(value, c->min_dirty_permille);
     for (int32_t i = 0; i < info->partitions; i++)
         add_le32(value, i < log_count ? logs[i]->id : new_log_id++);
+}
+
+/* Version 1 had compression in the bits, and nothing of what follows them. */
+static void get_config(struct rd *rd, uint8_t version, struct topic_config *c)
+{
+    topic_config_default(c);
+    c->retention_ms = (int64_t)rd_le64(rd);
+    c->retention_bytes = (int64_t)rd_le64(rd);
+    c->segment_bytes = (int64_t)rd_le64(rd);
+    c->segment_ms = (int64_t)rd_le64(rd);
+    c->pin_bytes = (int64_t)rd_le64(rd);
+    uint8_t bits = rd_u8(rd);
+    c->compact = bits & TOPIC_COMPACT;
+    c->internal = bits & TOPIC_INTERNAL;
+    if (version == 1) {
+        c->compression = bits >> 2;
+        return;
+    }
+    c->delete_too = bits & TOPIC_DELETE_TOO;
+    c->log_append_time = bits & TOPIC_LOG_TIME;
+    c->compression = rd_u8(rd);
+    c->min_compaction_lag_ms = (int64_t)rd_le64(rd);
+    c->max_compaction_lag_ms = (int64_t)rd_le64(rd);
+    c->delete_retention_ms = (int64_t)rd_le64(rd);
+    c->timestamp_before_max_ms = (int64_t)rd_le64(rd);
+    c->timestamp_after_max_ms = (int64_t)rd_le64(rd);
+    c->max_message_bytes = (int32_t)rd_le32(rd);
+    c->min_dirty_permille = (uint16_t)rd_le32(rd);
 }
 
 static bool get_topic(struct str name, struct str value, struct topic_record *topic)
@@ -130,22 +187,15 @@ static bool get_topic(struct str name, struct str value, struct topic_record *to
     struct rd rd = rd_of(value.p, value.n);
     struct topic_info *info = &topic->info;
     *topic = (struct topic_record){0};
-    if (rd_u8(&rd) != TOPIC_VERSION || name.n > TOPIC_NAME_MAX)
+    uint8_t version = rd_u8(&rd);
+    if (version < 1 || version > TOPIC_VERSION || name.n > TOPIC_NAME_MAX)
         return false;
     memcpy(info->name, name.p, name.n);
     const uint8_t *id = rd_take(&rd, sizeof info->id);
     if (id != NULL)
         memcpy(info->id, id, sizeof info->id);
     info->partitions = (int32_t)rd_le32(&rd);
-    info->config.retention_ms = (int64_t)rd_le64(&rd);
-    info->config.retention_bytes = (int64_t)rd_le64(&rd);
-    info->config.segment_bytes = (int64_t)rd_le64(&rd);
-    info->config.segment_ms = (int64_t)rd_le64(&rd);
-    info->config.pin_bytes = (int64_t)rd_le64(&rd);
-    uint8_t bits = rd_u8(&rd);
-    info->config.compact = bits & 1;
-    info->config.internal = bits & 2;
-    info->config.compression = bits >> 2;
+    get_config(&rd, version, &info->config);
     topic->log_ids = rd.p;
     return !rd.bad && info->config.compression < CODEC_COUNT && info->partitions > 0 &&
            info->partitions <= TOPIC_PARTITIONS_MAX && rd_left(&rd) == (size_t)info->partitions * 4;
@@ -234,9 +284,11 @@ static void end_log(struct store *store, struct log *log) ON(disk)
     log->is_dirty = false;
     list_remove(&log->unsynced_link);
     log->is_unsynced_end = false;
+    store->producers_changed -= log->producers.changed;
     remove_folder(store, log);
     lock_take(log->lock);
     log->dead = true;
+    producers_fini(&log->producers);
     tail_drop_log(log);
     size_t count = log->segment_count;
     log->segment_count = 0;
@@ -293,6 +345,7 @@ static void free_log(struct log *log) UNSHARED
     lock_release(log->lock);
     for (size_t i = 0; i < log->segment_count; i++)
         segment_unref(log->segments[i]);
+    producers_fini(&log->producers);
     mem_free(log->segments);
     mem_free(log->epochs);
     lock_free(log->lock);
@@ -361,6 +414,8 @@ bool catalog_apply(struct store *store, struct str key, struct str value, bool d
     if (kind == 't')
         return apply_topic(store, str_n(rd.p, rd_left(&rd)), value, deleted, err);
     struct log *log = store_log_of(store, rd_be32(&rd));
+    if (kind == 'p')
+        return true; /* read when the store is opened; a replay comes to the same by itself */
     if (kind == 's' && value.n == 8 && !deleted) {
         if (log != NULL)
             log_set_start(log, (int64_t)get_le64(value.p));
@@ -407,6 +462,9 @@ static bool config_is_valid(const struct topic_info *info, struct err *err)
     if (info->config.segment_ms <= 0)
         return err_set(err, ERR_FATAL, "the topic \"%s\" cannot have segments of %lld ms", info->name,
                        (long long)info->config.segment_ms);
+    if (info->config.min_compaction_lag_ms < 0 || info->config.max_compaction_lag_ms < 1 ||
+        info->config.delete_retention_ms < 0 || info->config.min_dirty_permille > 1000)
+        return err_set(err, ERR_FATAL, "the topic \"%s\" cannot be compacted by these settings", info->name);
     return true;
 }
 
@@ -468,6 +526,12 @@ static bool admit_alter(struct store *store, struct frame_full *frame, struct fr
     return true;
 }
 
+/* The first record of a log whose key begins like `first`, and the ones after it; NULL: no more. */
+static const struct kv_node *log_record(const struct kv_node *node, const struct sbuf *first)
+{
+    return node != NULL && node->key.n == first->n && memcmp(node->key.p, first->p, 5) == 0 ? node : NULL;
+}
+
 /* The records that a log leaves in the catalogue. */
 static void forget_log(struct store *store, struct frame_full *frame, const struct log *log) ON(disk)
 {
@@ -475,10 +539,15 @@ static void forget_log(struct store *store, struct frame_full *frame, const stru
     catalog_key_start(&key, log->id);
     if (kv_get(&store->catalog, sbuf_view(&key)) != NULL)
         frame_catalog_put(frame, sbuf_view(&key), (struct str){0});
-    catalog_key_segment(&key, log->id, 0);
-    for (const struct kv_node *node = kv_seek(&store->catalog, sbuf_view(&key));
-         node != NULL && node->key.n == key.n && memcmp(node->key.p, key.p, 5) == 0; node = node->next[0])
-        frame_catalog_put(frame, node->key, (struct str){0});
+    for (int kind = 0; kind < 2; kind++) {
+        if (kind == 0)
+            catalog_key_segment(&key, log->id, 0);
+        else
+            catalog_key_producer(&key, log->id, 0);
+        const struct kv_node *node = log_record(kv_seek(&store->catalog, sbuf_view(&key)), &key);
+        for (; node != NULL; node = log_record(node->next[0], &key))
+            frame_catalog_put(frame, node->key, (struct str){0});
+    }
     sbuf_fini(&key);
 }
 
@@ -616,7 +685,7 @@ static void set_ends(struct log *log)
         log->next_offset = log->segments[log->segment_count - 1]->state.next_offset;
     if (log->next_offset < log->start)
         log->next_offset = log->start;
-    log->end = log->synced = log->next_offset;
+    log->end = log->synced = log->stable = log->next_offset;
     log->folder_made = os_exists(log->folder);
 }
 
@@ -711,9 +780,8 @@ static bool load_segments(struct store *store, struct log *log, struct err *err)
     if (start != NULL && start->value.n == 8 && log->start < (int64_t)get_le64(start->value.p))
         log->start = (int64_t)get_le64(start->value.p);
     catalog_key_segment(&key, log->id, 0);
-    const struct kv_node *node = kv_seek(&store->catalog, sbuf_view(&key));
-    for (; done && node != NULL && node->key.n == key.n && memcmp(node->key.p, key.p, 5) == 0;
-         node = node->next[0]) {
+    const struct kv_node *node = log_record(kv_seek(&store->catalog, sbuf_view(&key)), &key);
+    for (; done && node != NULL; node = log_record(node->next[0], &key)) {
         struct segment_state state = {.base = (int64_t)get_be64(node->key.p + 5)};
         if (!catalog_get_state(node->value, &state)) {
             done = bad_record(node->key, err);
@@ -725,6 +793,7 @@ static bool load_segments(struct store *store, struct log *log, struct err *err)
         log_add_segment(log, s);
         done = segment_swap_in(s, err);
         s->lost = !is_whole(s); /* a frame that is still to come may delete or replace it */
+        log->has_aborted = log->has_aborted || state.aborted_count > 0;
     }
     sbuf_fini(&key);
     for (size_t i = 0; i + 1 < log->segment_count; i++)
@@ -732,6 +801,26 @@ static bool load_segments(struct store *store, struct log *log, struct err *err)
     set_ends(log);
     if (!store->options.read_only_attach)
         log_drop_segments(log);
+    return done;
+}
+
+/* What the log knew of its producers at the tail: the 'p' records. */
+static bool load_producers(struct store *store, struct log *log, struct err *err) UNSHARED
+{
+    struct sbuf key = {0};
+    bool done = true;
+    catalog_key_producer(&key, log->id, 0);
+    const struct kv_node *node = log_record(kv_seek(&store->catalog, sbuf_view(&key)), &key);
+    for (; done && node != NULL; node = log_record(node->next[0], &key)) {
+        struct producer producer = {.id = (int64_t)get_be64(node->key.p + 5)};
+        done = producer_decode(node->value, &producer) || bad_record(node->key, err);
+        if (done)
+            producers_set(&log->producers, &producer);
+    }
+    sbuf_fini(&key);
+    int64_t first_open = producers_first_open(&log->producers);
+    if (first_open < log->stable)
+        log->stable = first_open;
     return done;
 }
 
@@ -746,7 +835,7 @@ static bool load_topics(struct store *store, struct err *err) UNSHARED
     sbuf_fini(&key);
     for (uint32_t id = LOG_POSITIONS; done && id < store->logs_capacity; id++)
         if (store->logs[id] != NULL)
-            done = load_segments(store, store->logs[id], err);
+            done = load_segments(store, store->logs[id], err) && load_producers(store, store->logs[id], err);
     return done;
 }
 

@@ -36,6 +36,9 @@ struct group {
     size_t count, capacity;
     struct tail_entry *entries;
     size_t entry_count, entry_capacity;
+    struct frame_full *
+        *riders; /* frames of which nothing has to be written, and that wait for those before them */
+    size_t rider_count, rider_capacity;
 };
 
 struct flight {
@@ -53,6 +56,11 @@ struct flights {
     struct flight slots[FLIGHTS_MAX];
     unsigned first, count; /* in flight: slots[first], [first + 1] … modulo FLIGHTS_MAX */
 };
+
+static unsigned in_flight(const struct store *store)
+{
+    return store->flights ? store->flights->count : 0;
+}
 
 void store_wake(struct store *store)
 {
@@ -90,22 +98,50 @@ static bool is_catalog_frame(const struct frame_full *frame)
 
 /* ---- gathering --------------------------------------------------------------------------------------------------------- */
 
+/* The time of each batch is now, where the topic wants it. */
+static void set_time(const struct log *log, uint8_t *p, size_t n, int64_t *timestamp_ms) ON(disk)
+{
+    *timestamp_ms = -1;
+    if (!log->topic->info->config.log_append_time)
+        return;
+    *timestamp_ms = os_wall().us / US_PER_MS;
+    for (size_t at = 0; at < n;) {
+        struct records_batch batch;
+        bool whole = records_batch_read(p + at, n - at, false, &batch, NULL);
+        CHECK(whole);
+        records_batch_set_time(p + at, batch.size, *timestamp_ms);
+        at += batch.size;
+    }
+}
+
+static void add_aborted(struct log *log, const struct frame_item *item, const struct tail_entry *entry)
+    ON(disk)
+{
+    CHECK(item->aborted.last == entry->base);
+    lock_take(log->lock);
+    segment_add_aborted(entry->segment, &item->aborted);
+    log->has_aborted = true;
+    lock_release(log->lock);
+}
+
 static uint8_t *lay_append(struct group *group, const struct frame_full *frame, struct frame_item *item,
-                           const void *bytes, uint8_t *p) ON(disk)
+                           const void *bytes, uint8_t *p, int64_t *timestamp_ms) ON(disk)
 {
     struct log *log = item->log;
     uint8_t *payload = p + JF_ENTRY;
     size_t padded = jf_padded(item->n);
     memcpy(payload, bytes, item->n);
     memset(payload + item->n, 0, padded - item->n);
+    set_time(log, payload, item->n, timestamp_ms);
     group->entries = mem_grow(group->entries, &group->entry_capacity, group->entry_count + 1,
                               sizeof *group->entries);
     struct tail_entry *entry = &group->entries[group->entry_count++];
     bool roll = item->begins != NULL;
     log_place(log, payload, (uint32_t)item->n, roll, item->begins, (int32_t)frame->store->journal.epoch,
               entry);
+    if (item->aborts)
+        add_aborted(log, item, entry);
     item->begins = NULL; /* the log's now */
-    log->plan_owner = NULL;
     jf_entry_put(p, &(struct jf_entry){.kind = JF_APPEND,
                                        .flags = roll ? JF_ROLL : 0,
                                        .log = log->id,
@@ -129,7 +165,7 @@ static void lay(struct group *group, struct frame_full *frame) ON(disk)
     struct grouped *g = &group->frames[group->count++];
     *g = (struct grouped){.frame = frame, .at = group->start + group->n, .first_entry = group->entry_count};
     uint8_t *start = group->chunk->buf->p + g->at, *p = start + JF_HEADER;
-    size_t append = 0;
+    int64_t timestamp_ms;
     uint32_t entries = 0;
     if (frame->root != NULL) {
         p = lay_root(frame->root, p);
@@ -137,17 +173,17 @@ static void lay(struct group *group, struct frame_full *frame) ON(disk)
     }
     for (size_t i = 0; i < frame->item_count; i++) {
         struct frame_item *item = &frame->items[i];
-        if (item->kind != ITEM_APPEND)
+        if (item->kind != ITEM_APPEND || item->has_fallen_out)
             continue;
-        p = lay_append(group, frame, item, (item->buf ? (char *)item->buf->p : frame->copied.p) + item->at,
-                       p);
-        if (append < frame->append_count)
-            frame->f.results[append++].base_offset = group->entries[group->entry_count - 1].base;
+        p = lay_append(group, frame, item, frame_item_bytes(frame, item), p, &timestamp_ms);
+        frame->f.results[item->result] = (struct frame_append_result){
+            .base_offset = group->entries[group->entry_count - 1].base, .timestamp_ms = timestamp_ms};
     }
+    frame->undo_count = 0; /* it is true now */
     if (frame->has_puts)
-        p = lay_append(group, frame, &frame->put_item, frame->put_batch.p, p);
+        p = lay_append(group, frame, &frame->put_item, frame->put_batch.p, p, &timestamp_ms);
     if (frame->has_catalog) /* last: it may delete what the frame appends to */
-        p = lay_append(group, frame, &frame->catalog_item, frame->catalog_batch.p, p);
+        p = lay_append(group, frame, &frame->catalog_item, frame->catalog_batch.p, p, &timestamp_ms);
     CHECK((size_t)(p - start) == frame->encoded);
     g->header.entries = entries + (uint32_t)(group->entry_count - g->first_entry);
     group->n += frame->encoded;
@@ -189,6 +225,23 @@ static bool fits(const struct group *group, size_t encoded)
     return end <= group->chunk->buf->capacity && group->n + encoded <= GROUP_BYTES_MAX;
 }
 
+/* Nothing of it has to be written; but what it was told may not be durable yet: it waits for the group that is being gathered or written. */
+static void ride(struct store *store, struct group *group, struct frame_full *frame) ON(disk)
+{
+    struct flights *flights = store->flights;
+    frame->f.lsn = store->journal.next_lsn - 1 + group->count;
+    bool waits = group->count > 0 || in_flight(store) > 0;
+    if (!waits || store_faults.answer_at_once) {
+        frame_finish(frame, true, NULL);
+        return;
+    }
+    if (group->count == 0)
+        group = &flights->slots[(flights->first + flights->count - 1) % FLIGHTS_MAX].group;
+    group->riders = mem_grow(group->riders, &group->rider_capacity, group->rider_count + 1,
+                             sizeof(struct frame_full *));
+    group->riders[group->rider_count++] = frame;
+}
+
 /* Takes frames from one queue into the group. False: the first of them has to wait. */
 static bool gather(struct store *store, struct group *group, struct list *queue, bool calm) ON(disk)
 {
@@ -213,6 +266,10 @@ static bool gather(struct store *store, struct group *group, struct list *queue,
             continue;
         }
         unqueue(store, frame);
+        if (frame_is_void(frame)) {
+            ride(store, group, frame);
+            continue;
+        }
         if (group->count == 0)
             begin_group(store, group, frame);
         lay(group, frame);
@@ -298,6 +355,8 @@ static void acknowledge(struct store *store, struct group *group) ON(disk)
         counter_add(&store->frames, 1);
         frame_finish(g->frame, true, NULL);
     }
+    for (size_t i = 0; i < group->rider_count; i++)
+        frame_finish(group->riders[i], true, NULL);
 }
 
 static void set_timers(struct store *store, const struct group *group)
@@ -317,6 +376,7 @@ static void free_group(struct group *group)
 {
     mem_free(group->frames);
     mem_free(group->entries);
+    mem_free(group->riders);
     *group = (struct group){0};
 }
 
@@ -333,11 +393,6 @@ static void commit_in_place(struct store *store, struct group *group) ON(disk)
 }
 
 /* ---- in flight -------------------------------------------------------------------------------------------------------------- */
-
-static unsigned in_flight(const struct store *store)
-{
-    return store->flights ? store->flights->count : 0;
-}
 
 static bool may_fly(const struct store *store, const struct group *group) ON(disk)
 {
@@ -432,15 +487,19 @@ bool commit_run(struct store *store, struct err *err)
 }
 
 /* The loops that submitted may have ended. */
-static void forget_producers(struct group *group)
+static void forget_submitter(struct frame_full *frame)
 {
-    for (size_t i = 0; i < group->count; i++) {
-        struct frame_full *frame = group->frames[i].frame;
-        if (frame->loop == NULL)
-            continue;
-        frame->loop = NULL;
+    if (frame->loop != NULL)
         frame->f.done = NULL;
-    }
+    frame->loop = NULL;
+}
+
+static void forget_submitters(struct group *group)
+{
+    for (size_t i = 0; i < group->count; i++)
+        forget_submitter(group->frames[i].frame);
+    for (size_t i = 0; i < group->rider_count; i++)
+        forget_submitter(group->riders[i]);
 }
 
 void commit_stop(struct store *store, bool lands) UNSHARED
@@ -460,7 +519,7 @@ void commit_stop(struct store *store, bool lands) UNSHARED
         struct flight *flight = &flights->slots[flights->first];
         if (!flight->is_written) /* its loop had ended before */
             write_parts(flight);
-        forget_producers(&flight->group);
+        forget_submitters(&flight->group);
         land(store, flight);
     }
     for (size_t i = 0; i < FLIGHTS_MAX; i++) {

@@ -1,9 +1,15 @@
 /* Compaction: of a compact topic's older records, only the newest of each key stays, with its offset.
  *
  * Only segments that are closed and wholly before the journal's tail are touched, never the one that is written to, nor what a pin still
- * needs. Two passes over them: the first notes the newest offset of each key (by a 128-bit hash), the second copies what is still
- * wanted into new files, several small segments into one. A tombstone goes when it is a day old and an earlier compaction has already
- * removed everything that it deletes.
+ * needs, nor what is not decided yet (the last stable offset). Two passes over them: the first notes the newest offset of each key (by a 128-bit
+ * hash), the second copies what is still wanted into new files, several small segments into one.
+ *
+ * What is left is what Kafka's cleaner leaves:
+ *   - A tombstone stays for delete_retention_ms after the compaction that first met it, so that no reader misses it: that compaction writes the time when
+ *     it may go, the delete horizon, into the batch.
+ *   - Records of aborted transactions go at once. A marker goes when its transaction has no record left, again after a delete horizon; the entry in the
+ *     index of aborted transactions as soon as there is none.
+ *   - The batch with the last sequence of each producer stays, without records if need be; of one that has none, its last marker.
  *
  * The swap survives a crash at any instant (rule 3). The new files have the generation in their names and are synced, with their folder, before a
  * frame names them: that frame holds the segments' new states. When it is durable the files are renamed over the old ones; recovery does
@@ -13,6 +19,7 @@
  * It runs on the loop behind in steps of some MiB, so that no tail move waits long for it. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <xxhash.h>
 
 #include "format/compress.h"
@@ -24,8 +31,6 @@ enum {
     INPUTS_MAX = 256,   /* segments of one run */
     DIRTY_BYTES_MIN = 1 << 12,
 };
-#define TOMBSTONE_MS (INT64_C(24) * 3600 * 1000)
-
 struct slot {
     XXH128_hash_t key;
     int64_t offset; /* + 1; 0 = free */
@@ -38,7 +43,24 @@ struct output {
     struct sbuf bytes; /* not written yet */
 };
 
-enum phase { PHASE_NOTE, PHASE_COPY, PHASE_SYNC, PHASE_END };
+/* Transactions on the way through the inputs. */
+struct walked {
+    int64_t producer_id;
+    const struct aborted *aborted; /* NULL: it is not aborted */
+    bool seen;                     /* it has batches */
+};
+struct walk {
+    size_t next; /* of the aborted ones, by first offset */
+    struct walked *open;
+    size_t count, capacity;
+};
+
+struct last_batch {
+    int64_t producer_id, last_offset; /* −1: it has no batch, its last marker stays */
+    int16_t epoch;
+};
+
+enum phase { PHASE_BEGIN, PHASE_NOTE, PHASE_COPY, PHASE_SYNC, PHASE_END };
 
 struct compaction {
     struct msg step, done;
@@ -48,7 +70,12 @@ struct compaction {
     size_t input_count;
     int64_t clean_to,
         noted_to; /* offsets before clean_to were compacted earlier; keys are noted in [clean_to, noted_to) */
-    int64_t segment_bytes, now_ms;
+    int64_t segment_bytes, now_ms, delete_retention_ms;
+    struct aborted *aborted; /* that concern the inputs, by first offset */
+    size_t aborted_count;
+    struct last_batch *producers; /* by id */
+    size_t producer_count;
+    struct walk walk;
     struct slot *slots;
     size_t slot_count, used;
     enum phase phase;
@@ -58,7 +85,7 @@ struct compaction {
     struct output outputs[INPUTS_MAX];
     size_t output_count;
     struct compress_ctx *ctx;
-    struct sbuf kept, packed;
+    struct sbuf kept, rebased, packed;
     bool failed, begun, submitted;
     struct err err;
 };
@@ -71,8 +98,8 @@ static void cleaned_path(const struct segment *s, const char *suffix, uint32_t g
     segment_path(s, name, out, size);
 }
 
-static const char *const suffixes[] = {".log", ".index", ".timeindex"};
-enum { SUFFIXES = 3 };
+static const char *const suffixes[] = {".log", ".index", ".timeindex", ".txnindex"};
+enum { SUFFIXES = 4, TXN_INDEX = 3 };
 
 /* ---- the swap ------------------------------------------------------------------------------------------------------------ */
 
@@ -82,12 +109,16 @@ bool segment_swap_in(struct segment *s, struct err *err)
     char from[OS_PATH_MAX], to[OS_PATH_MAX];
     if (s->state.generation == 0)
         return true;
+    cleaned_path(s, ".log", s->state.generation, from, sizeof from);
+    bool happens_now = os_exists(from); /* else those of a newer generation may stand there already */
     for (int i = SUFFIXES;
          i-- > 0;) { /* the data last: while it has its own name the others are looked for, too */
         cleaned_path(s, suffixes[i], s->state.generation, from, sizeof from);
         segment_path(s, suffixes[i], to, sizeof to);
         if (os_exists(from))
             TRY(os_rename(from, to, err));
+        else if (i == TXN_INDEX && happens_now && s->state.aborted_count == 0)
+            os_unlink(to, NULL); /* of the files that are replaced */
     }
     return true;
 }
@@ -126,6 +157,7 @@ bool compact_apply(struct log *log, const struct segment_state *state, bool dele
         TRY(segment_swap_in(fresh, err));
     }
     lock_take(log->lock);
+    log->swaps++;
     memset(log->cursors, 0, sizeof log->cursors);
     if (fresh != NULL) {
         log->segments[i] = fresh;
@@ -139,6 +171,102 @@ bool compact_apply(struct log *log, const struct segment_state *state, bool dele
     log->folder_unsynced = true;
     log_mark_dirty(log);
     return true;
+}
+
+/* ---- transactions ---------------------------------------------------------------------------------------------------------- */
+
+static struct walked *find_walked(struct walk *walk, int64_t producer_id, bool aborted)
+{
+    for (size_t i = 0; i < walk->count; i++)
+        if (walk->open[i].producer_id == producer_id && (walk->open[i].aborted != NULL) == aborted)
+            return &walk->open[i];
+    return NULL;
+}
+
+static void add_walked(struct walk *walk, int64_t producer_id, const struct aborted *aborted)
+{
+    walk->open = mem_grow(walk->open, &walk->capacity, walk->count + 1, sizeof *walk->open);
+    walk->open[walk->count++] = (struct walked){.producer_id = producer_id, .aborted = aborted};
+}
+
+/* Aborted transactions that have begun by then. */
+static void walk_to(struct compaction *c, int64_t offset)
+{
+    struct walk *walk = &c->walk;
+    for (; walk->next < c->aborted_count && c->aborted[walk->next].first <= offset; walk->next++) {
+        const struct aborted *aborted = &c->aborted[walk->next];
+        if (find_walked(walk, aborted->producer_id, true) == NULL)
+            add_walked(walk, aborted->producer_id, aborted);
+    }
+}
+
+/* True: its records belong to an aborted transaction. */
+static bool walk_data(struct compaction *c, const struct records_batch *batch)
+{
+    walk_to(c, batch->base_offset + batch->last_offset_delta);
+    if (!(batch->attributes & RECORDS_TRANSACTIONAL))
+        return false;
+    struct walked *aborted = find_walked(&c->walk, batch->producer_id, true);
+    if (aborted != NULL)
+        aborted->seen = true;
+    else if (find_walked(&c->walk, batch->producer_id, false) == NULL)
+        add_walked(&c->walk, batch->producer_id, NULL);
+    return aborted != NULL;
+}
+
+/* True: no batch of the transaction that it ends is left. *aborted: the index entry that stays with it, or NULL. */
+static bool walk_control(struct compaction *c, const uint8_t *p, const struct records_batch *batch,
+                         const struct aborted **aborted)
+{
+    struct records_marker marker;
+    *aborted = NULL;
+    walk_to(c, batch->base_offset + batch->last_offset_delta);
+    if (batch->count == 0)
+        return true;
+    if (!records_marker_read(p, batch->size, &marker))
+        return false;
+    struct walked *walked = find_walked(&c->walk, batch->producer_id, !marker.commits);
+    if (walked == NULL)
+        return true;
+    bool seen = marker.commits || walked->seen;
+    *aborted = seen ? walked->aborted : NULL;
+    *walked = c->walk.open[--c->walk.count];
+    return !seen;
+}
+
+static int by_producer(const void *a, const void *b)
+{
+    const struct last_batch *x = a, *y = b;
+    return (x->producer_id > y->producer_id) - (x->producer_id < y->producer_id);
+}
+
+static void note_producers(struct compaction *c) ON(disk)
+{
+    const struct producers *producers = &c->log->producers;
+    c->producers = mem_new_array(struct last_batch, producers->count + 1);
+    for (size_t i = 0; i < producers->count; i++) {
+        const struct producer *p = &producers->list[i];
+        c->producers[i] = (struct last_batch){
+            .producer_id = p->id,
+            .epoch = p->epoch,
+            .last_offset = p->batch_count ? p->batches[p->batch_count - 1].last_offset : -1};
+    }
+    c->producer_count = producers->count;
+    qsort(c->producers, c->producer_count, sizeof *c->producers, by_producer);
+}
+
+/* It tells others who rebuild what is known of producers from the log where its producer stands. */
+static bool is_last_of_producer(const struct compaction *c, const struct records_batch *batch)
+{
+    const struct last_batch key = {.producer_id = batch->producer_id}, *last;
+    if (batch->producer_id < 0)
+        return false;
+    last = bsearch(&key, c->producers, c->producer_count, sizeof key, by_producer);
+    if (last == NULL)
+        return false;
+    return last->last_offset >= 0
+               ? batch->base_offset + batch->last_offset_delta == last->last_offset
+               : batch->attributes & RECORDS_CONTROL && batch->producer_epoch == last->epoch;
 }
 
 /* ---- the keys ------------------------------------------------------------------------------------------------------------- */
@@ -170,12 +298,18 @@ static bool note_batch(struct compaction *c, const uint8_t *p, const struct reco
     struct record record;
     struct buf *scratch;
     bool more = true;
-    if (batch->base_offset + batch->last_offset_delta < c->clean_to || batch->base_offset >= c->noted_to)
+    const struct aborted *aborted;
+    if (batch->attributes & RECORDS_CONTROL) {
+        walk_control(c, p, batch, &aborted);
+        return true;
+    }
+    if (walk_data(c, batch) || batch->base_offset + batch->last_offset_delta < c->clean_to ||
+        batch->base_offset >= c->noted_to)
         return true;
     TRY(records_open(p, batch->size, c->ctx, &scratch, &reader, err));
     bool done = records_next(&reader, &record, &more, err);
     for (; done && more; done = records_next(&reader, &record, &more, err)) {
-        if (record.key.p == NULL || batch->attributes & RECORDS_CONTROL)
+        if (record.key.p == NULL)
             continue;
         if (c->used * 4 >= c->slot_count * 3)
             grow_slots(c);
@@ -192,6 +326,11 @@ static bool note_batch(struct compaction *c, const uint8_t *p, const struct reco
     return done;
 }
 
+static bool is_past_horizon(const struct compaction *c, const struct records_batch *batch)
+{
+    return batch->attributes & RECORDS_DELETE_HORIZON && batch->base_timestamp_ms <= c->now_ms;
+}
+
 static bool is_wanted(const struct compaction *c, const struct records_batch *batch,
                       const struct record *record)
 {
@@ -200,8 +339,7 @@ static bool is_wanted(const struct compaction *c, const struct records_batch *ba
     const struct slot *slot = find_slot(c->slots, c->slot_count, XXH3_128bits(record->key.p, record->key.n));
     if (slot->offset != 0 && slot->offset - 1 > record->offset)
         return false;
-    bool is_old = record->offset < c->clean_to && batch->max_timestamp_ms < c->now_ms - TOMBSTONE_MS;
-    return record->value.p != NULL || !is_old;
+    return record->value.p != NULL || !is_past_horizon(c, batch);
 }
 
 /* ---- copying ----------------------------------------------------------------------------------------------------------------- */
@@ -268,10 +406,55 @@ static bool pack(struct compaction *c, enum codec codec, struct err *err)
     return true;
 }
 
-/* The batch with the records in c->kept alone: offsets, times and producer stay as they are. */
-static bool put_rest(struct compaction *c, struct output *out, const uint8_t *p, struct records_batch batch,
-                     int32_t count, struct err *err)
+/* The records in c->kept count their times from another one. */
+static void rebase(struct compaction *c, int64_t from_ms, int64_t to_ms)
 {
+    struct rd rd = rd_of(c->kept.p, c->kept.n);
+    sbuf_clear(&c->rebased);
+    while (rd_left(&rd) > 0) {
+        size_t n = (size_t)rd_varint(&rd);
+        const uint8_t *p = rd_take(&rd, n);
+        CHECK(p != NULL && n > 1); /* they were read once before */
+        struct rd record = rd_of(p + 1, n - 1);
+        int64_t delta = (int64_t)((uint64_t)rd_varint(&record) + (uint64_t)from_ms - (uint64_t)to_ms);
+        uint8_t *out = (uint8_t *)sbuf_reserve(&c->rebased, n + 3 * VARINT_MAX), *at = out;
+        size_t rest = rd_left(&record);
+        at += put_varint(at, (int64_t)(1 + varint_size(delta) + rest));
+        *at++ = p[0];
+        at += put_varint(at, delta);
+        memcpy(at, record.p, rest);
+        sbuf_added(&c->rebased, (size_t)(at - out) + rest);
+    }
+    struct sbuf rebased = c->rebased;
+    c->rebased = c->kept;
+    c->kept = rebased;
+}
+
+/* No record of it is left; it stays for its producer. */
+static bool put_empty(struct output *out, const uint8_t *p, struct records_batch batch, struct err *err)
+{
+    uint8_t head[RECORDS_HEADER];
+    memcpy(head, p, sizeof head);
+    batch.attributes &= (uint16_t) ~(RECORDS_CODEC_MASK | RECORDS_DELETE_HORIZON);
+    batch.size = sizeof head;
+    put_be32(head + 8, batch.size - 12);
+    put_be16(head + 21, batch.attributes);
+    put_be64(head + 27, UINT64_MAX);
+    put_be32(head + 57, 0);
+    put_be32(head + 17, crc32c(0, head + 21, sizeof head - 21));
+    return put_batch(out, head, &batch, err);
+}
+
+/* The batch with the records in c->kept alone: offsets, times and producer stay as they are. horizon: it gets a delete horizon. */
+static bool put_rest(struct compaction *c, struct output *out, const uint8_t *p, struct records_batch batch,
+                     int32_t count, bool horizon, struct err *err)
+{
+    if (horizon) {
+        int64_t horizon_ms = c->now_ms + c->delete_retention_ms;
+        rebase(c, batch.base_timestamp_ms, horizon_ms);
+        batch.base_timestamp_ms = horizon_ms;
+        batch.attributes |= RECORDS_DELETE_HORIZON;
+    }
     int codec = batch.attributes & RECORDS_CODEC_MASK;
     sbuf_clear(&c->packed);
     sbuf_add(&c->packed, p, RECORDS_HEADER);
@@ -282,9 +465,27 @@ static bool put_rest(struct compaction *c, struct output *out, const uint8_t *p,
     uint8_t *head = (uint8_t *)c->packed.p;
     batch.size = (uint32_t)c->packed.n;
     put_be32(head + 8, batch.size - 12);
+    put_be16(head + 21, batch.attributes);
+    put_be64(head + 27, (uint64_t)batch.base_timestamp_ms);
     put_be32(head + 57, (uint32_t)count);
     put_be32(head + 17, crc32c(0, head + 21, batch.size - 21));
     return put_batch(out, head, &batch, err);
+}
+
+static bool copy_control(struct compaction *c, struct output *out, const uint8_t *p,
+                         const struct records_batch *batch, struct err *err)
+{
+    const struct aborted *aborted;
+    bool may_go = walk_control(c, p, batch, &aborted);
+    if (aborted != NULL)
+        segment_add_aborted(out->segment, aborted);
+    if (may_go && (batch->count == 0 || is_past_horizon(c, batch)))
+        return !is_last_of_producer(c, batch) || put_empty(out, p, *batch, err);
+    if (!may_go || batch->attributes & RECORDS_DELETE_HORIZON)
+        return put_batch(out, p, batch, err);
+    sbuf_clear(&c->kept);
+    sbuf_add(&c->kept, p + RECORDS_HEADER, batch->size - RECORDS_HEADER);
+    return put_rest(c, out, p, *batch, batch->count, true, err);
 }
 
 static bool copy_batch(struct compaction *c, const uint8_t *p, const struct records_batch *batch,
@@ -294,13 +495,14 @@ static bool copy_batch(struct compaction *c, const uint8_t *p, const struct reco
     struct records_reader reader;
     struct record record;
     struct buf *scratch;
-    bool more = true, done = true;
+    bool more = true, done = true, has_tombstones = false;
     int32_t count = 0;
     if (batch->attributes & RECORDS_CONTROL)
-        return put_batch(out, p, batch, err);
+        return copy_control(c, out, p, batch, err);
+    bool aborted = walk_data(c, batch);
     TRY(records_open(p, batch->size, c->ctx, &scratch, &reader, err));
     sbuf_clear(&c->kept);
-    for (;;) {
+    while (!aborted) {
         const uint8_t *start = reader.rd.p;
         done = records_next(&reader, &record, &more, err);
         if (!done || !more)
@@ -308,13 +510,17 @@ static bool copy_batch(struct compaction *c, const uint8_t *p, const struct reco
         if (!is_wanted(c, batch, &record))
             continue;
         sbuf_add(&c->kept, start, (size_t)(reader.rd.p - start));
+        has_tombstones = has_tombstones || (record.key.p != NULL && record.value.p == NULL);
         count++;
     }
     buf_unref(scratch);
     TRY(done);
-    if (count == batch->count)
+    bool horizon = has_tombstones && !(batch->attributes & RECORDS_DELETE_HORIZON);
+    if (count == 0)
+        return !is_last_of_producer(c, batch) || put_empty(out, p, *batch, err);
+    if (count == batch->count && !horizon)
         return put_batch(out, p, batch, err);
-    return count == 0 || put_rest(c, out, p, *batch, count, err);
+    return put_rest(c, out, p, *batch, count, horizon, err);
 }
 
 /* ---- steps: on the loop behind --------------------------------------------------------------------------------------------------- */
@@ -370,7 +576,19 @@ static bool step_input(struct compaction *c, struct err *err)
         return true;
     c->at = 0;
     c->phase++;
+    c->walk.next = c->walk.count = 0;
     return true;
+}
+
+static bool find_aborted(struct compaction *c, struct err *err)
+{
+    bool cold;
+    int64_t from = c->inputs[0]->state.base, to = c->inputs[c->input_count - 1]->state.next_offset;
+    lock_take(c->log->lock);
+    bool done = log_find_aborted(c->log, from, to, false, &c->aborted, &c->aborted_count, &cold, err);
+    lock_release(c->log->lock);
+    c->phase++;
+    return done;
 }
 
 static bool write_file(const struct segment *s, const char *suffix, const struct sbuf *bytes, struct err *err)
@@ -387,7 +605,7 @@ static bool write_file(const struct segment *s, const char *suffix, const struct
 static bool finish_output(struct output *out, struct err *err)
 {
     struct segment *s = out->segment;
-    struct sbuf index = {0}, times = {0};
+    struct sbuf index = {0}, times = {0}, aborted = {0};
     segment_close(s);
     TRY(write_out(out, err));
     if (!store_faults.name_before_sync)
@@ -402,9 +620,16 @@ static bool finish_output(struct output *out, struct err *err)
         put_be32(times.p + times.n + 8, s->times[i].relative);
         sbuf_added(&times, 12);
     }
-    bool done = write_file(s, ".index", &index, err) && write_file(s, ".timeindex", &times, err);
+    for (size_t i = 0; i < s->aborted_n; i++) {
+        aborted_put((uint8_t *)sbuf_reserve(&aborted, ABORTED_BYTES), &s->aborted[i]);
+        sbuf_added(&aborted, ABORTED_BYTES);
+    }
+    bool done = write_file(s, ".index", &index, err) && write_file(s, ".timeindex", &times, err) &&
+                (s->aborted_n == 0 || write_file(s, ".txnindex", &aborted, err));
     s->state.index_count = (uint32_t)s->index_n;
     s->state.time_count = (uint32_t)s->times_n;
+    s->state.aborted_count = (uint32_t)s->aborted_n;
+    sbuf_fini(&aborted);
     sbuf_fini(&index);
     sbuf_fini(&times);
     return done;
@@ -420,7 +645,9 @@ static bool finish_outputs(struct compaction *c, struct err *err)
 
 static void step(struct compaction *c)
 {
-    bool done = c->phase == PHASE_SYNC ? finish_outputs(c, &c->err) : step_input(c, &c->err);
+    bool done = c->phase == PHASE_BEGIN  ? find_aborted(c, &c->err)
+                : c->phase == PHASE_SYNC ? finish_outputs(c, &c->err)
+                                         : step_input(c, &c->err);
     c->failed = !done;
 }
 
@@ -453,9 +680,13 @@ static void compact_free(struct compaction *c)
     for (size_t i = 0; i < c->input_count; i++)
         segment_unref(c->inputs[i]);
     mem_free(c->slots);
+    mem_free(c->aborted);
+    mem_free(c->producers);
+    mem_free(c->walk.open);
     buf_unref(c->buf);
     compress_ctx_free(c->ctx);
     sbuf_fini(&c->kept);
+    sbuf_fini(&c->rebased);
     sbuf_fini(&c->packed);
     mem_free(c);
 }
@@ -528,23 +759,37 @@ static void done_message(struct msg *msg) ON(disk)
     settle(c->store, c);
 }
 
+static int64_t newest_ms(const struct segment_state *s)
+{
+    return s->max_timestamp >= 0 ? s->max_timestamp : s->created_ms;
+}
+
 /* The segments that can be compacted now; 0 when it is not worth it. With the log's lock. */
 static size_t choose(struct log *log, struct compaction *c, int64_t pinned)
 {
+    const struct topic_config *config = &log->topic->info->config;
     uint64_t dirty = 0, all = 0;
+    int64_t oldest_ms = INT64_MAX;
     size_t n = 0;
     c->clean_to = log->start;
     while (n + 1 < log->segment_count && n < INPUTS_MAX && log->segments[n]->settled &&
-           log->segments[n]->state.next_offset <= pinned) {
+           log->segments[n]->state.next_offset <= pinned &&
+           log->segments[n]->state.next_offset <= log->stable) {
         const struct segment_state *s = &log->segments[n]->state;
+        if (config->min_compaction_lag_ms > 0 && newest_ms(s) > c->now_ms - config->min_compaction_lag_ms)
+            break;
         all += s->length;
+        if (s->generation == 0 && s->created_ms < oldest_ms)
+            oldest_ms = s->created_ms;
         if (s->generation == 0)
             dirty += s->length;
         else if (dirty == 0)
             c->clean_to = s->next_offset;
         n++;
     }
-    return dirty >= DIRTY_BYTES_MIN && dirty * 2 >= all ? n : 0;
+    bool is_due = dirty * 1000 >= all * config->min_dirty_permille ||
+                  oldest_ms < c->now_ms - config->max_compaction_lag_ms;
+    return dirty >= DIRTY_BYTES_MIN && is_due ? n : 0;
 }
 
 static struct compaction *begin(struct store *store, struct log *log)
@@ -553,6 +798,7 @@ static struct compaction *begin(struct store *store, struct log *log)
     char owner[64];
     int64_t pinned = INT64_MAX;
     log_pinned_below(log, INT64_MAX, owner, sizeof owner, &pinned);
+    c->now_ms = os_wall().us / US_PER_MS;
     lock_take(log->lock);
     size_t n = choose(log, c, pinned);
     for (size_t i = 0; i < n; i++) {
@@ -569,7 +815,8 @@ static struct compaction *begin(struct store *store, struct log *log)
     c->log = log;
     c->noted_to = c->inputs[n - 1]->state.next_offset;
     c->segment_bytes = log->topic->info->config.segment_bytes;
-    c->now_ms = os_wall().us / US_PER_MS;
+    c->delete_retention_ms = log->topic->info->config.delete_retention_ms;
+    note_producers(c);
     c->buf = buf_new(STEP_BYTES);
     c->ctx = compress_ctx_new();
     return c;

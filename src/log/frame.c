@@ -38,7 +38,8 @@ void frame_reset(struct frame *f)
         buf_unref(frame->items[i].buf);
         mem_free(frame->items[i].topic);
     }
-    frame->item_count = frame->append_count = 0;
+    frame->item_count = frame->append_count = frame->produce_count = frame->fallen_out = 0;
+    CHECK(frame->undo_count == 0);
     sbuf_clear(&frame->copied);
     frame->has_puts = frame->has_catalog = frame->finished = false;
     frame->root = NULL;
@@ -57,6 +58,7 @@ void frame_free(struct frame *f)
     struct frame_full *frame = full(f);
     frame_reset(f);
     mem_free(frame->items);
+    mem_free(frame->undo);
     mem_free(f->results);
     sbuf_fini(&frame->copied);
     records_builder_fini(&frame->puts);
@@ -87,6 +89,12 @@ static int64_t count_offsets(struct frame_full *frame, const uint8_t *p, size_t 
                 frame->early = err;
             return 0;
         }
+        if (batch.producer_id >= 0 || batch.attributes & (RECORDS_TRANSACTIONAL | RECORDS_CONTROL)) {
+            if (frame->early.class == ERR_NONE)
+                err_set(&frame->early, ERR_DATA,
+                        "a record batch with a producer id cannot be appended unchecked");
+            return 0;
+        }
         at += batch.size;
         offsets += batch.last_offset_delta + INT64_C(1);
     }
@@ -107,8 +115,8 @@ static void add_append(struct frame_full *frame, struct log *log, struct buf *bu
     item->at = at;
     item->n = n;
     item->offset = count_offsets(frame, p, n);
+    item->result = frame->append_count++;
     frame->bytes += n;
-    frame->append_count++;
 }
 
 void frame_append(struct frame *f, struct log *log, struct buf *buf, size_t at, size_t n)
@@ -124,6 +132,61 @@ void frame_append_copy(struct frame *f, struct log *log, const void *batches, si
     if (n <= FRAME_BYTES_MAX)
         sbuf_add(&frame->copied, batches, n);
     add_append(frame, log, NULL, at, n, batches);
+}
+
+/* Of one batch that may fall out. */
+static struct frame_item *add_produce(struct frame_full *frame, struct log *log, size_t n)
+{
+    struct frame_item *item = add_item(frame, ITEM_APPEND, log);
+    item->n = n;
+    item->may_fall_out = true;
+    item->result = frame->append_count++;
+    frame->produce_count++;
+    frame->bytes += n;
+    return item;
+}
+
+void frame_append_produce(struct frame *f, struct log *log, struct buf *buf, size_t at, size_t n,
+                          unsigned flags)
+{
+    struct frame_full *frame = full(f);
+    struct records_batch batch;
+    CHECK(at <= buf->capacity && n <= buf->capacity - at);
+    bool is_whole = n <= FRAME_BYTES_MAX && records_batch_read(buf->p + at, n, true, &batch, NULL) &&
+                    batch.size == n && !(batch.attributes & RECORDS_CONTROL) &&
+                    (batch.producer_id < 0 || batch.producer_epoch >= 0) &&
+                    (batch.producer_id >= 0 || !(batch.attributes & RECORDS_TRANSACTIONAL));
+    struct frame_item *item = add_produce(frame, log, is_whole ? n : 0);
+    item->is_corrupt = !is_whole;
+    if (!is_whole)
+        return;
+    item->buf = buf_ref(buf);
+    item->at = at;
+    item->flags = flags;
+    item->offset = batch.last_offset_delta + INT64_C(1);
+}
+
+void frame_append_marker(struct frame *f, struct log *log, const struct txn_marker *marker)
+{
+    struct frame_full *frame = full(f);
+    uint8_t bytes[RECORDS_MARKER_BYTES];
+    CHECK(marker->producer_id >= 0 && marker->producer_epoch >= 0);
+    records_marker_put(bytes, &(struct records_marker){.producer_id = marker->producer_id,
+                                                       .timestamp_ms = os_wall().us / US_PER_MS,
+                                                       .coordinator_epoch = marker->coordinator_epoch,
+                                                       .producer_epoch = marker->producer_epoch,
+                                                       .commits = marker->commits});
+    struct frame_item *item = add_produce(frame, log, sizeof bytes);
+    item->at = frame->copied.n;
+    sbuf_add(&frame->copied, bytes, sizeof bytes);
+    item->is_marker = true;
+    item->raises_epoch = marker->raises_epoch;
+    item->offset = 1;
+}
+
+const uint8_t *frame_item_bytes(const struct frame_full *frame, const struct frame_item *item)
+{
+    return (item->buf ? item->buf->p : (const uint8_t *)frame->copied.p) + item->at;
 }
 
 void frame_put(struct frame *f, struct str key, struct str value)
@@ -179,6 +242,12 @@ void topic_config_default(struct topic_config *config)
         .segment_bytes = SEGMENT_BYTES_MAX,
         .segment_ms = INT64_C(7) * 24 * 3600 * 1000,
         .pin_bytes = PIN_BYTES_DEFAULT,
+        .max_compaction_lag_ms = INT64_MAX,
+        .delete_retention_ms = INT64_C(24) * 3600 * 1000,
+        .timestamp_before_max_ms = INT64_MAX,
+        .timestamp_after_max_ms = INT64_C(3600) * 1000,
+        .max_message_bytes = (1 << 20) + 12,
+        .min_dirty_permille = 500,
     };
 }
 
@@ -243,9 +312,17 @@ static struct str seal_batch(struct records_builder *builder)
 void frame_seal(struct frame_full *frame)
 {
     size_t n = JF_HEADER;
-    for (size_t i = 0; i < frame->item_count; i++)
-        if (frame->items[i].kind == ITEM_APPEND)
-            n += JF_ENTRY + jf_padded(frame->items[i].n);
+    frame->fallen_out = 0;
+    for (size_t i = 0; i < frame->item_count; i++) {
+        struct frame_item *item = &frame->items[i];
+        item->has_fallen_out = item->is_corrupt;
+        frame->fallen_out += item->is_corrupt;
+        if (item->is_corrupt)
+            frame->f.results[item->result] = (struct frame_append_result){
+                .base_offset = -1, .timestamp_ms = -1, .error = APPEND_CORRUPT};
+        else if (item->kind == ITEM_APPEND)
+            n += JF_ENTRY + jf_padded(item->n);
+    }
     frame->put_batch = frame->has_puts ? seal_batch(&frame->puts) : (struct str){0};
     frame->catalog_batch = frame->has_catalog ? seal_batch(&frame->catalog) : (struct str){0};
     frame->put_item = (struct frame_item){.kind = ITEM_APPEND,

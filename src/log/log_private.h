@@ -12,6 +12,7 @@
  *   tail.c      young data in memory         segment.c  files, positions, indexes
  *   behind.c    segments behind, tail moves  read.c     reading by offset and by time
  *   retain.c    retention, pins, deletion    compact.c  compacted topics
+ *   producer.c  what a log knows of them     txnindex.c aborted transactions
  *   journal.c   the ring (rules above it)    kv.c       a sorted map */
 #ifndef LOG_LOG_PRIVATE_H
 #define LOG_LOG_PRIVATE_H
@@ -20,23 +21,28 @@
 #include "format/records.h"
 #include "log/journal.h"
 #include "log/kv.h"
+#include "log/producer.h"
 #include "log/store.h"
 
 /* Test only: each breaks one mechanism of exactly-once on purpose, so that a test can show that it is caught. */
 struct store_faults {
-    bool any_end_is_fine;   /* rule 1: damage is taken for the end */
-    bool no_chain;          /* rule 1: neither incarnation nor the previous frame's checksum count */
-    bool ack_before_write;  /* rules 1, 6: frames are acknowledged and readable before they are written */
-    bool no_segment_sync;   /* rule 2 */
-    bool no_folder_sync;    /* rule 2 */
-    bool name_before_sync;  /* rule 3: a compacted file is named before it is synced */
-    bool ignore_sync_error; /* rule 4 */
-    bool no_allocation;     /* rule 5: space is not allocated before an append is accepted */
-    bool no_reserve;        /* rule 5: all frames may use all of the ring */
-    bool length_of_file;    /* rule 6: valid length is taken from the file */
-    bool lazy_sinks;        /* rule 7: log_synced is log_end */
-    bool same_epoch;        /* rule 7: a start does not raise the leader epoch */
-    bool no_pins;           /* rule 8 */
+    bool any_end_is_fine;    /* rule 1: damage is taken for the end */
+    bool no_chain;           /* rule 1: neither incarnation nor the previous frame's checksum count */
+    bool ack_before_write;   /* rules 1, 6: frames are acknowledged and readable before they are written */
+    bool no_segment_sync;    /* rule 2 */
+    bool no_folder_sync;     /* rule 2 */
+    bool name_before_sync;   /* rule 3: a compacted file is named before it is synced */
+    bool ignore_sync_error;  /* rule 4 */
+    bool no_allocation;      /* rule 5: space is not allocated before an append is accepted */
+    bool no_reserve;         /* rule 5: all frames may use all of the ring */
+    bool length_of_file;     /* rule 6: valid length is taken from the file */
+    bool lazy_sinks;         /* rule 7: log_synced is log_end */
+    bool same_epoch;         /* rule 7: a start does not raise the leader epoch */
+    bool no_pins;            /* rule 8 */
+    bool no_producers;       /* a tail moves without what is known of producers */
+    bool stable_when_placed; /* a transaction ends when its marker is placed, not when it is durable */
+    bool answer_at_once;     /* a duplicate is answered before its original is durable */
+    bool no_txn_index_sync;  /* a tail moves before the index of aborted transactions is synced */
 };
 extern struct store_faults store_faults;
 
@@ -63,13 +69,19 @@ enum {
     SEGMENT_BYTES_MAX = 1 << 30,
     ALLOCATE_FIRST = 64 << 10, /* a segment's space is reserved in doubling steps */
     ALLOCATE_STEP_MAX = 16 << 20,
-    KV_ALLOCATE = 1 << 20,        /* and at least so far ahead for built-in logs */
-    KV_SLACK_BYTES = 4 << 20,     /* a kv log is rewritten when it is twice its content and this */
-    DISK_MARGIN_BYTES = 32 << 20, /* disk space that is left for internal frames */
-    OPEN_FILES_MAX = 384,         /* segment files that are kept open */
-    CURSORS = 8,                  /* remembered places of sequential readers, per log */
-    QUEUE_BYTES_MAX = 64 << 20,   /* of frames waiting; then store_has_room is false */
-    EPOCHS_MAX = 64,              /* kept leader epochs of a log */
+    KV_ALLOCATE = 1 << 20,         /* and at least so far ahead for built-in logs */
+    KV_SLACK_BYTES = 4 << 20,      /* a kv log is rewritten when it is twice its content and this */
+    DISK_MARGIN_BYTES = 32 << 20,  /* disk space that is left for internal frames */
+    OPEN_FILES_MAX = 384,          /* segment files that are kept open */
+    CURSORS = 8,                   /* remembered places of sequential readers, per log */
+    QUEUE_BYTES_MAX = 64 << 20,    /* of frames waiting; then store_has_room is false */
+    EPOCHS_MAX = 64,               /* kept leader epochs of a log */
+    PRODUCER_LOOK_MS = 600 * 1000, /* how often producers are looked for that were idle for too long */
+    PRODUCERS_CHANGED_MAX =
+        1 << 16, /* so many changed ones, of all logs, make the tail move: they go into one root frame */
+    ABORTED_KEEP =
+        128, /* entries of a segment's transaction index that stay in memory though they are in the file */
+    ABORTED_BYTES = 34, /* of one entry in the file */
 };
 #define PIN_BYTES_DEFAULT (INT64_C(16) << 30)
 
@@ -94,6 +106,12 @@ struct time_entry {
     uint32_t relative;
 };
 
+/* An aborted transaction: the entry of a .txnindex file in memory. */
+struct aborted {
+    int64_t producer_id, first, last; /* its first record's offset, and its marker's */
+    int64_t stable; /* the last stable offset behind it: no open transaction begins before that */
+};
+
 /* What a restart has to know of a segment, kept in the catalogue. */
 struct segment_state {
     int64_t base, next_offset;
@@ -101,6 +119,7 @@ struct segment_state {
     uint32_t generation;              /* + 1 with each compaction */
     uint32_t index_count, time_count; /* entries in the index files */
     uint32_t since_index;             /* bytes since the last index entry */
+    uint32_t aborted_count;           /* entries in the transaction index file */
     int64_t max_timestamp, max_timestamp_offset, last_time_entry;
     int64_t created_ms; /* wall time of its first append */
 };
@@ -116,14 +135,20 @@ struct segment {
     struct index_entry *index; /* [log->lock] entries that are not in the index file yet */
     struct time_entry *times;
     size_t index_n, index_capacity, times_n, times_capacity;
-    uint64_t allocated; /* [disk] */
-    bool closed;        /* [disk] a later segment has begun */
-    bool unsynced;      /* [disk] */
-    bool changed;       /* [disk] its state differs from the catalogue's */
-    bool gone;          /* [disk] deleted or replaced */
-    bool settled;       /* [disk] closed, synced, and the tail has passed it */
-    bool lost;          /* [disk] when the store was opened its file was not there, or too short */
-    bool trimmed;       /* [disk] settled, and its file ends where its bytes end */
+    struct aborted *
+        aborted; /* [log->lock] the newest ones, by `last`; of them the last aborted_new are not in the file yet */
+    size_t aborted_n, aborted_new, aborted_capacity;
+    int64_t aborted_before; /* [log->lock] those that only the file has end before that offset */
+    uint64_t allocated;     /* [disk] */
+    uint32_t aborted_reserved,
+        aborted_allocated; /* [disk] entries that there will be, or are; bytes of the file */
+    bool closed;           /* [disk] a later segment has begun */
+    bool unsynced;         /* [disk] */
+    bool changed;          /* [disk] its state differs from the catalogue's */
+    bool gone;             /* [disk] deleted or replaced */
+    bool settled;          /* [disk] closed, synced, and the tail has passed it */
+    bool lost;             /* [disk] when the store was opened its file was not there, or too short */
+    bool trimmed;          /* [disk] settled, and its file ends where its bytes end */
 };
 
 /* ---- logs ------------------------------------------------------------------------------------------------------------------ */
@@ -143,6 +168,7 @@ struct tail_entry {
     struct chunk *chunk;
     const uint8_t *p;
     struct segment *segment;
+    int64_t stable;       /* last stable offset once this is durable */
     uint32_t n, position; /* in the segment */
 };
 
@@ -172,7 +198,7 @@ struct log {
     struct lock *lock;
 
     /* [lock] */
-    int64_t start, end, synced;
+    int64_t start, end, synced, stable;
     struct segment **segments; /* ascending; the last one is written to */
     size_t segment_count, segment_capacity;
     struct tail tail;
@@ -181,6 +207,9 @@ struct log {
     unsigned next_cursor;
     struct epoch_start *epochs;
     size_t epoch_count, epoch_capacity;
+    struct producers producers; /* as of what was placed */
+    bool has_aborted;           /* some segment may have an entry in its transaction index */
+    unsigned swaps;             /* segments that compaction has replaced */
     int refs;
     bool dead;
 
@@ -220,6 +249,18 @@ struct frame_item {
     int64_t offset;           /* truncate: the new start; append: offsets it uses */
     struct topic_info *topic; /* create, delete, alter */
     struct segment *begins;   /* append: a new segment that it begins, made when it was admitted */
+    /* of frame_append_produce and frame_append_marker: */
+    size_t result; /* index into the frame's results */
+    unsigned flags;
+    bool may_fall_out, has_fallen_out, is_corrupt, is_marker, raises_epoch;
+    bool aborts;            /* it ends a transaction that had begun in this log */
+    struct aborted aborted; /* then */
+};
+
+/* What was known of a producer before an append of the frame that is being admitted. */
+struct producer_undo {
+    struct log *log;
+    struct producer before;
 };
 
 struct frame_full {
@@ -246,6 +287,10 @@ struct frame_full {
     bool is_root, is_opening, last_part;
     struct sbuf last_key; /* of a part of a rewriting */
     size_t encoded;       /* bytes in the journal */
+    size_t produce_count; /* appends that may fall out */
+    size_t fallen_out;
+    struct producer_undo *undo;
+    size_t undo_count, undo_capacity;
 };
 
 /* ---- the store --------------------------------------------------------------------------------------------------------------- */
@@ -310,8 +355,12 @@ struct store {
     struct sbuf kv_key;          /* the key that it has come to */
     int64_t kv_from;             /* the offset where it began */
     bool kv_paused;
-    struct sbuf forgotten; /* keys (each after its length, u8) of deleted segments, for the next root frame */
-    struct log *kv_roll;   /* this log begins a new segment with its next append */
+    struct sbuf
+        forgotten; /* keys (each after its length, u8) of deleted segments and forgotten producers, for the next root frame */
+    size_t
+        producers_changed; /* since their records in the catalogue were made, or are being made, in all logs */
+    struct mono_time producers_looked;
+    struct log *kv_roll; /* this log begins a new segment with its next append */
     struct compaction *compaction;
 
     /* counters of the disk role, read by any */
@@ -340,6 +389,13 @@ void store_room_back(struct store *store) ON(disk);
 struct frame_full *frame_internal(struct store *store);
 void frame_catalog_put(struct frame_full *frame, struct str key, struct str value) ON(disk);
 void frame_seal(struct frame_full *frame); /* its batches are complete; frame->encoded is known */
+const uint8_t *frame_item_bytes(const struct frame_full *frame, const struct frame_item *item);
+/* All its appends fell out, and nothing else is in it: there is nothing to write. */
+static inline bool frame_is_void(const struct frame_full *frame)
+{
+    return frame->fallen_out > 0 && frame->fallen_out == frame->item_count && !frame->has_puts &&
+           !frame->has_catalog && frame->root == NULL;
+}
 void frame_finish(struct frame_full *frame, bool durable, const struct err *err);
 
 /* admit.c */
@@ -369,6 +425,11 @@ void store_drop_queues(struct store *store);
 /* Gives the append its place: base offset and epoch in its batches at p, segment, indexes. Returns the offset after it. */
 void log_place(struct log *log, uint8_t *p, uint32_t n, bool roll, struct segment *begins, int32_t epoch,
                struct tail_entry *entry) ON(disk);
+/* The producer's part of it: before it is placed, at batch->base_offset. False: it ends no transaction by abortion; true: that is in *aborted. With the log's lock. */
+bool log_apply_producer(struct log *log, const uint8_t *p, const struct records_batch *batch,
+                        struct aborted *aborted) ON(disk);
+/* What is known of a producer is this. With the log's lock. */
+void log_set_producer(struct log *log, const struct producer *producer) ON(disk);
 /* It is durable: readers may see it. */
 void log_publish(struct log *log, struct chunk *chunk, const struct tail_entry *entry) ON(disk);
 bool store_apply_frame(struct store *store, struct chunk *chunk, const uint8_t *frame,
@@ -408,13 +469,32 @@ void segment_close(struct segment *segment); /* no append follows: last index en
 size_t segment_of(const struct log *log,
                   int64_t offset); /* index of the last one with base ≤ offset; SIZE_MAX */
 void log_add_segment(struct log *log, struct segment *segment);
+/* Adds to its transaction index; with the log's lock. */
+void segment_add_aborted(struct segment *segment, const struct aborted *aborted);
+/* Space for one more entry in the file. */
+bool segment_reserve_aborted(struct segment *segment, bool internal, struct err *err) ON(disk);
+uint32_t segment_aborted_count(const struct segment *segment); /* with the log's lock */
+void aborted_put(uint8_t p[ABORTED_BYTES], const struct aborted *aborted);
+/* Entries [from, to) of the file. */
+bool segment_read_aborted(const struct segment *segment, uint32_t from, uint32_t to, struct aborted *aborted,
+                          struct err *err);
+/* Entries that concern [from, to), by first offset, for mem_free. With the log's lock, which it lets go while it reads files. cached: it reads none;
+ * *cold: it would have had to. */
+bool log_find_aborted(struct log *log, int64_t from, int64_t to, bool cached, struct aborted **aborted,
+                      size_t *count, bool *cold, struct err *err);
+/* The same as log_aborted gives them. */
+bool log_give_aborted(struct log *log, int64_t from, int64_t to, bool cached, struct arena *arena,
+                      struct log_aborted **given, size_t *count, bool *cold, struct err *err);
 /* Deletes files of a segment that is in no log any more. */
 void segment_delete(struct segment *segment) ON(disk);
 bool segment_swap_in(struct segment *segment, struct err *err) ON(disk);
-/* Greatest position that is known to begin a batch with last offset ≤ offset; 0 otherwise. */
-uint32_t segment_seek(struct segment *segment, int64_t offset);
-/* An offset before which nothing has a timestamp ≥ timestamp. */
-int64_t segment_seek_time(struct segment *segment, int64_t timestamp);
+/* Greatest position that memory knows to begin a batch with last offset ≤ offset. False: its index file, with count entries, may know one. With
+ * the log's lock; the second reads the file, and without. */
+bool segment_seek(const struct segment *segment, int64_t offset, uint32_t *position);
+uint32_t segment_seek_file(const struct segment *segment, int64_t offset, uint32_t count);
+/* The same for an offset before which nothing has a timestamp ≥ timestamp. */
+bool segment_seek_time(const struct segment *segment, int64_t timestamp, int64_t *offset);
+int64_t segment_seek_time_file(const struct segment *segment, int64_t timestamp, uint32_t count);
 
 /* behind.c */
 /* Starts what is due: spilling, a tail move. calm: nothing is in flight, as a tail move needs. pressed: a frame waits for it. */
@@ -434,6 +514,7 @@ bool catalog_apply(struct store *store, struct str key, struct str value, bool d
 void catalog_key_segment(struct sbuf *key, uint32_t log, int64_t base);
 void catalog_key_start(struct sbuf *key, uint32_t log);
 void catalog_key_topic(struct sbuf *key, struct str name);
+void catalog_key_producer(struct sbuf *key, uint32_t log, int64_t producer_id);
 void catalog_put_state(struct sbuf *value, const struct segment_state *state);
 bool catalog_get_state(struct str value, struct segment_state *state);
 /* Checks a frame's topic items and makes their records. */
@@ -453,6 +534,10 @@ void log_set_start(struct log *log, int64_t start) ON(disk);
 void log_drop_segments(struct log *log) ON(disk);
 void retain_work(struct store *store) ON(disk);
 void retain_trim(struct store *store) ON(disk);
+/* Forgets producers that were idle for too long. */
+void retain_producers(struct store *store) ON(disk);
+/* Its record in the catalogue goes with the next root frame. arg: the log. */
+void forget_producer(void *arg, const struct producer *producer) ON(disk);
 bool log_pinned_below(struct log *log, int64_t offset, char *owner, size_t size, int64_t *pinned);
 /* Before a group is gathered: puts the next part of a rewriting first into the queue; after: takes it back if it had to wait. */
 void kv_rewrite_before(struct store *store) ON(disk);

@@ -25,6 +25,12 @@ static bool out_of_range(const struct log *log, int64_t offset, struct err *err)
     return false;
 }
 
+/* Records of an open transaction may have been deleted. */
+static int64_t stable_of(const struct log *log)
+{
+    return log->stable < log->start ? log->start : log->stable;
+}
+
 /* ---- the tail ------------------------------------------------------------------------------------------------------------- */
 
 /* Bytes of the batches of an entry before the one that holds offset. */
@@ -103,8 +109,9 @@ struct place {
     struct segment *segment; /* leased */
     int file;
     uint32_t position, limit; /* valid bytes */
-    bool hint;                /* position comes from an index or a memory: may be wrong */
-    bool index;               /* from an index: the batch there begins at or before the wanted offset */
+    uint32_t seek; /* entries of its index file that have to be asked for the position; 0 = it is known */
+    bool hint;     /* position comes from an index or a memory: may be wrong */
+    bool index;    /* from an index: the batch there begins at or before the wanted offset */
 };
 
 static bool damaged(const struct place *at, uint32_t position, const struct err *why, struct err *err)
@@ -237,10 +244,9 @@ static bool find_place(struct log *log, int64_t offset, struct place *at, struct
             at->hint = true;
             return true;
         }
-    at->position = offset <= s->state.base ? 0 : segment_seek(s, offset);
-    if (at->position >= at->limit)
-        at->position = 0;
-    at->hint = at->index = at->position > 0;
+    if (!segment_seek(s, offset, &at->position))
+        at->seek = s->state.index_count;
+    at->hint = at->index = true;
     return true;
 }
 
@@ -249,6 +255,12 @@ static bool read_place(struct log *log, struct place *at, int64_t offset, size_t
 {
     uint32_t end = 0;
     struct err why = {0};
+    if (at->seek > 0)
+        at->position = segment_seek_file(at->segment, offset, at->seek);
+    if (at->position >= at->limit)
+        at->position = 0;
+    if (at->position == 0)
+        at->hint = at->index = false;
     bool done = read_segment(at, offset, max_bytes, slice, &end, &why);
     if (!done && at->hint) { /* the hint may have been wrong */
         at->hint = at->index = false;
@@ -263,10 +275,31 @@ static bool read_place(struct log *log, struct place *at, int64_t offset, size_t
     return done;
 }
 
-bool log_read(struct log *log, int64_t offset, size_t max_bytes, struct log_slice *slice, struct err *err)
+/* Batches at or after the limit go. */
+static void cut(struct log_slice *slice, int64_t limit)
+{
+    size_t at = 0;
+    int64_t next = slice->next_offset;
+    while (at < slice->n) {
+        struct records_batch batch;
+        bool whole = records_batch_read(slice->p + at, slice->n - at, false, &batch, NULL);
+        CHECK(whole);
+        if (batch.base_offset >= limit)
+            break;
+        next = batch.base_offset + batch.last_offset_delta + 1;
+        at += batch.size;
+    }
+    if (at < slice->n)
+        slice->next_offset = at > 0 ? next : limit;
+    slice->n = at;
+}
+
+/* log_read of what is before the limit. With the log's lock, which it lets go while it reads a file. cold (may be NULL): it reads none, but says that it would
+ * have had to. */
+static bool read_locked(struct log *log, int64_t offset, size_t max_bytes, int64_t limit, bool *cold,
+                        struct log_slice *slice, struct err *err)
 {
     *slice = (struct log_slice){.next_offset = offset};
-    lock_take(log->lock);
     bool done = true, first = true;
     while (done && slice->n == 0) {
         if (log->dead) {
@@ -280,8 +313,12 @@ bool log_read(struct log *log, int64_t offset, size_t max_bytes, struct log_slic
         first = false;
         if (offset < log->start)
             offset = log->start; /* retention was faster than this reader's disk */
-        if (offset >= log->end || read_tail(log, offset, max_bytes, slice))
+        if (offset >= log->end || offset >= limit || read_tail(log, offset, max_bytes, slice))
             break;
+        if (cold != NULL) {
+            *cold = true;
+            break;
+        }
         struct place at;
         done = find_place(log, offset, &at, err);
         if (!done)
@@ -294,6 +331,56 @@ bool log_read(struct log *log, int64_t offset, size_t max_bytes, struct log_slic
             CHECK(behind > offset);
             offset = slice->next_offset = behind;
         }
+    }
+    if (done && slice->next_offset > limit && slice->n > 0)
+        cut(slice, limit);
+    return done;
+}
+
+bool log_read(struct log *log, int64_t offset, size_t max_bytes, struct log_slice *slice, struct err *err)
+{
+    lock_take(log->lock);
+    bool done = read_locked(log, offset, max_bytes, INT64_MAX, NULL, slice, err);
+    lock_release(log->lock);
+    return done;
+}
+
+static void drop_slice(struct log_slice *slice, int64_t offset)
+{
+    buf_unref(slice->buf);
+    *slice = (struct log_slice){.next_offset = offset};
+}
+
+/* With the log's lock. */
+static bool fetch(struct log *log, int64_t offset, size_t max_bytes, unsigned flags, struct arena *arena,
+                  struct log_fetched *fetched, struct err *err)
+{
+    bool cached = flags & LOG_CACHED, committed = flags & LOG_COMMITTED;
+    *fetched = (struct log_fetched){.start = log->start, .end = log->end, .stable = stable_of(log)};
+    int64_t limit = committed ? fetched->stable : INT64_MAX;
+    TRY(read_locked(log, offset, max_bytes, limit, cached ? &fetched->cold : NULL, &fetched->slice, err));
+    if (fetched->slice.n == 0 || !committed)
+        return true;
+    bool done = log_give_aborted(log, offset, fetched->slice.next_offset, cached, arena, &fetched->aborted,
+                                 &fetched->aborted_count, &fetched->cold, err);
+    if (done && !fetched->cold)
+        return true;
+    drop_slice(&fetched->slice, offset);
+    return done || (offset < log->start && out_of_range(log, offset, err));
+}
+
+bool log_fetch(struct log *log, int64_t offset, size_t max_bytes, unsigned flags, struct arena *arena,
+               struct log_fetched *fetched, struct err *err)
+{
+    unsigned swaps;
+    bool done;
+    lock_take(log->lock);
+    for (;;) { /* the index of aborted transactions has to be of the same files as the records */
+        swaps = log->swaps;
+        done = fetch(log, offset, max_bytes, flags, arena, fetched, err);
+        if (!done || swaps == log->swaps || !(flags & LOG_COMMITTED))
+            break;
+        drop_slice(&fetched->slice, offset);
     }
     lock_release(log->lock);
     return done;
@@ -339,10 +426,14 @@ static int64_t time_start(struct log *log, int64_t ts)
         struct segment *s = log->segments[i];
         if (s->state.max_timestamp < ts)
             continue;
-        int64_t at = segment_seek_time(s, ts);
-        if (at > from)
-            from = at;
-        break;
+        int64_t at;
+        uint32_t seek = segment_seek_time(s, ts, &at) ? 0 : s->state.time_count;
+        segment_ref(s);
+        lock_release(log->lock);
+        if (seek > 0)
+            at = segment_seek_time_file(s, ts, seek);
+        segment_unref(s);
+        return at > from ? at : from;
     }
     lock_release(log->lock);
     return from;
@@ -369,6 +460,18 @@ bool log_find_time(struct log *log, int64_t ts, int64_t *offset, int64_t *found_
     return done;
 }
 
+bool log_max_timestamp(struct log *log, int64_t *timestamp_ms, int64_t *offset, struct err *err)
+{
+    int64_t most = -1;
+    lock_take(log->lock);
+    for (size_t i = 0; i < log->segment_count; i++)
+        if (log->segments[i]->state.next_offset > log->start && log->segments[i]->state.max_timestamp > most)
+            most = log->segments[i]->state.max_timestamp;
+    lock_release(log->lock);
+    *timestamp_ms = *offset = -1;
+    return most < 0 || log_find_time(log, most, offset, timestamp_ms, err);
+}
+
 /* ---- small questions ---------------------------------------------------------------------------------------------------------- */
 
 #define LOCKED(type, name, expression)                                                                       \
@@ -382,6 +485,7 @@ bool log_find_time(struct log *log, int64_t ts, int64_t *offset, int64_t *found_
 
 LOCKED(int64_t, log_start, log->start)
 LOCKED(int64_t, log_end, log->end)
+LOCKED(int64_t, log_stable, stable_of(log))
 LOCKED(int64_t, log_synced, store_faults.lazy_sinks ? log->end : log->synced)
 
 static uint64_t bytes_of(const struct log *log)
@@ -412,6 +516,36 @@ bool log_epoch_end(struct log *log, int32_t epoch, int32_t *found_epoch, int64_t
     return i > 0;
 }
 
+const char *log_folder(const struct log *log)
+{
+    return log->folder;
+}
+
+const char *store_folder(const struct store *store)
+{
+    return store->folder;
+}
+
+size_t log_producers(struct log *log, struct arena *arena, struct log_producer **producers)
+{
+    lock_take(log->lock);
+    size_t n = log->producers.count;
+    *producers = arena_array(arena, struct log_producer, n);
+    for (size_t i = 0; i < n; i++) {
+        const struct producer *p = &log->producers.list[i];
+        (*producers)[i] = (struct log_producer){
+            .producer_id = p->id,
+            .timestamp_ms = p->timestamp_ms,
+            .txn_first_offset = p->txn_first,
+            .last_sequence = p->batch_count ? p->batches[p->batch_count - 1].last_sequence : -1,
+            .coordinator_epoch = p->coordinator_epoch,
+            .epoch = p->epoch,
+        };
+    }
+    lock_release(log->lock);
+    return n;
+}
+
 const struct topic_info *log_topic(const struct log *log)
 {
     lock_take(log->store->lock);
@@ -427,17 +561,29 @@ int32_t log_partition(const struct log *log)
 
 /* ---- waiting ------------------------------------------------------------------------------------------------------------------- */
 
-void log_wait(struct log *log, struct log_wait *wait, struct waker *waker, int64_t offset)
+static void begin_waiting(struct log *log, struct log_wait *wait)
 {
-    *wait = (struct log_wait){.waker = waker, .offset = offset, .log = log};
+    struct waker *waker = wait->waker;
     list_init(&wait->link);
     lock_take(log->lock);
-    bool now = log->end > offset || log->dead;
+    bool now = (wait->stable ? log->stable : log->end) > wait->offset || log->dead;
     if (!now)
         list_push_back(&log->waits, &wait->link);
     lock_release(log->lock);
     if (now)
         waker_wake(waker);
+}
+
+void log_wait(struct log *log, struct log_wait *wait, struct waker *waker, int64_t offset)
+{
+    *wait = (struct log_wait){.waker = waker, .offset = offset, .log = log};
+    begin_waiting(log, wait);
+}
+
+void log_wait_stable(struct log *log, struct log_wait *wait, struct waker *waker, int64_t offset)
+{
+    *wait = (struct log_wait){.waker = waker, .offset = offset, .log = log, .stable = true};
+    begin_waiting(log, wait);
 }
 
 void log_wait_cancel(struct log_wait *wait)

@@ -75,6 +75,39 @@ void log_set_start(struct log *log, int64_t start)
         log_drop_segments(log);
 }
 
+/* ---- producers -------------------------------------------------------------------------------------------------------------- */
+
+void forget_producer(void *arg, const struct producer *producer)
+{
+    struct log *log = arg;
+    struct store *store = log->store;
+    store->producers_changed -= producer->changed;
+    if (!producer->saved)
+        return;
+    struct sbuf key = {0};
+    catalog_key_producer(&key, log->id, producer->id);
+    sbuf_char(&store->forgotten, (char)key.n);
+    sbuf_str(&store->forgotten, sbuf_view(&key));
+    sbuf_fini(&key);
+}
+
+void retain_producers(struct store *store)
+{
+    struct mono_time now = os_mono();
+    if (mono_since_ns(now, store->producers_looked) < PRODUCER_LOOK_MS * NS_PER_MS)
+        return;
+    store->producers_looked = now;
+    int64_t before = (os_wall().us / US_PER_MS - store->options.producer_ms) / 1000;
+    for (size_t id = LOG_FIRST_FREE; before > 0 && id < store->logs_capacity; id++) {
+        struct log *log = store->logs[id];
+        if (log == NULL || log->producers.count == 0)
+            continue;
+        lock_take(log->lock);
+        producers_expire(&log->producers, (uint32_t)before, forget_producer, log);
+        lock_release(log->lock);
+    }
+}
+
 /* ---- pins ------------------------------------------------------------------------------------------------------------------ */
 
 void log_pin_set(struct log_pin *pin, struct log *log, int64_t offset, const char *owner)
@@ -194,7 +227,7 @@ static int64_t retained_start(struct log *log, int64_t now_ms)
     const struct topic_config *config = &log->topic->info->config;
     lock_take(log->lock);
     int64_t start = log->start;
-    if (!config->compact) {
+    if (!config->compact || config->delete_too) {
         int64_t wanted = wanted_start(log, config, now_ms);
         if (wanted > start)
             start = held_start(log, config, wanted);

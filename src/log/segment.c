@@ -18,6 +18,7 @@ struct segment *segment_new(struct log *log, const struct segment_state *state)
     s->log = log;
     s->state = *state;
     s->spilled = state->length;
+    s->aborted_before = state->next_offset;
     s->refs = 1;
     s->file = -1;
     list_init(&s->file_link);
@@ -50,6 +51,7 @@ void segment_unref(struct segment *s)
         return;
     mem_free(s->index);
     mem_free(s->times);
+    mem_free(s->aborted);
     mem_free(s);
 }
 
@@ -229,6 +231,20 @@ bool segment_allocate(struct segment *s, uint64_t length, bool internal, struct 
     return done;
 }
 
+static void segment_trim_aborted(struct segment *s) ON(disk)
+{
+    char path[OS_PATH_MAX];
+    if (s->aborted_allocated == 0 && s->state.aborted_count == 0)
+        return;
+    segment_path(s, ".txnindex", path, sizeof path);
+    int file;
+    if (!os_open(path, OS_READ | OS_WRITE, &file, NULL))
+        return;
+    if (os_truncate(file, (uint64_t)s->state.aborted_count * ABORTED_BYTES, NULL))
+        s->aborted_allocated = s->state.aborted_count * ABORTED_BYTES;
+    os_close(file);
+}
+
 void segment_trim(struct segment *s)
 {
     int file;
@@ -237,6 +253,7 @@ void segment_trim(struct segment *s)
     if (os_truncate(file, s->state.length, NULL))
         s->allocated = s->state.length;
     segment_file_give(s);
+    segment_trim_aborted(s);
 }
 
 void segment_close_file(struct segment *s)
@@ -251,7 +268,7 @@ void segment_close_file(struct segment *s)
 
 void segment_delete(struct segment *s)
 {
-    static const char *const suffixes[] = {".log", ".index", ".timeindex"};
+    static const char *const suffixes[] = {".log", ".index", ".timeindex", ".txnindex"};
     char path[OS_PATH_MAX];
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         segment_path(s, suffixes[i], path, sizeof path);
@@ -306,20 +323,25 @@ static bool file_entry(int file, uint32_t i, size_t size, uint8_t *p)
     return os_pread(file, p, size, (uint64_t)i * size, &got, NULL) && got == size;
 }
 
-uint32_t segment_seek(struct segment *s, int64_t offset)
+bool segment_seek(const struct segment *s, int64_t offset, uint32_t *position)
 {
     int64_t relative = offset - s->state.base;
     size_t n = s->index_n;
     while (n > 0 && s->index[n - 1].relative > relative)
         n--;
-    if (n > 0)
-        return s->index[n - 1].position;
+    *position = n > 0 ? s->index[n - 1].position : 0;
+    return n > 0 || offset <= s->state.base || s->state.index_count == 0;
+}
+
+uint32_t segment_seek_file(const struct segment *s, int64_t offset, uint32_t count)
+{
+    int64_t relative = offset - s->state.base;
     char path[OS_PATH_MAX];
     int file;
     segment_path(s, ".index", path, sizeof path);
-    if (s->state.index_count == 0 || !os_open(path, OS_READ, &file, NULL))
+    if (!os_open(path, OS_READ, &file, NULL))
         return 0;
-    uint32_t low = 0, high = s->state.index_count, found = 0;
+    uint32_t low = 0, high = count, found = 0;
     while (low < high) {
         uint8_t p[8];
         uint32_t middle = low + (high - low) / 2;
@@ -336,20 +358,24 @@ uint32_t segment_seek(struct segment *s, int64_t offset)
     return found;
 }
 
-int64_t segment_seek_time(struct segment *s, int64_t timestamp)
+bool segment_seek_time(const struct segment *s, int64_t timestamp, int64_t *offset)
+{
+    size_t i = s->times_n;
+    while (i > 0 && s->times[i - 1].timestamp >= timestamp)
+        i--;
+    *offset = s->state.base + (i > 0 ? s->times[i - 1].relative : 0);
+    return i > 0 || s->state.time_count == 0;
+}
+
+int64_t segment_seek_time_file(const struct segment *s, int64_t timestamp, uint32_t count)
 {
     int64_t relative = 0;
     char path[OS_PATH_MAX];
     int file;
-    size_t i = s->times_n;
-    while (i > 0 && s->times[i - 1].timestamp >= timestamp)
-        i--;
-    if (i > 0)
-        return s->state.base + s->times[i - 1].relative;
     segment_path(s, ".timeindex", path, sizeof path);
-    if (s->state.time_count == 0 || !os_open(path, OS_READ, &file, NULL))
+    if (!os_open(path, OS_READ, &file, NULL))
         return s->state.base;
-    uint32_t low = 0, high = s->state.time_count;
+    uint32_t low = 0, high = count;
     while (low < high) {
         uint8_t p[12];
         uint32_t middle = low + (high - low) / 2;

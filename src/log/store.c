@@ -189,6 +189,8 @@ static bool choose_sizes(struct store *store, struct err *err)
         o->ring_bytes = 2 * o->ring_file_bytes;
     o->tail_bytes = or_default(o->tail_bytes, 64 << 20);
     o->flight_bytes = or_default(o->flight_bytes, FLIGHT_BYTES);
+    if (o->producer_ms == 0)
+        o->producer_ms = INT64_C(24) * 3600 * 1000;
     o->reserve_bytes = or_default(o->reserve_bytes, o->ring_bytes / 8);
     if (o->reserve_bytes > o->ring_file_bytes / 2)
         o->reserve_bytes = o->ring_file_bytes / 2;
@@ -425,6 +427,7 @@ static void retention_fire(struct timer *timer) ON(disk)
     timer_set_in(timer, RETENTION_MS * NS_PER_MS);
     retain_work(store);
     retain_trim(store);
+    retain_producers(store);
     compact_work(store);
 }
 
@@ -463,7 +466,8 @@ static void trim_segments(struct store *store)
         if (log == NULL)
             continue;
         for (size_t i = 0; i < log->segment_count; i++)
-            if (log->segments[i]->allocated > log->segments[i]->state.length)
+            if (log->segments[i]->allocated > log->segments[i]->state.length ||
+                log->segments[i]->aborted_allocated > 0)
                 segment_trim(log->segments[i]);
     }
 }

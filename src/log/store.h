@@ -30,6 +30,8 @@ enum {
     TOPIC_PARTITIONS_MAX = 10000,
     FRAME_BYTES_MAX = 64 << 20,
     FRAME_APPENDS_MAX = 65536,
+    PRODUCERS_MAX =
+        65536, /* of one log whose last sequences are known; the longest idle ones make room for new ones */
     STORE_KEY_MAX = 1024, /* bytes of a key of frame_put */
     STORE_VALUE_MAX = 1 << 20,
 };
@@ -53,7 +55,8 @@ struct store_options {
     uint64_t reserve_bytes;   /* part of the ring for internal frames alone: default 1/8 */
     uint64_t
         flight_bytes; /* a group of frames from this size on is written while the next is gathered: default 128 KiB */
-    bool accept_damage;    /* go on without the frames behind a damaged one: what they held is lost */
+    int64_t producer_ms; /* a producer that a log has not heard of for so long is forgotten: default a day */
+    bool accept_damage;  /* go on without the frames behind a damaged one: what they held is lost */
     bool read_only_attach; /* take the lock, recover, start no background work (short CLI commands) */
     void (*log_event)(void *arg, enum store_event event, const char *text); /* may be NULL; any role */
     void *log_arg;
@@ -79,9 +82,19 @@ struct topic_config {
     int64_t segment_ms;      /* default 7 d */
     int64_t
         pin_bytes; /* what pins may hold beyond retention, per partition; default 16 GiB; past it they break */
+    int64_t min_compaction_lag_ms; /* a record stays at least so long; default 0 */
+    int64_t max_compaction_lag_ms; /* one that is older makes its log due; default INT64_MAX */
+    int64_t delete_retention_ms; /* of tombstones and transaction markers in a compact topic; default a day */
+    int64_t
+        timestamp_before_max_ms; /* how far a record's time may lie before now; default INT64_MAX. These three */
+    int64_t timestamp_after_max_ms; /* and after; default an hour. are checked by whoever takes records in */
+    int32_t max_message_bytes;      /* of a record batch; default 1 MiB + 12 */
+    uint16_t min_dirty_permille;    /* compaction is due from so large a part of new bytes on; default 500 */
     uint8_t
         compression; /* of the record batches that this program writes into it: a codec of format/compress.h; default none */
-    bool compact; /* keep the newest value of each key */
+    bool compact;    /* keep the newest value of each key */
+    bool delete_too; /* a compact topic: and what retention says goes as well (Kafka's "compact,delete") */
+    bool log_append_time; /* record batches get the time when they were appended, not their producer's */
     bool internal;
 };
 struct topic_info {
@@ -111,8 +124,24 @@ struct log *log_get(struct store *store, const char *topic, int32_t partition);
 void log_release(struct log *log);
 
 /* ---- frames ------------------------------------------------------------------------------------------------------- */
+
+/* Why an append of frame_append_produce or frame_append_marker fell out of its frame. */
+enum append_error {
+    APPEND_DONE,               /* it did not */
+    APPEND_CORRUPT,            /* not one whole record batch, or its checksum is wrong */
+    APPEND_OUT_OF_ORDER,       /* its first sequence is not the one after the producer's last */
+    APPEND_PRODUCER_FENCED,    /* the log has seen a newer epoch of this producer */
+    APPEND_TXN_STATE,          /* no transactional batch, though a transaction of the producer is open */
+    APPEND_COORDINATOR_FENCED, /* a marker of an older coordinator epoch than the log has seen */
+    APPEND_TOO_MANY,           /* PRODUCERS_MAX of them have open transactions */
+    APPEND_TOPIC_GONE,
+};
 struct frame_append_result {
-    int64_t base_offset;
+    int64_t base_offset; /* of a duplicate: the original's; −1 when it fell out with an error */
+    int64_t
+        timestamp_ms; /* the time it got in a topic with log_append_time; the original's newest of a duplicate; else −1 */
+    enum append_error error;
+    bool is_duplicate; /* nothing was appended: the same batch is there already */
 };
 struct frame {
     /* set by the producer before frame_submit */
@@ -122,8 +151,8 @@ struct frame {
     /* valid in done */
     bool durable;
     struct err err; /* refused: ERR_RETRY with code ENOSPC (submit again later), ERR_FATAL (topic gone …) */
-    uint64_t lsn;
-    struct frame_append_result *results; /* [number of frame_append calls, in order] */
+    uint64_t lsn;   /* of the last frame before it, when nothing of it had to be written */
+    struct frame_append_result *results; /* [number of frame_append… calls, in order] */
 };
 struct frame *frame_new(struct store *store) __attribute__((returns_nonnull));
 /* Empties it for reuse. Not in flight. */
@@ -132,8 +161,36 @@ void frame_free(struct frame *frame);
 /* Bytes [at, at + n) of buf: one whole record batch (or several) with offsets from 0; the frame takes a reference on buf and changes nothing in it
  * (base offsets are set in the journal's own copy). `last_delta` + 1 offsets are used per batch, as its header says. */
 void frame_append(struct frame *frame, struct log *log, struct buf *buf, size_t at, size_t n);
-/* The same for bytes that are copied into the frame. */
+/* The same for bytes that are copied into the frame. Batches of both have no producer id and no transaction: what has comes by the next two. */
 void frame_append_copy(struct frame *frame, struct log *log, const void *batches, size_t n);
+
+/* One record batch of a client: bytes [at, at + n) of buf, as above, with or without producer id. Whether it may be appended is decided in
+ * commit order, on the disk role, by what the log knows of its producer (log/producer.h). One that may not, or need not, falls out: the rest
+ * of the frame commits, and results[i] says why. The frame's `durable` is true then, too; a frame of which nothing is left writes nothing. A
+ * duplicate is answered, like everything, when its original is durable. Several batches of a producer may be in one frame, in their
+ * order. A frame that is refused as a whole (no room) has changed nothing.
+ *
+ * That a transactional batch belongs to a transaction that its coordinator knows is the caller's to see to: right before each submission, since
+ * between two of them a marker may have ended it. */
+enum {
+    PRODUCE_NO_SEQUENCES =
+        1
+        << 0, /* written by a coordinator for its client (offsets of a transaction): epochs count, sequences do not */
+    PRODUCE_FROM_ZERO =
+        1 << 1, /* a producer that the log does not know begins with sequence 0 (transaction version 2) */
+};
+void frame_append_produce(struct frame *frame, struct log *log, struct buf *buf, size_t at, size_t n,
+                          unsigned flags);
+/* The end of a transaction in one log: a control batch. It falls out when the log has seen a newer epoch of the producer, or of the
+ * coordinator. With raises_epoch (transaction version 2) the marker's epoch is newer than that of the transaction; then one of the same
+ * epoch, when no transaction is open, is a repetition: a duplicate without base offset. */
+struct txn_marker {
+    int64_t producer_id;
+    int16_t producer_epoch;
+    int32_t coordinator_epoch;
+    bool commits, raises_epoch;
+};
+void frame_append_marker(struct frame *frame, struct log *log, const struct txn_marker *marker);
 /* Key-value state that lives and dies with frames: positions, sink identities, small settings. n = 0 deletes. */
 void frame_put(struct frame *frame, struct str key, struct str value);
 size_t frame_bytes(const struct frame *frame);
@@ -147,15 +204,22 @@ bool store_get(struct store *store, struct str key, struct sbuf *out);
 void store_each(struct store *store, struct str prefix,
                 void (*each)(void *arg, struct str key, struct str value), void *arg);
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------------------
+ *
+ * What may block on the disk: log_read, log_fetch without LOG_CACHED, log_aborted, log_find_time, log_max_timestamp. All else answers from
+ * memory, and waits for nothing but a lock that no one holds for longer than some microseconds. */
 int64_t log_start(struct log *log); /* first readable offset */
 int64_t log_end(struct log *log);   /* durable high watermark: the next offset to be written */
 /* What a power cut cannot take: = log_end, except with flush: os. No sink commits beyond it. */
 int64_t log_synced(struct log *log);
+/* Last stable offset: the first offset of a transaction that is open (its marker is not durable yet), or log_end. Never goes back. */
+int64_t log_stable(struct log *log);
 int32_t log_epoch(struct log *log); /* leader epoch */
 /* OffsetForLeaderEpoch: the largest epoch ≤ `epoch` that has records, and its end offset. False: none has. */
 bool log_epoch_end(struct log *log, int32_t epoch, int32_t *found_epoch, int64_t *end_offset);
 uint64_t log_bytes(struct log *log);
+const char *log_folder(const struct log *log); /* absolute path, as long as the store */
+const char *store_folder(const struct store *store);
 const struct topic_info *log_topic(const struct log *log);
 int32_t log_partition(const struct log *log);
 
@@ -170,9 +234,42 @@ enum { LOG_OUT_OF_RANGE = 1 }; /* err->code: offset < log_start or > log_end (ER
 /* Up to max_bytes, but at least one batch when there is one. Reads from disk block the caller. Damaged bytes: ERR_FATAL with file and
  * position. */
 bool log_read(struct log *log, int64_t offset, size_t max_bytes, struct log_slice *slice, struct err *err);
+/* The same in the ways that a fetch wants it.
+ *   LOG_COMMITTED  nothing at or after log_stable; *aborted: the aborted transactions that the slice has records of
+ *   LOG_CACHED     from memory alone: *cold when it would have had to come from the disk (nothing is read then) */
+enum { LOG_COMMITTED = 1 << 0, LOG_CACHED = 1 << 1 };
+/* Records of this producer from first_offset on, up to its next abort marker, are of no account. */
+struct log_aborted {
+    int64_t producer_id, first_offset;
+};
+struct log_fetched {
+    struct log_slice slice;
+    struct log_aborted *aborted; /* in the caller's arena, by first offset */
+    size_t aborted_count;
+    int64_t start, end, stable; /* of the log, when it was read */
+    bool cold;
+};
+bool log_fetch(struct log *log, int64_t offset, size_t max_bytes, unsigned flags, struct arena *arena,
+               struct log_fetched *fetched, struct err *err);
+/* Aborted transactions with records in [from, to), to ≤ log_stable, in arena, by first offset. */
+bool log_aborted(struct log *log, int64_t from, int64_t to, struct arena *arena, struct log_aborted **aborted,
+                 size_t *count, struct err *err);
 /* First offset whose record has timestamp ≥ ts (record exact), or −1. */
 bool log_find_time(struct log *log, int64_t timestamp_ms, int64_t *offset, int64_t *found_timestamp_ms,
                    struct err *err);
+/* The largest timestamp of all records, and the first record that has it; −1, −1 when there are none. */
+bool log_max_timestamp(struct log *log, int64_t *timestamp_ms, int64_t *offset, struct err *err);
+
+/* What the log knows of its producers (DescribeProducers), in arena. Batches that are not durable yet count. */
+struct log_producer {
+    int64_t producer_id;
+    int64_t timestamp_ms;      /* of its newest batch or marker */
+    int64_t txn_first_offset;  /* of its open transaction; −1 = none */
+    int32_t last_sequence;     /* −1 = none */
+    int32_t coordinator_epoch; /* −1 = none */
+    int16_t epoch;
+};
+size_t log_producers(struct log *log, struct arena *arena, struct log_producer **producers);
 
 /* Wakes the waker once when log_end > offset (at once if it is already). One waker can wait on many logs. */
 struct log_wait {
@@ -181,8 +278,11 @@ struct log_wait {
     int64_t offset;
     struct log *log;     /* or */
     struct store *store; /* of store_wait_room */
+    bool stable;         /* log_wait_stable */
 };
 void log_wait(struct log *log, struct log_wait *wait, struct waker *waker, int64_t offset);
+/* The same when log_stable > offset. */
+void log_wait_stable(struct log *log, struct log_wait *wait, struct waker *waker, int64_t offset);
 void log_wait_cancel(struct log_wait *wait);
 
 /* A reader's claim: what lies at or after offset is not removed by retention, compaction or deletion, up to the topic's pin limit;

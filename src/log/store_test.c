@@ -212,6 +212,29 @@ TEST(segment_files_end_where_their_batches_end)
     os_remove_tree(folder, NULL);
 }
 
+/* A topic's record as it was written before there were these settings: they take their defaults. */
+static void expect_old_record(struct store *store)
+{
+    uint8_t value[1 + 16 + 4 + 5 * 8 + 1 + 4] = {1, 7};
+    struct topic_info info;
+    put_le32(value + 17, 1); /* partitions */
+    put_le64(value + 21, 11);
+    put_le64(value + 29, 12);
+    put_le64(value + 37, 1 << 20);
+    put_le64(value + 45, 13);
+    put_le64(value + 53, 14);
+    value[61] = 1 | 3 << 2; /* compact, lz4 */
+    put_le32(value + 62, 1000);
+    struct frame_full *frame = frame_internal(store);
+    frame_catalog_put(frame, STR("told"), str_n(value, sizeof value));
+    EXPECT(commit(&frame->f));
+    frame_free(&frame->f);
+    EXPECT(store_topic(store, "old", &info) && info.partitions == 1 && info.config.retention_bytes == 12 &&
+           info.config.pin_bytes == 14 && info.config.compact && !info.config.delete_too &&
+           info.config.compression == 3 && info.config.max_message_bytes == 1048588 &&
+           info.config.min_dirty_permille == 500 && info.config.delete_retention_ms == 24 * 3600 * 1000);
+}
+
 TEST(configuration_is_kept)
 {
     const char *folder = fresh_folder("config");
@@ -227,7 +250,14 @@ TEST(configuration_is_kept)
     topic_config_retain(&config, -1, -1);
     EXPECT(config.segment_bytes == SEGMENT_BYTES_MAX && config.segment_ms == INT64_C(7) * 24 * 3600 * 1000);
     config.compression = 4;
-    config.compact = true;
+    config.compact = config.delete_too = config.log_append_time = true;
+    config.min_compaction_lag_ms = 1;
+    config.max_compaction_lag_ms = 2;
+    config.delete_retention_ms = 3;
+    config.timestamp_before_max_ms = 4;
+    config.timestamp_after_max_ms = 5;
+    config.max_message_bytes = 6;
+    config.min_dirty_permille = 7;
     struct frame *frame = frame_new(store);
     frame_topic_create(frame, "t", 1, &config);
     EXPECT(commit(frame));
@@ -238,8 +268,14 @@ TEST(configuration_is_kept)
     frame_free(frame);
     EXPECT(store_close(store, NULL));
     store = open_store(folder, &small);
-    EXPECT(store_topic(store, "t", &info) && info.config.compression == 4 && info.config.compact &&
-           !info.config.internal && info.config.retention_ms == -1);
+    const struct topic_config *kept = &info.config;
+    EXPECT(store_topic(store, "t", &info) && kept->compression == 4 && !kept->internal &&
+           kept->retention_ms == -1 && kept->compact && kept->delete_too && kept->log_append_time &&
+           kept->min_compaction_lag_ms == 1 && kept->max_compaction_lag_ms == 2 &&
+           kept->delete_retention_ms == 3 && kept->timestamp_before_max_ms == 4 &&
+           kept->timestamp_after_max_ms == 5 && kept->max_message_bytes == 6 &&
+           kept->min_dirty_permille == 7);
+    expect_old_record(store);
     EXPECT(store_close(store, NULL));
     os_remove_tree(folder, NULL);
 }
@@ -337,6 +373,365 @@ TEST(a_second_process_is_refused)
     snprintf(wanted, sizeof wanted, "is in use by the process %d", os_pid());
     EXPECT(strstr(err.text, wanted) != NULL);
     EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+/* ---- producers and transactions ---------------------------------------------------------------------------------------- */
+
+/* A batch of one record of a producer; key NULL = none, value NULL = a tombstone. */
+static void produce(struct frame *frame, struct log *log, int64_t producer, int16_t epoch, int32_t sequence,
+                    bool transactional, const char *key, const char *value, int64_t timestamp_ms)
+{
+    struct records_builder b = {0};
+    struct str batch;
+    records_begin(&b);
+    records_add(&b, timestamp_ms, key ? str_of(key) : (struct str){0},
+                value ? str_of(value) : (struct str){0}, NULL, 0);
+    bool done = records_end(&b, 0, 0, NULL, &batch, NULL);
+    EXPECT(done);
+    uint8_t *p = b.buf->p;
+    put_be16(p + 21, transactional ? RECORDS_TRANSACTIONAL : 0);
+    put_be64(p + 43, (uint64_t)producer);
+    put_be16(p + 51, (uint16_t)epoch);
+    put_be32(p + 53, (uint32_t)sequence);
+    put_be32(p + 17, crc32c(0, p + 21, batch.n - 21));
+    frame_append_produce(frame, log, b.buf, 0, batch.n, 0);
+    records_builder_fini(&b);
+}
+
+static void end_txn(struct store *store, struct log *log, int64_t producer, int16_t epoch, bool commits)
+{
+    struct frame *frame = frame_new(store);
+    frame_append_marker(
+        frame, log,
+        &(struct txn_marker){.producer_id = producer, .producer_epoch = epoch, .commits = commits});
+    EXPECT(commit(frame) && frame->results[0].error == APPEND_DONE);
+    frame_free(frame);
+}
+
+static void produce_one(struct store *store, struct log *log, int64_t producer, int32_t sequence,
+                        bool transactional, const char *key, const char *value)
+{
+    struct frame *frame = frame_new(store);
+    produce(frame, log, producer, 0, sequence, transactional, key, value, os_wall().us / 1000);
+    EXPECT(commit(frame) && frame->results[0].error == APPEND_DONE && !frame->results[0].is_duplicate);
+    frame_free(frame);
+}
+
+static void expect_result(const struct frame *frame, int i, enum append_error error, int64_t base,
+                          bool duplicate)
+{
+    EXPECT_EQ_INT(frame->results[i].error, error);
+    EXPECT_EQ_INT(frame->results[i].base_offset, base);
+    EXPECT_EQ_INT(frame->results[i].is_duplicate, duplicate);
+}
+
+TEST(appends_fall_out_one_by_one)
+{
+    const char *folder = fresh_folder("produce");
+    struct store *store = open_store(folder, &small);
+    create_topic(store, "t", 2, 1 << 20);
+    create_topic(store, "gone", 1, 1 << 20);
+    struct log *log = log_get(store, "t", 0), *gone = log_get(store, "gone", 0);
+    struct frame *frame = frame_new(store);
+    struct buf *bytes = buf_new(100);
+    frame_topic_delete(frame, "gone");
+    EXPECT(commit(frame));
+    frame_reset(frame);
+    produce(frame, log, 5, 0, 0, false, NULL, "a", 11);
+    produce(frame, log, 5, 0, 1, false, NULL, "b", 12);
+    produce(frame, log, 5, 0, 0, false, NULL, "a", 11);
+    produce(frame, log, 5, 0, 7, false, NULL, "c", 13);
+    frame_append_produce(frame, log, bytes, 0, 100, 0);
+    produce(frame, gone, 5, 0, 2, false, NULL, "d", 14);
+    produce(frame, log, -1, -1, -1, false, NULL, "e", 15);
+    produce(frame, log_get(store, "t", 1), 5, 0, 2, false, NULL, "f", 16);
+    EXPECT(commit(frame));
+    expect_result(frame, 0, APPEND_DONE, 0, false);
+    expect_result(frame, 1, APPEND_DONE, 1, false);
+    expect_result(frame, 2, APPEND_DONE, 0, true);
+    EXPECT_EQ_INT(frame->results[2].timestamp_ms, 11);
+    expect_result(frame, 3, APPEND_OUT_OF_ORDER, -1, false);
+    expect_result(frame, 4, APPEND_CORRUPT, -1, false);
+    expect_result(frame, 5, APPEND_TOPIC_GONE, -1, false);
+    expect_result(frame, 6, APPEND_DONE, 2, false);
+    expect_result(frame, 7, APPEND_DONE, 0, false);
+    EXPECT_EQ_INT(log_end(log), 3);
+    EXPECT_EQ_INT(log->producers.list[0].batch_count, 2);
+    uint64_t lsn = frame->lsn;
+    frame_reset(frame); /* nothing of it is left to write */
+    produce(frame, log, 5, 0, 1, false, NULL, "b", 12);
+    EXPECT(commit(frame) && frame->lsn == lsn);
+    expect_result(frame, 0, APPEND_DONE, 1, true);
+    frame_reset(frame); /* refused as a whole: it has changed nothing */
+    struct records_builder b = {0};
+    struct str batch = make_batch(&b, 0, 1, 10);
+    produce(frame, log, 5, 0, 2, true, NULL, "g", 17);
+    produce(frame, log, 6, 0, 0, true, NULL, "h", 17);
+    frame_append_copy(frame, gone, batch.p, batch.n);
+    EXPECT(!frame_commit_now(frame, NULL));
+    producers_check(&log->producers);
+    EXPECT_EQ_INT(log->producers.count, 1);
+    EXPECT_EQ_INT(log_stable(log), 3);
+    frame_reset(frame);
+    produce(frame, log, 5, 0, 2, false, NULL, "g", 17);
+    EXPECT(commit(frame));
+    expect_result(frame, 0, APPEND_DONE, 3, false);
+    frame_reset(frame);
+    frame_append(frame, log, bytes, 0, 0); /* no batch at all */
+    EXPECT(!frame_commit_now(frame, NULL));
+    int64_t ts, offset;
+    EXPECT(log_max_timestamp(log, &ts, &offset, NULL) && ts == 17 && offset == 3);
+    for (int round = 0; round < 2; round++) { /* killed, then closed */
+        if (round == 0)
+            store_faults_forget(store);
+        else
+            EXPECT(store_close(store, NULL));
+        store = open_store(folder, &small);
+        log = log_get(store, "t", 0);
+        struct frame *again = frame_new(store);
+        produce(again, log, 5, 0, 1, false, NULL, "b", 12);
+        produce(again, log, 5, 0, 4, false, NULL, "b", 12);
+        EXPECT(commit(again));
+        expect_result(again, 0, APPEND_DONE, 1, true);
+        expect_result(again, 1, APPEND_OUT_OF_ORDER, -1, false);
+        frame_free(again);
+    }
+    struct log_producer *producers;
+    EXPECT_EQ_INT(log_producers(log, &scratch, &producers), 1);
+    EXPECT(producers[0].producer_id == 5 && producers[0].last_sequence == 2 &&
+           producers[0].timestamp_ms == 17);
+    EXPECT(store_close(store, NULL));
+    frame_free(frame);
+    records_builder_fini(&b);
+    buf_unref(bytes);
+    os_remove_tree(folder, NULL);
+}
+
+TEST(the_log_gives_the_time_where_the_topic_wants_it)
+{
+    const char *folder = fresh_folder("time");
+    struct store *store = open_store(folder, &small);
+    struct topic_config config;
+    topic_config_default(&config);
+    config.log_append_time = true;
+    struct frame *frame = frame_new(store);
+    frame_topic_create(frame, "t", 1, &config);
+    EXPECT(commit(frame));
+    struct log *log = log_get(store, "t", 0);
+    frame_reset(frame);
+    produce(frame, log, 5, 0, 0, false, NULL, "a", 11);
+    produce(frame, log, 5, 0, 0, false, NULL, "a", 11);
+    EXPECT(commit(frame));
+    int64_t now_ms = os_wall().us / US_PER_MS, given = frame->results[0].timestamp_ms;
+    EXPECT(given > now_ms - 60000 && given <= now_ms && frame->results[1].is_duplicate);
+    struct log_slice slice;
+    struct records_reader reader;
+    struct record record;
+    struct records_batch batch;
+    struct buf *none;
+    bool more;
+    EXPECT(log_read(log, 0, 1000, &slice, NULL) && records_batch_read(slice.p, slice.n, true, &batch, NULL) &&
+           records_open(slice.p, slice.n, NULL, &none, &reader, NULL) &&
+           records_next(&reader, &record, &more, NULL));
+    EXPECT_EQ_INT(record.timestamp_ms, given);
+    buf_unref(slice.buf);
+    frame_free(frame);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+/* More aborted transactions than stay in memory, over several segments. */
+TEST(aborted_transactions_are_found_again)
+{
+    enum { TXNS = 300 };
+    const char *folder = fresh_folder("aborted");
+    struct store *store = open_store(folder, &small);
+    create_topic(store, "t", 1, 12 << 10);
+    struct log *log = log_get(store, "t", 0);
+    struct loop *loop;
+    struct waker waker;
+    struct log_wait wait;
+    EXPECT(loop_new(ROLE_NET, "net", &loop, NULL));
+    waker_init(&waker, loop, NULL);
+    for (int i = 0; i < TXNS; i++) { /* offsets 2 i and 2 i + 1; each other one is committed */
+        produce_one(store, log, 5, i, true, NULL, "value");
+        EXPECT_EQ_INT(log_stable(log), 2 * i);
+        end_txn(store, log, 5, 0, i % 2);
+        EXPECT_EQ_INT(log_stable(log), 2 * i + 2);
+    }
+    EXPECT(log->segment_count > 3);
+    for (int round = 0; round < 3; round++) {
+        struct log_aborted *aborted;
+        size_t n;
+        EXPECT(log_aborted(log, 0, 2 * TXNS, &scratch, &aborted, &n, NULL));
+        EXPECT_EQ_INT(n, TXNS / 2);
+        for (size_t i = 0; i < n; i++)
+            EXPECT(aborted[i].producer_id == 5 && aborted[i].first_offset == (int64_t)i * 4);
+        EXPECT(log_aborted(log, 401, 404, &scratch, &aborted, &n, NULL) && n == 1);
+        EXPECT(log_aborted(log, 402, 404, &scratch, &aborted, &n, NULL) && n == 0);
+        EXPECT(log_aborted(log, 402, 409, &scratch, &aborted, &n, NULL) && n == 2);
+        struct log_fetched fetched;
+        EXPECT(log_fetch(log, 0, 1 << 20, LOG_COMMITTED, &scratch, &fetched, NULL));
+        EXPECT(fetched.slice.n > 0 && fetched.aborted_count == (size_t)(fetched.slice.next_offset + 3) / 4);
+        buf_unref(fetched.slice.buf);
+        EXPECT(log_fetch(log, 0, 1 << 20, LOG_CACHED, &scratch, &fetched, NULL) && fetched.cold);
+        if (round == 0)
+            store_faults_forget(store);
+        else
+            EXPECT(store_close(store, NULL));
+        store = open_store(folder, &small);
+        log = log_get(store, "t", 0);
+    }
+    /* the files hold as many as they say, and no more */
+    struct os_stat stat;
+    char path[OS_PATH_MAX];
+    uint32_t in_files = 0;
+    trim(store);
+    for (size_t i = 0; i < log->segment_count; i++) {
+        segment_path(log->segments[i], ".txnindex", path, sizeof path);
+        if (os_stat(path, &stat, NULL))
+            in_files += (uint32_t)stat.size / 34;
+    }
+    EXPECT_EQ_INT(in_files, TXNS / 2);
+    /* who waits for the last stable offset is not woken before it moves */
+    produce_one(store, log, 5, TXNS, true, NULL, "value");
+    log_wait_stable(log, &wait, &waker, 2 * TXNS);
+    EXPECT(!list_empty(&wait.link));
+    produce_one(store, log, 5, TXNS + 1, true, NULL, "value");
+    EXPECT(!list_empty(&wait.link));
+    struct log_fetched fetched;
+    EXPECT(log_fetch(log, 2 * TXNS, 1 << 20, LOG_COMMITTED | LOG_CACHED, &scratch, &fetched, NULL));
+    EXPECT(fetched.slice.n == 0 && !fetched.cold && fetched.end == 2 * TXNS + 2 &&
+           fetched.stable == 2 * TXNS);
+    log_wait_cancel(&wait);
+    store_faults_forget(store); /* an open transaction is open in the next life, too */
+    store = open_store(folder, &small);
+    log = log_get(store, "t", 0);
+    EXPECT_EQ_INT(log_stable(log), 2 * TXNS);
+    log_wait_stable(log, &wait, &waker, 2 * TXNS);
+    end_txn(store, log, 5, 0, false);
+    EXPECT(list_empty(&wait.link));
+    EXPECT(log_fetch(log, 2 * TXNS, 1 << 20, LOG_COMMITTED | LOG_CACHED, &scratch, &fetched, NULL));
+    EXPECT_EQ_INT(fetched.aborted_count, 1);
+    EXPECT_EQ_INT(fetched.slice.next_offset, 2 * TXNS + 3);
+    buf_unref(fetched.slice.buf);
+    EXPECT(store_close(store, NULL));
+    loop_free(loop);
+    os_remove_tree(folder, NULL);
+}
+
+TEST(producers_that_were_idle_are_forgotten)
+{
+    const char *folder = fresh_folder("idle");
+    struct store *store = open_store(folder, &small);
+    create_topic(store, "t", 1, 1 << 20);
+    struct log *log = log_get(store, "t", 0);
+    produce_one(store, log, 5, 0, false, NULL, "value");
+    produce_one(store, log, 6, 0, false, NULL, "value");
+    produce_one(store, log, 7, 0, true, NULL, "value");
+    EXPECT(store_close(store, NULL));
+    store = open_store(folder, &small);
+    log = log_get(store, "t", 0);
+    EXPECT_EQ_INT(log->producers.count, 3);
+    for (int i = 0; i < 3; i++)
+        if (log->producers.list[i].id != 6)
+            log->producers.list[i].touched_s -= 25 * 3600;
+    store->producers_looked.ns -= 3600 * NS_PER_S;
+    retain_producers(store);
+    EXPECT_EQ_INT(log->producers.count, 2); /* the third has an open transaction */
+    EXPECT(store_close(store, NULL));
+    store = open_store(folder, &small);
+    log = log_get(store, "t", 0);
+    EXPECT_EQ_INT(log->producers.count, 2);
+    EXPECT_EQ_INT(log_stable(log), 2);
+    produce_one(store, log, 5, 99, false, NULL, "value"); /* it may begin anywhere */
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+static void compact(struct store *store) UNSHARED
+{
+    compact_work(store);
+    struct frame *frame = frame_new(store);
+    frame_put(frame, STR("compacted"), STR("yes"));
+    EXPECT(commit(frame));
+    frame_free(frame);
+    EXPECT(store->compaction == NULL);
+}
+
+/* The log's batches as text: offset, what it is, how many records. */
+static const char *shape(struct log *log)
+{
+    struct sbuf text = {0};
+    for (int64_t offset = log_start(log); offset < log_end(log);) {
+        struct log_slice slice;
+        if (!EXPECT(log_read(log, offset, 1 << 20, &slice, NULL)) || slice.n == 0)
+            break;
+        for (size_t at = 0; at < slice.n;) {
+            struct records_batch b;
+            EXPECT(records_batch_read(slice.p + at, slice.n - at, true, &b, NULL));
+            if (b.base_offset >= offset && b.base_offset < 12)
+                sbuf_printf(&text, "%lld%s%s%d ", (long long)b.base_offset,
+                            b.attributes & RECORDS_CONTROL ? "m" : "d",
+                            b.attributes & RECORDS_DELETE_HORIZON ? "h" : ":", b.count);
+            at += b.size;
+        }
+        offset = slice.next_offset;
+        buf_unref(slice.buf);
+    }
+    const char *copy = arena_printf(&scratch, "%.*s", (int)text.n, text.p);
+    sbuf_fini(&text);
+    return copy;
+}
+
+/* What Kafka's cleaner leaves of transactions, tombstones and producers, over several compactions. */
+TEST(compaction_leaves_what_is_needed)
+{
+    const char *folder = fresh_folder("cleaner");
+    struct store *store = open_store(folder, &small);
+    struct topic_config config;
+    topic_config_default(&config);
+    config.compact = true;
+    config.segment_bytes = 8 << 10;
+    config.delete_retention_ms = 0; /* it may go with the next one */
+    config.min_dirty_permille = 0;
+    struct frame *frame = frame_new(store);
+    frame_topic_create(frame, "t", 1, &config);
+    EXPECT(commit(frame));
+    struct log *log = log_get(store, "t", 0);
+    produce_one(store, log, 5, 0, true, "a", "aborted");  /* 0 */
+    produce_one(store, log, 6, 0, true, "a", "replaced"); /* 1 */
+    end_txn(store, log, 5, 0, false);                     /* 2 */
+    end_txn(store, log, 6, 0, true);                      /* 3 */
+    produce_one(store, log, 6, 1, true, "b", "stays");    /* 4 */
+    end_txn(store, log, 6, 0, true);                      /* 5 */
+    produce_one(store, log, 6, 2, false, "a", NULL);      /* 6 */
+    produce_one(store, log, 6, 3, false, "c", "stays");   /* 7 */
+    produce_one(store, log, 8, 0, true, "d", "aborted");  /* 8 */
+    end_txn(store, log, 8, 1, false);                     /* 9: with a newer epoch */
+    produce_one(store, log, 9, 0, true, "c", "aborted");  /* 10: does not hide 7 */
+    end_txn(store, log, 9, 0, false);                     /* 11 */
+    static char filler[4000];
+    memset(filler, '.', sizeof filler - 1);
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 4; i++)
+            produce_one(store, log, 77, round * 4 + i, false, "filler", filler);
+        EXPECT(store_close(store, NULL));
+        store = open_store(folder, &small);
+        log = log_get(store, "t", 0);
+        compact(store);
+        static const char *const wanted[] = {
+            /* aborted records go; the last batches of their producers stay, empty; the tombstone gets its horizon */
+            "0d:0 2m:1 3m:1 4d:1 5m:1 6dh1 7d:1 9m:1 10d:0 11m:1 ",
+            /* it goes; markers of transactions without batches get theirs */
+            "0d:0 2m:1 3mh1 4d:1 5m:1 7d:1 9mh1 10d:0 11m:1 ",
+            /* they go, but for the one that says the newest epoch of its producer */
+            "0d:0 2m:1 4d:1 5m:1 7d:1 9m:0 10d:0 11m:1 ", "0d:0 2m:1 4d:1 5m:1 7d:1 9m:0 10d:0 11m:1 "};
+        EXPECT_STR(shape(log), wanted[round]);
+    }
+    EXPECT(store_close(store, NULL));
+    frame_free(frame);
     os_remove_tree(folder, NULL);
 }
 
@@ -487,6 +882,11 @@ int main(void)
     RUN(keys_live_and_die_with_frames);
     RUN(topics_come_and_go);
     RUN(a_second_process_is_refused);
+    RUN(appends_fall_out_one_by_one);
+    RUN(the_log_gives_the_time_where_the_topic_wants_it);
+    RUN(aborted_transactions_are_found_again);
+    RUN(producers_that_were_idle_are_forgotten);
+    RUN(compaction_leaves_what_is_needed);
     RUN(producers_and_readers_on_loops_of_their_own);
     arena_fini(&scratch);
     return test_end();

@@ -88,7 +88,7 @@ __attribute__((format(printf, 1, 2))) static bool complain(const char *format, .
 
 /* ---- the program that lives -------------------------------------------------------------------------------------------- */
 
-struct producer {
+struct submitter {
     struct task task;
     struct waker waker;
     struct log_wait wait;
@@ -103,7 +103,7 @@ struct life {
     struct store *store;
     struct loop *disk, *work;
     struct log *logs[LOGS];
-    struct producer producers[PRODUCERS];
+    struct submitter producers[PRODUCERS];
     struct task reader;
     struct log_pin pins[LOGS];
     uint32_t frames_left;
@@ -139,7 +139,7 @@ static void add_value(struct records_builder *b, uint32_t producer, uint32_t num
     records_add(b, os_wall().us / 1000, (struct str){0}, str_n(value, size), NULL, 0);
 }
 
-static void build(struct producer *p)
+static void build(struct submitter *p)
 {
     struct booked *booked = &book->frames[p->index][p->number];
     *booked = (struct booked){.log_count = 1 + (uint32_t)sim_below(APPENDS_MAX)};
@@ -194,7 +194,7 @@ static void note_spot(const struct journal *j)
 
 static void room_made(struct frame *frame)
 {
-    struct producer *p = frame->arg;
+    struct submitter *p = frame->arg;
     p->in_flight = false;
     if (!frame->durable && book->scenario.fail_after == 0)
         complain("the disk is full, and deletion was refused: %s", frame->err.text);
@@ -203,7 +203,7 @@ static void room_made(struct frame *frame)
 }
 
 /* The disk is full: a producer deletes old records. Deletion and the positions of sinks go on when nothing else does. */
-static bool make_room(struct producer *p)
+static bool make_room(struct submitter *p)
 {
     if (!book->scenario.small_disk)
         return false;
@@ -226,7 +226,7 @@ static bool make_room(struct producer *p)
 
 static void acknowledged(struct frame *frame)
 {
-    struct producer *p = frame->arg;
+    struct submitter *p = frame->arg;
     struct booked *booked = &book->frames[p->index][p->number];
     p->in_flight = false;
     if (frame->durable) {
@@ -252,7 +252,7 @@ static void acknowledged(struct frame *frame)
 
 static bool produce(struct task *task)
 {
-    struct producer *p = CONTAINER_OF(task, struct producer, task);
+    struct submitter *p = CONTAINER_OF(task, struct submitter, task);
     if (p->in_flight)
         return false;
     if (life->frames_left == 0 || book->next[p->index] >= FRAMES_MAX / PRODUCERS) {
@@ -324,7 +324,7 @@ static void begin_work(struct msg *msg)
 {
     mem_free(msg);
     for (uint32_t i = 0; i < PRODUCERS; i++) {
-        struct producer *p = &life->producers[i];
+        struct submitter *p = &life->producers[i];
         p->index = i;
         p->frame = frame_new(life->store);
         task_init(&p->task, produce);
