@@ -275,9 +275,12 @@ struct txn_image txn_complete(const struct txn_image *prepared, int64_t now_ms)
 
 bool txn_image_is_sane(const struct txn_image *image)
 {
+    enum { ROOM = 1 << 30 }; /* for sums of times, and blocks of producer ids */
     bool is_prepared = txn_is_prepared(image->state);
-    return image->state <= TXN_COMPLETE_ABORT && image->producer_id >= 0 && image->epoch >= 0 &&
-           (image->next_producer_id < 0 || is_prepared) &&
+    return image->producer_id < INT64_MAX - ROOM && image->next_producer_id < INT64_MAX - ROOM &&
+           image->start_ms >= -1 && image->start_ms < INT64_MAX / 2 && image->update_ms >= -1 &&
+           image->update_ms < INT64_MAX / 2 && image->timeout_ms >= 0 && image->state <= TXN_COMPLETE_ABORT &&
+           image->producer_id >= 0 && image->epoch >= 0 && (image->next_producer_id < 0 || is_prepared) &&
            (image->epoch < INT16_MAX || is_prepared || image->client_version < 2) &&
            (image->state == TXN_EMPTY || image->start_ms >= 0) &&
            (image->client_version == 0 || image->client_version == 2);

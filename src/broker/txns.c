@@ -17,6 +17,7 @@
 #include "broker/txns_private.h"
 
 enum {
+    SPARE_MAX = 1000,    /* ops that are kept for the next ones */
     TICK_MAX = 1000,     /* ids that one txns_tick moves; the next goes on */
     END_BUMPS_SINCE = 5, /* EndTxn */
 };
@@ -87,6 +88,7 @@ struct txn_op *txn_op_new(struct txns *txns, enum txn_op_kind kind, uint64_t tic
 {
     struct list *link = list_pop_front(&txns->spare);
     struct txn_op *op = link ? CONTAINER_OF(link, struct txn_op, link) : mem_new(sizeof *op);
+    txns->spare_count -= link != NULL;
     *op = (struct txn_op){.kind = kind, .ticket = ticket, .version = version};
     list_init(&op->link);
     return op;
@@ -96,7 +98,12 @@ struct txn_op *txn_op_new(struct txns *txns, enum txn_op_kind kind, uint64_t tic
 void txn_op_done(struct txns *txns, struct txn_op *op)
 {
     CHECK(op->parts.items == NULL && op->batch == NULL);
+    if (txns->spare_count >= SPARE_MAX) {
+        mem_free(op);
+        return;
+    }
     op->txn = NULL;
+    txns->spare_count++;
     list_push_front(&txns->spare, &op->link);
 }
 
@@ -267,6 +274,11 @@ static void id_taken(struct txns *txns)
 
 static void wait_for_id(struct txns *txns, struct txn_op *op)
 {
+    if (txns->stats.waiting >= TXNS_WAITING_MAX) {
+        txns->stats.refused++;
+        txn_op_answer(txns, op, KAFKA_ERR_COORDINATOR_LOAD_IN_PROGRESS, -1, -1);
+        return;
+    }
     list_push_back(&txns->want_ids, &op->link);
     txns->stats.waiting++;
     want_block(txns);

@@ -112,9 +112,10 @@ struct txns {
     size_t topics_free; /* no free one before it */
     struct txn **heap;  /* heap[ids.count], the earliest deadline first */
     size_t heap_count, heap_capacity;
-    struct list want_ids;     /* of struct txn_op: requests that wait for producer ids */
-    struct list in_flight;    /* of struct txn_op: their frames are on the way */
-    struct list spare;        /* of struct txn_op: for the next ones */
+    struct list want_ids;  /* of struct txn_op: requests that wait for producer ids */
+    struct list in_flight; /* of struct txn_op: their frames are on the way */
+    struct list spare;     /* of struct txn_op: for the next ones */
+    uint32_t spare_count;
     int64_t next_id, ids_end; /* producer ids at hand: [next_id, ids_end) */
     bool block_in_flight;
     bool is_loaded;
