@@ -1,14 +1,15 @@
-/* The Delta sink over many commits: each must stay as quick as the first, merging and checkpoints included. Prints milliseconds a commit by hundreds,
- * with the files that are active then. COMMITS=n, PARTITIONS=n, ROWS=n, FOLDER=path (default: one under /tmp, removed at the end). */
+/* The Delta sink over many commits: each must stay as quick as the first, merging and checkpoints included. Prints milliseconds a commit, and what memory there is
+ * then and was at most; in the end also how many files the table has, and how many that were merged away. COMMITS=n, EVERY=n (commits a line), PARTITIONS=n, ROWS=n,
+ * FOLDER=path (default: one under /tmp, removed at the end). */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "os/os.h"
 #include "sink/delta/log.h"
 #include "sink/sink.h"
 
-enum { HUNDRED = 100 };
-static int64_t rows_each = 100;
+static int64_t rows_each = 100, every = 100;
 
 struct work {
     struct msg msg;
@@ -40,14 +41,23 @@ static void make_rows(struct batch *batch, const struct type *schema, int64_t fi
     batch_builder_finish(&b);
 }
 
-static void report(const char *path, int64_t commits, int64_t ns)
+static void report(int64_t commits, int64_t ns)
+{
+    struct rusage usage;
+    CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
+    printf("%6lld commits: %6.2f ms each, %3zu MiB, %3ld MiB at most\n", (long long)commits,
+           (double)ns / (double)every / 1e6, mem_in_use() >> 20, usage.ru_maxrss >> 10);
+    fflush(stdout);
+}
+
+static void report_files(const char *path)
 {
     struct delta_table t = {0};
     struct err err;
-    size_t memory = mem_in_use();
+    struct mono_time start = os_mono();
     CHECK(delta_load(&t, path, -1, &err));
-    printf("%6lld commits: %6.2f ms each, %4zu active files, %zu KiB\n", (long long)commits,
-           (double)ns / HUNDRED / 1e6, t.files.count, memory >> 10);
+    printf("%zu active files, %zu removed ones, read in %lld ms\n", t.files.count, t.removed.count,
+           (long long)(mono_since_ns(os_mono(), start) / NS_PER_MS));
     delta_fini(&t);
 }
 
@@ -72,12 +82,13 @@ static void run(struct msg *msg) ON(block)
             fprintf(stderr, "%s\n", err.text);
             exit(1);
         }
-        if (i % HUNDRED == 0 || i == w->commits) {
-            report(arena_printf(&arena, "%s/t", w->folder), i, mono_since_ns(os_mono(), start));
+        if (i % every == 0 || i == w->commits) {
+            report(i, mono_since_ns(os_mono(), start));
             start = os_mono();
         }
     }
     sink_abort(&sink);
+    report_files(arena_printf(&arena, "%s/t", w->folder));
     batch_free(batch);
     arena_fini(&arena);
 }
@@ -95,6 +106,8 @@ int main(void)
     spec.partition_by = by_k;
     if (os_env("ROWS"))
         rows_each = atoll(os_env("ROWS"));
+    if (os_env("EVERY"))
+        every = atoll(os_env("EVERY"));
     if (os_env("PARTITIONS")) {
         spec.partition_by_count = 1;
         partitions = atoll(os_env("PARTITIONS"));

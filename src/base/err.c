@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 
 /* the functions themselves, see err.h */
 #undef err_set
@@ -13,34 +14,78 @@
 #undef err_hint
 #undef err_at
 
-static char secrets[ERR_SECRETS_MAX][1024];
+enum {
+    SECRET_SHORT = 4,  /* bytes: a shorter one is overwritten as a whole word of a sentence only */
+    SECRET_BEGUN = 16, /* so much of a secret's beginning gives it away: libraries cut what they show */
+};
+
+static struct secret {
+    const char *text; /* on the heap, for ever */
+    size_t n;
+} secrets[ERR_SECRETS_MAX];
 static int secret_count;
 
 bool err_secret_add(const char *secret)
 {
     size_t n = strlen(secret);
-    if (n < 4 || n >= sizeof secrets[0])
+    if (n == 0)
         return true;
     for (int i = 0; i < secret_count; i++)
-        if (strcmp(secrets[i], secret) == 0)
+        if (strcmp(secrets[i].text, secret) == 0)
             return true;
     if (secret_count == ERR_SECRETS_MAX)
         return false;
-    memcpy(secrets[secret_count], secret, n + 1); /* whole before it counts */
+    char *copy = mem_new(n + 1);
+    memcpy(copy, secret, n);
+    secrets[secret_count] = (struct secret){copy, n}; /* whole before it counts */
     secret_count++;
     return true;
 }
 
-void err_redact(char *text, size_t size)
+static bool in_word(char c)
 {
-    (void)size; /* the text only shrinks: a secret has 4 bytes or more, its stand-in 3 */
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+           (c & 0x80);
+}
+
+static bool is_word(const char *text, const char *at, size_t n)
+{
+    return !(at > text && in_word(at[-1]) && in_word(at[0])) && !(in_word(at[n - 1]) && in_word(at[n]));
+}
+
+/* Bytes of a secret at this place: the longest. */
+static size_t secret_at(const char *text, const char *at, enum err_redact how)
+{
+    size_t longest = 0;
     for (int i = 0; i < secret_count; i++) {
-        size_t n = strlen(secrets[i]);
-        for (char *at = text; (at = strstr(at, secrets[i])) != NULL; at += 3) {
-            memcpy(at, "***", 3);
-            memmove(at + 3, at + n, strlen(at + n) + 1);
-        }
+        const struct secret *s = &secrets[i];
+        size_t same = 0;
+        while (same < s->n && at[same] == s->text[same])
+            same++;
+        bool hit = same == s->n || same >= SECRET_BEGUN ||
+                   (how == ERR_REDACT_CUT && same > 0 && at[same] == '\0');
+        if (s->n < SECRET_SHORT)
+            hit = same == s->n && how != ERR_REDACT_OUTPUT && is_word(text, at, same);
+        if (hit && same > longest)
+            longest = same;
     }
+    return longest;
+}
+
+void err_redact(char *text, enum err_redact how)
+{
+    char *to = text;
+    for (const char *at = text; *at;) {
+        size_t n = secret_at(text, at, how), stars = n < 3 ? n : 3;
+        if (n == 0) {
+            *to++ = *at++;
+            continue;
+        }
+        memset(to, '*', stars); /* never more than were there */
+        to += stars;
+        at += n;
+    }
+    *to = '\0';
 }
 
 /* Cuts text that did not fit, at a character, and marks the cut. */
@@ -48,10 +93,18 @@ static void mark_cut(char *text, size_t size, int wanted)
 {
     if (wanted < 0 || (size_t)wanted < size)
         return;
-    size_t at = size - 4;
+    size_t at = strlen(text);
+    at = at < size - 4 ? at : size - 4;
     while (at > 0 && ((unsigned char)text[at] & 0xC0) == 0x80)
         at--;
     memcpy(text + at, "\xE2\x80\xA6", 4);
+}
+
+/* What vsnprintf left of a text that wanted so many bytes. */
+static void finish(char *text, size_t size, int wanted)
+{
+    err_redact(text, wanted >= 0 && (size_t)wanted >= size ? ERR_REDACT_CUT : ERR_REDACT_TEXT);
+    mark_cut(text, size, wanted);
 }
 
 bool err_vset(struct err *err, enum err_class class, const char *format, va_list args)
@@ -61,8 +114,7 @@ bool err_vset(struct err *err, enum err_class class, const char *format, va_list
         return false;
     *err = (struct err){.class = class};
     int n = vsnprintf(err->text, sizeof err->text, format, args);
-    mark_cut(err->text, sizeof err->text, n);
-    err_redact(err->text, sizeof err->text);
+    finish(err->text, sizeof err->text, n);
     return false;
 }
 
@@ -105,8 +157,7 @@ bool err_context(struct err *err, const char *format, ...)
         n = 0;
     if ((size_t)n < sizeof err->text)
         n += snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", old);
-    mark_cut(err->text, sizeof err->text, n);
-    err_redact(err->text, sizeof err->text);
+    finish(err->text, sizeof err->text, n);
     return false;
 }
 
@@ -118,8 +169,7 @@ bool err_hint(struct err *err, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(err->hint, sizeof err->hint, format, args);
     va_end(args);
-    mark_cut(err->hint, sizeof err->hint, n);
-    err_redact(err->hint, sizeof err->hint);
+    finish(err->hint, sizeof err->hint, n);
     return false;
 }
 

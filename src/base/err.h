@@ -72,12 +72,18 @@ void err_clear(struct err *err);
 #endif
 
 /* Secrets (passwords, tokens, credentials in URLs) are registered once, when the configuration is read; err_vset and
- * the log writer pass their text through err_redact(), which overwrites each occurrence with "***" in place.
- * At most ERR_SECRETS_MAX secrets of 4 to 1023 bytes; shorter ones are ignored (they would shred every text). Registered before
+ * the log writer pass their text through err_redact(), which overwrites each occurrence with "***" in place, and also a long
+ * secret's first 16 bytes and what follows of it. At most ERR_SECRETS_MAX secrets of any length, copied. Registered before
  * threads start. False when there are ERR_SECRETS_MAX already and this is not one of them. */
 enum { ERR_SECRETS_MAX = 64 };
 bool err_secret_add(const char *secret);
-void err_redact(char *text, size_t size);
+
+enum err_redact {
+    ERR_REDACT_TEXT,   /* a sentence: secrets shorter than 4 bytes too, where they are a word of it */
+    ERR_REDACT_CUT,    /* the same, whose end is lacking: there the beginning of a secret is one */
+    ERR_REDACT_OUTPUT, /* made of such texts, and of numbers and names that a short secret must not shred */
+};
+void err_redact(char *text, enum err_redact how);
 
 #define TRY(call)                                                                                            \
     do {                                                                                                     \

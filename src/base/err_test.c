@@ -1,8 +1,10 @@
 #include "base/err.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/test.h"
 #include "base/utf8.h"
 
@@ -84,13 +86,61 @@ TEST(secrets_do_not_show)
 {
     struct err err = {0};
     err_secret_add("hunter22");
-    err_secret_add("abc"); /* too short to hide */
     err_set(&err, ERR_RETRY, "login failed: postgresql://u:%s@h/%s?abc", "hunter22", "hunter22");
     EXPECT_STR(err.text, "login failed: postgresql://u:***@h/***?abc");
     err_context(&err, "with %s", "hunter22");
     EXPECT(strstr(err.text, "hunter22") == NULL);
     err_hint(&err, "Is %s right?", "hunter22");
     EXPECT_STR(err.hint, "Is *** right?");
+}
+
+/* A short one would shred every text: it is overwritten where it stands as a word. */
+TEST(short_secrets_do_not_show)
+{
+    struct err err = {0};
+    char output[] = "{\"x\": 1, \"error\": \"hunter22\"}";
+    err_secret_add("x");
+    err_secret_add("pw");
+    err_secret_add("$$");
+    err_secret_add("");
+    err_set(&err, ERR_RETRY, "could not fetch http://key:x@h/x?a=pw&max=1: pwd, x_1, text (a$$b) \"x\" pw");
+    EXPECT_STR(err.text, "could not fetch http://key:*@h/*?a=**&max=1: pwd, x_1, text (a**b) \"*\" **");
+    err_redact(output, ERR_REDACT_OUTPUT);
+    EXPECT_STR(output, "{\"x\": 1, \"error\": \"***\"}");
+}
+
+/* However long: in whole, cut by whoever shows it, and cut by the end of the text. */
+TEST(long_secrets_do_not_show)
+{
+    static char secret[5000];
+    struct err err = {0};
+    for (size_t i = 0; i < sizeof secret - 1; i++)
+        secret[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[i * i * 31 % 61];
+    err_secret_add(secret);
+    char *whole = mem_new(sizeof secret + 100);
+    snprintf(whole, sizeof secret + 100, "at %s, and on", secret);
+    err_redact(whole, ERR_REDACT_TEXT);
+    EXPECT_STR(whole, "at ***, and on");
+    mem_free(whole);
+    err_set(&err, ERR_RETRY, "bad token %s", secret);
+    EXPECT_STR(err.text, "bad token ***\xE2\x80\xA6");
+    err_set(&err, ERR_RETRY, "bad token %.40s… and %.16s", secret, secret);
+    EXPECT_STR(err.text, "bad token ***… and ***");
+    for (int before = ERR_TEXT_MAX - 12; before < ERR_TEXT_MAX;
+         before++) { /* the cut goes through the secret */
+        err_set(&err, ERR_RETRY, "%*s%s", before, "", "hunter22");
+        EXPECT(strstr(err.text, "hun") == NULL);
+    }
+}
+
+/* One that begins another does not leave the other's end. */
+TEST(the_longest_secret_counts)
+{
+    struct err err = {0};
+    err_secret_add("pass");
+    err_secret_add("pass-word");
+    err_set(&err, ERR_RETRY, "pass pass-word pass-port");
+    EXPECT_STR(err.text, "*** *** ***-port");
 }
 
 int main(void)
@@ -100,5 +150,8 @@ int main(void)
     RUN(long_texts_are_cut);
     RUN(the_two_macros);
     RUN(secrets_do_not_show);
+    RUN(short_secrets_do_not_show);
+    RUN(long_secrets_do_not_show);
+    RUN(the_longest_secret_counts);
     return test_end();
 }

@@ -97,7 +97,7 @@ static bool choose(struct command_env *env, struct choice *c, const char *from, 
         return choose_kept(env, c, err);
     if (cli_given(env->args, "--turn"))
         return err_set(err, ERR_CONFIG, "it is either --turn or --from");
-    c->path = from[0] == '/' ? from : pool_printf(env->pool, "%s/%s", env->cwd, from);
+    c->path = env_path(env, from);
     return checkpoint_read(pool_arena(env->pool), c->path, &c->file, &c->data, err);
 }
 
@@ -109,8 +109,7 @@ static bool export_to(struct command_env *env, struct choice *c, struct err *err
     if (to == NULL)
         return err_set(err, ERR_CONFIG, "sluice checkpoint export takes --to FILE");
     TRY(choose(env, c, NULL, err));
-    const char *path = to[0] == '/' ? to : pool_printf(env->pool, "%s/%s", env->cwd, to);
-    TRY(os_write_file(path, c->file.p, c->file.n, err));
+    TRY(os_write_file(env_path(env, to), c->file.p, c->file.n, err));
     env_note(env, "turn %lld of stream \"%s\" is in %s, %zu bytes", (long long)c->data.turn, c->stream->name,
              to, c->file.n);
     return true;

@@ -35,11 +35,16 @@ bool env_flush(struct command_env *env)
     return !env->closed;
 }
 
+const char *env_path(struct command_env *env, const char *path)
+{
+    return path[0] == '/' ? path : pool_printf(env->pool, "%s/%s", env->cwd, path);
+}
+
 static void to_stderr(struct command_env *env, struct sbuf *text)
 {
     env_flush(env); /* in the order in which it was said */
     if (text->n)
-        err_redact(text->p, text->n);
+        err_redact(text->p, ERR_REDACT_OUTPUT);
     env->write(env, 2, text->p, text->n ? strlen(text->p) : 0);
     sbuf_fini(text);
 }

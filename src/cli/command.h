@@ -42,6 +42,8 @@ void env_print(struct command_env *env, const char *format, ...) __attribute__((
 void env_add(struct command_env *env, struct str text);
 /* False: stdout is gone. */
 bool env_flush(struct command_env *env);
+/* A path that the caller gave, from where the caller is. */
+const char *env_path(struct command_env *env, const char *path);
 /* A line on stderr. */
 void env_note(struct command_env *env, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The error on stderr; returns the exit status that fits it. file: what its place points into, or NULL. */

@@ -90,7 +90,7 @@ static void draw(struct live *l, bool last)
         .columns = columns - 1, .rates = report.source_count <= SOURCES_MAX ? l->rates : NULL};
     put_head(l, &block);
     status_text(&block, &report, &options);
-    err_redact(block.p, block.n);
+    err_redact(block.p, ERR_REDACT_OUTPUT);
     block.n = strlen(block.p);
     if (l->lines)
         sbuf_printf(&out, "\033[%dA", l->lines);

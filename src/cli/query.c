@@ -1,7 +1,7 @@
 /* query: batch SQL over topics, tables and files.
  *
  * A statement is parsed and bound with the catalogue of relation.c, its operators are compiled, each of its scans is fed to its end, and rows are
- * printed as they come out: memory is what the operators hold. Temporary views are put in front of later queries as WITH. */
+ * printed as they come out: memory is what the operators hold, and a sort spills past its budget. Temporary views are put in front of later queries as WITH. */
 #include <stdio.h>
 
 #include "cli/relation.h"
@@ -10,7 +10,12 @@
 #include "sql/ast.h"
 #include "type/timestamp.h"
 
-enum { VIEWS_MAX = 256, QUERY_BYTES_MAX = 1 << 20, SETS_MAX = 256 };
+enum {
+    VIEWS_MAX = 256,
+    QUERY_BYTES_MAX = 1 << 20,
+    SETS_MAX = 256,
+    MEMORY_AUTO = 64 << 20, /* settings.memory */
+};
 
 struct setting {
     struct str key, value;
@@ -81,7 +86,22 @@ static bool run_scans(struct execution *x, struct err *err)
     }
     if (count == 0)
         pipeline_push(x->pipeline, &x->context, 0, &end, &x->output);
+    if (pipeline_failure(x->pipeline)) {
+        *err = *pipeline_failure(x->pipeline);
+        return false;
+    }
     return !x->failed || err_set(err, ERR_DATA, "%s", x->reason);
+}
+
+/* Into the data folder; where there is none yet, where temporary files go. */
+static struct spills *spills_of(struct session *s, struct pool *pool)
+{
+    const struct project *project = s->env->project;
+    const char *tmp = os_env("TMPDIR"), *folder = tmp && tmp[0] == '/' ? tmp : "/tmp";
+    if (os_exists(project->data))
+        folder = pool_printf(pool, "%s/spill", project->data);
+    size_t memory = (size_t)project->conf.settings.memory;
+    return spills_in(pool, folder, memory ? memory : MEMORY_AUTO);
 }
 
 static bool run_plan(struct session *s, struct pool *pool, const struct plan *plan, struct err *err)
@@ -91,6 +111,7 @@ static bool run_plan(struct session *s, struct pool *pool, const struct plan *pl
     x.output.arg = &x;
     os_random(&x.context.seed, sizeof x.context.seed);
     TRY(pipeline_new(pool, plan, &x.pipeline, err));
+    pipeline_spill_to(x.pipeline, spills_of(s, pool));
     if (s->printed && s->format == ROWS_TABLE)
         env_print(s->env, "\n");
     s->printed = true;
@@ -388,8 +409,7 @@ static bool read_text(struct session *s, const char **name, struct str *text, st
         for (ok = true; ok && got > 0 && buf.n < QUERY_BYTES_MAX; sbuf_added(&buf, got))
             ok = s->env->read(s->env, sbuf_reserve(&buf, 65536), 65536, &got, err);
     } else {
-        const char *full = path[0] == '/' ? path : arena_printf(s->arena, "%s/%s", s->env->cwd, path);
-        ok = os_read_file(full, QUERY_BYTES_MAX, &buf, err);
+        ok = os_read_file(env_path(s->env, path), QUERY_BYTES_MAX, &buf, err);
         if (!ok)
             err->class = ERR_CONFIG; /* the command line names a file that is none */
     }

@@ -166,7 +166,7 @@ static bool open_two_parts(struct relations *r, const struct relation_name *name
         if (!str_eq_nocase(name->parts[0], str_of(path_formats[i].name)))
             continue;
         s->kind = path_formats[i].kind;
-        s->path = absolute(arena, r->env->cwd, last);
+        s->path = env_path(r->env, last);
         return s->kind == RELATION_DELTA ? delta_relation_open(r, s, err)
                                          : files_relation_open(r, s, s->path, err);
     }

@@ -228,7 +228,7 @@ void status_json(struct sbuf *out, const struct project *project, const struct e
         put_stream_json(out, &r->streams[i]);
     }
     sbuf_cstr(out, "]}\n");
-    err_redact(out->p, out->n);
+    err_redact(out->p, ERR_REDACT_OUTPUT);
     out->n = strlen(out->p);
 }
 
@@ -259,7 +259,7 @@ static int look_status(struct command_env *env)
     struct sbuf text = {0};
     sbuf_printf(&text, "%s: running, process %d\n", env->project->conf.name, os_pid());
     status_text(&text, &report, &options);
-    err_redact(text.p, text.n);
+    err_redact(text.p, ERR_REDACT_OUTPUT);
     env_add(env, str_of(text.p));
     sbuf_fini(&text);
     return EXIT_DONE;

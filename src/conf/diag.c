@@ -248,8 +248,8 @@ static struct cell source_cell(const struct conf_file *file, size_t at, size_t s
 static void put_text(struct sbuf *out, const char *text)
 {
     char copy[ERR_TEXT_MAX];
-    snprintf(copy, sizeof copy, "%s", text);
-    err_redact(copy, sizeof copy);
+    int wanted = snprintf(copy, sizeof copy, "%s", text);
+    err_redact(copy, wanted >= (int)sizeof copy ? ERR_REDACT_CUT : ERR_REDACT_TEXT);
     size_t n = strlen(copy);
     for (size_t i = 0; i < n;) {
         struct cell cell = cell_of(copy + i, n - i, 0);

@@ -69,6 +69,7 @@ struct conf_settings {
     uint64_t memory;   /* bytes; 0 = chosen from what the machine has */
     int flush, engine; /* enum conf_flush, conf_engine */
     int64_t checkpoint_ms;
+    int64_t give_up_ms;
     struct conf_log_settings log;
     struct conf_listen_settings listen;
 };

@@ -92,7 +92,9 @@ const struct option conf_settings_options[] = {
      .max = 1024, .choices = autos, .unit = "threads",
      .help = "How many threads run streams; `auto` is one for each core."},
     {"memory", OPTION_SIZE, OPTION_AT(struct conf_settings, memory), .default_text = "auto", .min = 16 << 20,
-     .max = 0, .choices = autos, .help = "How much memory streams may use for state before it goes to disk."},
+     .max = 0, .choices = autos,
+     .help =
+         "How much memory may be used for state, and by a query for what it sorts, before it goes to disk."},
     {"flush", OPTION_ENUM, OPTION_AT(struct conf_settings, flush), .default_text = "fsync",
      .choices = flushes, .help = "When a record counts as written."},
     {"engine", OPTION_ENUM, OPTION_AT(struct conf_settings, engine), .default_text = "sluice",
@@ -100,6 +102,11 @@ const struct option conf_settings_options[] = {
     {"checkpoint", OPTION_DURATION, OPTION_AT(struct conf_settings, checkpoint_ms), .default_text = "1m",
      .min = 10, .max = 86400000,
      .help = "How often the state of streams is saved as a whole; it bounds how long a restart takes."},
+    {"give_up", OPTION_DURATION, OPTION_AT(struct conf_settings, give_up_ms), .default_text = "2m",
+     .min = 100, .max = 86400000,
+     .help =
+         "When nothing has come forward for so long, `run` gives up on tables that cannot be written to and on what waits for room on the disk, "
+         "and ends as failed; the next `run` goes on from there. `up` never gives up."},
     {"log", OPTION_STRUCT, OPTION_AT(struct conf_settings, log), .table = log_options,
      .size = sizeof(struct conf_log_settings), .help = "What is logged, and how."},
     {"listen", OPTION_STRUCT, OPTION_AT(struct conf_settings, listen), .table = listen_options,
@@ -173,7 +180,8 @@ const struct option conf_topic_options[] = {
          .min = 1000,                                                                                        \
          .max = 0,                                                                                           \
          .choices = forever,                                                                                 \
-         .help = "How long they are kept."},                                                                 \
+         .help =                                                                                             \
+             "How long they are kept, from when they were found; in a Delta table up to an eighth longer."}, \
     {                                                                                                        \
         0                                                                                                    \
     }

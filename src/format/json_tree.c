@@ -13,6 +13,7 @@
 
 struct parse {
     struct str text;
+    int line; /* of its first byte */
     const uint32_t *at, *stop;
     uint32_t flags;
     bool non_numeric;
@@ -40,6 +41,7 @@ static bool fail(struct parse *p, size_t at, const char *what)
 {
     int line, column;
     json_place(p->text, at, &line, &column);
+    line += p->line - 1;
     err_set(p->err, ERR_DATA, "this is not JSON: %s (line %d, column %d)", what, line, column);
     return err_at(p->err, "", line, column, 1);
 }
@@ -192,12 +194,12 @@ static bool parse_all(struct parse *p)
     return p->at == p->stop || fail_here(p, "something follows the value");
 }
 
-bool json_parse_as(struct arena *arena, struct str text, bool non_numeric, uint32_t depth_max,
-                   const struct json_node **root, struct err *err)
+/* p: what is to be parsed, and how. */
+static bool parse_text(struct parse p, const struct json_node **root)
 {
-    CHECK(depth_max <= JSON_TREE_DEPTH_MAX);
-    struct parse p = {
-        .text = text, .non_numeric = non_numeric, .depth_max = depth_max, .arena = arena, .err = err};
+    struct str text = p.text;
+    struct err *err = p.err;
+    CHECK(p.depth_max <= JSON_TREE_DEPTH_MAX);
     struct json_node around = {.kind = JSON_ARRAY};
     p.open[0] = &around;
     if (text.n > JSON_RECORD_LIMIT)
@@ -217,9 +219,30 @@ bool json_parse_as(struct arena *arena, struct str text, bool non_numeric, uint3
     return ok;
 }
 
+bool json_parse_as(struct arena *arena, struct str text, bool non_numeric, uint32_t depth_max,
+                   const struct json_node **root, struct err *err)
+{
+    return parse_text((struct parse){.text = text,
+                                     .line = 1,
+                                     .non_numeric = non_numeric,
+                                     .depth_max = depth_max,
+                                     .arena = arena,
+                                     .err = err},
+                      root);
+}
+
+bool json_parse_line(struct arena *arena, struct str text, int line, const struct json_node **root,
+                     struct err *err)
+{
+    return parse_text(
+        (struct parse){
+            .text = text, .line = line, .depth_max = JSON_TREE_DEPTH_MAX, .arena = arena, .err = err},
+        root);
+}
+
 bool json_parse(struct arena *arena, struct str text, const struct json_node **root, struct err *err)
 {
-    return json_parse_as(arena, text, false, JSON_TREE_DEPTH_MAX, root, err);
+    return json_parse_line(arena, text, 1, root, err);
 }
 
 /* ---- looking things up --------------------------------------------------------------------------------- */

@@ -32,6 +32,9 @@ struct json_node {
 /* Parses one document (white space around it is fine). text is borrowed for as long as the tree lives.
  * ERR_DATA, with line and column: anything but one JSON value, or nesting past JSON_TREE_DEPTH_MAX. */
 bool json_parse(struct arena *arena, struct str text, const struct json_node **root, struct err *err);
+/* The same of a line of a text, with its number there. */
+bool json_parse_line(struct arena *arena, struct str text, int line, const struct json_node **root,
+                     struct err *err);
 /* Line and column, from 1, of byte `at`. */
 void json_place(struct str text, size_t at, int *line, int *column);
 

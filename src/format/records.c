@@ -58,6 +58,16 @@ void records_batch_set_time(uint8_t *p, size_t size, int64_t timestamp_ms)
     put_be32(p + 17, crc32c(0, p + 21, size - 21));
 }
 
+void records_batch_empty(uint8_t *out, const uint8_t *p)
+{
+    memmove(out, p, RECORDS_HEADER);
+    put_be32(out + 8, RECORDS_HEADER - 12);
+    put_be16(out + 21, get_be16(p + 21) & (uint16_t) ~(RECORDS_CODEC_MASK | RECORDS_DELETE_HORIZON));
+    put_be64(out + 27, UINT64_MAX);
+    put_be32(out + 57, 0);
+    put_be32(out + 17, crc32c(0, out + 21, RECORDS_HEADER - 21));
+}
+
 bool records_open(const uint8_t *p, size_t n, struct compress_ctx *ctx, struct buf **scratch,
                   struct records_reader *reader, struct err *err)
 {

@@ -47,6 +47,8 @@ bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct recor
                         struct err *err);
 /* Sets baseOffset and partitionLeaderEpoch in place. */
 void records_batch_place(uint8_t *p, int64_t base_offset, int32_t leader_epoch);
+/* Makes a batch without records of the one at p: offsets, sequence, producer and newest time stay. out[RECORDS_HEADER] */
+void records_batch_empty(uint8_t *out, const uint8_t *p);
 /* All its records get this time, in place: attribute, maxTimestamp, checksum. */
 void records_batch_set_time(uint8_t *p, size_t size, int64_t timestamp_ms);
 

@@ -134,6 +134,8 @@ static void handle_start(struct msg *msg) ON(work)
     if (engine->options.sources)
         ingest_start_all(engine);
     counter_set(&engine->ready, 1);
+    if (engine->options.once)
+        give_up_start(engine);
     engine_look_quiet(engine);
 }
 
@@ -141,6 +143,7 @@ static void handle_stop(struct msg *msg) ON(work)
 {
     struct engine *engine = CONTAINER_OF(msg, struct engine, stop_msg);
     engine->stopping = true;
+    give_up_stop(engine);
     if (engine->options.sources)
         ingest_stop_all(engine);
     for (struct stream *s = engine->streams; s; s = s->next) {
@@ -194,6 +197,7 @@ bool engine_new(struct pool *pool, const struct project *project, struct store *
     e->store = store;
     e->options = *options;
     task_init(&e->quiet_task, quiet_turn);
+    give_up_init(e);
     msg_init(&e->start_msg, handle_start);
     msg_init(&e->stop_msg, handle_stop);
     msg_init(&e->quiet_msg, tell_quiet);

@@ -130,6 +130,8 @@ void job_wake(struct job *job) ON(work); /* after a pause */
 void job_free(struct job *job);
 bool job_is_idle(const struct job *job) ON(work);
 int64_t job_lag(const struct job *job) ON(work);
+/* Why it waits for room on the disk, or NULL: it does not. */
+const struct err *job_waits_for_room(const struct job *job) ON(work);
 /* The first offset of the outbox at or after `offset` that a turn has made valid, and in *until where such offsets end. */
 int64_t job_outbox_valid(const struct job *job, int64_t offset, int64_t *until) ON(work);
 /* An outbox slice as what sinks take of it: out[i] is in[i], or NULL for no row. */
@@ -231,6 +233,8 @@ void member_flush(struct member *m) ON(work);
 void member_close(struct member *m) ON(work);
 bool member_is_idle(const struct member *m) ON(work);
 void member_fail(struct member *m, const struct err *err) ON(work);
+/* One that fails, and would try again, stops. */
+void member_give_up(struct member *m) ON(work);
 /* Records that the sink has not made durable. Any role. */
 uint64_t member_lag(const struct member *m);
 void member_note(struct member *m) ON(work);

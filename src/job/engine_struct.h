@@ -32,6 +32,11 @@ struct engine {
     bool stopping OWNED_BY(work), stopped OWNED_BY(work), quiet OWNED_BY(work);
     struct task quiet_task OWNED_BY(work); /* looks whether everything has come to rest */
     struct msg start_msg, stop_msg, stopped_msg, quiet_msg;
+    struct give_up {
+        struct timer timer;
+        uint64_t seen; /* of everything that counts what has come forward, at the last look */
+        int still;     /* looks since that has changed */
+    } give_up OWNED_BY(work);
 
     /* ---- any role ---- */
     struct counter ready;  /* 1: start has been handled */
@@ -58,6 +63,18 @@ uint32_t ingest_count(const struct engine *engine);
 /* The loop of the index-th source, and a report made on it. */
 struct loop *ingest_loop(struct engine *engine, uint32_t index);
 void ingest_report(struct engine *engine, uint32_t index, struct source_status_report *report);
+
+/* Records that have become durable so far. Any role. */
+uint64_t ingest_progress(const struct engine *engine);
+/* Those that wait for room on the disk stop. */
+void ingest_give_up_all(struct engine *engine) ON(work);
+
+/* give_up.c: `run` does not wait for ever. */
+void give_up_init(struct engine *engine);
+void give_up_start(struct engine *engine) ON(work);
+void give_up_stop(struct engine *engine) ON(work);
+/* "gave up after 2m: " before what is wrong; from then on a person must look. */
+void give_up_error(const struct engine *engine, const struct err *wrong, struct err *out);
 
 /* engine.c: something has come to rest; is everything? */
 void engine_look_quiet(struct engine *engine) ON(work);

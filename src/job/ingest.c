@@ -40,11 +40,12 @@ struct ingest {
     struct log_wait room_wait;
     char key[STORE_KEY_MAX];   /* of the positions: "source/<name>/", then the part */
     struct sbuf late_position; /* of the last poll, for a test's fault */
-    struct msg start_msg, stop_msg, ended_msg;
+    struct msg start_msg, stop_msg, ended_msg, give_up_msg;
 
     /* ---- any role ---- */
     struct counter rows; /* durable */
     struct counter failures, bad, failing, has_stopped;
+    struct counter giving_up; /* 1: give_up_msg is on its way */
 };
 
 /* ---- telling the engine ---------------------------------------------------------------------------------------------- */
@@ -272,6 +273,19 @@ static void handle_stop(struct msg *msg)
     task_wake(&in->task);
 }
 
+static void handle_give_up(struct msg *msg)
+{
+    struct ingest *in = CONTAINER_OF(msg, struct ingest, give_up_msg);
+    struct err err;
+    counter_set(&in->giving_up, 0);
+    if (!in->frame_refused || in->ended)
+        return;
+    log_wait_cancel(&in->room_wait);
+    give_up_error(in->engine, &in->frame->err, &err);
+    in->frame_busy = in->frame_refused = false;
+    fail(in, &err);
+}
+
 bool ingest_new(struct engine *engine, const struct conf_source *conf, struct err *err) UNSHARED
 {
     struct ingest *in = pool_new_struct(engine->pool, struct ingest);
@@ -301,6 +315,7 @@ bool ingest_new(struct engine *engine, const struct conf_source *conf, struct er
     msg_init(&in->start_msg, handle_start);
     msg_init(&in->stop_msg, handle_stop);
     msg_init(&in->ended_msg, handle_ended);
+    msg_init(&in->give_up_msg, handle_give_up);
     in->frame = frame_new(engine->store);
     in->next = engine->ingests;
     engine->ingests = in;
@@ -318,6 +333,23 @@ void ingest_stop_all(struct engine *engine)
 {
     for (struct ingest *in = engine->ingests; in; in = in->next)
         loop_post(in->loop, &in->stop_msg);
+}
+
+uint64_t ingest_progress(const struct engine *engine)
+{
+    uint64_t rows = 0;
+    for (const struct ingest *in = engine->ingests; in; in = in->next)
+        rows += counter_get(&in->rows);
+    return rows;
+}
+
+void ingest_give_up_all(struct engine *engine)
+{
+    for (struct ingest *in = engine->ingests; in; in = in->next)
+        if (counter_get(&in->giving_up) == 0) {
+            counter_set(&in->giving_up, 1);
+            loop_post(in->loop, &in->give_up_msg);
+        }
 }
 
 void ingest_free_all(struct engine *engine)

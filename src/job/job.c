@@ -530,9 +530,9 @@ static bool take_slice(struct job *job, bool *any, struct err *err) ON(work)
     for (uint32_t i = 0; i < s->source_count; i++) {
         uint32_t k = (job->turn_source + i) % s->source_count;
         struct log_slice slice;
-        if (job->next[k] >= log_end(s->sources[k].log))
+        if (job->next[k] >= log_stable(s->sources[k].log))
             continue;
-        TRY(log_read(s->sources[k].log, job->next[k], RUN_SLICE_BYTES, &slice, err));
+        TRY(log_read_committed(s->sources[k].log, job->next[k], RUN_SLICE_BYTES, &slice, err));
         if (slice.n == 0)
             continue;
         *any = compute(job, k, &slice, err);
@@ -619,7 +619,7 @@ static void wait_for_more(struct job *job) ON(work)
     struct stream *s = job->stream;
     for (uint32_t k = 0; k < s->source_count; k++) {
         log_wait_cancel(&job->waits[k]);
-        log_wait(s->sources[k].log, &job->waits[k], &job->waker, job->next[k]);
+        log_wait_stable(s->sources[k].log, &job->waits[k], &job->waker, job->next[k]);
     }
 }
 
@@ -819,6 +819,11 @@ bool job_is_idle(const struct job *job)
 int64_t job_outbox_valid(const struct job *job, int64_t offset, int64_t *until)
 {
     return group_valid(&job->group, GROUP_OUTBOX, offset, until);
+}
+
+const struct err *job_waits_for_room(const struct job *job)
+{
+    return job->frame_refused ? &job->frame->err : NULL;
 }
 
 int64_t job_lag(const struct job *job)

@@ -202,6 +202,7 @@ uint64_t member_lag(const struct member *m)
 /* ---- failing ------------------------------------------------------------------------------------------------------------ */
 
 static void begin_reset(struct member *m) ON(work);
+static void drop_queue(struct member *m) ON(work);
 
 static void on_retry(struct timer *timer) ON(work)
 {
@@ -235,6 +236,24 @@ void member_fail(struct member *m, const struct err *err)
         timer_set_in(&m->retry, m->backoff_ms * NS_PER_MS);
     }
     engine_look_quiet(m->stream->engine);
+}
+
+void member_give_up(struct member *m)
+{
+    struct err err;
+    if (m->err.class != ERR_RETRY || m->state == MEMBER_STOPPED)
+        return;
+    give_up_error(m->stream->engine, &m->err, &err);
+    timer_cancel(&m->retry);
+    log_wait_cancel(&m->room_wait);
+    if (m->frame_refused) /* it stays unwritten: its rows come again, as its position says */
+        m->frame_busy = m->frame_refused = false;
+    m->closing_for_reset = false;
+    if (m->runner)
+        sink_runner_close(m->runner);
+    else
+        drop_queue(m);
+    member_fail(m, &err);
 }
 
 static void refuse(struct member *m, const char *what) ON(work)
@@ -293,6 +312,8 @@ static void go(struct member *m, const int64_t *next) ON(work)
     m->rows_sent = m->rows_committed = 0;
     if (m->err.class == ERR_NONE || m->runner == NULL || member_lag(m) == 0)
         works(m); /* after a failure when it has committed: to be open is not to have written */
+    if (m->runner && m->spec.age_column)
+        sink_runner_expire(m->runner);
     run_place(m, next);
 }
 

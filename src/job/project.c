@@ -220,6 +220,8 @@ struct sink_spec sink_spec_of(const struct project *project, const struct stream
         .key_count = def->key_count,
         .partition_by = def->partition_by,
         .partition_by_count = def->partition_by_count,
+        .age_column = def->age_column,
+        .retention_ms = def->retention_ms,
         .options = def->conf ? def->conf->options : NULL,
     };
 }
@@ -234,6 +236,8 @@ static void load_rejects(struct loader *l, const char *stream, const char *what,
         .topic = -1,
         .table = arena_printf(l->arena, "%s_%s", stream, what),
         .url = arena_printf(l->arena, "file:%s/tables", l->project->data),
+        .age_column = to->retention_ms == CONF_FOREVER ? NULL : "at",
+        .retention_ms = to->retention_ms,
     };
     for (uint32_t i = 0; to->connection && i < project->connection_count; i++)
         if (strcmp(project->connections[i].name, to->connection) == 0)

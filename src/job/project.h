@@ -24,7 +24,9 @@ struct sink_def {
     uint32_t key_count;
     const char *const *partition_by;
     uint32_t partition_by_count;
-    int64_t cadence_ms; /* 0 = the kind's */
+    int64_t cadence_ms;     /* 0 = the kind's */
+    const char *age_column; /* of rejected rows: see sink_spec */
+    int64_t retention_ms;
 };
 
 struct stream_def {

@@ -297,12 +297,16 @@ static bool decode(struct unit *u, const struct stream_input *input, const struc
     }
 }
 
-/* Where the run may read its k-th input up to. With flush: os no table may know more than the disk; of an outbox, whole turns alone. */
+/* Where the run may read its k-th input up to: what is committed. With flush: os no table may know more than the disk; of an outbox, whole turns
+ * alone. */
 static int64_t readable_end(struct run *run, uint32_t k) ON(work)
 {
     const struct stream *s = run->stream;
     struct log *log = s->inputs[k].log;
     int64_t end = s->engine->faults.beyond_synced ? log_end(log) : log_synced(log), until;
+    int64_t stable = log_stable(log);
+    if (stable < end)
+        end = stable;
     if (s->job) {
         run->next[k] = job_outbox_valid(s->job, run->next[k], &until);
         end = end < until ? end : until;
@@ -320,7 +324,7 @@ static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice
         int64_t end = readable_end(run, k);
         if (run->next[k] >= end)
             continue;
-        *failed = !log_read(s->inputs[k].log, run->next[k], RUN_SLICE_BYTES, slice, err);
+        *failed = !log_read_committed(s->inputs[k].log, run->next[k], RUN_SLICE_BYTES, slice, err);
         if (*failed)
             return false;
         if (slice->n == 0)
@@ -455,11 +459,11 @@ static void wait_for_more(struct run *run) ON(work)
 {
     struct stream *s = run->stream;
     for (uint32_t i = 0; i < s->input_count; i++) {
-        int64_t end = log_end(s->inputs[i].log);
+        int64_t end = log_stable(s->inputs[i].log);
         if (run->next[i] < end && !timer_is_set(&run->sync_timer)) /* written, and not synced yet */
             timer_set_in(&run->sync_timer, SYNC_LOOK_MS * NS_PER_MS);
         log_wait_cancel(&run->waits[i]);
-        log_wait(s->inputs[i].log, &run->waits[i], &run->waker, end);
+        log_wait_stable(s->inputs[i].log, &run->waits[i], &run->waker, end);
     }
 }
 
@@ -672,7 +676,7 @@ static bool run_is_idle(const struct run *run) ON(work)
     if (run->member_count == 0)
         return true;
     for (uint32_t i = 0; i < s->input_count; i++)
-        if (run->next[i] < log_end(s->inputs[i].log))
+        if (run->next[i] < log_stable(s->inputs[i].log))
             return false;
     for (uint32_t i = 0; i < run->unit_count; i++)
         if (run->units[i]->out_count)

@@ -137,6 +137,7 @@ static bool admit_append(struct frame_full *frame, struct frame_item *item, int6
     struct log *log = item->log;
     if (item->has_fallen_out) /* when it was put into the frame */
         return true;
+    item->time_ms = log->topic->info->config.log_append_time ? now_ms : -1;
     if (log->dead && item->may_fall_out) {
         fall_out(frame, item, APPEND_TOPIC_GONE);
         return true;
@@ -151,6 +152,8 @@ static bool admit_append(struct frame_full *frame, struct frame_item *item, int6
     bool whole = records_batch_read(p, item->n, false, &batch, NULL);
     CHECK(whole);
     batch.base_offset = log->plan_next;
+    if (item->time_ms >= 0)
+        batch.max_timestamp_ms = item->time_ms;
     if (batch.producer_id < 0)
         return admit_place(frame, item, now_ms, err);
     admit_producer(frame, item, p, &batch);
@@ -203,15 +206,15 @@ static uint64_t reserve_for(const struct store *store, const struct frame_full *
 {
     if (frame->is_root || frame->is_opening || store_faults.no_reserve)
         return 0;
-    return frame->f.internal ? store->options.reserve_bytes / 2 : store->options.reserve_bytes;
+    uint64_t own = frame->produce_count *
+                   (uint64_t)PRODUCER_RECORD_MAX; /* what the next root frame tells of it */
+    return own + (frame->f.internal ? store->options.reserve_bytes / 2 : store->options.reserve_bytes);
 }
 
-/* And for what the next root frame has to tell of producers, this frame's too. */
+/* And for what the next root frame will have to tell of producers that wrote before: a tail move ends that. */
 static uint64_t reserve_for_producers(const struct store *store, const struct frame_full *frame)
 {
-    if (frame->is_root || frame->is_opening)
-        return 0;
-    return (store->producers_changed + frame->produce_count) * (uint64_t)PRODUCER_RECORD_MAX;
+    return frame->is_root || frame->is_opening ? 0 : store->producers_changed * (uint64_t)PRODUCER_RECORD_MAX;
 }
 
 static void grow(struct store *store) ON(disk)

@@ -194,7 +194,7 @@ static bool replay_producers(struct log *log, const struct jf_entry *entry, stru
         bool whole = records_batch_read(entry->p + at, entry->size - at, false, &batch, NULL);
         CHECK(whole);
         batch.base_offset = offset;
-        if (batch.producer_id >= 0)
+        if (batch.producer_id >= 0 && batch.producer_epoch >= 0)
             aborts = log_apply_producer(log, entry->p + at, &batch, aborted);
         offset += batch.last_offset_delta + INT64_C(1);
         at += batch.size;

@@ -532,7 +532,9 @@ static void forget_job(struct store *store, struct behind_job *job) ON(disk)
 /* What had to stay for a recovery from the old tail can go. */
 static void root_is_durable(struct store *store, const struct behind_job *job) ON(disk)
 {
-    sbuf_clear(&store->forgotten);
+    store->forgotten.n -= store->forgotten_n; /* what came since waits for the next one */
+    if (store->forgotten.n > 0)
+        memmove(store->forgotten.p, store->forgotten.p + store->forgotten_n, store->forgotten.n);
     for (size_t i = 0; i < job->spill_count; i++)
         if (job->spills[i].closed)
             job->spills[i].segment->settled = true;
@@ -576,6 +578,7 @@ static void submit_root(struct store *store, struct behind_job *job) ON(disk)
     for (size_t at = 0; at < store->forgotten.n; at += 1 + (uint8_t)store->forgotten.p[at])
         frame_catalog_put(frame, str_n(&store->forgotten.p[at + 1], (uint8_t)store->forgotten.p[at]),
                           (struct str){0});
+    store->forgotten_n = store->forgotten.n;
     each_taken(job, put_producer, frame); /* after those that were forgotten: one may be back */
     sbuf_fini(&key);
     sbuf_fini(&value);

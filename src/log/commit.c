@@ -98,18 +98,13 @@ static bool is_catalog_frame(const struct frame_full *frame)
 
 /* ---- gathering --------------------------------------------------------------------------------------------------------- */
 
-/* The time of each batch is now, where the topic wants it. */
-static void set_time(const struct log *log, uint8_t *p, size_t n, int64_t *timestamp_ms) ON(disk)
+static void set_time(uint8_t *p, size_t n, int64_t time_ms)
 {
-    *timestamp_ms = -1;
-    if (!log->topic->info->config.log_append_time)
-        return;
-    *timestamp_ms = os_wall().us / US_PER_MS;
     for (size_t at = 0; at < n;) {
         struct records_batch batch;
         bool whole = records_batch_read(p + at, n - at, false, &batch, NULL);
         CHECK(whole);
-        records_batch_set_time(p + at, batch.size, *timestamp_ms);
+        records_batch_set_time(p + at, batch.size, time_ms);
         at += batch.size;
     }
 }
@@ -125,14 +120,15 @@ static void add_aborted(struct log *log, const struct frame_item *item, const st
 }
 
 static uint8_t *lay_append(struct group *group, const struct frame_full *frame, struct frame_item *item,
-                           const void *bytes, uint8_t *p, int64_t *timestamp_ms) ON(disk)
+                           const void *bytes, uint8_t *p) ON(disk)
 {
     struct log *log = item->log;
     uint8_t *payload = p + JF_ENTRY;
     size_t padded = jf_padded(item->n);
     memcpy(payload, bytes, item->n);
     memset(payload + item->n, 0, padded - item->n);
-    set_time(log, payload, item->n, timestamp_ms);
+    if (item->time_ms >= 0)
+        set_time(payload, item->n, item->time_ms);
     group->entries = mem_grow(group->entries, &group->entry_capacity, group->entry_count + 1,
                               sizeof *group->entries);
     struct tail_entry *entry = &group->entries[group->entry_count++];
@@ -165,7 +161,6 @@ static void lay(struct group *group, struct frame_full *frame) ON(disk)
     struct grouped *g = &group->frames[group->count++];
     *g = (struct grouped){.frame = frame, .at = group->start + group->n, .first_entry = group->entry_count};
     uint8_t *start = group->chunk->buf->p + g->at, *p = start + JF_HEADER;
-    int64_t timestamp_ms;
     uint32_t entries = 0;
     if (frame->root != NULL) {
         p = lay_root(frame->root, p);
@@ -175,15 +170,15 @@ static void lay(struct group *group, struct frame_full *frame) ON(disk)
         struct frame_item *item = &frame->items[i];
         if (item->kind != ITEM_APPEND || item->has_fallen_out)
             continue;
-        p = lay_append(group, frame, item, frame_item_bytes(frame, item), p, &timestamp_ms);
+        p = lay_append(group, frame, item, frame_item_bytes(frame, item), p);
         frame->f.results[item->result] = (struct frame_append_result){
-            .base_offset = group->entries[group->entry_count - 1].base, .timestamp_ms = timestamp_ms};
+            .base_offset = group->entries[group->entry_count - 1].base, .timestamp_ms = item->time_ms};
     }
     frame->undo_count = 0; /* it is true now */
     if (frame->has_puts)
-        p = lay_append(group, frame, &frame->put_item, frame->put_batch.p, p, &timestamp_ms);
+        p = lay_append(group, frame, &frame->put_item, frame->put_batch.p, p);
     if (frame->has_catalog) /* last: it may delete what the frame appends to */
-        p = lay_append(group, frame, &frame->catalog_item, frame->catalog_batch.p, p, &timestamp_ms);
+        p = lay_append(group, frame, &frame->catalog_item, frame->catalog_batch.p, p);
     CHECK((size_t)(p - start) == frame->encoded);
     g->header.entries = entries + (uint32_t)(group->entry_count - g->first_entry);
     group->n += frame->encoded;

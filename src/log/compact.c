@@ -434,14 +434,8 @@ static void rebase(struct compaction *c, int64_t from_ms, int64_t to_ms)
 static bool put_empty(struct output *out, const uint8_t *p, struct records_batch batch, struct err *err)
 {
     uint8_t head[RECORDS_HEADER];
-    memcpy(head, p, sizeof head);
-    batch.attributes &= (uint16_t) ~(RECORDS_CODEC_MASK | RECORDS_DELETE_HORIZON);
+    records_batch_empty(head, p);
     batch.size = sizeof head;
-    put_be32(head + 8, batch.size - 12);
-    put_be16(head + 21, batch.attributes);
-    put_be64(head + 27, UINT64_MAX);
-    put_be32(head + 57, 0);
-    put_be32(head + 17, crc32c(0, head + 21, sizeof head - 21));
     return put_batch(out, head, &batch, err);
 }
 

@@ -249,6 +249,7 @@ struct frame_item {
     int64_t offset;           /* truncate: the new start; append: offsets it uses */
     struct topic_info *topic; /* create, delete, alter */
     struct segment *begins;   /* append: a new segment that it begins, made when it was admitted */
+    int64_t time_ms;          /* append: the time that its batches get; −1 = they keep theirs */
     /* of frame_append_produce and frame_append_marker: */
     size_t result; /* index into the frame's results */
     unsigned flags;
@@ -355,10 +356,10 @@ struct store {
     struct sbuf kv_key;          /* the key that it has come to */
     int64_t kv_from;             /* the offset where it began */
     bool kv_paused;
-    struct sbuf
-        forgotten; /* keys (each after its length, u8) of deleted segments and forgotten producers, for the next root frame */
-    size_t
-        producers_changed; /* since their records in the catalogue were made, or are being made, in all logs */
+    /* keys (each after its length, u8) of deleted segments and forgotten producers, for the next root frame */
+    struct sbuf forgotten;
+    size_t forgotten_n;       /* bytes of them that are in the root frame in flight */
+    size_t producers_changed; /* in all logs: the next root frame, or the one in flight, tells of so many */
     struct mono_time producers_looked;
     struct log *kv_roll; /* this log begins a new segment with its next append */
     struct compaction *compaction;

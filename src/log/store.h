@@ -206,7 +206,7 @@ void store_each(struct store *store, struct str prefix,
 
 /* ---- reading --------------------------------------------------------------------------------------------------------
  *
- * What may block on the disk: log_read, log_fetch without LOG_CACHED, log_aborted, log_find_time, log_max_timestamp. All else answers from
+ * What may block on the disk: log_read, log_read_committed, log_fetch without LOG_CACHED, log_aborted, log_find_time, log_max_timestamp. All else answers from
  * memory, and waits for nothing but a lock that no one holds for longer than some microseconds. */
 int64_t log_start(struct log *log); /* first readable offset */
 int64_t log_end(struct log *log);   /* durable high watermark: the next offset to be written */
@@ -254,6 +254,10 @@ bool log_fetch(struct log *log, int64_t offset, size_t max_bytes, unsigned flags
 /* Aborted transactions with records in [from, to), to ≤ log_stable, in arena, by first offset. */
 bool log_aborted(struct log *log, int64_t from, int64_t to, struct arena *arena, struct log_aborted **aborted,
                  size_t *count, struct err *err);
+/* log_read for what is committed, as a program wants it that is no Kafka client: nothing at or after log_stable, and batches of aborted transactions have
+ * no records. */
+bool log_read_committed(struct log *log, int64_t offset, size_t max_bytes, struct log_slice *slice,
+                        struct err *err);
 /* First offset whose record has timestamp ≥ ts (record exact), or −1. */
 bool log_find_time(struct log *log, int64_t timestamp_ms, int64_t *offset, int64_t *found_timestamp_ms,
                    struct err *err);

@@ -524,7 +524,8 @@ TEST(the_log_gives_the_time_where_the_topic_wants_it)
     produce(frame, log, 5, 0, 0, false, NULL, "a", 11);
     EXPECT(commit(frame));
     int64_t now_ms = os_wall().us / US_PER_MS, given = frame->results[0].timestamp_ms;
-    EXPECT(given > now_ms - 60000 && given <= now_ms && frame->results[1].is_duplicate);
+    EXPECT(given > now_ms - 60000 && given <= now_ms && frame->results[1].is_duplicate &&
+           frame->results[1].timestamp_ms == given);
     struct log_slice slice;
     struct records_reader reader;
     struct record record;

@@ -101,7 +101,7 @@ static void put(enum event event, const char *subject, const char *text)
         sbuf_cstr(&line, *subject ? ": " : "");
         sbuf_visible(&line, str_of(text));
     }
-    err_redact(line.p, line.n);
+    err_redact(line.p, ERR_REDACT_OUTPUT); /* the subject too */
     line.n = strlen(line.p);
     CHECK(line.n < LINE_MAX_BYTES);
     sbuf_char(&line, '\n');
@@ -114,8 +114,9 @@ void event_log(enum event event, const char *subject, const char *format, ...)
     char text[TEXT_MAX_BYTES];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    err_redact(text, n >= (int)sizeof text ? ERR_REDACT_CUT : ERR_REDACT_TEXT);
     put(event, subject, text);
 }
 

@@ -121,6 +121,7 @@ struct pipeline {
     const struct plan **scans;
     uint32_t scan_count;
     const struct type *schema;
+    const struct err *failure;
     bool started;
 };
 
@@ -269,6 +270,19 @@ bool pipeline_set_mode(struct pipeline *p, enum op_mode mode, struct err *err)
     return true;
 }
 
+void pipeline_spill_to(struct pipeline *p, struct spills *spills)
+{
+    CHECK(!p->started);
+    for (uint32_t i = 0; i < p->node_count; i++)
+        if (p->nodes[i]->op->kind->spill_to)
+            p->nodes[i]->op->kind->spill_to(p->nodes[i]->op, spills);
+}
+
+const struct err *pipeline_failure(const struct pipeline *p)
+{
+    return p->failure;
+}
+
 uint32_t pipeline_scans(const struct pipeline *p, const struct plan *const **scans)
 {
     *scans = (const struct plan *const *)p->scans;
@@ -290,7 +304,7 @@ bool pipeline_is_stateful(const struct pipeline *p)
 
 bool pipeline_is_done(const struct pipeline *p)
 {
-    return p->root->done;
+    return p->root->done || p->failure;
 }
 
 /* ---- moving messages ----------------------------------------------------------------------------------- */
@@ -334,10 +348,14 @@ static void feed(struct pipeline *p, struct node *node, uint32_t port, const str
             output->bad(output->arg, &node->op->bad[i]);
         if (status == OP_DONE)
             mark_done(node);
+        if (status == OP_FAILED)
+            p->failure = &node->op->err;
         if (status != OP_HAS_OUTPUT)
             break;
         struct op_msg out = node->op->output;
         forward(p, node, &out, context, output);
+        if (p->failure)
+            break;
     }
 }
 
@@ -350,7 +368,7 @@ void pipeline_push(struct pipeline *p, const struct eval_context *context, uint3
         if (p->nodes[i]->source)
             feed(p, p->nodes[i], 0, &end, context, output);
     p->started = true;
-    if (p->scan_count)
+    if (p->scan_count && p->failure == NULL)
         feed(p, p->scan_nodes[scan], 0, msg, context, output);
 }
 

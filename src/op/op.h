@@ -1,7 +1,7 @@
 /* Operators. Only the driver moves batches: an operator is given one message and says what it wants next; its
  * result lies in its slot.
  *
- *     op_step(op, port, msg) → NEED_INPUT | HAS_OUTPUT | BLOCKED | DONE
+ *     op_step(op, port, msg) → NEED_INPUT | HAS_OUTPUT | BLOCKED | DONE | FAILED
  *
  * After HAS_OUTPUT the driver takes op->output and calls op_step(op, port, NULL) until it is NEED_INPUT,
  * BLOCKED or DONE; only then does it hand in the next message. So any operator can yield, spill or stop
@@ -11,8 +11,9 @@
 
 #include "op/eval.h"
 #include "sql/plan.h"
+#include "state/spill.h"
 
-enum op_status { OP_NEED_INPUT, OP_HAS_OUTPUT, OP_BLOCKED, OP_DONE };
+enum op_status { OP_NEED_INPUT, OP_HAS_OUTPUT, OP_BLOCKED, OP_DONE, OP_FAILED };
 
 enum op_msg_kind { OP_BATCH, OP_WATERMARK, OP_BARRIER, OP_END };
 
@@ -37,7 +38,8 @@ struct op_bad_row {
 struct op_kind {
     const char *name;
     enum op_status (*step)(struct op *op, uint32_t port, const struct op_msg *msg); /* mandatory */
-    void (*close)(struct op *op); /* optional: the pool frees memory */
+    void (*close)(struct op *op);                           /* optional: the pool frees memory */
+    void (*spill_to)(struct op *op, struct spills *spills); /* optional: holds no more than a budget says */
     /* stateful operators only, all or none: */
     void (*snapshot)(struct op *op, struct sbuf *out); /* whole state, self-contained */
     bool (*restore)(struct op *op, struct str snapshot, struct err *err);
@@ -55,6 +57,7 @@ struct op {
     struct op_bad_row *bad; /* bad rows of the last step [bad_count] */
     uint32_t bad_count;
     bool stateful;
+    struct err err; /* FAILED: why; after it the operator only ends */
 };
 
 enum op_status op_step(struct op *op, uint32_t port, const struct op_msg *msg);
@@ -73,10 +76,14 @@ bool pipeline_new(struct pool *pool, const struct plan *plan, struct pipeline **
  * the groups have no event time. Before the first push. */
 enum op_mode { OP_MODE_UPDATE, OP_MODE_APPEND };
 bool pipeline_set_mode(struct pipeline *p, enum op_mode mode, struct err *err);
+/* What operators hold past spills->budget, each, goes there; borrowed. Without it, memory is what they need. Before the first push. */
+void pipeline_spill_to(struct pipeline *p, struct spills *spills);
+/* Why no more can come out of it, or NULL. A push after that does nothing. */
+const struct err *pipeline_failure(const struct pipeline *p);
 uint32_t pipeline_scans(const struct pipeline *p, const struct plan *const **scans);
 const struct type *pipeline_schema(const struct pipeline *p);
 bool pipeline_is_stateful(const struct pipeline *p);
-/* No more rows will come out, whatever is pushed: a LIMIT is reached. OP_END is still to be pushed. */
+/* No more rows will come out, whatever is pushed: a LIMIT is reached, or it has failed. OP_END is still to be pushed. */
 bool pipeline_is_done(const struct pipeline *p);
 /* Pushes one message into port `scan`; calls emit for each result. Bad rows go to bad. Both are called during
  * the push only. */

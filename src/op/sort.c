@@ -3,36 +3,36 @@
  * Input is kept in runs: batches of its own with all bytes copied, the sort keys as columns beside. What is
  * sorted are entries of (first eight bytes of the first key in an order-preserving form, run, row); only ties
  * look at the cells. Merge sort, so equal rows keep their order. Top-n keeps its rows to twice the limit by
- * sorting and cutting in between. */
+ * sorting and cutting in between.
+ *
+ * Rows that are more than the budget go to disk, sorted (sort_spill.c); what comes out is the same. */
 #include <math.h>
 
 #include "op/cells.h"
 #include "op/eval_private.h"
 #include "op/gather.h"
 #include "op/op_private.h"
+#include "op/sort_private.h"
 
-enum { SORT_CUT_ROWS = 1 << 16 }; /* top-n cuts when it has so many rows past its limit */
-
-struct run_rows {
-    struct batch *batch; /* rows that were taken in, deep */
-    struct column *keys; /* [sort_count] in the batch's arena */
-};
-
-struct sort_entry {
-    uint64_t prefix;
-    uint32_t run, row;
+enum {
+    SORT_CUT_ROWS = 1 << 16,    /* top-n cuts when it has so many rows past its limit */
+    SORT_BATCH_BYTES = 16 << 10 /* of a batch, however few rows it has */
 };
 
 struct sort {
     struct op op;
     const struct plan *plan;
     struct evaluator *keys;
-    struct run_rows *runs;
+    struct sort_rows *runs; /* rows that were taken in, deep */
     uint32_t run_count;
     size_t run_capacity;
     uint64_t rows;
+    size_t bytes;               /* of runs */
     struct sort_entry *entries; /* sorted, when the end came */
     uint64_t at, end;           /* of entries still to put out */
+    struct spills *spills;      /* NULL: everything stays in memory */
+    struct sort_spill *spilled; /* NULL: nothing is on disk */
+    uint64_t spilled_rows;
     struct batch *out;
     struct arena scratch;
     bool ended;
@@ -89,13 +89,20 @@ static uint64_t prefix_of(const struct column *column, uint32_t row, const struc
     return (bits >> 1) + (UINT64_C(1) << 62);
 }
 
-static int compare(const struct sort *s, const struct sort_entry *a, const struct sort_entry *b)
+struct sort_entry sort_entry_of(const struct plan *plan, const struct sort_rows *all, uint32_t rows,
+                                uint32_t row)
+{
+    return (struct sort_entry){prefix_of(&all[rows].keys[0], row, &plan->sort[0]), rows, row};
+}
+
+int sort_compare(const struct plan *plan, const struct sort_rows *all, const struct sort_entry *a,
+                 const struct sort_entry *b)
 {
     if (a->prefix != b->prefix)
         return a->prefix < b->prefix ? -1 : 1;
-    for (uint32_t k = 0; k < s->plan->sort_count; k++) {
-        const struct sort_key *key = &s->plan->sort[k];
-        const struct column *x = &s->runs[a->run].keys[k], *y = &s->runs[b->run].keys[k];
+    for (uint32_t k = 0; k < plan->sort_count; k++) {
+        const struct sort_key *key = &plan->sort[k];
+        const struct column *x = &all[a->rows].keys[k], *y = &all[b->rows].keys[k];
         bool null_x = column_is_null(x, a->row), null_y = column_is_null(y, b->row);
         if (null_x || null_y) {
             if (null_x != null_y)
@@ -107,6 +114,17 @@ static int compare(const struct sort *s, const struct sort_entry *a, const struc
             return key->descending ? -c : c;
     }
     return 0;
+}
+
+static int compare(const struct sort *s, const struct sort_entry *a, const struct sort_entry *b)
+{
+    return sort_compare(s->plan, s->runs, a, b);
+}
+
+int sort_key_column(const struct plan *plan, uint32_t key)
+{
+    const struct expr *e = plan->sort[key].expr;
+    return e->kind == EXPR_COLUMN ? (int)e->index : -1;
 }
 
 static void merge_runs(const struct sort *s, struct sort_entry *from, struct sort_entry *to, uint64_t a,
@@ -149,7 +167,7 @@ static void sort_entries(struct sort *s)
     uint64_t n = 0;
     for (uint32_t r = 0; r < s->run_count; r++)
         for (uint32_t row = 0; row < s->runs[r].batch->rows; row++)
-            a[n++] = (struct sort_entry){prefix_of(&s->runs[r].keys[0], row, &s->plan->sort[0]), r, row};
+            a[n++] = sort_entry_of(s->plan, s->runs, r, row);
     CHECK(n == s->rows);
     for (uint64_t at = 0; at < n; at += SORT_INSERTION)
         insertion(s, a + at, least(SORT_INSERTION, n - at));
@@ -170,8 +188,9 @@ static void sort_entries(struct sort *s)
 static void add_run(struct sort *s, struct batch *batch, struct column *keys)
 {
     s->runs = mem_grow(s->runs, &s->run_capacity, (size_t)s->run_count + 1, sizeof(*s->runs));
-    s->runs[s->run_count++] = (struct run_rows){batch, keys};
+    s->runs[s->run_count++] = (struct sort_rows){batch, keys};
     s->rows += batch->rows;
+    s->bytes += batch->arena.bytes + SORT_BATCH_BYTES;
 }
 
 static void drop_runs(struct sort *s)
@@ -180,33 +199,35 @@ static void drop_runs(struct sort *s)
         batch_free(s->runs[i].batch);
     s->run_count = 0;
     s->rows = 0;
+    s->bytes = 0;
 }
 
-/* entries[from, to) as one batch's columns, and their keys' where wanted. */
-static void gather_entries(struct sort *s, uint64_t from, uint64_t to, struct batch *out, struct column *keys)
+/* entries[count] of all[all_count] as one batch's columns, and their keys' where wanted. */
+static void gather_entries(const struct sort *s, const struct sort_rows *all, uint32_t all_count,
+                           const struct sort_entry *entries, uint32_t count, struct batch *out,
+                           struct column *keys)
 {
-    uint32_t count = (uint32_t)(to - from), columns = s->op.schema->field_count;
+    uint32_t columns = s->op.schema->field_count;
     struct arena *arena = &out->arena;
     uint32_t *source = arena_array(arena, uint32_t, count), *rows = arena_array(arena, uint32_t, count);
-    const struct column **sources = arena_array(arena, const struct column *, s->run_count + 1);
+    const struct column **sources = arena_array(arena, const struct column *, all_count + 1);
     for (uint32_t i = 0; i < count; i++) {
-        source[i] = s->entries[from + i].run;
-        rows[i] = s->entries[from + i].row;
+        source[i] = entries[i].rows;
+        rows[i] = entries[i].row;
     }
     out->schema = s->op.schema;
     out->rows = count;
     out->columns = arena_array(arena, struct column, columns + 1);
     for (uint32_t c = 0; c < columns; c++) {
-        for (uint32_t r = 0; r < s->run_count; r++)
-            sources[r] = &s->runs[r].batch->columns[c];
-        out->columns[c] = column_gather(s->op.schema->fields[c].type, sources, s->run_count, source, rows,
-                                        count, arena);
+        for (uint32_t r = 0; r < all_count; r++)
+            sources[r] = &all[r].batch->columns[c];
+        out->columns[c] = column_gather(s->op.schema->fields[c].type, sources, all_count, source, rows, count,
+                                        arena);
     }
     for (uint32_t k = 0; keys && k < s->plan->sort_count; k++) {
-        for (uint32_t r = 0; r < s->run_count; r++)
-            sources[r] = &s->runs[r].keys[k];
-        keys[k] = column_gather(s->plan->sort[k].expr->type, sources, s->run_count, source, rows, count,
-                                arena);
+        for (uint32_t r = 0; r < all_count; r++)
+            sources[r] = &all[r].keys[k];
+        keys[k] = column_gather(s->plan->sort[k].expr->type, sources, all_count, source, rows, count, arena);
     }
 }
 
@@ -219,13 +240,38 @@ static void cut(struct sort *s)
     sort_entries(s);
     struct batch *batch = batch_new();
     struct column *keys = arena_array(&batch->arena, struct column, s->plan->sort_count);
-    gather_entries(s, 0, keep, batch, keys);
+    gather_entries(s, s->runs, s->run_count, s->entries, (uint32_t)keep, batch, keys);
     for (uint32_t c = 0; c < s->op.schema->field_count; c++)
         column_own_bytes(&batch->columns[c], &batch->arena);
     for (uint32_t k = 0; k < s->plan->sort_count; k++)
         column_own_bytes(&keys[k], &batch->arena);
     drop_runs(s);
     add_run(s, batch, keys);
+}
+
+static uint64_t wanted_rows(const struct sort *s, uint64_t rows)
+{
+    return s->plan->limit >= 0 ? least((uint64_t)s->plan->limit, rows) : rows;
+}
+
+/* What is in memory goes to disk. */
+static bool spill(struct sort *s, struct err *err)
+{
+    sort_entries(s);
+    uint64_t count = wanted_rows(s, s->rows);
+    if (s->spilled == NULL)
+        s->spilled = sort_spill_new(s->plan, s->spills);
+    bool ok = sort_spill_add(s->spilled, s->runs, s->entries, count, err);
+    s->spilled_rows += count;
+    mem_free(s->entries);
+    s->entries = NULL;
+    drop_runs(s);
+    return ok || err_context(err, "sorting more rows than fit into memory");
+}
+
+static bool is_too_much(const struct sort *s)
+{
+    return s->spills && s->bytes + s->rows * 2 * sizeof *s->entries > s->spills->budget;
 }
 
 static void take_in(struct sort *s, const struct batch *in)
@@ -244,6 +290,11 @@ static void take_in(struct sort *s, const struct batch *in)
     batch_take(batch, in, rows, left, true);
     struct column *own = arena_array(&batch->arena, struct column, count);
     for (uint32_t k = 0; k < count; k++) {
+        int column = sort_key_column(s->plan, k);
+        if (column >= 0) {
+            own[k] = batch->columns[column];
+            continue;
+        }
         own[k] = column_take(&keys[k], rows, left, &batch->arena);
         column_own_bytes(&own[k], &batch->arena);
     }
@@ -256,10 +307,18 @@ static enum op_status put_out(struct sort *s)
 {
     static const struct op_msg end = {.kind = OP_END};
     if (s->at < s->end) {
-        uint64_t to = least(s->end, s->at + BATCH_ROWS);
+        uint32_t count = (uint32_t)least(s->end - s->at, BATCH_ROWS), all_count = s->run_count;
+        const struct sort_entry *entries = s->entries + s->at;
+        const struct sort_rows *all = s->runs;
+        if (s->spilled) {
+            entries = s->entries;
+            if (!sort_spill_next(s->spilled, s->entries, count, &count, &all, &all_count, &s->op.err))
+                return OP_FAILED;
+            CHECK(count > 0);
+        }
         batch_reset(s->out);
-        gather_entries(s, s->at, to, s->out, NULL);
-        s->at = to;
+        gather_entries(s, all, all_count, entries, count, s->out, NULL);
+        s->at += count;
         return op_emit(&s->op, s->out);
     }
     if (s->ended) {
@@ -270,6 +329,21 @@ static enum op_status put_out(struct sort *s)
     return OP_NEED_INPUT;
 }
 
+/* The end has come: what is to be put out is known. */
+static bool begin_output(struct sort *s, struct err *err)
+{
+    if (s->spilled) {
+        TRY(s->rows == 0 || spill(s, err));
+        s->entries = mem_new_array(struct sort_entry, BATCH_ROWS);
+    } else {
+        sort_entries(s);
+    }
+    s->at = 0;
+    s->end = wanted_rows(s, s->spilled ? s->spilled_rows : s->rows);
+    s->ended = true;
+    return true;
+}
+
 static enum op_status sort_step(struct op *op, uint32_t port, const struct op_msg *msg)
 {
     struct sort *s = (struct sort *)op;
@@ -277,28 +351,31 @@ static enum op_status sort_step(struct op *op, uint32_t port, const struct op_ms
         return put_out(s);
     if (msg->kind == OP_BATCH) {
         take_in(s, msg->batch);
-        return OP_NEED_INPUT;
+        return is_too_much(s) && !spill(s, &op->err) ? OP_FAILED : OP_NEED_INPUT;
     }
     if (msg->kind != OP_END)
         return op_pass(op, msg);
-    sort_entries(s);
-    s->at = 0;
-    s->end = s->plan->limit >= 0 ? least((uint64_t)s->plan->limit, s->rows) : s->rows;
-    s->ended = true;
-    return put_out(s);
+    return begin_output(s, &op->err) ? put_out(s) : OP_FAILED;
+}
+
+static void sort_spill_to(struct op *op, struct spills *spills)
+{
+    ((struct sort *)op)->spills = spills;
 }
 
 static void sort_close(struct op *op)
 {
     struct sort *s = (struct sort *)op;
     drop_runs(s);
+    sort_spill_free(s->spilled);
     mem_free(s->runs);
     mem_free(s->entries);
     batch_free(s->out);
     arena_fini(&s->scratch);
 }
 
-static const struct op_kind sort_kind = {.name = "sort", .step = sort_step, .close = sort_close};
+static const struct op_kind sort_kind = {
+    .name = "sort", .step = sort_step, .close = sort_close, .spill_to = sort_spill_to};
 
 bool sort_new(struct pool *pool, const struct plan *plan, struct op **op, struct err *err)
 {

@@ -1,6 +1,8 @@
 /* The list of sinks, and the one way to call their slots. */
 #include "sink/sink.h"
 
+#include "os/os.h"
+
 extern const struct sink_kind sink_sqlite, sink_delta, sink_console;
 
 const struct sink_kind *const sink_kinds[] = {&sink_sqlite, &sink_delta, &sink_console, NULL};
@@ -68,6 +70,16 @@ bool sink_maintain(struct sink *sink, bool (*stop)(void *arg), void *arg, struct
 {
     run_on_block();
     return sink->kind->maintain == NULL || sink->kind->maintain(sink, stop, arg, err) || named(sink, err);
+}
+
+bool sink_expire(struct sink *sink, struct err *err)
+{
+    const struct sink_spec *spec = sink->spec;
+    run_on_block();
+    if (sink->kind->expire == NULL || spec->age_column == NULL || spec->retention_ms <= 0)
+        return true;
+    int64_t before_us = os_wall().us - spec->retention_ms * US_PER_MS;
+    return sink->kind->expire(sink, before_us, err) || named(sink, err);
 }
 
 size_t sink_pending_bytes(const struct sink *sink)

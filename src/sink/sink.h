@@ -37,6 +37,9 @@ struct sink_spec {
     uint32_t key_count;
     const char *const *partition_by; /* Delta: [partition_by_count] */
     uint32_t partition_by_count;
+    const char
+        *age_column; /* TIMESTAMP: rows whose value is older than retention_ms go; NULL: none ever does */
+    int64_t retention_ms;
     const struct conf_node *options_node; /* the `to:` entry, for kind-specific options, or NULL */
     void *options;                        /* the kind's options struct, read from it */
     bool fault_position_apart;            /* tests: the position is committed after the rows, not with them */
@@ -69,6 +72,9 @@ struct sink_kind {
     void (*abort)(struct sink *sink);
     /* Optional. Upkeep when idle after a commit: merge small files, checkpoint, clean up. May take long; `stop` says when to give up. */
     bool (*maintain)(struct sink *sink, bool (*stop)(void *arg), void *arg, struct err *err);
+    /* Optional; nothing is written and not yet committed. Deletes rows of spec->age_column < before_us; some may stay for an eighth of the retention
+     * longer, where deleting them at once is dear. */
+    bool (*expire)(struct sink *sink, int64_t before_us, struct err *err);
     /* Optional: bytes kept in memory since the last commit; the turn commits early past its limit. */
     size_t (*pending_bytes)(const struct sink *sink);
     /* `stream reset`: takes over what is there. replace: drops the table's rows. Both end with uuid known to the table and no position. */
@@ -94,6 +100,8 @@ bool sink_commit(struct sink *sink, const struct position *positions, uint32_t c
     ON(block);
 void sink_abort(struct sink *sink) ON(block);
 bool sink_maintain(struct sink *sink, bool (*stop)(void *arg), void *arg, struct err *err) ON(block);
+/* What spec->retention_ms says. */
+bool sink_expire(struct sink *sink, struct err *err) ON(block);
 size_t sink_pending_bytes(const struct sink *sink) ON(block);
 bool sink_reset(struct sink *sink, bool replace, struct err *err) ON(block);
 

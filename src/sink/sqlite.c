@@ -23,7 +23,11 @@
 #include "type/cast.h"
 #include "type/timestamp.h"
 
-enum { BUSY_MS = 2000, COLUMNS_MAX = 2000 /* SQLite's own limit */ };
+enum {
+    BUSY_MS = 2000,
+    COLUMNS_MAX = 2000,  /* SQLite's own limit */
+    EXPIRE_ROWS = 10000, /* in one transaction, so that other writers come in between */
+};
 
 struct sqlite {
     sqlite3 *db;
@@ -574,6 +578,45 @@ static bool sqlite_commit(struct sink *sink, const struct position *positions, u
     return commit_now(s, err);
 }
 
+/* ---- rows that are too old -------------------------------------------------------------------------------------------------- */
+
+/* The column holds ISO 8601 with as many digits of a second as are needed, and a Z: in whole seconds and without the Z, text order is time order. */
+static bool prepare_expire(struct sqlite *s, const struct sink_spec *spec, int64_t before_us,
+                           sqlite3_stmt **statement, struct err *err)
+{
+    char text[64];
+    struct sbuf *sql = &s->sql;
+    sbuf_clear(sql);
+    sbuf_cstr(sql, "DELETE FROM ");
+    add_name(sql, spec->table);
+    sbuf_cstr(sql, " WHERE rowid IN (SELECT rowid FROM ");
+    add_name(sql, spec->table);
+    sbuf_cstr(sql, " WHERE ");
+    add_name(sql, spec->age_column);
+    sbuf_printf(sql, " < ? LIMIT %d)", EXPIRE_ROWS);
+    TRY(prepare(s, sql->p, statement, err));
+    bind_text(*statement, 1, str_n(text, timestamp_to_iso(before_us - before_us % US_PER_S, "", text)));
+    return true;
+}
+
+static bool sqlite_expire(struct sink *sink, int64_t before_us, struct err *err) ON(block)
+{
+    struct sqlite *s = sink->state;
+    sqlite3_stmt *statement = NULL;
+    bool exists;
+    CHECK(!s->in_transaction);
+    TRY(has_table(s, sink->spec->table, &exists, err));
+    if (!exists)
+        return true;
+    TRY(prepare_expire(s, sink->spec, before_us, &statement, err));
+    bool ok = true;
+    do
+        ok = step(s, statement, err); /* a transaction by itself */
+    while (ok && sqlite3_changes(s->db) == EXPIRE_ROWS);
+    sqlite3_finalize(statement);
+    return ok;
+}
+
 static bool sqlite_reset(struct sink *sink, bool replace, struct err *err) ON(block)
 {
     struct sqlite *s = sink->state;
@@ -626,5 +669,6 @@ const struct sink_kind sink_sqlite = {
     .write = sqlite_write,
     .commit = sqlite_commit,
     .abort = sqlite_abort,
+    .expire = sqlite_expire,
     .reset = sqlite_reset,
 };

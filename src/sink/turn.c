@@ -2,8 +2,10 @@
 
 #include <stdio.h>
 
+#include "obs/event.h"
+
 /* A command from the owner: rare, so it is allocated. */
-enum command_kind { COMMAND_OPEN, COMMAND_FLUSH, COMMAND_CLOSE, COMMAND_RESET };
+enum command_kind { COMMAND_OPEN, COMMAND_FLUSH, COMMAND_EXPIRE, COMMAND_CLOSE, COMMAND_RESET };
 struct command {
     struct msg msg;
     struct sink_runner *runner;
@@ -32,6 +34,7 @@ struct sink_runner {
     bool fresh OWNED_BY(block);    /* committed since the last upkeep */
     struct mono_time committed OWNED_BY(block); /* when */
     struct timer timer OWNED_BY(block);         /* the next commit, idle note or upkeep */
+    struct timer expire_timer OWNED_BY(block);  /* the next look for rows that are too old */
 
     /* ---- both ---- */
     struct counter sent, taken; /* deliveries */
@@ -68,11 +71,17 @@ static void tell_positions(struct sink_runner *r, enum sink_event_kind kind, uin
 
 /* ---- the turn --------------------------------------------------------------------------------------------------- */
 
-static void fail(struct sink_runner *r, const struct err *err) ON(block)
+static void close_sink(struct sink_runner *r) ON(block)
 {
     sink_abort(&r->sink);
     timer_cancel(&r->timer);
+    timer_cancel(&r->expire_timer);
     r->state = RUNNER_CLOSED;
+}
+
+static void fail(struct sink_runner *r, const struct err *err) ON(block)
+{
+    close_sink(r);
     struct sink_event *e = event_new(r, SINK_FAILED, 0);
     e->err = *err;
     loop_post(r->owner_loop, &e->msg);
@@ -173,6 +182,28 @@ static void on_timer(struct timer *timer) ON(block)
         fail(r, &err);
 }
 
+/* Nothing depends on it, so a failure is a line in the log. */
+static void expire(struct sink_runner *r) ON(block)
+{
+    struct err err;
+    int64_t every_ms = r->sink.spec->retention_ms;
+    if (r->state != RUNNER_OPEN || r->sink.kind->expire == NULL || every_ms <= 0)
+        return;
+    every_ms = every_ms > SINK_EXPIRE_EVERY_MS   ? SINK_EXPIRE_EVERY_MS
+               : every_ms < SINK_EXPIRE_LEAST_MS ? SINK_EXPIRE_LEAST_MS
+                                                 : every_ms;
+    timer_set_in(&r->expire_timer, every_ms * NS_PER_MS);
+    if (!commit(r, &err))
+        fail(r, &err);
+    else if (!sink_expire(&r->sink, &err))
+        event_err(EVENT_SINK_UPKEEP, r->sink.spec->name, &err);
+}
+
+static void on_expire_timer(struct timer *timer) ON(block)
+{
+    expire(CONTAINER_OF(timer, struct sink_runner, expire_timer));
+}
+
 /* ---- commands ---------------------------------------------------------------------------------------------------- */
 
 static void do_open(struct sink_runner *r, const struct type *schema) ON(block)
@@ -208,10 +239,7 @@ static void do_flush(struct sink_runner *r, bool maintain) ON(block)
 
 static void do_close(struct sink_runner *r) ON(block)
 {
-    if (r->state == RUNNER_OPEN)
-        sink_abort(&r->sink);
-    timer_cancel(&r->timer);
-    r->state = RUNNER_CLOSED;
+    close_sink(r);
     loop_post(r->owner_loop, &event_new(r, SINK_CLOSED, 0)->msg);
 }
 
@@ -245,6 +273,7 @@ static void handle_command(struct msg *msg) ON(block)
     switch (c->kind) {
     case COMMAND_OPEN: do_open(c->runner, c->schema); break;
     case COMMAND_FLUSH: do_flush(c->runner, c->flag); break;
+    case COMMAND_EXPIRE: expire(c->runner); break;
     case COMMAND_CLOSE: do_close(c->runner); break;
     case COMMAND_RESET: do_reset(c->runner, c->flag, c->schema); break;
     }
@@ -270,6 +299,11 @@ void sink_runner_open(struct sink_runner *r, const struct type *schema)
 void sink_runner_flush(struct sink_runner *r, bool maintain)
 {
     send(r, COMMAND_FLUSH, NULL, maintain);
+}
+
+void sink_runner_expire(struct sink_runner *r)
+{
+    send(r, COMMAND_EXPIRE, NULL, false);
 }
 
 void sink_runner_close(struct sink_runner *r)
@@ -312,6 +346,7 @@ bool sink_runner_new(struct pool *pool, const struct sink_kind *kind, const stru
         .sink = {.kind = kind, .spec = spec},
     };
     timer_init(&r->timer, on_timer);
+    timer_init(&r->expire_timer, on_expire_timer);
     pool_on_free(pool, free_runner, r);
     TRY(loop_new(ROLE_BLOCK, pool_printf(pool, "sink %s", spec->name), &r->loop, err));
     *runner = r;

@@ -6,6 +6,7 @@
  *     sink_runner_deliver (batch, positions) ─→ sink_turn: write ──→ delivery goes home
  *                                              commit when due  ──→ event COMMITTED (positions)
  *     sink_runner_flush ───────────────────→ commit now         ──→ event FLUSHED
+ *     sink_runner_expire ──────────────────→ rows past their retention go, now and from now on
  *     sink_runner_close ───────────────────→ abort              ──→ event CLOSED
  *                        any failure: abort                     ──→ event FAILED (err); deliveries are dropped until the next open
  *
@@ -22,6 +23,9 @@ enum {
     SINK_PENDING_BYTES_MAX =
         64 << 20,             /* kept in memory by a sink since its last commit; past it it commits early */
     SINK_IDLE_NOTE_MS = 5000, /* positions that moved without rows are reported this often */
+    SINK_EXPIRE_EVERY_MS = 3600 * 1000, /* rows that are too old are looked for this often, */
+    SINK_EXPIRE_LEAST_MS =
+        1000, /* or, of a short retention, as often as that is long, but not oftener than this */
 };
 
 struct sink_runner;
@@ -71,6 +75,8 @@ void sink_runner_open(struct sink_runner *r, const struct type *schema);
 void sink_runner_deliver(struct sink_runner *r, struct delivery *d);
 /* Commits what is pending, then SINK_FLUSHED, or SINK_FAILED. maintain: upkeep too. */
 void sink_runner_flush(struct sink_runner *r, bool maintain);
+/* The table is ours: rows that are too old go now, and every hour until it is closed. Says nothing; what fails is tried again the next time. */
+void sink_runner_expire(struct sink_runner *r);
 void sink_runner_close(struct sink_runner *r);
 /* reset --keep or --replace on a closed runner: SINK_WAS_RESET or SINK_FAILED. */
 void sink_runner_reset(struct sink_runner *r, bool replace, const struct type *schema);

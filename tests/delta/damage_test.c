@@ -8,6 +8,7 @@
 #include "base/test.h"
 #include "obs/event.h"
 #include "os/sim.h"
+#include "ref/scene.h"
 #include "sink/delta/log.h"
 
 enum { VERSIONS = 25, NEWEST = 20, OLDER = 10 };
@@ -328,11 +329,7 @@ static int live(void *arg)
 
 TEST(older_ones_make_up_for_damage)
 {
-    int status = -1;
-    sim_open(1);
-    EXPECT_EQ_INT(sim_life(live, NULL, NULL, &status), SIM_RETURNED);
-    EXPECT_EQ_INT(status, 0);
-    sim_close();
+    EXPECT_EQ_INT(scene_play(live), 0);
 }
 
 int main(void)

@@ -53,7 +53,7 @@ static void try_log(struct str text)
     bool ok = true;
     while (ok && text.n) {
         size_t end = str_find(text, STR("\n"), 0);
-        ok = delta_apply(&t, str_n(text.p, end == SIZE_MAX ? text.n : end), NULL);
+        ok = delta_apply(&t, str_n(text.p, end == SIZE_MAX ? text.n : end), 0, NULL);
         text = end == SIZE_MAX ? STR("") : str_n(text.p + end + 1, text.n - end - 1);
     }
     if (t.metadata.n) {

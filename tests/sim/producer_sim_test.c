@@ -755,6 +755,26 @@ static bool read_committed(uint32_t log)
     return true;
 }
 
+/* log_read_committed leaves the same records. */
+static bool read_emptied(uint32_t log)
+{
+    struct err err = {0};
+    int64_t stable = log_stable(life.logs[log]);
+    for (int64_t offset = log_start(life.logs[log]); offset < stable;) {
+        struct log_fetched fetched = {0};
+        if (!log_read_committed(life.logs[log], offset, 1 + sim_below(20000), &fetched.slice, &err))
+            return complain("log %u: %s", log, err.text);
+        bool fine = take(&fetched, mark_now), more = fetched.slice.n > 0;
+        offset = fetched.slice.next_offset;
+        buf_unref(fetched.slice.buf);
+        if (!fine)
+            return false;
+        if (!more && offset < stable)
+            return complain("log %u: emptied reading ends at %lld", log, (long long)offset);
+    }
+    return true;
+}
+
 /* Of the compacted log: newest visible record of its key. */
 static bool is_newest(uint32_t index)
 {
@@ -802,7 +822,8 @@ static int audit(void *arg)
     for (uint32_t log = 0; log < LOGS && fine; log++) {
         producers_check(&life.logs[log]->producers);
         int64_t start_offset = log_start(life.logs[log]), stable = log_stable(life.logs[log]);
-        fine = audit_stable(log) && read_committed(log) && audit_aborted(log, start_offset, stable);
+        fine = audit_stable(log) && read_committed(log) && read_emptied(log) &&
+               audit_aborted(log, start_offset, stable);
         for (int i = 0; i < 5 && fine && stable > start_offset; i++) {
             int64_t from = start_offset + (int64_t)sim_below((uint64_t)(stable - start_offset));
             fine = audit_aborted(log, from, from + 1 + (int64_t)sim_below((uint64_t)(stable - from)));

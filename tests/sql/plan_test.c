@@ -1,5 +1,7 @@
 /* Whole queries, in SQL text, against the oracle: the same rows and as many bad ones, whatever the sizes of
- * batches. */
+ * batches, and however little memory a sort may hold. */
+#include <errno.h>
+#include <ref/memory_spill.h>
 #include <ref/oracle.h>
 #include <ref/random_batch.h>
 #include <ref/run_query.h>
@@ -11,6 +13,7 @@ enum { SEEDS = 60 };
 static struct pool *pool;
 static struct arena *arena;
 static struct rng rng;
+static uint64_t spilled; /* queries that did */
 
 static unsigned below(unsigned n)
 {
@@ -30,6 +33,9 @@ static const char *const queries[] = {
     "SELECT d, count(*) FROM t GROUP BY d ORDER BY d",
     "SELECT a, s FROM t ORDER BY s DESC, a NULLS LAST, d LIMIT 20",
     "SELECT s, a FROM t ORDER BY d, a, s LIMIT 7 OFFSET 3",
+    "SELECT * FROM t ORDER BY s, a % 3",
+    "SELECT n, l, m, dt FROM t ORDER BY m DESC NULLS FIRST, length(s), dt",
+    "SELECT a, s FROM t ORDER BY d, s LIMIT 50",
     "SELECT DISTINCT s, a % 3 FROM t",
     "SELECT a FROM t WHERE a < 0 UNION ALL SELECT b FROM t WHERE b > 3",
     "SELECT s FROM t WHERE a > 2 UNION SELECT s FROM t WHERE b > 2",
@@ -100,8 +106,9 @@ static struct oracle_rows rows_of(const struct batch *batch)
     return out;
 }
 
-static void run_engine(const struct plan *plan, const struct batch *all, uint32_t size,
-                       struct query_result *r)
+/* spills: or NULL. Says why where it fails. */
+static bool run_engine(const struct plan *plan, const struct batch *all, uint32_t size, struct spills *spills,
+                       struct query_result *r, struct err *failure)
 {
     static const struct eval_context context = {.now = {1700000000000000}};
     struct pool *mine = pool_new(pool, "run");
@@ -111,8 +118,10 @@ static void run_engine(const struct plan *plan, const struct batch *all, uint32_
     if (!EXPECT(pipeline_new(mine, plan, &p, &err))) {
         fprintf(stderr, "    %s\n", err.text);
         pool_free(mine);
-        return;
+        return false;
     }
+    if (spills)
+        pipeline_spill_to(p, spills);
     uint32_t scan_count = pipeline_scans(p, &scans);
     struct batch *part = batch_new();
     for (uint32_t i = 0; i < scan_count; i++) { /* one input after the other, as the oracle has a union */
@@ -129,7 +138,11 @@ static void run_engine(const struct plan *plan, const struct batch *all, uint32_
         query_push(p, &context, i, &(struct op_msg){.kind = OP_END}, r);
     }
     batch_free(part);
+    if (pipeline_failure(p))
+        *failure = *pipeline_failure(p);
+    bool ok = pipeline_failure(p) == NULL;
     pool_free(mine);
+    return ok;
 }
 
 static bool same(const struct query_result *r, const struct oracle_rows *wanted, uint32_t bad,
@@ -151,6 +164,7 @@ static bool same(const struct query_result *r, const struct oracle_rows *wanted,
 static bool one_query(const char *text, const struct query_table *table, const struct batch *all)
 {
     static const uint32_t sizes[] = {1, 7, 64, 4096};
+    static const size_t budgets[] = {2000, 1, 30000, 1}; /* bytes */
     static const struct eval_context context = {.now = {1700000000000000}};
     const struct plan *plan;
     struct err err = {0};
@@ -177,18 +191,77 @@ static bool one_query(const char *text, const struct query_table *table, const s
             fprintf(stderr, "    %s: %s\n", text, o.err.text);
         return true;
     }
-    for (uint32_t s = 0; s < 4; s++) {
+    for (uint32_t i = 0; i < 8; i++) {
         struct query_result r;
+        struct memory_spills spills;
+        memory_spills_init(&spills, budgets[i / 2]);
         query_result_init(&r, arena);
-        run_engine(plan, all, sizes[s], &r);
-        bool ok = same(&r, &wanted, bad, plan->schema);
+        bool ok = run_engine(plan, all, sizes[i / 2], i % 2 ? &spills.spills : NULL, &r, &err) &&
+                  same(&r, &wanted, bad, plan->schema);
         query_result_fini(&r);
-        if (!ok) {
-            fprintf(stderr, "    %s, batches of %u\n", text, sizes[s]);
+        if (!EXPECT(ok && spills.open == 0)) {
+            fprintf(stderr, "    %s, batches of %u%s\n", text, sizes[i / 2], i % 2 ? ", spilled" : "");
             return false;
         }
+        spilled += spills.opened > 1;
     }
     return true;
+}
+
+/* Hundreds of runs, merged in several levels. */
+TEST(any_budget_gives_the_same_rows)
+{
+    static const char text[] = "SELECT * FROM t ORDER BY s DESC, a % 7, d";
+    const struct plan *plan;
+    struct query_table table;
+    struct err err = {0};
+    struct batch *all = batch_new();
+    struct query_result wanted, r;
+    rng = (struct rng){11};
+    make_table(&table);
+    make_batch(all, table.schema, 3000);
+    EXPECT(query_plan(arena, text, &table, 1, &plan, &err));
+    query_result_init(&wanted, arena);
+    EXPECT(run_engine(plan, all, 4096, NULL, &wanted, &err) && wanted.count == 3000);
+    for (size_t budget = 1; budget < 10000000; budget *= 30) {
+        struct memory_spills spills;
+        memory_spills_init(&spills, budget);
+        query_result_init(&r, arena);
+        EXPECT(run_engine(plan, all, 9, &spills.spills, &r, &err) && r.count == wanted.count &&
+               rows_equal(wanted.rows, r.rows, r.count));
+        EXPECT(spills.open == 0 && (budget > 1 || spills.opened > 340) &&
+               (budget < 1000000 || spills.opened == 0));
+        query_result_fini(&r);
+    }
+    query_result_fini(&wanted);
+    batch_free(all);
+}
+
+/* Each call to a temporary file fails in turn: it is said, and nothing stays open. */
+TEST(spilling_may_fail)
+{
+    const struct plan *plan;
+    struct query_table table = {"t", NULL};
+    struct err err = {0};
+    struct batch *all = batch_new();
+    rng = (struct rng){7};
+    EXPECT(type_parse_ddl(arena, STR("a INT, b STRING"), &table.schema, &err));
+    random_batch(&rng, all, table.schema, 120, RANDOM_FLAT);
+    EXPECT(query_plan(arena, "SELECT * FROM t ORDER BY b, a", &table, 1, &plan, &err));
+    bool ok = false;
+    uint64_t n = 1;
+    for (; !ok && n < 2000; n++) {
+        struct query_result r;
+        struct memory_spills spills;
+        memory_spills_init(&spills, 1);
+        spills.fail_after = n;
+        query_result_init(&r, arena);
+        ok = run_engine(plan, all, 5, &spills.spills, &r, &err);
+        EXPECT(spills.open == 0 && (ok ? r.count == 120 : err.code == ENOSPC));
+        query_result_fini(&r);
+    }
+    EXPECT(ok && n > 50);
+    batch_free(all);
 }
 
 TEST(queries_are_as_the_oracle_has_them)
@@ -216,5 +289,11 @@ TEST(queries_are_as_the_oracle_has_them)
 int main(void)
 {
     RUN(queries_are_as_the_oracle_has_them);
+    EXPECT(spilled > 100);
+    pool = pool_new(NULL, "plan");
+    arena = pool_arena(pool);
+    RUN(any_budget_gives_the_same_rows);
+    RUN(spilling_may_fail);
+    pool_free(pool);
     return test_end();
 }

@@ -230,8 +230,7 @@ void delta_put_commit_info(struct delta_sink *d, const char *operation, bool bli
         blind ? "true" : "false", txn_id);
 }
 
-/* The log is still the one that we know. */
-static bool still_there(struct delta_sink *d, struct err *err)
+bool delta_still_there(struct delta_sink *d, struct err *err)
 {
     struct os_stat stat;
     if (d->inode == 0)
@@ -301,7 +300,7 @@ static bool delta_commit_rows(struct sink *sink, const struct position *position
     struct delta_sink *d = sink->state;
     char txn_id[37];
     bool won = false;
-    TRY(still_there(d, err));
+    TRY(delta_still_there(d, err));
     TRY(delta_files_close(d, err));
     for (int tries = 0; !won; tries++) {
         if (tries == DELTA_CONFLICTS_MAX)
@@ -440,6 +439,7 @@ const struct sink_kind sink_delta = {
     .commit = delta_commit_rows,
     .abort = delta_abort,
     .maintain = delta_maintain,
+    .expire = delta_expire,
     .pending_bytes = delta_pending,
     .reset = delta_reset,
     .check = delta_check,

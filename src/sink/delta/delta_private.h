@@ -1,5 +1,6 @@
 /* The parts of the Delta sink: delta.c (slots, positions, commits), table_schema.c (the table's columns and protocol), data_file.c (Parquet
- * files and their add actions), upkeep.c (merging, checkpoints, cleaning), vacuum.c (data files that may go). */
+ * files and their add actions), upkeep.c (merging, checkpoints, cleaning), expire.c (rows that are too old),
+ * vacuum.c (data files that may go). */
 #ifndef SINK_DELTA_DELTA_PRIVATE_H
 #define SINK_DELTA_DELTA_PRIVATE_H
 
@@ -102,13 +103,36 @@ void delta_files_abort(struct delta_sink *d);
 /* ---- delta.c ------------------------------------------------------------------------------------------------------------------------------ */
 
 void delta_put_commit_info(struct delta_sink *d, const char *operation, bool blind, const char *txn_id);
+/* The log is still the one that we know; else ERR_RETRY. */
+bool delta_still_there(struct delta_sink *d, struct err *err);
 /* {"remove":…} of an active file. */
 void delta_put_remove(struct sbuf *out, const struct delta_file *f, bool data_change);
 
 /* ---- upkeep.c ----------------------------------------------------------------------------------------------------------------------------- */
 
+/* Rows of an age: a TIMESTAMP column by its number, and what it must be at least. */
+struct delta_age {
+    uint32_t column;
+    int64_t before_us;
+};
+
+/* The table's schema without its partition columns: what is in the files. */
+const struct type *delta_file_columns(struct delta_sink *d, struct arena *arena);
+/* The folder that an active file lies in, as struct open_file has it; in arena. */
+bool delta_folder_of(struct delta_sink *d, const struct delta_file *f, struct arena *arena, struct str *out,
+                     struct err *err);
+/* Appends the rows of an active file without a deletion vector: all, or with age those that are not older, or have no age. */
+bool delta_copy_rows(struct delta_sink *d, const struct delta_file *from, const struct type *columns,
+                     const struct delta_age *age, struct open_file *to, struct err *err);
+/* One version takes `to` in and the files out, unless anything else has happened meanwhile: then *won is false and to is deleted when it is freed. */
+bool delta_replace(struct delta_sink *d, struct delta_file *const *files, uint32_t count,
+                   struct open_file *to, const char *operation, bool data_change, bool *won, struct err *err);
 bool delta_maintain(struct sink *sink, bool (*stop)(void *arg), void *arg, struct err *err);
 /* After a commit: upkeep that no idle moment came for. */
 void delta_upkeep_overdue(struct delta_sink *d);
+
+/* ---- expire.c ----------------------------------------------------------------------------------------------------------------------------- */
+
+bool delta_expire(struct sink *sink, int64_t before_us, struct err *err);
 
 #endif

@@ -72,7 +72,8 @@ static bool apply_metadata(struct delta_table *t, const struct json_node *a, str
         !take_strings(t, json_get(a, "partitionColumns"), &t->partition_columns, &t->partition_column_count))
         return err_set(err, ERR_DATA, "malformed metaData action");
     if (!type_from_json(&t->arena, keep(t, schema), &t->schema, err))
-        return err_context(err, "schemaString");
+        return err_at(err, "", 0, 0, 0) ||
+               err_context(err, "schemaString"); /* a place in that is none in the file */
     t->id = keep(t, id);
     map_fini(&t->configuration);
     JSON_EACH(property, json_get(a, "configuration"))
@@ -162,11 +163,11 @@ static bool apply_domain(struct delta_table *t, const struct json_node *a, struc
     return true;
 }
 
-bool delta_apply(struct delta_table *t, struct str line, struct err *err)
+bool delta_apply(struct delta_table *t, struct str line, int number, struct err *err)
 {
     struct arena arena = {0};
     const struct json_node *root;
-    bool ok = json_parse(&arena, line, &root, err);
+    bool ok = json_parse_line(&arena, line, number, &root, err);
     if (ok && root->kind != JSON_OBJECT)
         ok = err_set(err, ERR_DATA, "an action is not an object");
     JSON_EACH(a, ok ? root : NULL)
@@ -186,6 +187,8 @@ bool delta_apply(struct delta_table *t, struct str line, struct err *err)
         /* commitInfo, cdc, checkpointMetadata and what later protocols add: not part of the state */
     }
     arena_fini(&arena);
+    if (!ok && number && err && err->place.line == 0)
+        (void)!err_context(err, "line %d", number);
     return ok;
 }
 
@@ -195,8 +198,8 @@ static bool apply_lines(struct delta_table *t, struct str text, struct err *err)
     while (text.n) {
         size_t end = str_find(text, STR("\n"), 0);
         struct str one = str_trim(str_n(text.p, end == SIZE_MAX ? text.n : end));
-        if (one.n && !delta_apply(t, one, err))
-            return err_context(err, "line %d", line);
+        if (one.n)
+            TRY(delta_apply(t, one, line, err));
         line++;
         if (end == SIZE_MAX)
             break;
@@ -423,7 +426,7 @@ static bool apply_row(struct delta_table *t, const struct batch *batch, uint32_t
     if (line->n == 0)
         return true;
     if (!str_starts(sbuf_view(line), STR("{\"sidecar\"")))
-        return delta_apply(t, sbuf_view(line), err);
+        return delta_apply(t, sbuf_view(line), 0, err);
     CHECK(value.nested.count > 0);
     map_put(sidecars, value.nested.items[0].str, t);
     return true;

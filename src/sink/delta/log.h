@@ -95,8 +95,8 @@ struct delta_vacuum {
 bool delta_vacuum(struct delta_table *t, int64_t now_ms, bool dry, bool (*stop)(void *arg), void *arg,
                   struct delta_vacuum *done, struct err *err);
 
-/* One action line. Exposed for fuzzing. */
-bool delta_apply(struct delta_table *t, struct str line, struct err *err);
+/* One action line, with its number for errors, 0 = none. Exposed for fuzzing. */
+bool delta_apply(struct delta_table *t, struct str line, int number, struct err *err);
 /* path in an action → path of a file, in arena: percent-decoded, relative to the table. ERR_DATA for one that leaves the table. */
 bool delta_file_path(const struct delta_table *t, struct arena *arena, struct str path, char **out,
                      struct err *err);

@@ -5,7 +5,12 @@
  * keeps at most some dozens of small files, however many commits there were. A merge changes no row (dataChange false), so it is no conflict with
  * writers that append; one that loses against any other commit is dropped and planned anew later.
  *
+ * A merge leaves a tombstone for each file that it took in, and each checkpoint has those of a week. So that neither memory nor a commit's share of the
+ * checkpoints grows with history, only so many are kept, see forget_tombstones.
+ *
  * Nothing here is needed for correctness, so a failure is a line in the log, not the end of the sink. */
+#include <stdlib.h>
+
 #include "obs/event.h"
 #include "os/os.h"
 #include "sink/delta/delta_private.h"
@@ -19,6 +24,8 @@ enum {
     CHECKPOINT_ACTIONS = 50,         /* of the state for each version between checkpoints */
     CHECKPOINT_AT_LEAST_EVERY = 100, /* versions */
     CLEAN_EVERY_MS = 3600 * 1000,    /* the table's folders are looked through */
+    TOMBSTONES_MAX = 4 << 10,        /* of files that were merged away */
+    TOMBSTONES_LEFT = 3 << 10,       /* when there were more */
 };
 static const int64_t tiers[TIERS] = {64 << 10, 512 << 10, 4 << 20,
                                      32 << 20}; /* bytes: a file is of the first tier that is larger */
@@ -92,10 +99,22 @@ static bool read_at(void *arg, uint64_t offset, size_t n, uint8_t *out, struct e
     return got == n || err_set(err, ERR_DATA, "file is cut");
 }
 
-/* All rows of one small file into the merged one. */
-static bool copy_rows(struct delta_sink *d, const struct delta_file *from, const struct type *columns,
-                      struct open_file *to, struct err *err)
+static uint32_t young_rows(const struct delta_age *age, const struct batch *batch, uint32_t *rows)
 {
+    const struct column *column = &batch->columns[age->column], *values;
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        uint32_t at = column_resolve(column, row, &values);
+        if (column_is_null(column, row) || ((const int64_t *)values->data)[at] >= age->before_us)
+            rows[count++] = row;
+    }
+    return count;
+}
+
+bool delta_copy_rows(struct delta_sink *d, const struct delta_file *from, const struct type *columns,
+                     const struct delta_age *age, struct open_file *to, struct err *err)
+{
+    uint32_t rows[BATCH_ROWS];
     struct pool *pool = pool_new(NULL, "merge");
     struct batch *batch = batch_new();
     struct os_stat stat;
@@ -115,7 +134,9 @@ static bool copy_rows(struct delta_sink *d, const struct delta_file *from, const
         TRY_OUT(parquet_scan_next(scan, batch, &end, err));
         if (end)
             break;
-        TRY_OUT(parquet_writer_batch(to->parquet, batch, NULL, 0, batch->rows, err));
+        CHECK(batch->rows <= BATCH_ROWS);
+        uint32_t count = age ? young_rows(age, batch, rows) : batch->rows;
+        TRY_OUT(parquet_writer_batch(to->parquet, batch, age ? rows : NULL, 0, count, err));
     }
     ok = true;
 out:
@@ -125,8 +146,7 @@ out:
     return ok;
 }
 
-/* The table's schema without its partition columns: what is in the files. */
-static const struct type *file_columns(struct delta_sink *d, struct arena *arena)
+const struct type *delta_file_columns(struct delta_sink *d, struct arena *arena)
 {
     struct field *fields = arena_array(arena, struct field, d->table.schema->field_count);
     uint32_t count = 0;
@@ -136,30 +156,29 @@ static const struct type *file_columns(struct delta_sink *d, struct arena *arena
     return delta_nullable(arena, type_struct(arena, fields, count));
 }
 
-/* Where the partition's files lie: the folder of the first of them. */
-static bool folder_of(struct delta_sink *d, const struct merge *m, struct arena *arena, struct str *out,
-                      struct err *err)
+bool delta_folder_of(struct delta_sink *d, const struct delta_file *f, struct arena *arena, struct str *out,
+                     struct err *err)
 {
     char *path;
-    TRY(delta_file_path(&d->table, arena, m->files[0]->path, &path, err));
+    TRY(delta_file_path(&d->table, arena, f->path, &path, err));
     *out = str_of(path + strlen(d->path) + 1);
     while (out->n > 0 && out->p[out->n - 1] != '/')
         out->n--;
     return true;
 }
 
-/* The merged file is there: one version takes it in and the others out, unless anything else has happened meanwhile. */
-static bool commit_merge(struct delta_sink *d, const struct merge *m, struct open_file *to, bool *won,
-                         struct err *err)
+bool delta_replace(struct delta_sink *d, struct delta_file *const *files, uint32_t count,
+                   struct open_file *to, const char *operation, bool data_change, bool *won, struct err *err)
 {
     int64_t version = d->table.version;
     char txn_id[37];
+    *won = false;
     os_uuid(txn_id);
     sbuf_clear(&d->lines);
-    delta_put_commit_info(d, "OPTIMIZE", false, txn_id);
-    for (uint32_t i = 0; i < m->count; i++)
-        delta_put_remove(&d->lines, m->files[i], false);
-    TRY(delta_file_finish(d, to, &d->lines, NULL, false, err));
+    delta_put_commit_info(d, operation, false, txn_id);
+    for (uint32_t i = 0; i < count; i++)
+        delta_put_remove(&d->lines, files[i], data_change);
+    TRY(delta_file_finish(d, to, &d->lines, NULL, data_change, err));
     to->finished = false; /* deleted again if no version names it */
     TRY(delta_refresh(&d->table, err));
     if (d->table.version != version)
@@ -176,18 +195,18 @@ static bool merge_files(struct delta_sink *d, struct merge *m, bool (*stop)(void
     struct arena arena = {0};
     struct open_file *to = NULL;
     struct str folder;
-    const struct type *columns = file_columns(d, &arena);
+    const struct type *columns = delta_file_columns(d, &arena);
     bool stopped = false;
     *won = false;
-    bool ok = folder_of(d, m, &arena, &folder, err) &&
+    bool ok = delta_folder_of(d, m->files[0], &arena, &folder, err) &&
               delta_file_new(d, m->partition, folder, columns, NULL, &to, err);
     for (uint32_t i = 0; ok && !stopped && i < m->count; i++) {
-        ok = copy_rows(d, m->files[i], columns, to, err) ||
+        ok = delta_copy_rows(d, m->files[i], columns, NULL, to, err) ||
              err_context(err, "\"%.*s\"", STR_ARG(m->files[i]->path));
         stopped = stop && stop(arg);
     }
     if (ok && !stopped)
-        ok = commit_merge(d, m, to, won, err);
+        ok = delta_replace(d, m->files, m->count, to, "OPTIMIZE", false, won, err);
     if (to)
         delta_file_free(to);
     arena_fini(&arena);
@@ -218,11 +237,52 @@ static int64_t checkpoint_interval(const struct delta_table *t)
                                                 : wanted;
 }
 
+/* A small file was merged soon after it had been written, and is kept without its tombstone nearly as long as with it: whoever vacuums, we too, leaves
+ * files alone that are younger than the retention. A larger one may be old, and needs it more. */
+static int64_t tombstone_worth(const struct delta_file *f, int64_t retention_ms)
+{
+    return f->time_ms + (f->size < tiers[0] ? 0 : retention_ms);
+}
+
+struct tombstone {
+    int64_t worth;
+    struct str key; /* the map's */
+};
+
+static int by_worth(const void *a, const void *b)
+{
+    const struct tombstone *x = a, *y = b;
+    return (x->worth > y->worth) - (x->worth < y->worth);
+}
+
+/* Those of merged files that are worth least go when they are too many, unless the table itself says how long they stay. */
+static void forget_tombstones(struct delta_sink *d)
+{
+    struct map *removed = &d->table.removed;
+    size_t count = 0;
+    if (removed->count <= TOMBSTONES_MAX || delta_property(&d->table, "delta.deletedFileRetentionDuration"))
+        return;
+    struct tombstone *all = mem_new_array(struct tombstone, removed->count);
+    MAP_EACH(entry, removed)
+    {
+        const struct delta_file *f = entry->value;
+        if (!f->data_change)
+            all[count++] = (struct tombstone){tombstone_worth(f, delta_retention_ms(&d->table)), entry->key};
+    }
+    if (count > TOMBSTONES_MAX) {
+        qsort(all, count, sizeof *all, by_worth);
+        for (size_t i = 0; i < count - TOMBSTONES_LEFT; i++)
+            map_remove(removed, all[i].key);
+    }
+    mem_free(all);
+}
+
 static bool checkpoint(struct delta_sink *d, bool (*stop)(void *arg), void *arg, struct err *err)
 {
     struct delta_vacuum done = {0};
     if (d->table.version < 0 || d->table.version - d->table.checkpoint < checkpoint_interval(&d->table))
         return true;
+    forget_tombstones(d);
     TRY(delta_checkpoint(&d->table, err));
     int64_t now_ms = os_wall().us / US_PER_MS;
     if (now_ms - d->cleaned_ms < CLEAN_EVERY_MS && now_ms >= d->cleaned_ms)
