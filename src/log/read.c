@@ -106,7 +106,7 @@ static bool read_tail(struct log *log, int64_t offset, size_t max_bytes, struct 
 /* ---- files ------------------------------------------------------------------------------------------------------------------ */
 
 struct place {
-    struct segment *segment; /* leased */
+    struct segment *segment; /* one reference */
     int file;
     uint32_t position, limit; /* valid bytes */
     uint32_t seek; /* entries of its index file that have to be asked for the position; 0 = it is known */
@@ -223,7 +223,7 @@ static void remember(struct log *log, const struct segment *s, int64_t offset, u
     lock_release(log->lock);
 }
 
-/* Leases the segment that may hold offset. With the log's lock. */
+/* The segment that may hold offset, with a reference. With the log's lock. */
 static bool find_place(struct log *log, int64_t offset, struct place *at, struct err *err)
 {
     size_t i = segment_of(log, offset);
@@ -236,7 +236,7 @@ static bool find_place(struct log *log, int64_t offset, struct place *at, struct
                        log->partition, (long long)offset);
     struct segment *s = log->segments[i];
     *at = (struct place){.segment = s, .limit = s->spilled};
-    TRY(segment_file_take(s, &at->file, err));
+    segment_ref(s);
     for (size_t k = 0; k < CURSORS; k++)
         if (log->cursors[k].segment == s && log->cursors[k].offset == offset &&
             log->cursors[k].position <= at->limit) {
@@ -250,11 +250,17 @@ static bool find_place(struct log *log, int64_t offset, struct place *at, struct
     return true;
 }
 
+/* *gone: the segment was deleted or replaced before its file was leased. */
 static bool read_place(struct log *log, struct place *at, int64_t offset, size_t max_bytes,
-                       struct log_slice *slice, struct err *err)
+                       struct log_slice *slice, bool *gone, struct err *err)
 {
     uint32_t end = 0;
     struct err why = {0};
+    *gone = false;
+    if (!segment_file_take(at->segment, &at->file, err)) {
+        *gone = segment_is_doomed(at->segment);
+        return *gone;
+    }
     if (at->seek > 0)
         at->position = segment_seek_file(at->segment, offset, at->seek);
     if (at->position >= at->limit)
@@ -324,10 +330,12 @@ static bool read_locked(struct log *log, int64_t offset, size_t max_bytes, int64
         if (!done)
             break;
         int64_t behind = at.segment->state.next_offset;
+        bool gone;
         lock_release(log->lock);
-        done = read_place(log, &at, offset, max_bytes, slice, err);
+        done = read_place(log, &at, offset, max_bytes, slice, &gone, err);
+        segment_unref(at.segment);
         lock_take(log->lock);
-        if (done && slice->n == 0) { /* a hole that compaction made at the segment's end */
+        if (done && !gone && slice->n == 0) { /* a hole that compaction made at the segment's end */
             CHECK(behind > offset);
             offset = slice->next_offset = behind;
         }

@@ -30,9 +30,8 @@ enum {
     TOPIC_PARTITIONS_MAX = 10000,
     FRAME_BYTES_MAX = 64 << 20,
     FRAME_APPENDS_MAX = 65536,
-    PRODUCERS_MAX =
-        65536, /* of one log whose last sequences are known; the longest idle ones make room for new ones */
-    STORE_KEY_MAX = 1024, /* bytes of a key of frame_put */
+    PRODUCERS_MAX = 65536, /* that one log knows; those that were idle longest make room for new ones */
+    STORE_KEY_MAX = 1024,  /* bytes of a key of frame_put */
     STORE_VALUE_MAX = 1 << 20,
 };
 
@@ -85,11 +84,11 @@ struct topic_config {
     int64_t min_compaction_lag_ms; /* a record stays at least so long; default 0 */
     int64_t max_compaction_lag_ms; /* one that is older makes its log due; default INT64_MAX */
     int64_t delete_retention_ms; /* of tombstones and transaction markers in a compact topic; default a day */
-    int64_t
-        timestamp_before_max_ms; /* how far a record's time may lie before now; default INT64_MAX. These three */
-    int64_t timestamp_after_max_ms; /* and after; default an hour. are checked by whoever takes records in */
-    int32_t max_message_bytes;      /* of a record batch; default 1 MiB + 12 */
-    uint16_t min_dirty_permille;    /* compaction is due from so large a part of new bytes on; default 500 */
+    /* The next three are for whoever takes records in: the log does not look at them. */
+    int64_t timestamp_before_max_ms; /* how far a record's time may lie before now; default INT64_MAX */
+    int64_t timestamp_after_max_ms;  /* and after; default an hour */
+    int32_t max_message_bytes;       /* of a record batch; default 1 MiB + 12 */
+    uint16_t min_dirty_permille;     /* compaction is due from so large a part of new bytes on; default 500 */
     uint8_t
         compression; /* of the record batches that this program writes into it: a codec of format/compress.h; default none */
     bool compact;    /* keep the newest value of each key */
@@ -137,9 +136,8 @@ enum append_error {
     APPEND_TOPIC_GONE,
 };
 struct frame_append_result {
-    int64_t base_offset; /* of a duplicate: the original's; −1 when it fell out with an error */
-    int64_t
-        timestamp_ms; /* the time it got in a topic with log_append_time; the original's newest of a duplicate; else −1 */
+    int64_t base_offset;  /* of a duplicate: the original's; −1 when it fell out with an error */
+    int64_t timestamp_ms; /* what log_append_time gave it; of a duplicate: the original's newest; else −1 */
     enum append_error error;
     bool is_duplicate; /* nothing was appended: the same batch is there already */
 };
@@ -173,11 +171,10 @@ void frame_append_copy(struct frame *frame, struct log *log, const void *batches
  * That a transactional batch belongs to a transaction that its coordinator knows is the caller's to see to: right before each submission, since
  * between two of them a marker may have ended it. */
 enum {
-    PRODUCE_NO_SEQUENCES =
-        1
-        << 0, /* written by a coordinator for its client (offsets of a transaction): epochs count, sequences do not */
-    PRODUCE_FROM_ZERO =
-        1 << 1, /* a producer that the log does not know begins with sequence 0 (transaction version 2) */
+    /* written by a coordinator for its client, as offsets of a transaction are: epochs count, sequences do not */
+    PRODUCE_NO_SEQUENCES = 1 << 0,
+    /* a producer that the log does not know begins with sequence 0 (transaction version 2) */
+    PRODUCE_FROM_ZERO = 1 << 1,
 };
 void frame_append_produce(struct frame *frame, struct log *log, struct buf *buf, size_t at, size_t n,
                           unsigned flags);
@@ -206,8 +203,8 @@ void store_each(struct store *store, struct str prefix,
 
 /* ---- reading --------------------------------------------------------------------------------------------------------
  *
- * What may block on the disk: log_read, log_read_committed, log_fetch without LOG_CACHED, log_aborted, log_find_time, log_max_timestamp. All else answers from
- * memory, and waits for nothing but a lock that no one holds for longer than some microseconds. */
+ * What may block on the disk: log_read, log_read_committed, log_fetch without LOG_CACHED, log_aborted, log_find_time, log_max_timestamp. All
+ * else answers from memory, and waits for nothing but a lock that is never held over input or output. */
 int64_t log_start(struct log *log); /* first readable offset */
 int64_t log_end(struct log *log);   /* durable high watermark: the next offset to be written */
 /* What a power cut cannot take: = log_end, except with flush: os. No sink commits beyond it. */
@@ -254,8 +251,8 @@ bool log_fetch(struct log *log, int64_t offset, size_t max_bytes, unsigned flags
 /* Aborted transactions with records in [from, to), to ≤ log_stable, in arena, by first offset. */
 bool log_aborted(struct log *log, int64_t from, int64_t to, struct arena *arena, struct log_aborted **aborted,
                  size_t *count, struct err *err);
-/* log_read for what is committed, as a program wants it that is no Kafka client: nothing at or after log_stable, and batches of aborted transactions have
- * no records. */
+/* log_read for what is committed, as a program wants it that is no Kafka client: nothing at or after log_stable, and batches of aborted
+ * transactions have no records. */
 bool log_read_committed(struct log *log, int64_t offset, size_t max_bytes, struct log_slice *slice,
                         struct err *err);
 /* First offset whose record has timestamp ≥ ts (record exact), or −1. */
