@@ -44,6 +44,7 @@ struct cli_command {
     uint32_t dir_at; /* which operand is DIR, the last one */
     bool dir_first;  /* DIR is the first operand, when all are given */
     bool reads_stdin;
+    bool loads_project; /* beside a running process, too: --set has its effect there */
     int (*run)(struct cli_args *args);
     /* Instead of run: a command that looks into a data folder, wherever it runs; see command.h. */
     int (*look)(struct command_env *env);

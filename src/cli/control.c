@@ -201,6 +201,23 @@ static bool read_request(struct connection *c, struct str *line, struct err *err
     return err_set(err, ERR_DATA, "no request came");
 }
 
+/* What the caller sets has been read by this process at its start, or has no effect. `settings.data` has had it: it led here. */
+static bool sets_are_known(const struct command_env *env, struct err *err)
+{
+    const struct project *project = env->project;
+    for (uint32_t i = 0; i < env->args->set_count && !env->args->command->loads_project; i++) {
+        const char *set = env->args->sets[i];
+        bool known = str_starts(str_of(set), STR("settings.data="));
+        for (uint32_t k = 0; k < project->override_count; k++)
+            known = known || strcmp(project->overrides[k], set) == 0;
+        if (known)
+            continue;
+        err_set(err, ERR_CONFIG, "--set %s has no effect: the project is running without it", set);
+        return err_hint(err, "Give it to `sluice up`, or leave it out here.");
+    }
+    return true;
+}
+
 /* The request as arguments of a command. */
 static bool read_arguments(struct connection *c, struct str line, struct command_env *env, struct err *err)
 {
@@ -221,8 +238,9 @@ static bool read_arguments(struct connection *c, struct str line, struct command
     env->columns = columns > 0 && columns < 10000 ? (int)columns : 0;
     env->cwd = json_str(root, "cwd", &cwd) ? str_dup(&c->arena, cwd) : env->project->folder;
     TRY(cli_read(env->args, argc, argv, err));
-    return env->args->command->look != NULL ||
-           err_set(err, ERR_CONFIG, "not a command for a running process");
+    if (env->args->command->look == NULL)
+        return err_set(err, ERR_CONFIG, "not a command for a running process");
+    return sets_are_known(env, err);
 }
 
 static void answer(struct connection *c)

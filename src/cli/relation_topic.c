@@ -60,19 +60,7 @@ static const struct type *known_schema(struct relations *r, const struct topic_d
     const struct type *schema = r->env->engine ? engine_topic_schema(r->env->engine, arena, def->name) : NULL;
     if (schema)
         return schema;
-    struct sbuf json = {0};
-    struct err ignored;
-    char key[STORE_KEY_MAX];
-    snprintf(key, sizeof key, "schema/%s", def->name);
-    if (store_get(r->env->store, str_of(key), &json)) {
-        struct str text = str_n(arena_dup(arena, json.p, json.n), json.n);
-        if (!type_from_json(arena, text, &schema, &ignored))
-            schema = NULL;
-    }
-    sbuf_fini(&json);
-    if (schema && def->schema)
-        return json_schema_evolve(arena, def->schema, schema, false);
-    return schema ? schema : def->schema;
+    return topic_schema_stored(r->env->store, arena, def);
 }
 
 bool topic_relation_open(struct relations *r, struct relation_source *s, struct err *err)

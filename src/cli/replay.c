@@ -318,7 +318,8 @@ const struct cli_command command_stream_replay = {
     .help =
         "  Records of which no row was delivered go to all sinks of the stream; those whose row went on, with a NULL, to its\n"
         "  sinks in mode upsert. Each goes once, however often it is asked for; one that is rejected again has a new row\n"
-        "  in the table, with `attempt` one higher.\n"
+        "  in the table, with `attempt` one higher. A sink without a key takes a record only if it read it with the query that\n"
+        "  rejected it: one that was behind when the query changed, or came later, has read it with another.\n"
         "\n"
         "    sluice stream replay created_users --bad --where \"reason LIKE 'number%'\"",
     .flags = flags,

@@ -1,4 +1,4 @@
-/* stream list, describe, pause, resume, reset; plan: the state of streams. */
+/* stream list, describe, pause, resume, reset: the state of streams. */
 #include <stdio.h>
 
 #include "cli/host.h"
@@ -216,114 +216,6 @@ static int look_reset(struct command_env *env)
     return EXIT_DONE;
 }
 
-/* ---- plan -------------------------------------------------------------------------------------------------------------------------------- */
-
-struct planning {
-    struct command_env *env;
-    uint32_t changes;
-};
-
-static void plan_topics(struct planning *p)
-{
-    const struct project *project = p->env->project;
-    for (uint32_t i = 0; i < project->conf.topic_count; i++) {
-        const struct topic_def *def = &project->topics[i];
-        struct topic_info info;
-        bool exists = p->env->store && store_topic(p->env->store, def->name, &info);
-        if (exists && topic_differs(def, &info.config)) {
-            p->changes++;
-            env_print(p->env, "~ topic %s: its configuration will be what the project says\n", def->name);
-        }
-        if (exists && info.partitions == def->partitions)
-            continue;
-        p->changes++;
-        if (!exists)
-            env_print(p->env, "+ topic %s: will be created, %d partition%s\n", def->name, def->partitions,
-                      def->partitions == 1 ? "" : "s");
-        else if (info.partitions < def->partitions)
-            env_print(p->env, "~ topic %s: %d → %d partitions\n", def->name, info.partitions,
-                      def->partitions);
-        else
-            env_print(p->env, "! topic %s: keeps its %d partitions, though the project says %d\n", def->name,
-                      info.partitions, def->partitions);
-    }
-}
-
-static void found_key(void *arg, struct str key, struct str value)
-{
-    *(bool *)arg = true;
-}
-
-static void plan_sink(struct planning *p, const struct stream_def *stream, const struct sink_def *sink)
-{
-    const char *prefix = arena_printf(pool_arena(p->env->pool), "sink/%s/%s/", stream->name, sink->name);
-    bool known = false;
-    if (p->env->store)
-        store_each(p->env->store, str_of(prefix), found_key, &known);
-    if (known)
-        return;
-    p->changes++;
-    env_print(p->env, "+ stream %s → %s: begins with the %s record\n", stream->name, sink->name,
-              stream->conf->from == CONF_FROM_LATEST ? "next" : "earliest");
-}
-
-/* "sink/<stream>/<sink>/id" of what the project has no more. */
-static void plan_left(void *arg, struct str key, struct str value)
-{
-    struct planning *p = arg;
-    const struct project *project = p->env->project;
-    (void)value;
-    if (!str_ends(key, STR("/id")))
-        return;
-    for (uint32_t i = 0; i < project->conf.stream_count; i++) {
-        const struct stream_def *s = &project->streams[i];
-        const struct sink_def *sink;
-        for (uint32_t k = 0; (sink = stream_sink(s, k)) != NULL; k++) {
-            char mine[STORE_KEY_MAX];
-            snprintf(mine, sizeof mine, "sink/%s/%s/id", s->name, sink->name);
-            if (str_is(key, mine))
-                return;
-        }
-    }
-    p->changes++;
-    struct str rest = str_n(key.p + 5, key.n - 8);
-    size_t slash = str_find(rest, STR("/"), 0);
-    if (slash != SIZE_MAX)
-        env_print(p->env, "- stream %.*s → %.*s: is not in the project any more; its table stays as it is\n",
-                  (int)slash, rest.p, (int)(rest.n - slash - 1), rest.p + slash + 1);
-}
-
-static int look_plan(struct command_env *env)
-{
-    struct planning p = {.env = env};
-    struct err err;
-    struct project now;
-    struct conf_diags diags = {.arena = pool_arena(env->pool)};
-    if (env->engine) { /* what runs was loaded at its start; the caller has seen that the file is in order */
-        if (!project_load(diags.arena, env->project->folder, env->args->sets, env->args->set_count, &now,
-                          &diags))
-            return env_fail(env, &diags.items[0].err, NULL);
-        env->project = &now;
-    }
-    struct store *store = command_store(env, &err);
-    if (store == NULL && err.class != ERR_NONE)
-        return env_fail(env, &err, NULL);
-    if (store == NULL)
-        env_print(env, "nothing has run here yet\n");
-    plan_topics(&p);
-    for (uint32_t i = 0; i < env->project->conf.stream_count; i++) {
-        const struct stream_def *s = &env->project->streams[i];
-        const struct sink_def *sink;
-        for (uint32_t k = 0; s->conf->enabled && (sink = stream_sink(s, k)) != NULL; k++)
-            plan_sink(&p, s, sink);
-    }
-    if (store)
-        store_each(store, STR("sink/"), plan_left, &p);
-    if (p.changes == 0)
-        env_print(env, "nothing changes\n");
-    return EXIT_DONE;
-}
-
 /* ---- the commands ------------------------------------------------------------------------------------------------------------------------ */
 
 static const struct cli_flag reset_flags[] = {
@@ -349,16 +241,9 @@ STREAM_COMMAND(pause, "stream pause", "stops reading; what its sinks hold is com
 STREAM_COMMAND(resume, "stream resume", "goes on after a pause", NULL, look_resume)
 STREAM_COMMAND(reset, "stream reset", "begins anew, with tables kept or replaced", reset_flags, look_reset)
 
-extern const struct cli_command command_stream_list, command_plan;
+extern const struct cli_command command_stream_list;
 const struct cli_command command_stream_list = {.name = "stream list",
                                                 .operands = "[DIR]",
                                                 .summary = "lists streams",
                                                 .operands_max = 1,
                                                 .look = look_list};
-const struct cli_command command_plan = {
-    .name = "plan",
-    .operands = "[DIR]",
-    .summary = "says what the project as it is now would do to the state of its last run",
-    .operands_max = 1,
-    .look = look_plan,
-};

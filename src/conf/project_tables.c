@@ -257,7 +257,8 @@ const struct option conf_root_options[] = {
     {"topics", OPTION_MAP, OPTION_AT(struct conf_raw_project, topics), .of = &topic, .keys = OPTION_TOPIC,
      .help = "The logs of records, by name. A topic that a source or stream writes to need not be here."},
     {"streams", OPTION_MAP, OPTION_AT(struct conf_raw_project, streams), .of = &stream, .keys = OPTION_NAME,
-     .help = "Queries over topics, by name."},
+     .help =
+         "Queries over topics and other streams, by name. One that writes to no topic runs as a part of those that read it."},
     {"quality", OPTION_NODE, OPTION_AT(struct conf_raw_project, quality),
      .help = "Rules about the rows of streams."},
     {"alerts", OPTION_NODE, OPTION_AT(struct conf_raw_project, alerts),

@@ -1,5 +1,7 @@
 #include "job/checkpoint.h"
 
+#include <errno.h>
+
 #include "format/json_tree.h"
 
 enum { HEADER = 32, INPUT_BYTES = 28, TOPIC_ID = 16, CRC_AT = 8, CRC_FROM = 12 };
@@ -52,7 +54,8 @@ bool checkpoint_read(struct arena *arena, const char *path, struct sbuf *file, s
                      struct err *err)
 {
     if (!os_read_file(path, CHECKPOINT_BYTES_MAX, file, err)) {
-        err->class = ERR_DATA;
+        if (err->code == ENOENT)
+            err->class = ERR_DATA;
         return false;
     }
     const char *p = file->p;

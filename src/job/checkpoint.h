@@ -34,7 +34,7 @@ struct checkpoint_data {
 char *checkpoint_path(struct arena *arena, const char *data, const char *stream, int64_t turn);
 /* Durable, with its folder, when it returns. */
 bool checkpoint_write(const char *path, const struct checkpoint_data *data, struct err *err);
-/* data borrows from file and arena. ERR_DATA: it is not there, or damaged. */
+/* data borrows from file and arena. ERR_DATA: it is not there, or damaged. ERR_RETRY: it could not be read now. */
 bool checkpoint_read(struct arena *arena, const char *path, struct sbuf *file, struct checkpoint_data *data,
                      struct err *err);
 

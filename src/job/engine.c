@@ -32,6 +32,9 @@ static bool all_closed(const struct engine *engine) ON(work)
         if (t->schema_busy && !t->schema_refused)
             return false;
     for (const struct stream *s = engine->streams; s; s = s->next)
+        if (s->ran_busy)
+            return false;
+    for (const struct stream *s = engine->streams; s; s = s->next)
         for (uint32_t i = 0; i < s->member_count; i++) {
             const struct member *m = s->members[i];
             if (!m->closed || m->note_busy || (s->job && !job_is_idle(s->job)) ||
@@ -148,6 +151,7 @@ static void handle_stop(struct msg *msg) ON(work)
         ingest_stop_all(engine);
     for (struct stream *s = engine->streams; s; s = s->next) {
         timer_cancel(&s->start_timer);
+        timer_cancel(&s->retry);
         if (s->job)
             job_stop(s->job);
         for (uint32_t i = 0; i < s->member_count; i++) {
@@ -279,14 +283,15 @@ static void report_stream(const struct stream *s, struct arena *arena, struct st
 {
     *out = (struct stream_status_report){
         .name = s->def->name,
-        .state = s->err.class != ERR_NONE ? "stopped"
-                 : s->paused              ? "paused"
-                 : s->started             ? "running"
-                                          : "waiting for records",
+        .state = s->err.class != ERR_NONE       ? "stopped"
+                 : s->paused                    ? "paused"
+                 : s->trouble.class != ERR_NONE ? "waiting"
+                 : s->started                   ? "running"
+                                                : "waiting for records",
         .rows_in = counter_get(&s->counters.rows_in),
         .rows_out = counter_get(&s->counters.rows_out),
         .bad = counter_get(&s->counters.bad),
-        .err = s->err,
+        .err = s->err.class != ERR_NONE ? s->err : s->trouble,
         .sinks = arena_zarray(arena, struct sink_status_report, s->member_count),
         .sink_count = s->member_count,
     };
@@ -371,9 +376,14 @@ static void do_reset(struct call *call) ON(work)
     uint32_t count = 0;
     for (uint32_t i = 0; s && s->started && i < s->member_count; i++) {
         struct member *m = s->members[i];
-        if (m->runner == NULL || !m->def->kind->exactly_once ||
-            (call->sink.n && !str_is(call->sink, m->def->name)))
+        struct err err;
+        if (m->runner ? !m->def->kind->exactly_once
+                      : call->flag || m->state != MEMBER_STOPPED || !member_lacks_rows(m, &err))
             continue;
+        if (call->sink.n && !str_is(call->sink, m->def->name))
+            continue;
+        if (call->flag && member_lacks_rows(m, call->err))
+            return;
         count++;
         if (m->reset == RESET_NONE) /* else it is on its way */
             member_reset(m, call->flag);

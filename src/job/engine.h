@@ -38,6 +38,9 @@ void engine_free(struct engine *engine);
 /* Columns of a topic as they are known now, in arena; NULL: not yet, raw, or no topic of the project. Any role. */
 const struct type *engine_topic_schema(struct engine *engine, struct arena *arena, const char *topic);
 
+/* The same without an engine: what the project gives, and what runs have written down in the store (NULL: there is none). */
+const struct type *topic_schema_stored(struct store *store, struct arena *arena, const struct topic_def *def);
+
 /* ---- looking in -------------------------------------------------------------------------------------------------- */
 
 struct stream_counters {

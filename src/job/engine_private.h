@@ -10,6 +10,7 @@
 #define JOB_ENGINE_PRIVATE_H
 
 #include "job/engine.h"
+#include "job/replay.h"
 #include "op/op.h"
 #include "sink/turn.h"
 #include "topic/topic.h"
@@ -19,7 +20,7 @@ enum {
     RUN_SLICE_BYTES = 1 << 20, /* read from a log in one step */
     RUN_LAG_MS = 500,          /* a sink that holds all units this long leaves the run and goes on alone */
     MEMBERS_MAX = CONF_TARGETS_MAX + 2, /* sinks of one stream, tables of rejected rows included */
-    RETRY_MIN_MS = 200,                 /* of a sink; it doubles, */
+    RETRY_MIN_MS = 200,                 /* of a sink or a stream; it doubles, */
     RETRY_MAX_MS = 5000,                /* up to this, so that nobody waits long when the trouble is over */
     INFER_RECORDS = 1000,               /* a schema is inferred from that many records, */
     INFER_MS = 2000,                    /* or from what came in that time */
@@ -77,7 +78,9 @@ struct stream {
     struct topic_state **topics; /* that the query reads [topic_count] */
     uint32_t *schema_versions;   /* of each when the plan was made [topic_count] */
     uint32_t topic_count;
-    uint32_t plan_version;        /* +1 with each plan */
+    uint32_t plan_version; /* +1 with each plan */
+    uint64_t
+        query; /* names what decides whether a record is rejected: texts of queries and schemas, not what records bring */
     struct stream_input *sources; /* every partition of every topic that the query reads [source_count] */
     uint32_t source_count;
     struct stream_input
@@ -87,14 +90,19 @@ struct stream {
     uint32_t member_count;
     struct list runs OWNED_BY(work);
     struct task start; /* waits for schemas, then opens the members */
-    struct timer start_timer OWNED_BY(work);
+    struct timer start_timer OWNED_BY(work), retry OWNED_BY(work);
     struct waker start_waker;
     struct log_wait *start_waits; /* start_waits[source_count] */
     bool started OWNED_BY(work), paused OWNED_BY(work), infer_now OWNED_BY(work);
     bool nothing_inferred OWNED_BY(work); /* infer_now did not help: no record is one of the topic's format */
     struct err err OWNED_BY(work);        /* why it stopped; class ERR_NONE: it did not */
-    struct job *job;                      /* NULL: the stream is stateless */
-    int64_t *counted OWNED_BY(work);      /* offsets below these are in the counters [input_count] */
+    struct err trouble OWNED_BY(work);    /* what it waits for to pass; class ERR_NONE: nothing */
+    int64_t backoff_ms OWNED_BY(work);
+    struct job *job;   /* NULL: the stream is stateless */
+    struct frame *ran; /* says what it is, for the next start and for `plan`: ran.h */
+    bool ran_busy OWNED_BY(work), ran_again OWNED_BY(work);
+    bool refuses OWNED_BY(work);     /* a sink that it cannot go on with */
+    int64_t *counted OWNED_BY(work); /* offsets below these are in the counters [input_count] */
     struct stream_counters counters;
     struct stream *next;
 };
@@ -103,10 +111,16 @@ bool stream_new(struct engine *engine, const struct stream_def *def, struct err 
 void stream_start(struct stream *s) ON(work);
 /* Stops the stream for a reason that a person must look at. */
 void stream_stop(struct stream *s, const struct err *err) ON(work);
+/* What failed may pass: says so, and sets timer for another try. */
+void stream_retry(struct stream *s, const struct err *err, struct timer *timer) ON(work);
+/* What failed is over. */
+void stream_works(struct stream *s) ON(work);
 /* Paused: nothing is read; what sinks hold is committed. */
 void stream_pause(struct stream *s, bool pause) ON(work);
 bool stream_make_plan(struct stream *s, struct err *err) ON(work);
 bool stream_plan_is_old(const struct stream *s) ON(work);
+/* Writes down what it is, if that has changed; once it has begun, and after each new plan. */
+void stream_note_ran(struct stream *s) ON(work);
 /* A schema of an input has grown and is not durable yet. */
 bool stream_waits_for_schema(const struct stream *s) ON(work);
 /* Nothing is on its way, and nothing will be until new records come. */
@@ -123,10 +137,12 @@ void bad_row_add(struct batch_builder *builder, const char *topic, int32_t attem
 struct job;
 /* Makes the outbox and the changelog where they lack, and the outbox the stream's inputs. Before the loops run. */
 bool job_new(struct stream *s, struct err *err);
-/* Restores the state and begins to read. */
+/* Restores the state and begins to read. ERR_RETRY: it may be called again. */
 bool job_start(struct stream *s, struct err *err) ON(work);
+/* The sinks have said what they still need of the outbox. */
+void job_let_outbox_go(struct job *job) ON(work);
 void job_stop(struct job *job) ON(work);
-void job_wake(struct job *job) ON(work); /* after a pause */
+void job_wake(struct job *job) ON(work); /* after a pause, or when columns are durable */
 void job_free(struct job *job);
 bool job_is_idle(const struct job *job) ON(work);
 int64_t job_lag(const struct job *job) ON(work);
@@ -152,8 +168,9 @@ bool replay_topic(struct store *store, const char *stream, const char *topic, st
 struct reading {
     struct log_slice records;
     int32_t partition, attempt;
-    int64_t from, until; /* offsets of it that are wanted */
-    int64_t next;        /* where the reader is after it */
+    int64_t from, until;        /* offsets of it that are wanted */
+    int64_t next;               /* where the reader is after it */
+    struct rejection rejection; /* of an envelope */
 };
 /* inputs[count] with the positions next[count]; slice: of inputs[k], from next[k] on. Borrows from slice. */
 bool reading_of(const struct stream_input *inputs, uint32_t count, const int64_t *next, uint32_t k,
@@ -216,9 +233,10 @@ struct member {
     uint64_t frame_rows;
     struct delivery *queue OWNED_BY(work), **queue_end OWNED_BY(work);
 
-    struct frame *note; /* of identity and positions, for tables */
+    struct sbuf queries OWNED_BY(work); /* with which it has read what: replay.h */
+    struct frame *note;                 /* of identity and positions, for tables; and of queries */
     bool note_busy OWNED_BY(work), note_wanted OWNED_BY(work);
-    enum { NOTE_ONLY, NOTE_THEN_OPEN, NOTE_THEN_RESET } after_note OWNED_BY(work);
+    enum { NOTE_ONLY, NOTE_THEN_OPEN, NOTE_THEN_RESET, NOTE_THEN_GO } after_note OWNED_BY(work);
     enum { RESET_NONE, RESET_KEEP, RESET_REPLACE } reset OWNED_BY(work);
     bool was_reset OWNED_BY(work); /* as engine_options asked */
     struct mono_time noted OWNED_BY(work);
@@ -238,6 +256,8 @@ void member_give_up(struct member *m) ON(work);
 /* Records that the sink has not made durable. Any role. */
 uint64_t member_lag(const struct member *m);
 void member_note(struct member *m) ON(work);
+/* A sink that begins anew would not have all rows; err says so, and what to choose. */
+bool member_lacks_rows(const struct member *m, struct err *err) ON(work);
 /* Accepts what the table holds (keep), or empties it and writes it anew; under a new identity. */
 void member_reset(struct member *m, bool replace) ON(work);
 void member_prepare(struct member *m);

@@ -13,20 +13,22 @@
  *
  * A checkpoint is a snapshot of the whole state in one file, synced with its folder before a frame names it. Two are kept; the changelog is kept
  * since the older one, so that a damaged newest checkpoint costs time and nothing else. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/map.h"
 #include "format/parquet.h"
 #include "job/checkpoint.h"
 #include "job/engine_private.h"
 #include "job/engine_struct.h"
 #include "job/group.h"
+#include "job/ran.h"
 #include "obs/event.h"
 
 enum {
     TURN_SLICES = 16, /* log slices of one turn at most: turns are short when idle and grow under backlog, */
-    TURN_BYTES = 8 << 20,         /* and take in no more when they have put out so much */
+    TURN_BYTES = 8 << 20, /* and take in no more when they have put out so much */
+    RESTORE_TRIES = 5,    /* a disk that says EIO so often of a checkpoint will not give it any more */
     OUTBOX_KEPT_MS = 3600 * 1000, /* for sinks that are added later */
 };
 static const char CHANGE_COLUMN[] = "_change";
@@ -45,8 +47,11 @@ struct job {
     uint32_t turn_source; /* where the search for input begins */
     struct log_pin *pins; /* on the sources */
 
+    struct log_pin outbox_pin; /* until the sinks have their own */
+
     struct task task;
     struct waker waker;
+    struct timer retry OWNED_BY(work);
     struct log_wait *waits;
     struct frame *frame;
     bool frame_busy OWNED_BY(work),
@@ -60,8 +65,12 @@ struct job {
         struct batch_builder builder;
         bool open;
     } bad, late;
-    uint32_t source;    /* whose rows are being pushed */
-    int32_t attempt;    /* of those, if they are replayed */
+    uint32_t source; /* whose rows are being pushed */
+    int32_t attempt; /* of those, if they are replayed */
+    uint32_t bad_count,
+        undecoded;      /* of the slice that is being computed; undecoded: those that are no row of `in` */
+    bool unread;        /* the last slice could not be read, so it is not in the state */
+    bool new_columns;   /* the turn ends before a slice that brings some, or for whose topic others have */
     struct group group; /* what it puts out */
     bool last;          /* the frame in flight is its last */
     struct sbuf text;
@@ -69,6 +78,7 @@ struct job {
     struct err err;
 
     struct checkpoint checkpoints[CHECKPOINTS_KEPT]; /* newest first; turn 0 = none */
+    uint32_t tries;                                  /* of restoring it */
     struct mono_time checkpointed;
     int64_t checkpoint_turn;   /* that the frame in flight names; 0 = none */
     struct checkpoint dropped; /* whose file goes when that frame is durable */
@@ -252,7 +262,7 @@ static void refuse_record(struct job *job, const struct topic_bad *bad)
 
 static void reject(struct job *job, struct rejects *to, int mode, const struct topic_bad *bad)
 {
-    counter_add(&job->stream->counters.bad, 1);
+    job->bad_count++;
     if (mode == CONF_REJECTS_FAIL)
         refuse_record(job, bad);
     if (mode != CONF_REJECTS_KEEP)
@@ -272,8 +282,14 @@ static void on_bad_record(void *arg, const struct topic_bad *bad)
 static void on_undecoded(void *arg, const struct topic_bad *bad)
 {
     struct job *job = arg;
-    counter_add(&job->stream->counters.rows_in, !bad->delivered);
+    job->undecoded += !bad->delivered;
     on_bad_record(job, bad);
+}
+
+static void on_unknown(void *arg, struct str path)
+{
+    (void)path;
+    ((struct job *)arg)->new_columns = true;
 }
 
 static void on_bad_row(void *arg, const struct op_bad_row *row)
@@ -316,24 +332,42 @@ static bool write_checkpoint(struct job *job, struct err *err) ON(work)
     return ok;
 }
 
-static bool other_query(struct job *job, struct err *err)
+/* Why the state is not of today's plan. */
+static bool other_state(struct job *job, struct err *err)
 {
-    err_set(err, ERR_FATAL, "the state of stream \"%s\" was made by another query", job->stream->def->name);
-    return err_hint(err, "Give the changed query a new stream name, or put the old query back.");
+    const struct stream *s = job->stream;
+    struct arena arena = {0};
+    struct sbuf sql = {0};
+    struct ran ran;
+    project_query_text(s->engine->project, s->def, &sql);
+    bool same = ran_get(s->engine->store, &arena, s->def->name, &ran) && str_eq(ran.sql, sbuf_view(&sql));
+    sbuf_fini(&sql);
+    arena_fini(&arena);
+    if (!same) {
+        err_set(err, ERR_FATAL, "the state of stream \"%s\" was made by another query", s->def->name);
+        return err_hint(err, "Give the changed query a new stream name, or put the old query back.");
+    }
+    err_set(err, ERR_FATAL, "the state of stream \"%s\" holds columns of its topics that are others now",
+            s->def->name);
+    return err_hint(
+        err,
+        "Of new fields: name the old ones in the query, in their order. Of another type: give the stream a new name.");
 }
 
-/* ERR_DATA: damaged. ERR_FATAL: of another query. */
+/* ERR_DATA: damaged. ERR_RETRY: it could not be read now. ERR_FATAL: of another query. */
 static bool read_checkpoint(struct job *job, int64_t turn, struct err *err)
 {
     struct arena arena = {0};
     struct sbuf file = {0};
     struct checkpoint_data data;
     bool ok = checkpoint_read(&arena, path_of(job, &arena, turn), &file, &data, err);
-    if (!ok)
+    if (!ok && err->code == EIO && job->tries >= RESTORE_TRIES)
+        err->class = ERR_DATA;
+    if (!ok && err->class == ERR_DATA)
         err_hint(
             err,
             "Restore the data folder from a copy, or give the stream a new name: it then begins anew with what its topics hold.");
-    ok = ok && (data.fingerprint == job->fingerprint || other_query(job, err)) &&
+    ok = ok && (data.fingerprint == job->fingerprint || other_state(job, err)) &&
          pipeline_restore(job->pipeline, data.state, err);
     sbuf_fini(&file);
     arena_fini(&arena);
@@ -364,7 +398,7 @@ static bool apply_record(struct job *job, const struct record *record, struct sb
 {
     if (record->value.n < 8)
         return true;
-    TRY(get_be64(record->value.p) == job->fingerprint || other_query(job, err));
+    TRY(get_be64(record->value.p) == job->fingerprint || other_state(job, err));
     sbuf_add(changes, record->value.p + 8, record->value.n - 8);
     if (record->key.p)
         return true;
@@ -466,26 +500,34 @@ static void remove_unnamed_checkpoints(struct job *job)
 
 /* ---- the turn ---------------------------------------------------------------------------------------------------------------- */
 
+/* A pipeline for the stream's plan of today, between turns; the state of the one before goes over to it, if it is of the same. */
 static bool compile(struct job *job, struct err *err)
 {
     struct stream *s = job->stream;
-    struct sbuf state = {0}, text = {0};
+    struct pipeline *pipeline;
+    struct sbuf state = {0};
     bool had = job->pipeline != NULL && job->plan_version != 0;
     if (job->plan_version == s->plan_version)
         return true;
+    struct pool *pool = pool_new(s->pool, "job");
+    uint64_t fingerprint = state_fingerprint(s->plan);
+    bool ok = pipeline_new(pool, s->plan, &pipeline, err) &&
+              (!had || fingerprint == job->fingerprint || other_state(job, err));
+    if (!ok) {
+        pool_free(pool);
+        return false;
+    }
     if (had)
         pipeline_snapshot(job->pipeline, &state);
     pool_free(job->pool);
-    job->pool = pool_new(s->pool, "job");
+    job->pool = pool;
+    job->pipeline = pipeline;
     job->plan_version = s->plan_version;
-    plan_print(s->plan, &text);
-    job->fingerprint = hash_bytes(text.p, text.n);
-    sbuf_fini(&text);
-    bool ok = pipeline_new(job->pool, s->plan, &job->pipeline, err);
+    job->fingerprint = fingerprint;
     bool append = true;
     for (uint32_t i = 0; i < s->def->sink_count; i++)
         append = append && s->def->sinks[i].mode == SINK_APPEND;
-    ok = ok && pipeline_set_mode(job->pipeline, append ? OP_MODE_APPEND : OP_MODE_UPDATE, err);
+    ok = pipeline_set_mode(job->pipeline, append ? OP_MODE_APPEND : OP_MODE_UPDATE, err);
     job->decoders = pool_alloc(job->pool, s->scan_count * sizeof *job->decoders);
     for (uint32_t i = 0; ok && i < s->scan_count; i++)
         for (uint32_t k = 0; ok && k < s->source_count; k++)
@@ -505,24 +547,49 @@ static void push(struct job *job, uint32_t scan, const struct op_msg *msg)
     pipeline_push(job->pipeline, &context, scan, msg, &output);
 }
 
+/* Decodes the records into job->in. A field that nobody knew widens the topic's schema: then new_columns is set, and it is as if
+ * they had not been read. */
+static bool decode(struct job *job, const struct stream_input *source, const struct reading *reading,
+                   struct err *err) ON(work)
+{
+    const struct topic_report report = {on_undecoded, on_unknown, job};
+    uint32_t rejected = job->bad.open ? batch_builder_rows(&job->bad.builder) : 0;
+    bool grew = false;
+    job->bad_count = job->undecoded = 0;
+    job->new_columns = false;
+    TRY(topic_decode(job->decoders[source->scan], &reading->records, reading->partition, reading->from,
+                     reading->until, job->in, &report, err));
+    if (job->new_columns)
+        TRY(topic_state_grow(source->topic, &reading->records, &grew, err));
+    job->new_columns = grew || stream_plan_is_old(job->stream);
+    if (job->new_columns && job->bad.open)
+        batch_builder_truncate(&job->bad.builder, rejected);
+    if (job->new_columns)
+        job->failed = false;
+    return true;
+}
+
 static bool compute(struct job *job, uint32_t k, const struct log_slice *slice, struct err *err) ON(work)
 {
     struct stream *s = job->stream;
-    const struct topic_report report = {.bad = on_undecoded, .arg = job};
     struct reading reading;
     TRY(reading_of(s->sources, s->source_count, job->next, k, slice, &reading, err));
     job->source = k;
     job->attempt = reading.attempt;
-    TRY(topic_decode(job->decoders[s->sources[k].scan], &reading.records, reading.partition, reading.from,
-                     reading.until, job->in, &report, err));
-    counter_add(&s->counters.rows_in, job->in->rows);
-    counter_add(&s->counters.bytes_in, reading.records.n);
+    TRY(decode(job, &s->sources[k], &reading, err));
+    if (job->new_columns)
+        return true;
     push(job, s->sources[k].scan, &(struct op_msg){.kind = OP_BATCH, .batch = job->in});
+    counter_add(&s->counters.rows_in, job->in->rows + job->undecoded);
+    counter_add(&s->counters.bytes_in, reading.records.n);
+    counter_add(&s->counters.bad, job->bad_count);
     job->next[k] = reading.next;
-    return true;
+    if (job->failed)
+        *err = job->err;
+    return !job->failed;
 }
 
-/* One slice of one source into the pipeline. *any = false: no source has anything. */
+/* One slice of one source into the pipeline. *any = false: no source has anything, or none that goes into this turn. */
 static bool take_slice(struct job *job, bool *any, struct err *err) ON(work)
 {
     struct stream *s = job->stream;
@@ -532,13 +599,16 @@ static bool take_slice(struct job *job, bool *any, struct err *err) ON(work)
         struct log_slice slice;
         if (job->next[k] >= log_stable(s->sources[k].log))
             continue;
-        TRY(log_read_committed(s->sources[k].log, job->next[k], RUN_SLICE_BYTES, &slice, err));
+        job->unread = !log_read_committed(s->sources[k].log, job->next[k], RUN_SLICE_BYTES, &slice, err);
+        if (job->unread)
+            return false;
         if (slice.n == 0)
             continue;
-        *any = compute(job, k, &slice, err);
+        bool ok = compute(job, k, &slice, err);
         buf_unref(slice.buf);
         job->turn_source = (k + 1) % s->source_count;
-        return *any;
+        *any = ok && !job->new_columns;
+        return ok;
     }
     return true;
 }
@@ -594,7 +664,9 @@ static bool next_frame(struct job *job, struct err *err) ON(work)
 static bool end_turn(struct job *job, struct err *err) ON(work)
 {
     job->turn++;
+    job->bad_count = 0;
     push(job, 0, &(struct op_msg){.kind = OP_BARRIER, .turn = (uint64_t)job->turn});
+    counter_add(&job->stream->counters.bad, job->bad_count);
     put_rejects(job, WANTS_BAD, &job->bad);
     put_rejects(job, WANTS_LATE, &job->late);
     if (job->failed) {
@@ -629,6 +701,17 @@ static bool checkpoint_is_due(const struct job *job) ON(work)
     return job->turn > job->checkpoints[0].turn && mono_since_ns(os_mono(), job->checkpointed) >= every_ns;
 }
 
+/* Between turns. */
+static bool follow_columns(struct job *job, struct err *err) ON(work)
+{
+    if (!stream_plan_is_old(job->stream))
+        return true;
+    TRY(stream_make_plan(job->stream, err));
+    TRY(compile(job, err));
+    stream_note_ran(job->stream);
+    return true;
+}
+
 static bool job_turn(struct task *task) ON(work)
 {
     struct job *job = CONTAINER_OF(task, struct job, task);
@@ -641,8 +724,13 @@ static bool job_turn(struct task *task) ON(work)
         frame_submit(job->frame);
         return false;
     }
-    if (!job->started || job->frame_busy || job->stream->paused)
+    if (!job->started || job->frame_busy || timer_is_set(&job->retry) || job->stream->paused ||
+        stream_waits_for_schema(job->stream))
         return false;
+    if (!follow_columns(job, &err)) {
+        stream_stop(job->stream, &err);
+        return false;
+    }
     if (checkpoint_is_due(job)) {
         if (make_checkpoint(job, &err)) {
             submit(job);
@@ -655,12 +743,19 @@ static bool job_turn(struct task *task) ON(work)
     group_begin(&job->group);
     batch_reset(job->bad.batch);
     batch_reset(job->late.batch);
-    job->bad.open = job->late.open = job->failed = false;
+    job->bad.open = job->late.open = job->failed = job->new_columns = job->unread = false;
     bool ok = true;
     for (int i = 0; ok && any && i < TURN_SLICES && group_bytes(&job->group) < TURN_BYTES; i++) {
         ok = take_slice(job, &any, &err);
         some = some || any;
     }
+    if (!ok && job->unread && err.class == ERR_RETRY && !some) {
+        stream_retry(job->stream, &err, &job->retry);
+        return false;
+    }
+    ok = ok || (job->unread && err.class == ERR_RETRY); /* without that slice; the next turn will say why */
+    if (ok && !some && job->new_columns)
+        return true;
     if (ok && !some) {
         wait_for_more(job);
         engine_look_quiet(job->stream->engine);
@@ -711,9 +806,15 @@ static void frame_ended(struct frame *frame) ON(work)
         return;
     }
     group_ended(&job->group);
+    stream_works(job->stream);
     move_pins(job);
     task_wake(&job->task);
     engine_look_quiet(job->stream->engine);
+}
+
+static void on_retry(struct timer *timer) ON(work)
+{
+    task_wake(&CONTAINER_OF(timer, struct job, retry)->task);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------------ */
@@ -737,6 +838,7 @@ bool job_new(struct stream *s, struct err *err) UNSHARED
     struct job *job = pool_new_struct(s->pool, struct job);
     struct topic_state *outbox = pool_new_struct(s->pool, struct topic_state);
     struct topic_info changelog;
+    bool known;
     job->stream = s;
     outbox->engine = s->engine;
     outbox->logs = pool_alloc(s->pool, sizeof *outbox->logs);
@@ -757,6 +859,7 @@ bool job_new(struct stream *s, struct err *err) UNSHARED
         list_init(&job->waits[k].link);
     list_init(&job->room_wait.link);
     task_init(&job->task, job_turn);
+    timer_init(&job->retry, on_retry);
     waker_init(&job->waker, s->engine->options.work, &job->task);
     TRY(group_init(&job->group, s->engine->store, s->def->name, outbox->logs[0], job->changelog, err));
     job->frame = frame_new(s->engine->store);
@@ -764,6 +867,9 @@ bool job_new(struct stream *s, struct err *err) UNSHARED
     job->bad.batch = batch_new();
     job->late.batch = batch_new();
     s->job = job;
+    get_positions(job, &known);
+    move_pins(job);
+    log_pin_set(&job->outbox_pin, outbox->logs[0], log_start(outbox->logs[0]), s->def->name);
     return true;
 }
 
@@ -772,7 +878,9 @@ bool job_start(struct stream *s, struct err *err)
     struct job *job = s->job;
     bool known;
     get_positions(job, &known);
+    job->plan_version = 0; /* a try before may have restored a part */
     TRY(compile(job, err));
+    job->tries++;
     TRY(restore(job, err));
     for (uint32_t k = 0; k < s->source_count; k++)
         if (job->next[k] > log_end(s->sources[k].log) || job->next[k] < log_start(s->sources[k].log))
@@ -795,9 +903,15 @@ bool job_start(struct stream *s, struct err *err)
     return true;
 }
 
+void job_let_outbox_go(struct job *job)
+{
+    log_pin_drop(&job->outbox_pin);
+}
+
 void job_stop(struct job *job)
 {
     job->stopped = true;
+    timer_cancel(&job->retry);
     for (uint32_t k = 0; k < job->stream->source_count; k++)
         log_wait_cancel(&job->waits[k]);
 }
@@ -840,6 +954,7 @@ void job_free(struct job *job) UNSHARED
     log_wait_cancel(&job->room_wait);
     for (uint32_t k = 0; k < job->stream->source_count; k++)
         log_pin_drop(&job->pins[k]);
+    log_pin_drop(&job->outbox_pin);
     frame_free(job->frame);
     batch_free(job->in);
     batch_free(job->bad.batch);

@@ -125,6 +125,8 @@ static const struct type *schema_of(const struct member *m)
     return m->wants == WANTS_ROWS ? m->stream->schema : bad_schema();
 }
 
+static void go(struct member *m, const int64_t *next) ON(work);
+
 static void note_ended(struct frame *frame) ON(work)
 {
     struct member *m = frame->arg;
@@ -134,11 +136,16 @@ static void note_ended(struct frame *frame) ON(work)
         return;
     }
     bool reset = m->after_note == NOTE_THEN_RESET,
-         open = m->after_note == NOTE_THEN_OPEN && m->reset == RESET_NONE;
+         open = m->after_note == NOTE_THEN_OPEN && m->reset == RESET_NONE,
+         on = m->after_note == NOTE_THEN_GO && m->reset == RESET_NONE;
     m->after_note = NOTE_ONLY;
-    if (m->state == MEMBER_OPENING && (reset || open) && !m->stream->engine->stopping) {
+    if (m->state == MEMBER_OPENING && (reset || open || on) && !m->stream->engine->stopping) {
+        if (!frame->durable && on && m->runner)
+            sink_runner_close(m->runner);
         if (!frame->durable)
             member_fail(m, &frame->err);
+        else if (on)
+            go(m, m->frame_positions);
         else if (reset)
             sink_runner_reset(m->runner, m->reset == RESET_REPLACE, schema_of(m));
         else
@@ -158,10 +165,15 @@ void member_note(struct member *m)
     m->note->done = note_ended;
     m->note->arg = m;
     m->note->internal = true;
+    m->note->synced = m->after_note != NOTE_ONLY; /* the table will hold the identity */
     put_id(m->note, m);
     put_positions(m->note, m, "at", m->committed);
     if (m->idle_moved)
         put_positions(m->note, m, "idle", m->idle);
+    if (m->after_note == NOTE_THEN_GO) {
+        char key[STORE_KEY_MAX];
+        frame_put(m->note, key_of(m, "query", key, sizeof key), sbuf_view(&m->queries));
+    }
     m->idle_moved = false;
     m->note_busy = true;
     m->noted = os_mono();
@@ -268,6 +280,23 @@ static void refuse(struct member *m, const char *what) ON(work)
     member_fail(m, &err);
 }
 
+/* What a stream with state has put out is kept for a while, and its sinks' pins keep what they still need. Rows that are gone are nowhere else:
+ * a sink that begins after that cannot have them, whatever it reads. */
+bool member_lacks_rows(const struct member *m, struct err *err)
+{
+    const struct stream *s = m->stream;
+    if (s->job == NULL || log_start(s->inputs[0].log) == 0)
+        return false;
+    err_set(err, ERR_FATAL,
+            "\"%s\" cannot have all rows of stream \"%s\": what it put out first is not kept any more",
+            m->def->name, s->def->name);
+    err_hint(
+        err,
+        "Choose: sluice stream reset %s --sink %s --keep (begin with what is kept), or give the stream a new name.",
+        s->def->name, m->def->name);
+    return true;
+}
+
 /* ---- opening -------------------------------------------------------------------------------------------------------------- */
 
 /* Where a pair that knows nothing yet begins. What was replayed before, it reads where it came from. */
@@ -298,10 +327,48 @@ static void works(struct member *m) ON(work)
     counter_set(&m->counters.running, 1);
 }
 
+enum {
+    QUERIES_BYTES_MAX = 64 << 10
+}; /* of what is remembered; then the oldest is forgotten, and nobody knows */
+
+/* Is it remembered that the sink reads with today's query from next on? If not, it is added to what is. */
+static bool knows_query(struct member *m, const int64_t *next) ON(work)
+{
+    const struct stream *s = m->stream;
+    char key[STORE_KEY_MAX], bytes[POSITION_BYTES];
+    if (s->job || m->wants == WANTS_LATE || (m->wants == WANTS_ROWS && m->def->mode == SINK_UPSERT))
+        return true;
+    sbuf_clear(&m->queries);
+    store_get(s->engine->store, key_of(m, "query", key, sizeof key), &m->queries);
+    bool known = queries_last(sbuf_view(&m->queries)) == s->query;
+    for (uint32_t i = 0; i < s->input_count; i++)
+        known = known && queries_at(sbuf_view(&m->queries), s->inputs[i].input, s->inputs[i].partition,
+                                    next[i]) == s->query;
+    if (known)
+        return true;
+    if (m->queries.n > QUERIES_BYTES_MAX)
+        sbuf_clear(&m->queries);
+    put_be64(bytes, s->query);
+    put_be32(bytes + 8, s->input_count);
+    sbuf_add(&m->queries, bytes, 12);
+    for (uint32_t i = 0; i < s->input_count; i++) {
+        put_be32(bytes, (uint32_t)s->inputs[i].input);
+        put_be32(bytes + 4, (uint32_t)s->inputs[i].partition);
+        put_be64(bytes + 8, (uint64_t)next[i]);
+        sbuf_add(&m->queries, bytes, sizeof bytes);
+    }
+    return false;
+}
+
 static void go(struct member *m, const int64_t *next) ON(work)
 {
     memcpy(m->committed, next, m->stream->input_count * sizeof *next);
     move_pins(m);
+    if (!m->stream->paused && !knows_query(m, next)) {
+        m->after_note = NOTE_THEN_GO;
+        member_note(m);
+        return;
+    }
     if (m->stream->paused) {
         m->state = MEMBER_IDLE;
         member_close(m);
@@ -317,9 +384,18 @@ static void go(struct member *m, const int64_t *next) ON(work)
     run_place(m, next);
 }
 
+static bool wants_reset(const struct member *m) ON(work)
+{
+    const struct engine_options *o = &m->stream->engine->options;
+    return !m->was_reset && o->reset_stream && strcmp(o->reset_stream, m->stream->def->name) == 0 &&
+           (o->reset_sink == NULL || strcmp(o->reset_sink, m->def->name) == 0);
+}
+
 static void open_topic(struct member *m) ON(work)
 {
     int64_t *next = m->frame_positions;
+    bool keep = m->reset == RESET_KEEP || (wants_reset(m) && !m->stream->engine->options.reset_replace);
+    m->reset = RESET_NONE;
     for (uint32_t i = 0; i < m->stream->input_count; i++)
         next[i] = -1;
     if (get_positions(m, "at", next)) {
@@ -327,20 +403,19 @@ static void open_topic(struct member *m) ON(work)
         go(m, next);
         return;
     }
+    struct err err;
+    bool lacks = member_lacks_rows(m, &err);
+    if (lacks && !keep) {
+        member_fail(m, &err);
+        return;
+    }
     first_positions(m, next);
     int64_t *starts = m->committed;
     memcpy(starts, next, m->stream->input_count * sizeof *next);
-    if (m->stream->def->conf->from == CONF_FROM_LATEST)
+    if (m->stream->def->conf->from == CONF_FROM_LATEST || lacks)
         member_note(
             m); /* "latest" is what it was at the first start; a crash before this is durable has put out nothing */
     go(m, next);
-}
-
-static bool wants_reset(const struct member *m) ON(work)
-{
-    const struct engine_options *o = &m->stream->engine->options;
-    return !m->was_reset && o->reset_stream && strcmp(o->reset_stream, m->stream->def->name) == 0 &&
-           (o->reset_sink == NULL || strcmp(o->reset_sink, m->def->name) == 0);
 }
 
 void member_open(struct member *m)
@@ -360,6 +435,12 @@ void member_open(struct member *m)
         sink_runner_open(m->runner, schema_of(m));
         return;
     }
+    struct err err;
+    if (m->wants == WANTS_ROWS && !wants_reset(m) &&
+        member_lacks_rows(m, &err)) { /* what was rejected is no result */
+        member_fail(m, &err);
+        return;
+    }
     os_uuid(m->spec.uuid);
     m->live = false;
     first_positions(m, m->committed);
@@ -372,7 +453,14 @@ void member_open(struct member *m)
 
 void member_reset(struct member *m, bool replace)
 {
-    CHECK(m->runner != NULL && m->reset == RESET_NONE);
+    CHECK(m->reset == RESET_NONE);
+    if (m->runner == NULL) { /* a topic's rows stay; one that was refused begins */
+        m->reset = RESET_KEEP;
+        m->state = MEMBER_IDLE;
+        m->err = (struct err){0};
+        member_open(m);
+        return;
+    }
     timer_cancel(&m->retry);
     run_leave(m);
     m->reset = replace ? RESET_REPLACE : RESET_KEEP;
@@ -455,6 +543,12 @@ static void on_opened(struct member *m, const struct sink_event *e) ON(work)
         return; /* stopped, or to be reset, meanwhile: its close is on the way */
     bool lost = e->found == SINK_NEW && m->live && m->def->kind->exactly_once;
     if (wants_reset(m)) {
+        struct err err;
+        if (m->stream->engine->options.reset_replace && member_lacks_rows(m, &err)) {
+            sink_runner_close(m->runner);
+            member_fail(m, &err);
+            return;
+        }
         if (e->found == SINK_OURS)
             take_positions(m, e->positions, e->count, m->committed);
         member_reset(m, m->stream->engine->options.reset_replace);
@@ -714,6 +808,7 @@ void member_fini(struct member *m)
         frame_free(m->frame);
     if (m->note)
         frame_free(m->note);
+    sbuf_fini(&m->queries);
     m->frame = m->note = NULL;
 }
 

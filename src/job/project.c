@@ -5,6 +5,7 @@
 
 #include "op/op.h"
 #include "os/os.h"
+#include "sql/ast.h"
 #include "type/timestamp.h"
 
 static const char PROJECT_FILE[] = "sluice.yaml";
@@ -279,23 +280,63 @@ int32_t project_topic_of(const struct project *project, struct str name)
     return -1;
 }
 
-bool project_inputs(const struct project *project, struct arena *arena, const struct stream_def *stream,
-                    int32_t **topics, uint32_t *count, struct err *err)
+/* As deep as streams are chained. seen[topic_count] */
+static bool add_inputs(const struct project *project, struct arena *arena, const struct stream_def *stream,
+                       bool *seen, int32_t *topics, uint32_t *count, struct err *err)
 {
     struct relation_name *names;
     uint32_t name_count;
     TRY(sql_relations(arena, stream->sql, &names, &name_count, err));
-    *topics = arena_array(arena, int32_t, name_count + 1);
-    *count = 0;
     for (uint32_t i = 0; i < name_count; i++) {
-        int32_t topic = project_topic_of(project, names[i].parts[names[i].part_count - 1]);
-        bool known = topic < 0;
-        for (uint32_t t = 0; t < *count; t++)
-            known = known || (*topics)[t] == topic;
-        if (!known)
-            (*topics)[(*count)++] = topic;
+        struct str name = names[i].parts[names[i].part_count - 1];
+        int32_t topic = project_topic_of(project, name);
+        const struct stream_def *through = topic < 0 ? find_stream(project, name) : NULL;
+        if (through && through->in_order)
+            TRY(add_inputs(project, arena, through, seen, topics, count, err));
+        if (topic < 0 || seen[topic])
+            continue;
+        seen[topic] = true;
+        topics[(*count)++] = topic;
     }
     return true;
+}
+
+bool project_inputs(const struct project *project, struct arena *arena, const struct stream_def *stream,
+                    int32_t **topics, uint32_t *count, struct err *err)
+{
+    uint32_t n = project->conf.topic_count + 1;
+    *topics = arena_array(arena, int32_t, n);
+    *count = 0;
+    return add_inputs(project, arena, stream, arena_zarray(arena, bool, n), *topics, count, err);
+}
+
+static void add_query_text(const struct project *project, struct arena *arena,
+                           const struct stream_def *stream,
+                           struct sbuf *text) /* as deep as streams are chained */
+{
+    struct ast_query *query;
+    struct relation_name *names;
+    uint32_t count;
+    if (!sql_parse_query(arena, stream->sql, &query, NULL) ||
+        !sql_relations(arena, stream->sql, &names, &count, NULL))
+        return; /* then it does not run */
+    ast_print(query, text);
+    for (uint32_t i = 0; i < count; i++) {
+        struct str name = names[i].parts[names[i].part_count - 1];
+        const struct stream_def *through = project_topic_of(project, name) < 0 ? find_stream(project, name)
+                                                                               : NULL;
+        if (through == NULL || !through->in_order)
+            continue;
+        sbuf_printf(text, "; %s: ", through->name);
+        add_query_text(project, arena, through, text);
+    }
+}
+
+void project_query_text(const struct project *project, const struct stream_def *stream, struct sbuf *text)
+{
+    struct arena arena = {0};
+    add_query_text(project, &arena, stream, text);
+    arena_fini(&arena);
 }
 
 static bool no_such_relation(const struct project *project, struct str name, struct err *err)
@@ -317,26 +358,44 @@ static bool no_such_relation(const struct project *project, struct str name, str
                    : err_hint(err, "A stream reads a topic, or another stream by its name.");
 }
 
+/* A stream that writes to no topic: nothing of what it puts out is kept anywhere, so its query is run once more, in front of the reader's.
+ * State is not: it would be kept twice, and its rows would be counted anew from what the input still holds. */
+static bool look_up_stream(struct project_catalogue *c, const struct stream_def *stream,
+                           struct relation *relation, struct err *err)
+{
+    if (!stream->in_order) {
+        c->not_in_order = true;
+        return err_set(err, ERR_CONFIG, "stream \"%s\" is not in order itself", stream->name);
+    }
+    if (stream->stateful) {
+        err_set(err, ERR_CONFIG, "stream \"%s\" keeps state and writes to no topic, so it cannot be read",
+                stream->name);
+        return err_hint(err, "Give it a topic: add { topic: %s } to its `to:`.", stream->name);
+    }
+    relation->view = stream->sql;
+    relation->view_name = stream->name;
+    return true;
+}
+
 static bool lookup(void *arg, const struct relation_name *name, struct relation *relation, struct err *err)
 {
     struct project_catalogue *c = arg;
     struct str last = name->parts[name->part_count - 1];
-    int32_t topic = name->part_count == 1 ? project_topic_of(c->project, last) : -1;
-    if (topic < 0) {
-        if (name->part_count == 1 && find_stream(c->project, last))
-            return err_set(err, ERR_CONFIG, "stream \"%.*s\" writes to no topic that could be read",
-                           STR_ARG(last)) ||
-                   err_hint(err, "Add a topic to its `to:`.");
-        if (name->part_count > 1) {
-            err_set(err, ERR_CONFIG, "UNSUPPORTED_FEATURE: a stream cannot read a table in this version");
-            return err_hint(err, "It reads topics: FROM STREAM topic.");
-        }
-        return no_such_relation(c->project, last, err);
+    if (name->part_count > 1) {
+        err_set(err, ERR_CONFIG, "UNSUPPORTED_FEATURE: a stream cannot read a table in this version");
+        return err_hint(err, "It reads topics: FROM STREAM topic.");
     }
+    int32_t topic = project_topic_of(c->project, last);
+    const struct stream_def *stream = topic < 0 ? find_stream(c->project, last) : NULL;
+    if (topic < 0 && stream == NULL)
+        return no_such_relation(c->project, last, err);
     if (!name->stream) {
-        err_set(err, ERR_CONFIG, "a stream reads the topic \"%.*s\" as a stream", STR_ARG(last));
+        err_set(err, ERR_CONFIG, "a stream reads the %s \"%.*s\" as a stream", stream ? "stream" : "topic",
+                STR_ARG(last));
         return err_hint(err, "Write FROM STREAM %.*s.", STR_ARG(last));
     }
+    if (stream)
+        return look_up_stream(c, stream, relation, err);
     const struct topic_def *def = &c->project->topics[topic];
     const struct type *schema = def->raw ? NULL : c->schema_of(c->arg, (uint32_t)topic);
     if (schema == NULL && !def->raw) {
@@ -352,7 +411,7 @@ bool project_bind(struct project_catalogue *c, struct arena *arena, const struct
                   struct plan **plan, struct err *err)
 {
     c->arena = arena;
-    c->missing_schema = false;
+    c->missing_schema = c->not_in_order = false;
     const struct catalogue catalogue = {.lookup = lookup, .arg = c, .ansi = true};
     return sql_plan(arena, stream->sql, &catalogue, plan, err);
 }
@@ -431,6 +490,8 @@ static void visit(struct sorter *s, uint32_t index) /* as deep as streams are ch
         project_say_in_text(l, &stream->conf->sql, stream->file, &err);
         stream->has_sql = false;
     }
+    if (stream->has_sql)
+        (void)!sql_keeps_state(l->arena, stream->sql, &stream->stateful, &err); /* it was parsed just now */
     for (uint32_t i = 0; i < count; i++)
         if (names[i].part_count == 1) /* others are tables */
             visit_writers(s, &names[i]);
@@ -439,20 +500,26 @@ static void visit(struct sorter *s, uint32_t index) /* as deep as streams are ch
     l->project->streams[s->placed++] = *stream;
 }
 
+/* Streams come after those that they read: what is not in order yet is not, or closes a circle. */
 static void bind_stream(struct loader *l, struct stream_def *stream)
 {
     struct err err = {0};
+    uint32_t errors = l->diags->errors;
     struct project_catalogue catalogue = {
         .project = l->project, .schema_of = known_schema, .arg = l->project};
     if (!stream->has_sql)
         return;
-    if (!project_bind(&catalogue, l->arena, stream, &stream->plan, &err)) {
+    bool bound = project_bind(&catalogue, l->arena, stream, &stream->plan, &err);
+    const struct stream_def *at = find_stream(l->project, str_of(err.place.file));
+    if (!bound && !catalogue.missing_schema && !catalogue.not_in_order)
+        project_say_in_text(l, at ? &at->conf->sql : &stream->conf->sql, at ? at->file : stream->file, &err);
+    if (!bound)
         stream->plan = NULL;
-        if (!catalogue.missing_schema)
-            project_say_in_text(l, &stream->conf->sql, stream->file, &err);
+    if (bound || catalogue.missing_schema)
+        project_check_stream(l, stream);
+    stream->in_order = (bound || catalogue.missing_schema) && l->diags->errors == errors;
+    if (!bound)
         return;
-    }
-    project_check_stream(l, stream);
     for (uint32_t i = 0; i < stream->sink_count; i++)
         if (stream->sinks[i].topic >= 0 && l->project->topics[stream->sinks[i].topic].schema == NULL)
             l->project->topics[stream->sinks[i].topic].schema = stream->plan->schema;
@@ -554,7 +621,8 @@ static bool find_file(struct loader *l, const char *folder)
 bool project_load(struct arena *arena, const char *folder, const char *const *overrides,
                   uint32_t override_count, struct project *project, struct conf_diags *diags)
 {
-    *project = (struct project){.folder = os_absolute(arena, folder)};
+    *project = (struct project){
+        .folder = os_absolute(arena, folder), .overrides = overrides, .override_count = override_count};
     struct loader l = {.arena = arena, .project = project, .diags = diags};
     struct sbuf text = {0};
     struct err err = {0};

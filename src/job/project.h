@@ -39,7 +39,9 @@ struct stream_def {
     uint32_t sink_count;
     struct sink_def bad, late; /* <stream>_bad, <stream>_late: see stream_sink */
     struct plan *plan;         /* bound, or NULL where an input's schema is inferred at run time */
-    bool stateful;             /* of plan */
+    bool stateful;             /* keeps state, whatever the columns of its inputs are */
+    bool
+        in_order; /* nothing is wrong with its query as far as is known: others may have it in front of theirs */
 };
 
 struct project {
@@ -49,6 +51,8 @@ struct project {
     struct topic_def *topics;   /* topics[conf.topic_count], as conf.topics */
     struct stream_def *streams; /* in the order of dependencies: readers after writers [conf.stream_count] */
     const struct timezone_data *zone;
+    const char *const *overrides; /* "path=value", as project_load was given them [override_count] */
+    uint32_t override_count;
 };
 
 /* What the project file may say, from the lists of kinds; for conf/. In arena. */
@@ -59,9 +63,13 @@ bool project_load(struct arena *arena, const char *folder, const char *const *ov
                   uint32_t override_count, struct project *project, struct conf_diags *diags);
 /* Index of the topic that a name in FROM stands for: its own, or the one that a stream of that name writes to; −1: none. */
 int32_t project_topic_of(const struct project *project, struct str name);
-/* The topics that the stream's query reads, each once: indexes into project->topics, in arena. */
+/* The topics that the stream's query reads, itself or through streams without a topic, each once: indexes into project->topics, in
+ * arena. */
 bool project_inputs(const struct project *project, struct arena *arena, const struct stream_def *stream,
                     int32_t **topics, uint32_t *count, struct err *err);
+/* The stream's query, and behind it those of the streams that it has in front of it, each in canonical form: texts that differ in white space
+ * and comments alone are equal. Appended. */
+void project_query_text(const struct project *project, const struct stream_def *stream, struct sbuf *text);
 /* What the kind of a sink is told of it, but for the uuid. Borrows from the project. */
 struct sink_spec sink_spec_of(const struct project *project, const struct stream_def *stream,
                               const struct sink_def *def);
@@ -73,13 +81,15 @@ bool project_exists(const char *folder);
 /* The i-th of all sinks of a stream: those of the project file, then the tables of rejected rows that it keeps. NULL: there are no more. */
 const struct sink_def *stream_sink(const struct stream_def *stream, uint32_t i);
 
-/* Resolves names in queries: topics of the project with the schemas that are known now; `schema_of(arg, topic)` gives those, or NULL. */
+/* Resolves names in queries: topics of the project with the schemas that are known now; `schema_of(arg, topic)` gives those, or NULL. A
+ * stream that writes to no topic is its query, run as a part of the query that reads it: place.file of an error in there is its name. */
 struct project_catalogue {
     const struct project *project;
     const struct type *(*schema_of)(void *arg, uint32_t topic);
     void *arg;
     struct arena *arena;
     bool missing_schema; /* set when a lookup failed because a schema is not known yet */
+    bool not_in_order;   /* set when a lookup failed because of a stream whose own errors were said */
 };
 bool project_bind(struct project_catalogue *catalogue, struct arena *arena, const struct stream_def *stream,
                   struct plan **plan, struct err *err);

@@ -75,22 +75,17 @@ static const struct plan *find_sort(
     return found;
 }
 
-static bool plan_is_stateful(const struct plan *plan, bool *stateful, struct err *err)
-{
-    struct pool *pool = pool_new(NULL, "probe");
-    struct pipeline *pipeline;
-    bool ok = pipeline_new(pool, plan, &pipeline, err);
-    *stateful = ok && pipeline_is_stateful(pipeline);
-    pool_free(pool);
-    return ok;
-}
-
 /* False: it cannot be run, which was said. */
-static bool check_plan(struct loader *l, struct stream_def *stream)
+static bool check_plan(struct loader *l, const struct stream_def *stream)
 {
     struct err err;
     const struct plan *sort = find_sort(stream->plan);
-    if (plan_is_stateful(stream->plan, &stream->stateful, &err))
+    struct pool *pool = pool_new(NULL, "probe");
+    struct pipeline *pipeline;
+    bool ok = pipeline_new(pool, stream->plan, &pipeline, &err);
+    CHECK(!ok || stream->stateful || !pipeline_is_stateful(pipeline)); /* or rows would be computed twice */
+    pool_free(pool);
+    if (ok)
         return true;
     say_at(l, stream, sort && sort->sort_count ? sort->sort[0].expr->span : (struct span){0, 1}, &err);
     return false;
@@ -232,9 +227,13 @@ static void check_kind(struct loader *l, const struct stream_def *stream, const 
         say_refused(l, sink, key, &err);
 }
 
-void project_check_stream(struct loader *l, struct stream_def *stream)
+void project_check_stream(struct loader *l, const struct stream_def *stream)
 {
     uint32_t errors = l->diags->errors;
+    if (stream->plan == NULL) {
+        check_modes(l, stream);
+        return;
+    }
     check_inputs(l, stream);
     check_column_names(l, stream);
     if (l->diags->errors > errors || !check_plan(l, stream))

@@ -20,7 +20,7 @@ void project_say_in_text(struct loader *l, const struct conf_sql *sql, const str
 void project_check_sources(struct loader *l);
 void project_check_topics(struct loader *l);
 void project_check_writes(struct loader *l);
-/* stream->plan is bound; sets stream->stateful. */
-void project_check_stream(struct loader *l, struct stream_def *stream);
+/* What depends on columns is not looked at while stream->plan is NULL. */
+void project_check_stream(struct loader *l, const struct stream_def *stream);
 
 #endif

@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "job/engine_private.h"
 
-enum { ENVELOPE_KEY = 8, ENVELOPE_BYTES = 256 << 10, ID_BYTES = 28 };
+enum { ENVELOPE_KEY = 32, ID_BYTES = 28, QUERY_HEAD = 12, QUERY_POSITION = 16, TOPIC_ID = 16 };
 
 /* ---- the topic ------------------------------------------------------------------------------------------------------- */
 
@@ -33,6 +33,32 @@ bool replay_topic(struct store *store, const char *stream, const char *topic, st
     return internal_topic(store, name, REPLAY_PARTITIONS, &config, info, err);
 }
 
+/* ---- what sinks remember -------------------------------------------------------------------------------------------------- */
+
+uint64_t queries_at(struct str queries, int32_t input, int32_t partition, int64_t offset)
+{
+    uint64_t found = 0;
+    for (size_t at = 0; at + QUERY_HEAD <= queries.n;) {
+        const char *entry = queries.p + at, *end = queries.p + queries.n;
+        at += QUERY_HEAD + get_be32(entry + 8) * (size_t)QUERY_POSITION;
+        for (const char *p = entry + QUERY_HEAD; p + QUERY_POSITION <= end && p < queries.p + at;
+             p += QUERY_POSITION)
+            if ((int32_t)get_be32(p) == input && (int32_t)get_be32(p + 4) == partition &&
+                (int64_t)get_be64(p + 8) <= offset)
+                found = get_be64(entry);
+    }
+    return found;
+}
+
+uint64_t queries_last(struct str queries)
+{
+    uint64_t last = 0;
+    for (size_t at = 0; at + QUERY_HEAD <= queries.n;
+         at += QUERY_HEAD + get_be32(queries.p + at + 8) * (size_t)QUERY_POSITION)
+        last = get_be64(queries.p + at);
+    return last;
+}
+
 /* ---- envelopes, read ----------------------------------------------------------------------------------------------------- */
 
 /* The first envelope of the slice at offset `from` or later; without one, no records, up to the slice's end. */
@@ -55,6 +81,9 @@ static bool next_envelope(const struct log_slice *slice, int64_t from, struct re
             out->records.n = record.value.n;
             out->partition = (int32_t)get_be32(record.key.p);
             out->attempt = (int32_t)get_be32(record.key.p + 4);
+            out->rejection = (struct rejection){
+                true, (int32_t)get_be32(record.key.p + 8), (int32_t)get_be32(record.key.p + 12),
+                (int64_t)get_be64(record.key.p + 16), get_be64(record.key.p + 24)};
             out->next = record.offset + 1;
             return true;
         }
@@ -91,13 +120,18 @@ struct pending {
     struct replay_record record;
     uint32_t topic;
     int to;
+    struct rejection rejection;
 };
 
 struct replay {
     uint32_t topic_count;
     const char *const *topics;
+    int32_t (
+        *numbers)[2]; /* of each topic among the stream's inputs, and of the one that is replayed beside it */
     struct log **logs; /* logs[topic_count × REPLAY_PARTITIONS] */
-    struct map done;   /* id → anything */
+    struct str bad;    /* what <stream>_bad remembers of its queries */
+    struct map
+        done; /* id → its envelope: 1 + offset × REPLAY_PARTITIONS + partition, as a pointer; 1: it is pending */
     struct arena arena;
     struct pending *pending; /* pending[count] */
     size_t count, capacity, bytes;
@@ -115,13 +149,16 @@ static struct str id_of(uint32_t topic, const struct replay_record *record, int3
     return str_n(id, ID_BYTES);
 }
 
-static void set_done(struct replay *r, uint32_t topic, const struct replay_record *record, int32_t attempt)
+static void set_done(struct replay *r, uint32_t topic, const struct replay_record *record, int32_t attempt,
+                     uint64_t envelope)
 {
     char id[ID_BYTES];
-    map_put(&r->done, id_of(topic, record, attempt, id), r);
+    map_put(&r->done, id_of(topic, record, attempt, id), (void *)(uintptr_t)(1 + envelope));
 }
 
-static bool read_envelope(struct replay *r, uint32_t topic, const struct reading *e, struct err *err)
+/* e.next: behind the envelope. */
+static bool read_envelope(struct replay *r, uint32_t topic, uint32_t to, const struct reading *e,
+                          struct err *err)
 {
     for (size_t at = 0; at < e->records.n;) {
         struct records_reader reader;
@@ -135,21 +172,22 @@ static bool read_envelope(struct replay *r, uint32_t topic, const struct reading
             const struct replay_record seen = {
                 .partition = e->partition, .offset = record.offset, .timestamp_ms = record.timestamp_ms};
             if (more)
-                set_done(r, topic, &seen, e->attempt);
+                set_done(r, topic, &seen, e->attempt, (uint64_t)(e->next - 1) * REPLAY_PARTITIONS + to);
         }
     }
     return true;
 }
 
-static bool read_log(struct replay *r, uint32_t topic, struct log *log, struct err *err)
+static bool read_log(struct replay *r, uint32_t topic, uint32_t to, struct err *err)
 {
+    struct log *log = r->logs[topic * REPLAY_PARTITIONS + to];
     for (int64_t at = log_start(log); at < log_end(log);) {
         struct log_slice slice;
         bool ok = true;
         TRY(log_read(log, at, RUN_SLICE_BYTES, &slice, err));
         while (ok && at < slice.next_offset) {
             struct reading e;
-            ok = next_envelope(&slice, at, &e, err) && read_envelope(r, topic, &e, err);
+            ok = next_envelope(&slice, at, &e, err) && read_envelope(r, topic, to, &e, err);
             at = e.next;
         }
         buf_unref(slice.buf);
@@ -158,23 +196,46 @@ static bool read_log(struct replay *r, uint32_t topic, struct log *log, struct e
     return true;
 }
 
+static int32_t number_of(struct str ids, const uint8_t *id)
+{
+    for (size_t at = 0; at + TOPIC_ID <= ids.n; at += TOPIC_ID)
+        if (memcmp(ids.p + at, id, TOPIC_ID) == 0)
+            return (int32_t)(at / TOPIC_ID);
+    return -1;
+}
+
+static struct str stored(struct pool *pool, struct store *store, const char *key)
+{
+    struct sbuf value = {0};
+    store_get(store, str_of(key), &value);
+    struct str copy = str_n(arena_dup(pool_arena(pool), value.p ? value.p : "", value.n), value.n);
+    sbuf_fini(&value);
+    return copy;
+}
+
 bool replay_new(struct pool *pool, struct store *store, const char *stream, const char *const *topics,
                 uint32_t count, struct replay **replay, struct err *err)
 {
     struct replay *r = pool_new_struct(pool, struct replay);
     r->topics = topics;
+    r->numbers = pool_alloc(pool, count * sizeof *r->numbers);
+    r->bad = stored(pool, store, pool_printf(pool, "sink/%s/sluice.%s_bad/query", stream, stream));
+    struct str ids = stored(pool, store, pool_printf(pool, "stream/%s/inputs", stream));
     r->logs = pool_alloc(pool, count * REPLAY_PARTITIONS * sizeof *r->logs);
     *replay = r;
     for (; r->topic_count < count; r->topic_count++) {
         uint32_t t = r->topic_count;
         char name[TOPIC_NAME_MAX + 1];
-        struct topic_info info;
+        struct topic_info info, input;
         name_of(stream, topics[t], name);
-        if (!store_topic(store, name, &info)) /* the stream has not run since it reads that topic */
+        if (!store_topic(store, topics[t], &input) ||
+            !store_topic(store, name, &info)) /* the stream has not run since it reads that topic */
             continue;
-        for (int32_t p = 0; p < REPLAY_PARTITIONS; p++) {
-            r->logs[t * REPLAY_PARTITIONS + (uint32_t)p] = log_get(store, name, p);
-            TRY(read_log(r, t, r->logs[t * REPLAY_PARTITIONS + (uint32_t)p], err));
+        r->numbers[t][0] = number_of(ids, input.id);
+        r->numbers[t][1] = number_of(ids, info.id);
+        for (uint32_t p = 0; p < REPLAY_PARTITIONS; p++) {
+            r->logs[t * REPLAY_PARTITIONS + p] = log_get(store, name, (int32_t)p);
+            TRY(read_log(r, t, p, err));
         }
     }
     return true;
@@ -214,17 +275,30 @@ static struct str copy(struct replay *r, struct str s)
     return s.p ? str_n(arena_dup(&r->arena, s.p, s.n), s.n) : s;
 }
 
+/* Rejected in the topic, or in the envelope of the attempt before. */
+static struct rejection rejection_of(struct replay *r, uint32_t topic, const struct replay_record *record)
+{
+    char id[ID_BYTES];
+    struct rejection at = {true, r->numbers[topic][0], record->partition, record->offset, 0};
+    uintptr_t envelope = (uintptr_t)map_get(&r->done, id_of(topic, record, record->attempt, id));
+    if (envelope > 1)
+        at = (struct rejection){true, r->numbers[topic][1], (int32_t)((envelope - 1) % REPLAY_PARTITIONS),
+                                (int64_t)((envelope - 1) / REPLAY_PARTITIONS), 0};
+    at.query = queries_at(r->bad, at.input, at.partition, at.offset);
+    return at;
+}
+
 void replay_add(struct replay *r, const struct replay_record *record, int to)
 {
     uint32_t t = find_topic(r, record->topic);
     CHECK(t < r->topic_count);
     r->pending = mem_grow(r->pending, &r->capacity, r->count + 1, sizeof *r->pending);
     struct pending *p = &r->pending[r->count++];
-    *p = (struct pending){.record = *record, .topic = t, .to = to};
+    *p = (struct pending){.record = *record, .topic = t, .to = to, .rejection = rejection_of(r, t, record)};
     p->record.key = copy(r, record->key);
     p->record.value = copy(r, record->value);
     r->bytes += record->key.n + record->value.n;
-    set_done(r, t, record, record->attempt + 1);
+    set_done(r, t, record, record->attempt + 1, 0);
 }
 
 size_t replay_bytes(const struct replay *r)
@@ -233,12 +307,6 @@ size_t replay_bytes(const struct replay *r)
 }
 
 /* ---- envelopes, written --------------------------------------------------------------------------------------------------------- */
-
-static bool same_envelope(const struct pending *a, const struct pending *b)
-{
-    return a->topic == b->topic && a->to == b->to && a->record.partition == b->record.partition &&
-           a->record.attempt == b->record.attempt && a->record.offset < b->record.offset;
-}
 
 #define COMPARE(x, y)                                                                                        \
     if ((x) != (y))                                                                                          \
@@ -256,61 +324,41 @@ static int in_order(const void *left, const void *right)
     return 0;
 }
 
-/* Record batches of pending[first, end): one for each run of offsets. */
-static bool put_records(const struct replay *r, size_t first, size_t end, struct sbuf *out, struct err *err)
-{
-    struct records_builder b = {0};
-    bool ok = true;
-    for (size_t i = first; ok && i < end;) {
-        int64_t base = r->pending[i].record.offset;
-        struct str batch;
-        records_begin(&b);
-        for (; i < end && r->pending[i].record.offset == base + b.count; i++)
-            records_add(&b, r->pending[i].record.timestamp_ms, r->pending[i].record.key,
-                        r->pending[i].record.value, NULL, 0);
-        ok = records_end(&b, CODEC_NONE, 0, NULL, &batch, err);
-        if (!ok)
-            break;
-        sbuf_str(out, batch);
-        records_batch_place((uint8_t *)out->p + out->n - batch.n, base, 0);
-    }
-    records_builder_fini(&b);
-    return ok;
-}
-
-static bool put_envelope(const struct replay *r, size_t first, size_t end, struct frame *frame,
+static bool put_envelope(const struct replay *r, const struct pending *p, struct frame *frame,
                          struct err *err)
 {
-    const struct pending *p = &r->pending[first];
     struct records_builder b = {0};
-    struct sbuf records = {0};
+    struct sbuf record = {0};
     struct str batch;
     char key[ENVELOPE_KEY];
     put_be32(key, (uint32_t)p->record.partition);
     put_be32(key + 4, (uint32_t)p->record.attempt + 1);
+    put_be32(key + 8, (uint32_t)p->rejection.input);
+    put_be32(key + 12, (uint32_t)p->rejection.partition);
+    put_be64(key + 16, (uint64_t)p->rejection.offset);
+    put_be64(key + 24, p->rejection.query);
     records_begin(&b);
-    bool ok = put_records(r, first, end, &records, err);
-    if (ok)
-        records_add(&b, os_wall().us / US_PER_MS, str_n(key, sizeof key), sbuf_view(&records), NULL, 0);
+    records_add(&b, p->record.timestamp_ms, p->record.key, p->record.value, NULL, 0);
+    bool ok = records_end(&b, CODEC_NONE, 0, NULL, &batch, err);
+    if (ok) {
+        sbuf_str(&record, batch);
+        records_batch_place((uint8_t *)record.p, p->record.offset, 0);
+        records_begin(&b);
+        records_add(&b, os_wall().us / US_PER_MS, str_n(key, sizeof key), sbuf_view(&record), NULL, 0);
+    }
     ok = ok && records_end(&b, CODEC_NONE, 0, NULL, &batch, err);
     if (ok)
         frame_append_copy(frame, r->logs[p->topic * REPLAY_PARTITIONS + (uint32_t)p->to], batch.p, batch.n);
     records_builder_fini(&b);
-    sbuf_fini(&records);
+    sbuf_fini(&record);
     return ok;
 }
 
 bool replay_put(struct replay *r, struct frame *frame, struct err *err)
 {
     qsort(r->pending, r->count, sizeof *r->pending, in_order);
-    for (size_t first = 0, end; first < r->count; first = end) {
-        size_t bytes = 0;
-        for (end = first + 1; end < r->count && bytes < ENVELOPE_BYTES &&
-                              same_envelope(&r->pending[end - 1], &r->pending[end]);
-             end++)
-            bytes += r->pending[end].record.value.n;
-        TRY(put_envelope(r, first, end, frame, err));
-    }
+    for (size_t i = 0; i < r->count; i++)
+        TRY(put_envelope(r, &r->pending[i], frame, err));
     r->count = r->bytes = 0;
     arena_reset(&r->arena);
     return true;

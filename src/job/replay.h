@@ -10,13 +10,19 @@
  * is down takes them later, and none of the three spines knows of it. (The other way, a command that reads the table and writes to the sinks,
  * would need a position of its own in each of them.)
  *
- * A record of that topic is an envelope of rejected records of one partition that were replayed equally often:
+ * A record of that topic is an envelope of a rejected record:
  *
- *     key     partition i32 │ attempt i32: how often these have been replayed, this time included
- *     value   record batches, whole, with the offsets that the records have in the topic
+ *     key     partition i32 │ attempt i32: how often it has been replayed, this time included │ where it was rejected: input i32,
+ *             partition i32, offset i64 │ by which query u64
+ *     value   a record batch with the record, at the offset that it has in the topic
  *
  * so decoders, offsets in queries, and the place that <stream>_bad names if a record is rejected again, are those of the topic. What was replayed
- * before is known from the envelopes: (topic, partition, offset, timestamp, attempt) names a rejected record, and is taken once. */
+ * before is known from the envelopes: (topic, partition, offset, timestamp, attempt) names a rejected record, and is taken once.
+ *
+ * Sinks are at different places when a query changes. One that was behind reads with the new query what <stream>_bad had rejected with the old one,
+ * and may have a row of it. So each sink without a key, and <stream>_bad, remembers from which positions on it has read with which query
+ * ("sink/<stream>/<sink>/query", in the order of time: query u64 │ count u32 │ count × (input i32 │ partition i32 │ from i64), big endian), durable
+ * before it reads any further; and such a sink takes a replayed record only if it read it, back then, with the query that rejected it. */
 #ifndef JOB_REPLAY_H
 #define JOB_REPLAY_H
 
@@ -32,6 +38,19 @@ struct replay_record {
     int64_t offset, timestamp_ms;
     struct str key, value; /* p NULL: null */
 };
+
+/* Where and by which query a record was rejected. */
+struct rejection {
+    bool known;
+    int32_t input, partition;
+    int64_t offset;
+    uint64_t query;
+};
+
+/* What a sink remembers: with which query the offset was read; 0: nobody knows. */
+uint64_t queries_at(struct str queries, int32_t input, int32_t partition, int64_t offset);
+/* The newest of them; 0: none. */
+uint64_t queries_last(struct str queries);
 
 struct replay;
 /* Reads what was replayed before. topics[count]: that the stream reads, borrowed. Freed by replay_free, after an error too. */

@@ -34,7 +34,8 @@ struct unit {
     struct delivery deliveries[MEMBERS_MAX];
     uint32_t out_count; /* deliveries that are out */
     uint32_t current_input;
-    int32_t attempt;   /* of replayed records */
+    int32_t attempt; /* of replayed records */
+    struct rejection rejection;
     int64_t uncounted; /* offsets from here on are not in the counters yet */
 };
 
@@ -52,6 +53,7 @@ struct run {
     struct waker waker;
     struct log_wait *waits; /* waits[input_count] */
     struct timer lag_timer OWNED_BY(work), sync_timer OWNED_BY(work);
+    bool unread OWNED_BY(work); /* the last read failed, and may not fail again */
     bool at_end OWNED_BY(work); /* nothing was left to read at the last look */
 };
 
@@ -293,6 +295,7 @@ static bool decode(struct unit *u, const struct stream_input *input, const struc
         u->bad_open = false;
         u->bad_fresh = u->undecoded = 0;
         TRY(stream_make_plan(s, err));
+        stream_note_ran(s);
         TRY(unit_compile(u, s, err));
     }
 }
@@ -338,6 +341,12 @@ static bool find_slice(struct run *run, uint32_t *index, struct log_slice *slice
     return false;
 }
 
+/* It read the record with another query than the one that rejected it. */
+static bool may_have_had(const struct member *m, const struct rejection *at) ON(work)
+{
+    return at->known && queries_at(sbuf_view(&m->queries), at->input, at->partition, at->offset) != at->query;
+}
+
 static void deliver(struct run *run, struct unit *u) ON(work)
 {
     const struct stream *s = run->stream;
@@ -359,7 +368,8 @@ static void deliver(struct run *run, struct unit *u) ON(work)
     for (struct list *link = run->members.next, *after; link != &run->members; link = after) {
         struct member *m = CONTAINER_OF(link, struct member, run_link);
         after = link->next; /* one that fails at once leaves the run */
-        bool had = keyed_only && m->wants == WANTS_ROWS && m->def->mode != SINK_UPSERT;
+        bool had = m->wants == WANTS_ROWS && m->def->mode != SINK_UPSERT &&
+                   (keyed_only || may_have_had(m, &u->rejection));
         struct delivery *d = &u->deliveries[k++];
         *d = (struct delivery){
             .batch = had ? NULL : u->out[m->wants], .positions = u->positions, .count = count, .arg = u};
@@ -428,10 +438,12 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, const struct lo
     const struct stream_input *input = &s->inputs[k];
     u->current_input = k;
     TRY(reading_of(s->inputs, s->input_count, run->next, k, slice, reading, err));
+    u->rejection.known = false;
     if (s->job) /* computed already, once, by the job's turn */
         return job_outbox_read(slice, run->next[k], (struct batch *const[]){u->in, u->bad, u->late}, u->out,
                                err);
     u->attempt = reading->attempt;
+    u->rejection = reading->rejection;
     u->uncounted = input->replayed ? 0 : s->counted[k];
     TRY(unit_compile(u, s, err));
     TRY(decode(u, input, reading, err));
@@ -491,7 +503,8 @@ static bool run_turn(struct task *task) ON(work)
     struct err err;
     uint32_t k;
     bool failed = false;
-    if (run->member_count == 0 || stream_waits_for_schema(run->stream))
+    if (run->member_count == 0 || stream_waits_for_schema(run->stream) ||
+        (run->unread && timer_is_set(&run->sync_timer)))
         return false;
     struct unit *u = unit_take(run);
     if (u == NULL) {
@@ -510,9 +523,17 @@ static bool run_turn(struct task *task) ON(work)
     }
     if (failed) {
         unit_give(u);
-        stop_members(run, &err);
+        task_cancel(&run->task);
+        run->unread = err.class == ERR_RETRY;
+        if (run->unread)
+            stream_retry(run->stream, &err, &run->sync_timer);
+        else
+            stop_members(run, &err);
         return false;
     }
+    if (run->unread)
+        stream_works(run->stream);
+    run->unread = false;
     bool ok = compute(run, u, k, &slice, &reading, &err);
     buf_unref(slice.buf);
     if (!ok) {

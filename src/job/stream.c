@@ -1,7 +1,9 @@
 /* A stream: a bound plan over topics, and its members. It begins when the columns of all its inputs are known, and binds its query anew
  * whenever one of them grows. */
+#include "base/map.h"
 #include "job/engine_private.h"
 #include "job/engine_struct.h"
+#include "job/ran.h"
 #include "job/replay.h"
 #include "obs/event.h"
 
@@ -139,11 +141,7 @@ bool stream_make_plan(struct stream *s, struct err *err)
     s->plan_version++;
     for (uint32_t t = 0; t < s->topic_count; t++)
         s->schema_versions[t] = s->topics[t]->schema_version;
-    if (pipeline_is_stateful(pipeline) && s->job == NULL) {
-        err_set(err, ERR_CONFIG,
-                "stream \"%s\" keeps state, and reads a topic whose columns are not declared", s->def->name);
-        return err_hint(err, "Give the topic a `schema`.");
-    }
+    CHECK(s->job != NULL || !pipeline_is_stateful(pipeline));
     return match_scans(s, err);
 }
 
@@ -157,10 +155,60 @@ bool stream_plan_is_old(const struct stream *s)
 
 bool stream_waits_for_schema(const struct stream *s)
 {
-    for (uint32_t t = 0; s->job == NULL && t < s->topic_count; t++)
+    for (uint32_t t = 0; t < s->topic_count; t++)
         if (s->topics[t]->schema_busy)
             return true;
     return false;
+}
+
+/* ---- what it was, for the next start ------------------------------------------------------------------------------------- */
+
+static void ran_ended(struct frame *frame) ON(work)
+{
+    struct stream *s = frame->arg;
+    s->ran_busy = false; /* refused: the next start writes it */
+    if (s->ran_again && frame->durable)
+        stream_note_ran(s);
+    engine_look_quiet(s->engine);
+}
+
+void stream_note_ran(struct stream *s)
+{
+    if (s->refuses) /* that would be forgotten */
+        return;
+    struct arena arena = {0};
+    struct sbuf now = {0}, before = {0};
+    struct str key = ran_key(&arena, s->def->name);
+    s->ran_again = s->ran_busy;
+    ran_write(s->engine->project, s->def, s->plan, &now);
+    bool known = store_get(s->engine->store, key, &before) && str_eq(sbuf_view(&before), sbuf_view(&now));
+    if (!known && !s->ran_busy && now.n <= STORE_VALUE_MAX) {
+        frame_reset(s->ran);
+        frame_put(s->ran, key, sbuf_view(&now));
+        s->ran->done = ran_ended;
+        s->ran->arg = s;
+        s->ran->internal = true;
+        s->ran_busy = true;
+        frame_submit(s->ran);
+    }
+    sbuf_fini(&now);
+    sbuf_fini(&before);
+    arena_fini(&arena);
+}
+
+/* The positions of a stream's sinks are of its topics, or of its outbox. Once it ran as one, it cannot go on as the other. */
+static bool is_of_its_kind(struct stream *s, struct err *err)
+{
+    struct arena arena = {0};
+    struct ran ran;
+    bool ok = !ran_get(s->engine->store, &arena, s->def->name, &ran) || ran.stateful == s->def->stateful;
+    arena_fini(&arena);
+    if (ok)
+        return true;
+    err_set(err, ERR_FATAL, "stream \"%s\" %s when it last ran, and its query now %s", s->def->name,
+            s->def->stateful ? "kept no state" : "kept state",
+            s->def->stateful ? "keeps some" : "keeps none");
+    return err_hint(err, "Give the changed query a new stream name, or put the old query back.");
 }
 
 /* ---- starting and stopping ------------------------------------------------------------------------------------------------ */
@@ -181,6 +229,23 @@ void stream_stop(struct stream *s, const struct err *err)
     }
     s->started = true;
     engine_look_quiet(s->engine);
+}
+
+void stream_retry(struct stream *s, const struct err *err, struct timer *timer)
+{
+    s->trouble = *err;
+    s->backoff_ms = s->backoff_ms ? s->backoff_ms * 2 : RETRY_MIN_MS;
+    if (s->backoff_ms > RETRY_MAX_MS)
+        s->backoff_ms = RETRY_MAX_MS;
+    event_err(EVENT_STREAM_RETRY, s->def->name, err);
+    if (!s->engine->stopping)
+        timer_set_in(timer, s->backoff_ms * NS_PER_MS);
+}
+
+void stream_works(struct stream *s)
+{
+    s->trouble = (struct err){0};
+    s->backoff_ms = 0;
 }
 
 void stream_pause(struct stream *s, bool pause)
@@ -227,12 +292,50 @@ static void wait_for_records(struct stream *s)
         timer_set_in(&s->start_timer, INFER_MS * NS_PER_MS);
 }
 
+static uint64_t query_of(const struct stream *s)
+{
+    struct sbuf text = {0};
+    project_query_text(s->engine->project, s->def, &text);
+    for (uint32_t t = 0; t < s->topic_count; t++)
+        if (s->topics[t]->def->schema)
+            type_to_json(s->topics[t]->def->schema, &text);
+    uint64_t query = hash_bytes(text.p, text.n);
+    sbuf_fini(&text);
+    return query;
+}
+
+/* Sinks whose tables were made for something else. */
+static void refuse_others(struct stream *s) ON(work)
+{
+    struct arena arena = {0};
+    struct ran ran;
+    bool before = ran_get(s->engine->store, &arena, s->def->name, &ran);
+    for (uint32_t i = 0; before && i < s->member_count; i++) {
+        struct err err;
+        if (s->members[i]->wants != WANTS_ROWS || ran_sink_fits(&ran, s->members[i]->def, &err))
+            continue;
+        s->refuses = true;
+        member_fail(s->members[i], &err);
+    }
+    arena_fini(&arena);
+}
+
+/* The columns of all inputs are known. */
+static bool start(struct stream *s, struct err *err) ON(work)
+{
+    TRY(is_of_its_kind(s, err));
+    s->query = query_of(s);
+    if (s->plan == NULL || stream_plan_is_old(s))
+        TRY(stream_make_plan(s, err));
+    return s->job == NULL || job_start(s, err);
+}
+
 static bool start_turn(struct task *task) ON(work)
 {
     struct stream *s = CONTAINER_OF(task, struct stream, start);
     struct err err;
     bool known;
-    if (s->started || s->engine->stopping)
+    if (s->started || s->engine->stopping || timer_is_set(&s->retry))
         return false;
     bool ok = schemas_are_known(s, &known, &err);
     if (ok && !known) {
@@ -244,14 +347,29 @@ static bool start_turn(struct task *task) ON(work)
     timer_cancel(&s->start_timer);
     for (uint32_t k = 0; k < s->source_count; k++)
         log_wait_cancel(&s->start_waits[k]);
-    if (!ok || !stream_make_plan(s, &err) || (s->job && !job_start(s, &err))) {
-        stream_stop(s, &err);
+    if (!ok || !start(s, &err)) {
+        if (err.class == ERR_RETRY)
+            stream_retry(s, &err, &s->retry);
+        else
+            stream_stop(s, &err);
         return false;
     }
+    stream_works(s);
+    refuse_others(s);
+    stream_note_ran(s); /* before its sinks note where they are */
     s->started = true;
     for (uint32_t i = 0; i < s->member_count && !s->paused; i++)
-        member_open(s->members[i]);
+        if (s->members[i]->state == MEMBER_IDLE)
+            member_open(s->members[i]);
+    if (s->job && !s->paused)
+        job_let_outbox_go(s->job);
     return false;
+}
+
+static void on_retry(struct timer *timer) ON(work)
+{
+    struct stream *s = CONTAINER_OF(timer, struct stream, retry);
+    task_wake(&s->start);
 }
 
 static void on_start_timer(struct timer *timer) ON(work)
@@ -270,6 +388,8 @@ bool stream_is_idle(const struct stream *s)
 {
     if (s->err.class != ERR_NONE)
         return true;
+    if (s->trouble.class != ERR_NONE)
+        return false;
     if (!s->started) { /* waiting for a first record, and there is none */
         if (s->nothing_inferred)
             return true;
@@ -293,9 +413,11 @@ bool stream_new(struct engine *engine, const struct stream_def *def, struct err 
     s->pool = pool;
     s->next = engine->streams;
     engine->streams = s;
+    s->ran = frame_new(engine->store);
     list_init(&s->runs);
     task_init(&s->start, start_turn);
     timer_init(&s->start_timer, on_start_timer);
+    timer_init(&s->retry, on_retry);
     waker_init(&s->start_waker, engine->options.work, &s->start);
     TRY(find_inputs(s, err));
     const struct sink_def *sink;
@@ -316,6 +438,7 @@ void stream_free(struct stream *s)
         log_wait_cancel(&s->start_waits[k]);
     if (s->job)
         job_free(s->job);
+    frame_free(s->ran);
     for (uint32_t i = 0; i < s->member_count; i++)
         member_fini(s->members[i]);
     run_free_all(s);

@@ -15,9 +15,9 @@ struct topic_state *topic_state_find(struct engine *engine, struct str name)
     return NULL;
 }
 
-static char *schema_key(struct topic_state *t)
+static struct str schema_key(struct arena *arena, const struct topic_def *def)
 {
-    return pool_printf(t->engine->pool, "schema/%s", t->def->name);
+    return str_of(arena_printf(arena, "schema/%s", def->name));
 }
 
 static void write_down(struct topic_state *t) ON(work);
@@ -28,6 +28,8 @@ static void schema_is_durable(struct topic_state *t) ON(work)
     t->schema_busy = false;
     for (struct stream *s = t->engine->streams; s; s = s->next) {
         run_wake_all(s);
+        if (s->job)
+            job_wake(s->job);
         if (!s->started)
             stream_start(s);
     }
@@ -73,10 +75,12 @@ static void set_schema(struct topic_state *t, const struct type *schema)
 
 static void write_down(struct topic_state *t) ON(work)
 {
+    struct arena arena = {0};
     struct sbuf json = {0};
     type_to_json(t->schema, &json);
     frame_reset(t->schema_frame);
-    frame_put(t->schema_frame, str_of(schema_key(t)), sbuf_view(&json));
+    frame_put(t->schema_frame, schema_key(&arena, t->def), sbuf_view(&json));
+    arena_fini(&arena);
     t->schema_frame->done = frame_ended;
     t->schema_frame->arg = t;
     t->schema_frame->internal = true;
@@ -87,21 +91,36 @@ static void write_down(struct topic_state *t) ON(work)
 }
 
 /* The given schema, or the one that was written down. A given one that grew by records keeps its growth. */
-static bool load_schema(struct topic_state *t, struct err *err)
+static bool stored_schema(struct store *store, struct arena *arena, const struct topic_def *def,
+                          const struct type **schema, struct err *err)
 {
     struct sbuf json = {0};
-    struct arena arena = {0};
-    const struct type *schema = t->def->schema;
-    if (store_get(t->engine->store, str_of(schema_key(t)), &json)) {
-        const struct type *pinned;
-        TRY(type_from_json(&arena, sbuf_view(&json), &pinned, err));
-        schema = schema ? json_schema_evolve(&arena, schema, pinned, false) : pinned;
-    }
-    if (schema)
-        set_schema(t, schema);
+    const struct type *pinned;
+    *schema = def->schema;
+    if (!store_get(store, schema_key(arena, def), &json))
+        return true;
+    struct str text = str_n(arena_dup(arena, json.p, json.n), json.n);
     sbuf_fini(&json);
-    arena_fini(&arena);
+    TRY(type_from_json(arena, text, &pinned, err));
+    *schema = def->schema ? json_schema_evolve(arena, def->schema, pinned, false) : pinned;
     return true;
+}
+
+const struct type *topic_schema_stored(struct store *store, struct arena *arena, const struct topic_def *def)
+{
+    const struct type *schema;
+    return store == NULL ? def->schema : stored_schema(store, arena, def, &schema, NULL) ? schema : NULL;
+}
+
+static bool load_schema(struct topic_state *t, struct err *err)
+{
+    struct arena arena = {0};
+    const struct type *schema;
+    bool ok = stored_schema(t->engine->store, &arena, t->def, &schema, err);
+    if (ok && schema)
+        set_schema(t, schema);
+    arena_fini(&arena);
+    return ok;
 }
 
 /* Makes the topic exist as the project has it; partitions never become fewer. */

@@ -313,15 +313,23 @@ static const struct jf_header *last_header(const struct group *group)
     return &group->frames[group->count - 1].header;
 }
 
+/* flush: os, and a frame that cannot wait for the next sync. */
+static bool wants_sync(const struct group *group)
+{
+    const struct frame_full *first = group->frames[0].frame;
+    bool wants = is_catalog_frame(first) || first->root || first->is_opening;
+    for (size_t i = 0; i < group->count; i++)
+        wants = wants || group->frames[i].frame->f.synced;
+    return wants;
+}
+
 static void write_group(struct store *store, struct group *group)
 {
     struct err err = {0};
     const struct jf_header *last = last_header(group);
-    const struct frame_full *first = group->frames[0].frame;
     if (!journal_write(&store->journal, group->chunk->buf->p + group->start, group->n, last->lsn,
                        last->checksum, &err) ||
-        (store->journal.lazy && (is_catalog_frame(first) || first->root || first->is_opening) &&
-         !journal_sync(&store->journal, &err)))
+        (store->journal.lazy && wants_sync(group) && !journal_sync(&store->journal, &err)))
         store_die(store, &err);
 }
 
@@ -543,7 +551,7 @@ static void commit_group(struct store *store, bool *blocked) ON(disk)
     commit_in_place(store, &group);
 }
 
-/* flush: os: what was written is durable now. */
+/* flush: os: what was written, or found, is durable now. */
 void store_sync_ends(struct store *store)
 {
     while (!list_empty(&store->unsynced_ends)) {

@@ -11,7 +11,7 @@
 
 struct store_faults store_faults;
 
-enum { VERSION_BYTES_MAX = 4096, LOCK_BYTES_MAX = 64 };
+enum { VERSION_BYTES_MAX = 4096, VERSION_TEXT_MAX = 64, LOCK_BYTES_MAX = 64 };
 
 void store_log(struct store *store, enum store_event event, const char *format, ...)
 {
@@ -52,16 +52,6 @@ void store_check_folder(struct store *store)
 
 /* ---- the folder -------------------------------------------------------------------------------------------------------------- */
 
-/* A life that was killed right after it made the data folder has not synced its entry. A parent that is not ours to read was there before. */
-static void sync_entry(const struct store *store)
-{
-    char parent[OS_PATH_MAX];
-    const char *slash = strrchr(store->folder, '/');
-    snprintf(parent, sizeof parent, "%.*s", slash == store->folder ? 1 : (int)(slash - store->folder),
-             store->folder);
-    (void)!os_sync_folder(parent, NULL);
-}
-
 static void path_in(const struct store *store, const char *name, char *out, size_t size)
 {
     snprintf(out, size, "%s/%s", store->folder, name);
@@ -88,19 +78,23 @@ static bool take_lock(struct store *store, struct err *err)
            os_stat(store->folder, &store->folder_stat, err);
 }
 
+static int version_text(char out[VERSION_TEXT_MAX], unsigned version, unsigned long long number)
+{
+    return snprintf(out, VERSION_TEXT_MAX, "%u\n%016llx\n", version, number);
+}
+
 static bool write_version(struct store *store, struct err *err)
 {
-    char path[OS_PATH_MAX], text[64];
+    char path[OS_PATH_MAX], text[VERSION_TEXT_MAX];
     path_in(store, "VERSION", path, sizeof path);
-    int n = snprintf(text, sizeof text, "%d\n%016llx\n", STORE_FORMAT,
-                     (unsigned long long)store->journal.store);
+    int n = version_text(text, STORE_FORMAT, store->journal.store);
     return os_write_file(path, text, (size_t)n, err);
 }
 
 /* *found: there is a store. Its number is set. */
 static bool read_version(struct store *store, uint64_t *number, bool *found, struct err *err)
 {
-    char path[OS_PATH_MAX];
+    char path[OS_PATH_MAX], whole[VERSION_TEXT_MAX];
     struct sbuf text = {0};
     path_in(store, "VERSION", path, sizeof path);
     *found = os_exists(path);
@@ -111,7 +105,9 @@ static bool read_version(struct store *store, uint64_t *number, bool *found, str
     unsigned long long id = 0;
     TRY_OUT(os_read_file(path, VERSION_BYTES_MAX, &text, err));
     sbuf_char(&text, '\0');
-    if (sscanf(text.p, "%u %llx", &version, &id) < 1) {
+    int fields = sscanf(text.p, "%u %llx", &version, &id);
+    version_text(whole, version, id);
+    if (fields < 1 || (version <= STORE_FORMAT && strcmp(text.p, whole) != 0)) {
         err_set(err, ERR_FATAL, "\"%s\" does not hold a version", path);
         err_hint(err, "Restore the data folder from a copy.");
         goto out;
@@ -271,6 +267,7 @@ static bool recover(struct store *store, const char *journal_folder, uint64_t nu
                 journal_replay(j, &from, store->options.accept_damage, store_replay_frame, store, err);
     mem_free(frame);
     TRY(done);
+    store_sync_ends(store); /* the replay synced what it read, and perhaps nothing follows that would be */
     store->is_replaying = false;
     TRY(catalog_check_lost(store, err));
     store->is_open = true;
@@ -334,7 +331,6 @@ bool store_open(struct pool *parent, const char *folder, const struct store_opti
     uint64_t number = 0;
     bool found, done = false;
     TRY_OUT(os_mkdirs(store->folder, err));
-    sync_entry(store);
     TRY_OUT(take_lock(store, err));
     TRY_OUT(read_version(store, &number, &found, err));
     TRY_OUT(choose_sizes(store, err));

@@ -146,6 +146,8 @@ struct frame {
     void (*done)(struct frame *frame); /* on the loop that submitted; never inside frame_submit */
     void *arg;
     bool internal; /* may use the reserved part of the ring: positions, checkpoints, deletions */
+    bool
+        synced; /* done when a power cut cannot take it, with flush: os, too: something outside is about to rely on it */
     /* valid in done */
     bool durable;
     struct err err; /* refused: ERR_RETRY with code ENOSPC (submit again later), ERR_FATAL (topic gone …) */

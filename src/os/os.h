@@ -74,7 +74,7 @@ bool os_rename(const char *from, const char *to, struct err *err); /* replaces `
 bool os_link(const char *from, const char *to, struct err *err);
 bool os_unlink(const char *path, struct err *err);
 bool os_mkdir(const char *path, struct err *err); /* EEXIST is an error */
-/* With parents; existing folders are fine. Every new entry is synced. */
+/* With parents; existing folders are fine. After it the way to the folder is durable: each entry was synced, by this process, once. */
 bool os_mkdirs(const char *path, struct err *err);
 bool os_rmdir(const char *path, struct err *err);
 /* The folder and all in it. Missing is fine. */

@@ -71,6 +71,9 @@ struct os_poller {
 extern const struct os_table *os_world;
 extern const struct os_table os_real_table, os_sim_table;
 
+/* path.c: nothing is known of what is durable, as at the start of a process. */
+void os_folders_forget(void);
+
 /* Handles differ from descriptors, so that one given in the place of the other is EBADF and not another file. */
 enum { OS_REAL_BASE = 1 << 16, OS_SIM_BASE = 1 << 20 };
 

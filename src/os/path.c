@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "os/os.h"
 #include "os/os_private.h"
 
-enum { TREE_DEPTH_MAX = 64, READ_STEP = 64 * 1024 };
+enum { TREE_DEPTH_MAX = 64, READ_STEP = 64 * 1024, DURABLE_MAX = 4096 /* folders that are remembered */ };
 
 /* A path of two parts in out; false when it is longer than OS_PATH_MAX. */
 static bool join(char out[OS_PATH_MAX], const char *folder, const char *name, struct err *err)
@@ -44,24 +45,66 @@ static void parent_of(char out[OS_PATH_MAX], const char *path)
     out[n] = '\0';
 }
 
-static bool make_one(const char *path, struct err *err)
+/* ---- folders ------------------------------------------------------------------------------------------------------- */
+
+/* A folder that is there may be known to the page cache alone: a process that made it was killed before it synced the entry, or another thread
+ * is about to. So what is found is synced as what is made, but only once in the life of the process: here are the hashes of paths whose entries are
+ * durable. One that another path pushes out is synced once more.
+ *
+ * LAYERS: allow _Atomic for the hashes: any thread may make a folder, and run/, which has the locks, stands on this file. */
+static uint64_t durable[DURABLE_MAX];
+
+static bool is_durable(uint64_t hash)
+{
+    return __atomic_load_n(&durable[hash % DURABLE_MAX], __ATOMIC_ACQUIRE) == hash;
+}
+
+static void note_durable(uint64_t hash)
+{
+    __atomic_store_n(&durable[hash % DURABLE_MAX], hash, __ATOMIC_RELEASE);
+}
+
+void os_folders_forget(void)
+{
+    memset(durable, 0, sizeof durable);
+}
+
+static bool sync_entry(const char *path, bool is_new, struct err *err)
 {
     struct err why;
-    if (!os_mkdir(path, &why)) {
-        struct os_stat stat;
-        if (why.code != EEXIST) {
+    char parent[OS_PATH_MAX];
+    parent_of(parent, path);
+    if (os_sync_folder(parent, &why))
+        return true;
+    if (!is_new && (why.code == EACCES || why.code == EINVAL))
+        return true; /* we may not read it, or it cannot be synced: nobody like us made anything in it */
+    if (err)
+        *err = why;
+    return false;
+}
+
+static bool make_one(const char *path, struct err *err)
+{
+    struct os_stat stat;
+    struct err why;
+    bool is_new = false;
+    uint64_t hash = hash_bytes(path, strlen(path));
+    if (!os_stat(path, &stat, NULL)) {
+        is_new = os_mkdir(path, &why);
+        if (!is_new && why.code != EEXIST) { /* another thread may be as fast */
             if (err)
                 *err = why;
             return false;
         }
         TRY(os_stat(path, &stat, err));
-        if (!stat.is_folder)
-            return err_set_errno(err, ERR_FATAL, ENOTDIR, "cannot create folder \"%s\"", path);
-        return true;
     }
-    char parent[OS_PATH_MAX];
-    parent_of(parent, path);
-    return os_sync_folder(parent, err);
+    if (!stat.is_folder)
+        return err_set_errno(err, ERR_FATAL, ENOTDIR, "cannot create folder \"%s\"", path);
+    if (is_durable(hash) && !is_new)
+        return true;
+    TRY(sync_entry(path, is_new, err));
+    note_durable(hash);
+    return true;
 }
 
 bool os_mkdirs(const char *path, struct err *err)
@@ -76,8 +119,6 @@ bool os_mkdirs(const char *path, struct err *err)
             continue;
         memcpy(prefix, path, i);
         prefix[i] = '\0';
-        if (i < n && os_exists(prefix))
-            continue;
         TRY(make_one(prefix, err));
     }
     return true;

@@ -25,6 +25,7 @@
 #include "os/sim_private.h"
 
 struct sim_world *sim;
+static void (*others_until)(struct mono_time until); /* of the process: run/ sets it in each life */
 
 bool sim_is_on(void)
 {
@@ -81,6 +82,19 @@ void sim_advance(int64_t ns)
 {
     CHECK(ns >= 0);
     sim->clock_ns += ns;
+}
+
+void sim_on_sleep(void (*others)(struct mono_time until))
+{
+    others_until = others;
+}
+
+void sim_sleep(int64_t ns)
+{
+    if (others_until)
+        others_until((struct mono_time){sim->clock_ns - sim->boot_ns + ns});
+    else
+        sim_advance(ns);
 }
 
 /* A call takes about ns, at times much longer. */
@@ -159,6 +173,7 @@ void sim_open(uint64_t seed)
     sim->blocks_total = SIM_DISK_DEFAULT / SIM_BLOCK;
     sim->root = sim_inode_new(true);
     os_world = &os_sim_table;
+    os_folders_forget();
 }
 
 void sim_close(void)
@@ -166,6 +181,7 @@ void sim_close(void)
     CHECK(sim != NULL && !sim->in_life);
     CHECK(munmap(sim, SIM_MEMORY) == 0);
     sim = NULL;
+    others_until = NULL;
     os_world = &os_real_table;
 }
 
@@ -204,6 +220,7 @@ static _Noreturn void live(int (*body)(void *arg), void *arg)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     alarm(SIM_LIFE_SECONDS_MAX);
+    os_folders_forget();
     os_fail_after(sim->options.fail_after, sim->options.fail_errno);
     sim->status = body(arg);
     sim->has_returned = true;

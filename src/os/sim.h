@@ -73,9 +73,13 @@ bool sim_damage(const char *path, uint64_t offset, uint64_t n);
 void sim_dump(void);
 /* Virtual time passes inside a life. */
 void sim_advance(int64_t ns);
+/* What a call that blocks its thread for that long does: the other threads go on meanwhile. */
+void sim_sleep(int64_t ns);
 
-/* For run/, which steps loops: the simulator's own choice in [0, n), n > 0, and when some socket will next have something (INT64_MAX ns = never). */
+/* For run/, which steps loops: the simulator's own choice in [0, n), n > 0; when some socket will next have something (INT64_MAX ns = never). */
 uint64_t sim_pick(uint64_t n);
+/* How others go on while somebody sleeps, until that time; else only time passes. Until sim_close. */
+void sim_on_sleep(void (*others_until)(struct mono_time until));
 struct mono_time sim_next_io(void);
 
 #endif

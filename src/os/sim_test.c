@@ -256,6 +256,35 @@ TEST(a_folder_that_is_forgotten_takes_its_files_along)
     EXPECT(outcomes[0] > 0 && outcomes[1] > 0);
 }
 
+static int make_way(void *arg)
+{
+    (void)arg;
+    return !os_mkdirs("way/to/it", &err);
+}
+
+static int use_way(void *arg)
+{
+    return make_way(arg) || !os_write_file("way/to/it/file", "x", 1, &err);
+}
+
+/* A life is killed between making a folder and syncing its entry; the next one finds it, puts a file into it, and syncs that. */
+TEST(a_folder_that_a_killed_life_made_is_durable_before_it_is_used)
+{
+    int status = 1;
+    bool more = true;
+    for (uint64_t n = 1; more; n++)
+        for (uint64_t seed = 0; seed < SEEDS; seed++) {
+            const struct sim_options kill = {.crash_after = n};
+            begin(seed);
+            more = sim_life(make_way, NULL, &kill, &status) == SIM_CRASHED;
+            sim_kill();
+            EXPECT(sim_life(use_way, NULL, NULL, &status) == SIM_RETURNED && status == 0);
+            sim_power_cut();
+            EXPECT_STR(content("way/to/it/file"), "x");
+            sim_close();
+        }
+}
+
 TEST(a_rename_is_whole_or_not_at_all)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -782,6 +811,7 @@ int main(void)
     RUN(what_was_synced_stays_and_the_rest_is_kept_lost_or_torn);
     RUN(a_new_file_needs_the_sync_of_its_folder);
     RUN(a_folder_that_is_forgotten_takes_its_files_along);
+    RUN(a_folder_that_a_killed_life_made_is_durable_before_it_is_used);
     RUN(a_rename_is_whole_or_not_at_all);
     RUN(a_removed_file_comes_back_if_the_folder_was_not_synced);
     RUN(synchronous_writes_are_durable_when_they_return);

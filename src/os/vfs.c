@@ -415,7 +415,7 @@ static int vfs_sleep(sqlite3_vfs *vfs, int us)
     (void)vfs;
     if (!sim_is_on())
         return unix_vfs->xSleep(unix_vfs, us);
-    sim_advance((int64_t)us * NS_PER_US);
+    sim_sleep((int64_t)us * NS_PER_US);
     return us;
 }
 

@@ -43,6 +43,7 @@ struct loop {
     struct msg stop;
     struct os_thread *thread;
     struct list all; /* the simulator's loops */
+    bool in_step;    /* of the simulator: it takes one, or sleeps in it */
 };
 
 extern _Thread_local struct loop *loop_now;

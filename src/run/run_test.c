@@ -483,6 +483,71 @@ TEST(the_seed_chooses_the_order_of_steps)
     }
 }
 
+static void note(char c)
+{
+    order[strlen(order)] = c;
+}
+
+/* Asleep for 10 ms from 0 on: "(" … ")". Another one of the same loop: "!". */
+static void on_sleeper(struct msg *msg)
+{
+    struct mono_time began = os_mono();
+    if (msg == &kicks[1]) {
+        note('!');
+        return;
+    }
+    note('(');
+    sim_sleep(10 * NS_PER_MS);
+    note(')');
+    EXPECT(mono_since_ns(os_mono(), began) >= 10 * NS_PER_MS);
+    EXPECT(loop_current() == senders[0]);
+}
+
+static void on_worker(struct timer *timer)
+{
+    EXPECT(loop_current() == senders[1]);
+    note('w');
+    if (strlen(order) < STEPS)
+        timer_set_in(timer, 4 * NS_PER_MS);
+}
+
+static void on_work(struct msg *msg)
+{
+    timer_init(&end_timer, on_worker);
+    timer_set_in(&end_timer, 4 * NS_PER_MS);
+}
+
+static int sleep_and_work(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 3; i++)
+        msg_init(&kicks[i], i < 2 ? on_sleeper : on_work);
+    for (int i = 0; i < 2; i++) {
+        senders[i] = new_loop(i ? ROLE_WORK : ROLE_BLOCK, "one");
+        EXPECT(loop_start(senders[i], &err));
+    }
+    loop_post(senders[0], &kicks[0]);
+    loop_post(senders[0], &kicks[1]);
+    loop_post(senders[1], &kicks[2]);
+    while (run_sim_step())
+        ;
+    run_sim_reset();
+    return test_is_bad;
+}
+
+/* SQLite sleeps when another connection has the database, and only another loop can make that one let go. */
+TEST(others_go_on_while_one_loop_sleeps)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        int status = 1;
+        sim_open(seed);
+        order = sim_shared(STEPPERS * STEPS + 1);
+        EXPECT(sim_life(sleep_and_work, NULL, NULL, &status) == SIM_RETURNED && status == 0);
+        EXPECT(strncmp(order, "(ww)", 4) == 0 && strchr(order, '!') != NULL);
+        sim_close();
+    }
+}
+
 /* ---- descriptors, locks ------------------------------------------------------------------------------------------ */
 
 static struct watch watch, other_watch;
@@ -758,6 +823,7 @@ int main(void)
     RUN(a_task_wakes_and_cancels_itself);
     RUN(wake_ups_are_merged_and_none_is_lost);
     RUN(the_seed_chooses_the_order_of_steps);
+    RUN(others_go_on_while_one_loop_sleeps);
     RUN(a_loop_watches_descriptors);
     RUN(loops_talk_over_sockets);
     RUN(an_idle_loop_uses_no_processor);

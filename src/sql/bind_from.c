@@ -120,6 +120,37 @@ static bool not_found(struct binder *b, const struct relation_name *name)
     return nearest ? err_hint(b->err, "Did you mean \"%s\"?", nearest) : false;
 }
 
+/* To whoever reads the view, what its scans read is read where the view is named. */
+static void name_scans(struct plan *plan,
+                       struct span span) /* as deep as the query is nested, which has a limit */
+{
+    if (plan->kind == PLAN_SCAN)
+        plan->name.span = span;
+    for (uint32_t i = 0; i < plan->input_count; i++)
+        name_scans(plan->inputs[i], span);
+}
+
+/* A query of its own text, which sees none of the names around it. */
+static bool bind_view(struct binder *b, const struct relation_name *name, const struct relation *view,
+                      struct plan **out)
+{
+    struct str text = b->text;
+    struct cte_env *ctes = b->ctes;
+    struct ast_query *query;
+    TRY(bind_enter(b, name->span));
+    b->text = view->view;
+    b->ctes = NULL;
+    bool ok = sql_parse_query(b->arena, b->text, &query, b->err) && bind_query(b, query, out);
+    if (!ok && b->err->place.file[0] == '\0')
+        err_at(b->err, view->view_name, b->err->place.line, b->err->place.column, b->err->place.width);
+    b->text = text;
+    b->ctes = ctes;
+    TRY(ok);
+    bind_leave(b);
+    name_scans(*out, name->span);
+    return true;
+}
+
 static bool bind_scan(struct binder *b, const struct relation_name *name, struct plan **out)
 {
     struct relation relation = {0};
@@ -130,6 +161,8 @@ static bool bind_scan(struct binder *b, const struct relation_name *name, struct
                       STR_ARG(name->parts[name->part_count - 1]));
         return not_found(b, name);
     }
+    if (relation.view.p)
+        return bind_view(b, name, &relation, out);
     CHECK(relation.schema && relation.schema->kind == TYPE_STRUCT);
     struct plan *p = *out = plan_new(b, PLAN_SCAN, NULL);
     p->schema = relation.schema;

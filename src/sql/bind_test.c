@@ -20,10 +20,23 @@ static const struct {
     {"t", "a INT, b STRING, c BIGINT NOT NULL, m MAP<STRING, INT>, arr ARRAY<STRUCT<x: INT, y: STRING>>", 0},
 };
 
+static const char *const views[][2] = {
+    {"adults", "WITH t AS (SELECT * FROM STREAM users) SELECT id, age FROM t WHERE age >= 18"},
+    {"seniors", "SELECT id FROM STREAM adults\n  WHERE age >= 60"},
+    {"broken", "SELECT id,\n  agee FROM STREAM users"},
+    {"over_broken", "SELECT * FROM STREAM broken"},
+    {"not_sql", "SELECT FROM"},
+};
+
 static bool lookup(void *arg, const struct relation_name *name, struct relation *relation, struct err *err)
 {
     const char *names[] = {"users", "user-activity", "t"};
     struct str wanted = name->parts[name->part_count - 1];
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+        if (name->stream && str_is(wanted, views[i][0])) {
+            *relation = (struct relation){.view = str_of(views[i][1]), .view_name = views[i][0]};
+            return true;
+        }
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         if (!str_eq_nocase(wanted, str_of(tables[i].name)))
             continue;
@@ -443,8 +456,78 @@ TEST(relations)
     sbuf_fini(&out);
 }
 
+static const char *view_error(const char *sql)
+{
+    struct plan *p;
+    struct err err = {0};
+    if (sql_plan(&arena, str_of(sql), &catalogue, &p, &err))
+        return "bound";
+    return arena_printf(&arena, "%s:%d:%d %s", err.place.file, err.place.line, err.place.column, err.text);
+}
+
+/* A view is bound as if its text stood alone; only what it puts out is seen from outside, and nothing from within it. */
+TEST(views)
+{
+    struct plan *p;
+    struct err err;
+    EXPECT_STR(plan("SELECT a.id, age + 1 AS next FROM STREAM adults a"),
+               "project [#0:id AS id, +(#1:age, 1) AS next]\n"
+               "  project [#0:id AS id, #1:age AS age]\n"
+               "    filter [>=(#1:age, 18)]\n"
+               "      project [#0:id AS id, #1:age AS age]\n"
+               "        scan stream users [id, age]\n");
+    EXPECT_STR(view_error("WITH users AS (SELECT 1 AS one) SELECT one FROM STREAM seniors"),
+               ":1:40 UNRESOLVED_COLUMN: there is no column \"one\"");
+    EXPECT_STR(view_error("SELECT age FROM STREAM seniors"),
+               ":1:8 UNRESOLVED_COLUMN: there is no column \"age\"");
+    EXPECT_STR(view_error("SELECT id FROM STREAM broken"),
+               "broken:2:3 UNRESOLVED_COLUMN: there is no column \"agee\"");
+    EXPECT_STR(view_error("SELECT *\n\n FROM STREAM over_broken"),
+               "broken:2:3 UNRESOLVED_COLUMN: there is no column \"agee\"");
+    EXPECT(strncmp(view_error("SELECT * FROM STREAM not_sql"), "not_sql:1:", 10) == 0);
+    if (!EXPECT(sql_plan(&arena, STR("SELECT id FROM STREAM seniors"), &catalogue, &p, &err)))
+        return;
+    EXPECT(p->streaming);
+    while (p->input_count)
+        p = p->inputs[0];
+    EXPECT_EQ_INT(p->name.span.offset, 22); /* what it reads is read where the outermost view is named */
+    EXPECT_EQ_INT(p->name.span.length, 7);
+}
+
+/* What keeps state is known before columns are; more may be said to, less may not. */
+TEST(state_is_seen_without_columns)
+{
+    static const struct {
+        const char *sql;
+        bool keeps;
+    } queries[] = {
+        {"SELECT a, upper(b) FROM STREAM t WHERE a > 1", false},
+        {"SELECT * FROM STREAM t UNION ALL SELECT * FROM STREAM t", false},
+        {"SELECT b, transform(arr, x -> x.x) FROM (SELECT * FROM STREAM t) s", false},
+        {"SELECT count(*) FROM STREAM t", true},
+        {"SELECT a FROM STREAM t GROUP BY a", true},
+        {"SELECT a FROM STREAM t GROUP BY ALL", true},
+        {"SELECT DISTINCT a FROM STREAM t", true},
+        {"SELECT a FROM STREAM t UNION SELECT a FROM STREAM t", true},
+        {"SELECT a FROM STREAM t LIMIT 5", true},
+        {"SELECT id FROM STREAM users WATERMARK created DELAY OF INTERVAL 1 MINUTE", true},
+        {"SELECT x + 1 FROM (SELECT Max(a) FILTER (WHERE c > 1) AS x FROM STREAM t) s", true},
+        {"WITH x AS (SELECT DISTINCT a FROM STREAM t) SELECT a FROM x", true},
+        {"SELECT CASE WHEN sum(c) > 1 THEN 1 END FROM STREAM t", true},
+    };
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        struct err err;
+        bool keeps = !queries[i].keeps;
+        if (!EXPECT(sql_keeps_state(&arena, str_of(queries[i].sql), &keeps, &err)) ||
+            !EXPECT(keeps == queries[i].keeps))
+            fprintf(stderr, "%s\n", queries[i].sql);
+    }
+}
+
 int main(void)
 {
+    RUN(views);
+    RUN(state_is_seen_without_columns);
     RUN(scans_are_pruned);
     RUN(hidden_columns);
     RUN(names_of_columns);

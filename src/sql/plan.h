@@ -34,13 +34,17 @@ struct relation_name {
     struct span span;
 };
 
+/* Either a relation, or a view: a query that stands for it, and is bound in its place. */
 struct relation {
     const struct type *schema; /* STRUCT, visible columns first */
     uint32_t hidden_from;      /* fields from here on (_key, _offset …) are not part of `*` */
     void *handle;              /* the catalogue's own */
+    struct str view;       /* text of the query, borrowed for as long as the plan lives; p NULL: no view */
+    const char *view_name; /* place.file of an error within it */
 };
 
-/* Resolves a name; false + err (ERR_CONFIG, with hint "Did you mean …?") when there is none. */
+/* Resolves a name; false + err (ERR_CONFIG, with hint "Did you mean …?") when there is none. A view never leads back to itself: the
+ * catalogue sees to that. */
 struct catalogue {
     bool (*lookup)(void *arg, const struct relation_name *name, struct relation *relation, struct err *err);
     void *arg;
@@ -89,6 +93,9 @@ bool sql_plan_expr(struct arena *arena, struct str text, const struct type *sche
 /* Names of the relations that the query reads, without binding: the project's dependency graph. */
 bool sql_relations(struct arena *arena, struct str text, struct relation_name **names, uint32_t *count,
                    struct err *err);
+/* Would the query keep state over a stream, whatever the columns are? It has something that aggregates, DISTINCT, LIMIT or a watermark, be
+ * it in a WITH that nobody reads. */
+bool sql_keeps_state(struct arena *arena, struct str text, bool *keeps, struct err *err);
 
 /* Plan as an indented text, for `check`, `plan` and tests. */
 void plan_print(const struct plan *plan, struct sbuf *out);

@@ -9,6 +9,7 @@ struct walk {
     struct relation_name *names;
     uint32_t count, capacity;
     struct cte_env *ctes;
+    bool keeps_state;
 };
 
 static void walk_query(struct walk *w, const struct ast_query *q);
@@ -73,6 +74,8 @@ static void walk_expr(struct walk *w, const struct ast_expr *e)
         walk_query(w, e->query);
     if (e->call == NULL)
         return;
+    const struct function *function = function_find(e->name);
+    w->keeps_state |= function && (function->flags & FUNCTION_AGGREGATE);
     walk_expr(w, e->call->filter);
     walk_sort(w, e->call->within_group, e->call->within_group_count);
     if (e->call->over) {
@@ -93,11 +96,14 @@ static void walk_from(struct walk *w, const struct ast_from *f)
         walk_query(w, f->query);
     walk_expr(w, f->call);
     walk_expr(w, f->on);
+    w->keeps_state |= f->watermark != NULL;
 }
 
 static void walk_query(struct walk *w, const struct ast_query *q)
 {
     struct cte_env *before = w->ctes;
+    w->keeps_state |= q->distinct || q->has_group || q->group_all || q->having || q->limit || q->offset ||
+                      (q->kind == AST_SET_OPERATION && !q->all);
     for (uint32_t i = 0; i < q->cte_count; i++) {
         struct cte_env *env = arena_new(w->arena, struct cte_env);
         *env = (struct cte_env){.cte = &q->ctes[i], .outer = w->ctes};
@@ -138,5 +144,15 @@ bool sql_relations(struct arena *arena, struct str text, struct relation_name **
         return err_set(err, ERR_CONFIG, "the query reads more than %d relations", RELATIONS_MAX);
     *names = w.names;
     *count = w.count;
+    return true;
+}
+
+bool sql_keeps_state(struct arena *arena, struct str text, bool *keeps, struct err *err)
+{
+    struct walk w = {.arena = arena};
+    struct ast_query *query;
+    TRY(sql_parse_query(arena, text, &query, err));
+    walk_query(&w, query);
+    *keeps = w.keeps_state;
     return true;
 }

@@ -43,6 +43,7 @@ static int complain(const struct err *err)
 static void note_failure(const struct engine *engine) UNSHARED
 {
     shared->failed = engine_has_failed(engine);
+    shared->errors = event_count(EVENT_LEVEL_ERROR);
     shared->loud = event_count(EVENT_LEVEL_WARN) + event_count(EVENT_LEVEL_ERROR);
     for (const struct stream *s = engine->streams; s; s = s->next) {
         if (s->err.class != ERR_NONE && shared->error[0] == '\0')
@@ -81,6 +82,20 @@ static int call(const char *const *argv, uint32_t argc, const struct project *pr
     return status;
 }
 
+static void forget_outbox(struct store *store)
+{
+    char name[100];
+    struct err err;
+    snprintf(name, sizeof name, "__outbox.%s", current->forget_outbox);
+    struct log *log = log_get(store, name, 0);
+    struct frame *frame = frame_new(store);
+    CHECK(log != NULL);
+    frame_log_truncate_before(frame, log, log_end(log) / 2); /* what its sinks have had */
+    CHECK(frame_commit_now(frame, &err));
+    frame_free(frame);
+    log_release(log);
+}
+
 static int live(void *arg)
 {
     struct arena arena = {0};
@@ -115,6 +130,8 @@ static int live(void *arg)
     if (current->restore && call((const char *const[]){"checkpoint", "restore", current->restore, "--yes"}, 4,
                                  &project, store, NULL) != 0)
         return 1;
+    if (current->forget_outbox)
+        forget_outbox(store);
     const struct engine_options options = {.once = true,
                                            .sources = true,
                                            .main = life.main,

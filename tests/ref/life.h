@@ -18,7 +18,9 @@ struct life_plan {
     enum store_flush flush;
     const char *reset_stream;
     bool reset_replace;
-    const char *replay;       /* `stream replay` of that stream, before the engine starts */
+    const char *replay; /* `stream replay` of that stream, before the engine starts */
+    const char *
+        forget_outbox; /* of that stream: what it has put out is not kept any more, before there is an engine */
     const char *restore;      /* `checkpoint restore` of that stream, before there is an engine */
     int64_t stop_after_ms;    /* 0: when everything is quiet */
     uint64_t fail_allocation; /* the n-th allocation fails, which ends the process; 0: none */
@@ -28,6 +30,7 @@ struct life_report {
     bool started;         /* the engine ran */
     bool failed;          /* something in it needs a person */
     uint64_t loud;        /* lines of the log that are a warning or worse */
+    uint64_t errors;      /* of those, errors */
     bool disk_full;       /* the store has said so */
     char error[512];      /* of the first stream or sink that stopped, and its hint */
     int64_t answer;       /* of life_ask */

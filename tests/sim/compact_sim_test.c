@@ -1,10 +1,13 @@
 /* Compaction in the simulator: whatever crash comes when, the newest acknowledged record of each key is there, offsets grow, and nothing is
  * there that was not written. And rule 3: a frame names a file only after the file and its folder entry are synced; switched off, a power cut
- * is noticed. */
+ * is noticed.
+ *
+ * ref/seeds.h says how to run more seeds, or others. */
 #include "base/test.h"
 #include "format/compress.h"
 #include "log/log_private.h"
 #include "os/sim.h"
+#include "ref/seeds.h"
 
 enum { KEYS = 12, FRAMES_MAX = 4000, LIVES = 6 };
 
@@ -257,10 +260,9 @@ static bool run_scenario(uint64_t seed, const struct store_faults *faults, uint6
 
 TEST(the_newest_of_each_key_stays)
 {
-    const char *text = getenv("SEEDS");
-    unsigned long n = text ? strtoul(text, NULL, 10) : 20;
+    uint64_t n = seed_count(20);
     uint64_t compactions = 0;
-    for (uint64_t seed = 1; seed <= n; seed++)
+    for (uint64_t seed = seed_first(); seed < seed_end(n); seed++)
         if (!EXPECT(run_scenario(seed, NULL, &compactions)))
             return;
     EXPECT(compactions > n); /* else nothing was tested */
@@ -276,12 +278,8 @@ TEST(rule_3_a_frame_names_what_is_synced)
     EXPECT(false);
 }
 
-int main(int count, char **words)
+int main(void)
 {
-    if (count > 1) { /* one seed again */
-        uint64_t compactions = 0;
-        return !run_scenario(strtoull(words[1], NULL, 10), NULL, &compactions);
-    }
     RUN(the_newest_of_each_key_stays);
     RUN(rule_3_a_frame_names_what_is_synced);
     return test_end();

@@ -2,15 +2,16 @@
  * right: the file was a hint, or is made again. Or a person is told what is wrong and what to do, and nothing wrong was written anywhere; with the
  * file as it was, everything comes out right after all. Never a crash, never a row that is silently missing or there twice.
  *
- * VERBOSE=1 says what came of each; SEEDS=1 tries all ways for all files. */
+ * VERBOSE=1 says what came of each; ALL=1 tries all ways for all files of the first life; ref/seeds.h says how to try more lives. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/test.h"
 #include "format/json_tree.h"
 #include "ref/life.h"
+#include "ref/seeds.h"
 
-enum { ROWS = 120, STOP_MS = 80, FILES_MAX = 128, FILE_BYTES_MAX = 8 << 20 };
+enum { ROWS = 120, STOP_MS = 80, FILES_MAX = 128, FILE_BYTES_MAX = 8 << 20, SEEDS = 20 };
 
 static const char PROJECT[] =
     "name: damage\nsettings: { data: /d, checkpoint: 10ms, log: { level: error } }\nconnections: { db: 'sqlite:/db.sqlite' }\n"
@@ -116,10 +117,11 @@ static bool tables_are_right(void)
            1;
 }
 
-/* What is there is right, as far as it goes. */
+/* What is there is right, as far as it goes: a life that was killed early has made none of the tables, or not all. */
 static bool tables_have_no_row_twice(void)
 {
-    return life_ask("SELECT (SELECT count(*) = count(DISTINCT n) AND count(*) <= 120 FROM plain) AND "
+    return life_ask("SELECT count(*) FROM sqlite_schema WHERE name IN ('plain', 'odd')") < 2 ||
+           life_ask("SELECT (SELECT count(*) = count(DISTINCT n) AND count(*) <= 120 FROM plain) AND "
                     "(SELECT count(*) = count(DISTINCT n) AND count(*) <= 119 FROM odd)") == 1;
 }
 
@@ -127,17 +129,22 @@ static bool tables_have_no_row_twice(void)
 
 static const struct life_plan WHOLE = {0};
 
-/* crash_after: the call at which the life ends by kill -9; 0 = in order. */
-static bool begin(uint64_t crash_after, struct life_report *report)
+/* The life that is damaged. */
+struct first {
+    uint64_t seed;
+    uint64_t crash_after; /* the call at which it ends by kill -9; 0 = in order */
+};
+
+static bool begin(struct first first, struct life_report *report)
 {
-    const struct life_plan first = {.stop_after_ms = STOP_MS};
-    const struct sim_options crash = {.crash_after = crash_after};
-    sim_open(3); /* a life in which every kind of file comes to be */
+    const struct life_plan plan = {.stop_after_ms = STOP_MS};
+    const struct sim_options crash = {.crash_after = first.crash_after};
+    sim_open(first.seed);
     life_project(PROJECT);
-    enum sim_end end = life_run(&first, &crash, report);
-    if (crash_after)
+    enum sim_end end = life_run(&plan, &crash, report);
+    if (first.crash_after)
         sim_kill();
-    return end == (crash_after ? SIM_CRASHED : SIM_RETURNED) && !report->failed;
+    return end == (first.crash_after ? SIM_CRASHED : SIM_RETURNED) && !report->failed;
 }
 
 static bool says_what_to_do(const struct life_report *report)
@@ -171,31 +178,31 @@ static const char *judge(const char *path, const struct sbuf *whole, enum sim_en
     return "refused";
 }
 
-static void try_one(uint64_t crash_after, const char *path, enum way way)
+static void try_one(struct first first, const char *path, enum way way)
 {
     struct life_report report = {0};
     struct sbuf whole = {0};
     struct err err;
-    EXPECT(begin(crash_after, &report) && os_read_file(path, FILE_BYTES_MAX, &whole, &err));
+    EXPECT(begin(first, &report) && os_read_file(path, FILE_BYTES_MAX, &whole, &err));
     if (damage(path, way, &whole)) {
         enum sim_end end = life_run(&WHOLE, NULL, &report);
         const char *word = judge(path, &whole, end, &report);
-        if (crash_after == 0 && way == FLIP_LAST && strstr(path, "/journal/"))
+        if (first.crash_after == 0 && way == FLIP_LAST && strstr(path, "/journal/"))
             EXPECT(report.loud > 0); /* the journal is never shortened in silence */
         if (!EXPECT(word != NULL) || getenv("VERBOSE"))
-            fprintf(stderr, "%s%s, %s: %s (end %d, failed %d, loud %llu) %s\n", crash_after ? "killed, " : "",
-                    path, way_names[way], word ? word : "WRONG", end, report.failed,
-                    (unsigned long long)report.loud, report.error);
+            fprintf(stderr, "seed %llu, %s%s, %s: %s (end %d, failed %d, loud %llu) %s\n",
+                    (unsigned long long)first.seed, first.crash_after ? "killed, " : "", path, way_names[way],
+                    word ? word : "WRONG", end, report.failed, (unsigned long long)report.loud, report.error);
     }
     sbuf_fini(&whole);
     sim_close();
 }
 
-/* In the check: all ways for what recovery begins with, and some for each other file, in turn. SEEDS: all. */
+/* In the check: all ways for what recovery begins with, and some for each other file, in turn. */
 static bool is_tried(const char *path, size_t number, bool killed)
 {
     bool first = strstr(path, "/journal/") || strstr(path, "/checkpoints/") || strstr(path, "VERSION");
-    return getenv("SEEDS") || (first && !killed) || number % 6 == (killed ? 3 : 0);
+    return getenv("ALL") || (first && !killed) || number % 6 == (killed ? 3 : 0);
 }
 
 /* ---- all of them ---------------------------------------------------------------------------------------------------------------------- */
@@ -225,6 +232,12 @@ static void list_files(const char *folder, struct paths *all)
     arena_fini(&arena);
 }
 
+static void free_paths(struct paths *all)
+{
+    for (size_t i = 0; i < all->count; i++)
+        mem_free(all->paths[i]);
+}
+
 /* A file of each kind is among them: what is tried below is a data folder in use. */
 static bool has_all_kinds(const struct paths *all)
 {
@@ -241,46 +254,69 @@ static bool has_all_kinds(const struct paths *all)
     return found == sizeof kinds / sizeof *kinds;
 }
 
-static void every_file(uint64_t crash_after)
+static void every_file(struct first first)
 {
     struct paths all = {0};
     struct life_report report;
-    EXPECT(begin(crash_after, &report));
+    EXPECT(begin(first, &report));
     list_files("/d", &all);
     sim_close();
     EXPECT(has_all_kinds(&all));
     for (size_t i = 0; i < all.count; i++) {
         for (int way = 0; way < WAYS; way++)
-            if (is_tried(all.paths[i], i * WAYS + (size_t)way, crash_after > 0))
-                try_one(crash_after, all.paths[i], (enum way)way);
-        mem_free(all.paths[i]);
+            if (is_tried(all.paths[i], i * WAYS + (size_t)way, first.crash_after > 0))
+                try_one(first, all.paths[i], (enum way)way);
     }
+    free_paths(&all);
 }
 
-TEST(every_file_of_a_stopped_data_folder)
-{
-    every_file(0);
-}
-
-static uint64_t calls_of_a_life(void)
+static uint64_t calls_of_a_life(uint64_t seed)
 {
     struct life_report report;
-    EXPECT(begin(0, &report));
+    EXPECT(begin((struct first){seed, 0}, &report));
     uint64_t calls = sim_calls();
     sim_close();
     return calls;
 }
 
+TEST(every_file_of_a_stopped_data_folder)
+{
+    every_file((struct first){1, 0});
+}
+
 /* Killed while it runs: the topics' indexes are not written yet. */
 TEST(every_file_of_a_killed_data_folder)
 {
-    every_file(calls_of_a_life() * 3 / 4);
+    every_file((struct first){1, calls_of_a_life(1) * 3 / 4});
 }
 
 /* Killed while it stops: some of what it writes last is there. */
 TEST(every_file_of_a_data_folder_killed_late)
 {
-    every_file(calls_of_a_life() * 7 / 8);
+    every_file((struct first){1, calls_of_a_life(1) * 7 / 8});
+}
+
+/* Of each seed's life, stopped or killed at any call, one file in one way. */
+TEST(some_file_of_any_data_folder)
+{
+    for (uint64_t seed = seed_first(); seed < seed_end(seed_count(SEEDS)); seed++) {
+        struct first first = {seed, 0};
+        struct paths all = {0};
+        struct life_report report;
+        uint64_t calls = calls_of_a_life(seed);
+        EXPECT(begin(first, &report));
+        uint64_t file = sim_random(), way = sim_below(WAYS), end = sim_below(3);
+        if (end > 0) {
+            first.crash_after = 1 + sim_below(calls);
+            sim_close();
+            EXPECT(begin(first, &report));
+        }
+        list_files("/d", &all);
+        sim_close();
+        if (all.count > 0)
+            try_one(first, all.paths[file % all.count], (enum way)way);
+        free_paths(&all);
+    }
 }
 
 int main(void)
@@ -288,5 +324,6 @@ int main(void)
     RUN(every_file_of_a_stopped_data_folder);
     RUN(every_file_of_a_killed_data_folder);
     RUN(every_file_of_a_data_folder_killed_late);
+    RUN(some_file_of_any_data_folder);
     return test_end();
 }

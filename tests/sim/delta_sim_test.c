@@ -2,7 +2,7 @@
  * cut or a kill, calls fail, and the disk is full for a while. Whatever happened: in the end each row is in the table once, in its partition and with
  * its columns, as a scan of the table finds it; the log holds what the protocol asks of it.
  *
- * SEEDS=n runs n seeds, SEED=n one. */
+ * ref/seeds.h says how to run more seeds, or others. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include "format/json_tree.h"
 #include "obs/event.h"
 #include "os/sim.h"
+#include "ref/seeds.h"
 #include "sink/delta/scan.h"
 #include "sink/sink.h"
 
@@ -248,10 +249,7 @@ static bool run_seed(uint64_t seed)
 
 TEST(each_row_is_in_the_table_once)
 {
-    const char *one = getenv("SEED"), *many = getenv("SEEDS");
-    uint64_t first = one ? strtoull(one, NULL, 10) : 1;
-    uint64_t count = one ? 1 : many ? strtoull(many, NULL, 10) : SEEDS;
-    for (uint64_t seed = first; seed < first + count; seed++)
+    for (uint64_t seed = seed_first(); seed < seed_end(seed_count(SEEDS)); seed++)
         if (!EXPECT(run_seed(seed)))
             return;
 }

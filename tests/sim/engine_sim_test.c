@@ -1,6 +1,7 @@
 /* What the engine does between lives, and that its mechanisms are what makes it right: each of them is switched off here, and missed.
  *
- * SEEDS=n runs n seeds of each test. */
+ * ref/seeds.h says how to run more seeds, or others. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -8,6 +9,7 @@
 #include "base/test.h"
 #include "format/json_tree.h"
 #include "ref/life.h"
+#include "ref/seeds.h"
 
 enum { ROWS = 300, SEEDS = 6, CAUGHT_WITHIN = 200 };
 
@@ -27,8 +29,7 @@ static const char SPINE[] = HEAD ROWS_300 TOPICS COPY TOTALS;
 
 static uint64_t seeds(void)
 {
-    const char *many = getenv("SEEDS");
-    return many ? strtoull(many, NULL, 10) : SEEDS;
+    return seed_count(SEEDS);
 }
 
 /* ---- what came of it -------------------------------------------------------------------------------------------------------- */
@@ -112,12 +113,31 @@ static bool is_caught(const struct life_plan *plan, bool only_power_cuts, bool l
     return false;
 }
 
+/* ---- flush: os ---------------------------------------------------------------------------------------------------------------------- */
+
+/* A table never holds an identity that a power cut takes from the store: the next start would take it for somebody else's. */
+TEST(an_identity_is_durable_before_a_table_holds_it)
+{
+    const struct life_plan plan = {.flush = STORE_FLUSH_OS};
+    struct life_report report;
+    for (uint64_t seed = seed_first(); seed < seed_end(20 * seeds()); seed++) {
+        const struct sim_options cut = {.crash_after = 60 + seed % 100};
+        sim_open(seed);
+        life_project(SPINE);
+        EXPECT(life_run(&plan, &cut, &report) == SIM_CRASHED);
+        sim_power_cut();
+        if (!EXPECT(life_run(&plan, NULL, &report) == SIM_RETURNED && !report.failed))
+            fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, report.error);
+        sim_close();
+    }
+}
+
 /* ---- mechanisms ----------------------------------------------------------------------------------------------------------------- */
 
 TEST(with_every_mechanism_all_comes_right)
 {
     const struct life_plan plan = {0}, os = {.flush = STORE_FLUSH_OS};
-    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(seeds()); seed++) {
         if (!EXPECT(comes_right(seed, &plan, false, false)) || !EXPECT(comes_right(seed, &os, true, false)) ||
             !EXPECT(comes_right(seed, &plan, false, true))) {
             fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
@@ -189,7 +209,7 @@ static bool damaged_checkpoints(size_t damaged, struct life_report *report)
 TEST(damaged_checkpoint_costs_nothing)
 {
     struct life_report report;
-    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(seeds()); seed++) {
         sim_open(seed);
         EXPECT(damaged_checkpoints(1, &report));
         EXPECT(!report.failed && report.loud > 0 && topic_is_right() && totals_are_right());
@@ -207,12 +227,42 @@ TEST(two_damaged_checkpoints_stop_the_stream)
     sim_close();
 }
 
+/* A restart in which the n-th call fails, for each n: state that could not be read for a moment is read a moment later. Nothing of it is taken for
+ * damage, and no stream stops. (What else may fail so is the store itself, which ends that life.) */
+TEST(passing_errors_while_state_is_restored)
+{
+    static const int errnos[] = {EIO, EMFILE, ENOMEM};
+    const struct life_plan some = {.stop_after_ms = 200};
+    struct life_report report;
+    uint64_t retried = 0;
+    sim_open(3);
+    life_project(HEAD ROWS_300 TOPICS TOTALS);
+    EXPECT(life_run(&some, NULL, &report) == SIM_RETURNED && !report.failed);
+    EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && !report.failed && totals_are_right());
+    EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && !report.failed);
+    uint64_t calls = sim_calls_fallible();
+    for (uint64_t n = 1; n <= calls; n++) {
+        const struct sim_options fails = {.fail_after = n, .fail_errno = errnos[n % 3]};
+        enum sim_end end = life_run(&WHOLE, &fails, &report);
+        bool said = strstr(report.error, "state of stream") || (report.errors > 0 && !report.failed);
+        retried += !report.failed && report.errors == 0 && report.loud > 0;
+        if (EXPECT(end != SIM_FAILED && end != SIM_CRASHED && !said))
+            continue;
+        fprintf(stderr, "call %llu of %llu: %s\n", (unsigned long long)n, (unsigned long long)calls,
+                report.error);
+        break;
+    }
+    EXPECT(retried > 0);
+    EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && !report.failed && totals_are_right());
+    sim_close();
+}
+
 /* Back to the newest checkpoint, at any crash, again and again; what is read a second time is counted once. */
 TEST(restored_checkpoint_counts_once)
 {
     struct life_report report;
     const struct life_plan first = {.stop_after_ms = 250}, restore = {.restore = "totals"};
-    for (uint64_t seed = 1; seed <= 2 * seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(2 * seeds()); seed++) {
         sim_open(seed);
         life_project(HEAD ROWS_300 TOPICS TOTALS);
         bool ok = EXPECT(life_run(&first, NULL, &report) == SIM_RETURNED && !report.failed) &&
@@ -233,7 +283,7 @@ TEST(restored_checkpoint_counts_once)
 TEST(large_turn_is_whole_or_absent)
 {
     struct life_report report;
-    for (uint64_t seed = 1; seed <= 3 * seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(3 * seeds()); seed++) {
         sim_open(seed);
         life_project(
             HEAD
@@ -275,7 +325,7 @@ TEST(changed_query_of_a_stateful_stream_is_refused)
 TEST(changed_query_of_a_stateless_stream_goes_on)
 {
     struct life_report report;
-    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(seeds()); seed++) {
         sim_open(seed);
         life_project(HEAD ROWS_300 TOPICS COPY);
         const struct sim_options crash = {.crash_after = 200 + sim_below(600)};
@@ -294,7 +344,7 @@ TEST(changed_query_of_a_stateless_stream_goes_on)
 TEST(added_sink_gets_everything)
 {
     struct life_report report;
-    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(seeds()); seed++) {
         sim_open(seed);
         life_project(SPINE);
         const struct sim_options crash = {.crash_after = 300 + sim_below(1500)};
@@ -305,6 +355,50 @@ TEST(added_sink_gets_everything)
             "  copy:\n    sql: SELECT n, k FROM STREAM input\n    to: [ { topic: output }, { table: db.plain }, { table: db.second } ]\n" TOTALS);
         EXPECT(life_until_quiet(&WHOLE, false, &report));
         EXPECT(all_is_right() && table_is_right("second"));
+        sim_close();
+    }
+}
+
+#define TOTALS_TO(more)                                                                                      \
+    "  totals:\n    sql: SELECT k, count(*) AS c, sum(n) AS s FROM STREAM input GROUP BY k\n"                \
+    "    to: [ { table: db.totals, key: [k], mode: upsert }" more " ]\n"
+
+/* A stream with state: while all that it put out is kept, a sink that comes later has all of it; then it is refused, with a choice; and those that
+ * were there go on. */
+TEST(added_sink_of_a_stream_with_state)
+{
+    static const char with_second[] = HEAD ROWS_300 TOPICS TOTALS_TO(
+        ", { table: db.second, key: [k], mode: upsert }");
+    static const char with_topic[] = HEAD ROWS_300 TOPICS TOTALS_TO(", { topic: output, mode: update }");
+    static const char rest[] = "cannot have all rows of stream \"totals\"";
+    const struct life_plan first = {.stop_after_ms = 150}, forget = {.forget_outbox = "totals"},
+                           keep = {.reset_stream = "totals"},
+                           replace = {.reset_stream = "totals", .reset_replace = true};
+    struct life_report report;
+    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+        sim_open(seed);
+        life_project(HEAD ROWS_300 TOPICS TOTALS);
+        EXPECT(life_run(&first, NULL, &report) == SIM_RETURNED && !report.failed);
+        life_project(with_second);
+        EXPECT(life_until_quiet(&WHOLE, false, &report) && totals_are_right());
+        EXPECT(
+            life_ask("SELECT count(*) FROM (SELECT k, c, s FROM totals EXCEPT SELECT k, c, s FROM second)") ==
+            0);
+        sim_close();
+    }
+    for (int topic = 0; topic < 2; topic++) {
+        sim_open(1);
+        life_project(HEAD ROWS_300 TOPICS TOTALS);
+        EXPECT(life_run(&first, NULL, &report) == SIM_RETURNED && !report.failed);
+        life_project(topic ? with_topic : with_second);
+        EXPECT(life_run(&forget, NULL, &report) == SIM_RETURNED && report.failed &&
+               strstr(report.error, rest));
+        EXPECT(totals_are_right());
+        EXPECT(life_run(&replace, NULL, &report) == SIM_RETURNED && report.failed &&
+               strstr(report.error, rest));
+        EXPECT(totals_are_right()); /* and nothing was removed */
+        EXPECT(life_run(&keep, NULL, &report) == SIM_RETURNED && !report.failed && totals_are_right());
+        EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && !report.failed && totals_are_right());
         sim_close();
     }
 }
@@ -327,7 +421,7 @@ TEST(deleted_table_is_refused_and_replaced)
 {
     struct life_report report;
     const struct life_plan replace = {.reset_stream = "copy", .reset_replace = true};
-    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(seeds()); seed++) {
         sim_open(seed);
         EXPECT(lose_the_table(&report));
         EXPECT(life_run(&replace, NULL, &report) == SIM_RETURNED && !report.failed);
@@ -356,7 +450,7 @@ TEST(kept_table_goes_on_where_it_is)
 {
     struct life_report report;
     const struct life_plan keep = {.reset_stream = "copy"};
-    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(seeds()); seed++) {
         sim_open(seed);
         life_project(PLAIN);
         const struct sim_options crash = {.crash_after = 300 + sim_below(1500)};
@@ -411,7 +505,7 @@ static void write_growing(int *written, int upto)
 TEST(new_fields_are_followed)
 {
     struct life_report report;
-    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(seeds()); seed++) {
         sim_open(seed);
         life_project(
             HEAD
@@ -435,6 +529,97 @@ TEST(new_fields_are_followed)
             return;
         }
     }
+}
+
+/* Columns are inferred, and new ones come: in the middle of turns, of a stream that keeps state, beside one that keeps none. */
+TEST(new_fields_are_followed_by_state)
+{
+    struct life_report report;
+    for (uint64_t seed = 1; seed <= 2 * seeds(); seed++) {
+        sim_open(seed);
+        life_project(
+            HEAD
+            "sources:\n  rows: { kind: file, path: rows.jsonl, to: input }\n"
+            "topics:\n  input: { partitions: 2 }\nstreams:\n"
+            "  copy:\n    sql: SELECT * FROM STREAM input\n    to: [ { topic: output }, { table: db.plain } ]\n" TOTALS);
+        bool ok = true;
+        int written = 0;
+        for (int upto = 50; ok && upto <= ROWS; upto += 50 + (int)sim_below(2) * 50) {
+            write_growing(&written, upto);
+            ok = EXPECT(life_until_quiet(&WHOLE, false, &report));
+        }
+        write_growing(&written, ROWS);
+        ok = ok && EXPECT(life_until_quiet(&WHOLE, false, &report)) && EXPECT(all_is_right()) &&
+             EXPECT(life_ask("SELECT count(*) FROM plain WHERE extra = n * 10") == 200);
+        sim_close();
+        if (!ok) {
+            fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, report.error);
+            return;
+        }
+    }
+}
+
+static void distinct_project(const char *columns)
+{
+    char yaml[1024];
+    snprintf(
+        yaml, sizeof yaml,
+        HEAD
+        "sources:\n  rows: { kind: file, path: rows.jsonl, to: input }\ntopics:\n  input: {}\nstreams:\n"
+        "  copy:\n    sql: SELECT DISTINCT %s FROM STREAM input\n    to: [ { topic: output }, { table: db.plain } ]\n",
+        columns);
+    life_project(yaml);
+}
+
+/* A state of whole records cannot take a new field in: that is said, while it runs and at the next start; and columns that are named go on. */
+TEST(new_fields_of_a_state_of_all_fields_are_refused)
+{
+    struct life_report report;
+    int written = 0;
+    sim_open(1);
+    distinct_project("*");
+    write_growing(&written, 100);
+    EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && !report.failed);
+    write_growing(&written, ROWS);
+    for (int life = 0; life < 2; life++)
+        EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && report.failed &&
+               strstr(report.error, "holds columns of its topics that are others now"));
+    distinct_project("n, k");
+    EXPECT(life_until_quiet(&WHOLE, false, &report));
+    EXPECT(table_is_right("plain") && topic_is_right());
+    sim_close();
+}
+
+/* One that was declared anew as another type is of another state, too. */
+TEST(state_of_another_type_is_refused)
+{
+    struct life_report report;
+    const struct life_plan first = {.stop_after_ms = 150};
+    sim_open(1);
+    life_project(SPINE);
+    EXPECT(life_run(&first, NULL, &report) == SIM_RETURNED && !report.failed);
+    life_project(HEAD ROWS_300 "topics:\n  input: { schema: 'n BIGINT, k INT' }\nstreams:\n" TOTALS);
+    EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && report.failed &&
+           strstr(report.error, "that are others now"));
+    sim_close();
+}
+
+/* The positions of its sinks would be taken for others. */
+TEST(stream_that_keeps_state_from_now_on_is_refused)
+{
+    static const struct life_plan first = {.stop_after_ms = 150};
+    struct life_report report;
+    sim_open(1);
+    life_project(PLAIN);
+    EXPECT(life_run(&first, NULL, &report) == SIM_RETURNED && !report.failed);
+    life_project(
+        HEAD ROWS_300 TOPICS
+        "  copy:\n    sql: SELECT DISTINCT n, k FROM STREAM input\n    to: [ { topic: output }, { table: db.plain } ]\n");
+    EXPECT(life_run(&WHOLE, NULL, &report) == SIM_RETURNED && report.failed &&
+           strstr(report.error, "kept no state when it last ran"));
+    life_project(PLAIN);
+    EXPECT(life_until_quiet(&WHOLE, false, &report) && table_is_right("plain") && topic_is_right());
+    sim_close();
 }
 
 TEST(records_of_another_format_do_not_keep_run_from_ending)
@@ -540,7 +725,7 @@ TEST(replayed_records_arrive_once)
 {
     struct life_report report;
     const struct life_plan replay = {.replay = "copy"};
-    for (uint64_t seed = 1; seed <= 3 * seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(3 * seeds()); seed++) {
         sim_open(seed);
         life_project(STRICT);
         write_rows_with_bad();
@@ -564,7 +749,7 @@ TEST(replayed_records_may_be_rejected_again)
 {
     struct life_report report;
     const struct life_plan replay = {.replay = "copy"};
-    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(seeds()); seed++) {
         sim_open(seed);
         life_project(STRICT);
         write_rows_with_bad();
@@ -589,7 +774,7 @@ TEST(new_sink_does_not_get_replayed_records_twice)
 {
     struct life_report report;
     const struct life_plan replay = {.replay = "copy"};
-    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(seeds()); seed++) {
         sim_open(seed);
         life_project(STRICT);
         write_rows_with_bad();
@@ -609,12 +794,39 @@ TEST(new_sink_does_not_get_replayed_records_twice)
     }
 }
 
+/* A sink that was elsewhere when the query changed: it has read with the new one what the old one had rejected for the others, and has its rows. */
+TEST(sink_that_read_with_another_query_does_not_get_replayed_records_twice)
+{
+    struct life_report report;
+    const struct life_plan replay = {.replay = "copy"};
+    for (uint64_t seed = 1; seed <= 2 * seeds(); seed++) {
+        sim_open(seed);
+        life_project(STRICT);
+        write_rows_with_bad();
+        bool ok = EXPECT(life_until_quiet(&WHOLE, false, &report));
+        life_project(
+            REPLAY_HEAD
+            "SELECT n, k, CAST(replace(v, ' EUR', '') AS BIGINT) AS v FROM STREAM input\n"
+            "    to: [ { topic: output }, { table: db.plain }, { table: db.keyed, key: [n], mode: upsert }, { table: db.second } ]\n"
+            "    bad: { connection: db }\n");
+        ok = ok && EXPECT(life_until_quiet(&WHOLE, false, &report)) && EXPECT(table_is_right("second")) &&
+             EXPECT(life_ask("SELECT count(*) FROM plain") == 200);
+        ok = ok && EXPECT(life_until_quiet(&replay, false, &report)) && EXPECT(replayed_is_right()) &&
+             EXPECT(table_is_right("second"));
+        sim_close();
+        if (!ok) {
+            fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, report.error);
+            return;
+        }
+    }
+}
+
 /* A stateful stream that rejects them again: each has one row for each attempt, and the state knows nothing of it. */
 TEST(replayed_records_of_a_stateful_stream)
 {
     struct life_report report;
     const struct life_plan replay = {.replay = "totals"};
-    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(seeds()); seed++) {
         sim_open(seed);
         life_project(
             HEAD
@@ -625,11 +837,15 @@ TEST(replayed_records_of_a_stateful_stream)
         write_rows_with_bad();
         bool ok = EXPECT(life_until_quiet(&WHOLE, false, &report)) &&
                   EXPECT(life_ask("SELECT sum(c) FROM totals") == 200);
-        ok = ok && EXPECT(life_until_quiet(&replay, false, &report)) &&
-             EXPECT(life_ask("SELECT sum(c) FROM totals") == 200) &&
-             EXPECT(life_ask(
-                        "SELECT count(*) = count(DISTINCT offset * 1000 + attempt) AND max(attempt) > 0 AND "
-                        "count(*) = 100 * (1 + max(attempt)) FROM totals_bad") == 1);
+        ok =
+            ok && EXPECT(life_until_quiet(&replay, false, &report)) &&
+            EXPECT(life_ask("SELECT sum(c) FROM totals") == 200) &&
+            EXPECT(life_ask("SELECT count(DISTINCT offset) = 100 AND max(attempt) > 0 FROM totals_bad") ==
+                   1) &&
+            EXPECT(
+                life_ask(
+                    "SELECT count(*) FROM (SELECT count(*) AS n, count(DISTINCT attempt) AS d, max(attempt) AS m "
+                    "FROM totals_bad GROUP BY offset) WHERE n <> d OR n <> m + 1") == 0);
         sim_close();
         if (!ok) {
             fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, report.error);
@@ -645,7 +861,7 @@ TEST(full_disk_loses_nothing)
     struct life_report report;
     const struct life_plan some = {.stop_after_ms = 3000};
     int started = 0, said = 0;
-    for (uint64_t seed = 1; seed <= seeds(); seed++) {
+    for (uint64_t seed = seed_first(); seed < seed_end(seeds()); seed++) {
         sim_open(seed);
         life_project(SPINE);
         for (uint64_t kib = 512; kib <= 16384; kib += 512 + 512 * sim_below(4)) {
@@ -694,6 +910,7 @@ TEST(settings_do_not_change_rows)
 int main(void)
 {
     RUN(with_every_mechanism_all_comes_right);
+    RUN(an_identity_is_durable_before_a_table_holds_it);
     RUN(topic_position_apart_is_caught);
     RUN(source_position_late_is_caught);
     RUN(sink_position_apart_is_caught);
@@ -702,22 +919,31 @@ int main(void)
     RUN(no_identity_is_caught);
     RUN(damaged_checkpoint_costs_nothing);
     RUN(two_damaged_checkpoints_stop_the_stream);
+    RUN(passing_errors_while_state_is_restored);
     RUN(restored_checkpoint_counts_once);
     RUN(large_turn_is_whole_or_absent);
     RUN(changed_query_of_a_stateful_stream_is_refused);
     RUN(changed_query_of_a_stateless_stream_goes_on);
     RUN(added_sink_gets_everything);
+    RUN(added_sink_of_a_stream_with_state);
     RUN(deleted_table_is_refused_and_replaced);
     RUN(deleted_table_is_refused_and_kept);
     RUN(kept_table_goes_on_where_it_is);
     RUN(deleted_data_folder_is_refused);
     RUN(new_fields_are_followed);
+    RUN(new_fields_are_followed_by_state);
+    RUN(new_fields_of_a_state_of_all_fields_are_refused);
+    RUN(state_of_another_type_is_refused);
+    RUN(stream_that_keeps_state_from_now_on_is_refused);
     RUN(records_of_another_format_do_not_keep_run_from_ending);
     RUN(many_packed_files_are_not_listed_for_each_of_them);
     RUN(bad_fail_stops_a_stateful_stream);
     RUN(replayed_records_arrive_once);
     RUN(replayed_records_may_be_rejected_again);
     RUN(new_sink_does_not_get_replayed_records_twice);
+    if (!getenv("ONLY") ||
+        strstr(getenv("ONLY"), "sink_that_read_with_another_query_does_not_get_replayed_records_twice"))
+        RUN(sink_that_read_with_another_query_does_not_get_replayed_records_twice);
     RUN(replayed_records_of_a_stateful_stream);
     RUN(full_disk_loses_nothing);
     RUN(settings_do_not_change_rows);

@@ -13,12 +13,13 @@
  *     - what the reader has seen is there (after a kill), what the sink has seen is there (always)
  *     - what a pin holds can be read
  *
- * SEEDS=n in the environment: how many scenarios of each kind. */
+ * ref/seeds.h says how to run more seeds, or others. */
 #include <errno.h>
 
 #include "base/test.h"
 #include "log/log_private.h"
 #include "os/sim.h"
+#include "ref/seeds.h"
 
 enum {
     LOGS = 3,
@@ -677,18 +678,9 @@ static bool run_scenario(uint64_t seed, const struct scenario *scenario, const s
     return fine;
 }
 
-static unsigned long seeds(unsigned long otherwise)
+static void never_wrong(const char *name, const struct scenario *scenario, uint64_t otherwise)
 {
-    const char *text = getenv("SEEDS");
-    unsigned long n = text ? strtoul(text, NULL, 10) : 0;
-    return n ? n : otherwise;
-}
-
-static void never_wrong(const char *name, const struct scenario *scenario, uint64_t first_seed,
-                        unsigned long otherwise)
-{
-    unsigned long n = seeds(otherwise);
-    for (uint64_t seed = first_seed; seed < first_seed + n; seed++)
+    for (uint64_t seed = seed_first(); seed < seed_end(seed_count(otherwise)); seed++)
         if (!EXPECT(run_scenario(seed, scenario, NULL))) {
             fprintf(stderr, "in scenario %s\n", name);
             return;
@@ -751,7 +743,7 @@ static const struct kind {
 TEST(nothing_is_lost_and_nothing_comes_twice)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        never_wrong(kinds[i].name, kinds[i].scenario, 1, kinds[i].seeds);
+        never_wrong(kinds[i].name, kinds[i].scenario, kinds[i].seeds);
 }
 
 TEST(rule_1_damage_is_not_an_end)
@@ -777,9 +769,9 @@ TEST(rule_2_the_tail_moves_behind_synced_segments)
 
 /* ---- a kill, then a power cut -------------------------------------------------------------------------------------------------- */
 
-static bool open_small(struct store **store)
+static bool open_small(enum store_flush flush, struct store **store)
 {
-    const struct store_options small = {.ring_file_bytes = 64 << 10, .ring_bytes = 512 << 10};
+    const struct store_options small = {.ring_file_bytes = 64 << 10, .ring_bytes = 512 << 10, .flush = flush};
     struct err err;
     if (store_open(NULL, "/d", &small, NULL, store, &err))
         return true;
@@ -819,10 +811,10 @@ static int write_young(void *arg)
 {
     int64_t *acknowledged = arg;
     struct store *store;
-    if (!open_small(&store))
+    if (!open_small(STORE_FLUSH_FSYNC, &store))
         return CANNOT_OPEN;
     if (!store_topic(store, "young", NULL) &&
-        (!make_young_topic(store) || !store_close(store, NULL) || !open_small(&store)))
+        (!make_young_topic(store) || !store_close(store, NULL) || !open_small(STORE_FLUSH_FSYNC, &store)))
         return CANNOT_OPEN;
     struct log *log = log_get(store, "young", 0);
     for (int i = 0; i < 10; i++) {
@@ -837,7 +829,7 @@ static int close_young(void *arg)
 {
     struct store *store;
     (void)arg;
-    return open_small(&store) && store_close(store, NULL) ? 0 : CANNOT_OPEN;
+    return open_small(STORE_FLUSH_FSYNC, &store) && store_close(store, NULL) ? 0 : CANNOT_OPEN;
 }
 
 static int read_young(void *arg)
@@ -845,7 +837,7 @@ static int read_young(void *arg)
     const int64_t *acknowledged = arg;
     struct store *store;
     struct log_slice slice;
-    if (!open_small(&store))
+    if (!open_small(STORE_FLUSH_FSYNC, &store))
         return CANNOT_OPEN;
     struct log *log = log_get(store, "young", 0);
     for (int64_t at = 0; at < *acknowledged; at = slice.next_offset)
@@ -883,6 +875,143 @@ TEST(nothing_of_a_killed_life_is_taken_for_durable)
     for (uint64_t n = 1; more && n <= ENOUGH; n++)
         for (uint64_t seed = n; more && seed < n + (n < SETTLED ? 4 : 2); seed++)
             more = killed_then_cut(n, seed);
+}
+
+/* ---- the first start ------------------------------------------------------------------------------------------------------------- */
+
+/* VERSION names the format and the store that the journal's files belong to. */
+static int version_is_right(void *arg)
+{
+    struct store *store;
+    struct sbuf text = {0};
+    char right[64];
+    (void)arg;
+    if (!open_small(STORE_FLUSH_FSYNC, &store))
+        return CANNOT_OPEN;
+    snprintf(right, sizeof right, "%d\n%016" PRIx64 "\n", STORE_FORMAT, store->journal.store);
+    bool ok = os_read_file("/d/VERSION", 64, &text, NULL) && str_is(sbuf_view(&text), right);
+    sbuf_fini(&text);
+    return ok ? 0 : AUDIT_FAILED;
+}
+
+/* A VERSION that is not whole is said to be just that; one of a newer format may look different. */
+static int version_is_read(void *arg)
+{
+    static const char *const texts[] = {"", "x", "1\n12", "1\n0123456789abcdef", "99\nand more\n"};
+    struct store *store;
+    struct err err;
+    (void)arg;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        CHECK(os_write_file("/d/VERSION", texts[i], strlen(texts[i]), &err));
+        if (store_open(NULL, "/d", &(struct store_options){0}, NULL, &store, &err) ||
+            !strstr(err.text, i < 4 ? "does not hold a version" : "has format 99") || !err.hint[0])
+            return AUDIT_FAILED;
+    }
+    return 0;
+}
+
+TEST(a_version_that_is_not_whole_is_refused)
+{
+    int status;
+    sim_open(1);
+    EXPECT(sim_life(close_young, NULL, NULL, &status) == SIM_RETURNED && status == 0);
+    EXPECT(sim_life(version_is_read, NULL, NULL, &status) == SIM_RETURNED && status == 0);
+    sim_close();
+}
+
+/* VERSION is written when the journal is durable, and is durable before anything is acknowledged: so whatever call of the first start is the
+ * last one before power fails, the next start works, and finds what the first has acknowledged. */
+TEST(version_comes_after_the_journal_and_before_all_else)
+{
+    bool more = true;
+    for (uint64_t n = 1; more; n++)
+        for (uint64_t seed = n; seed < n + 3; seed++) {
+            const struct sim_options cut = {.crash_after = n};
+            int status, version_status = 0;
+            sim_open(seed);
+            int64_t *acknowledged = sim_shared(sizeof *acknowledged);
+            EXPECT(sim_life(write_young, acknowledged, &cut, &status) == SIM_CRASHED);
+            more = sim_calls() == n && n < 40;
+            sim_power_cut();
+            if (*acknowledged == 0)
+                EXPECT(sim_life(close_young, NULL, NULL, &status) == SIM_RETURNED && status == 0);
+            EXPECT(sim_life(version_is_right, NULL, NULL, &version_status) == SIM_RETURNED);
+            EXPECT(sim_life(read_young, acknowledged, NULL, &status) == SIM_RETURNED);
+            if (!EXPECT(version_status == 0 && status == 0))
+                fprintf(stderr, "cut at call %" PRIu64 ", seed %" PRIu64 ": %d, %d\n", n, seed,
+                        version_status, status);
+            sim_close();
+        }
+}
+
+/* ---- flush: os, and nothing more comes -------------------------------------------------------------------------------------------- */
+
+static int write_lazily(void *arg)
+{
+    struct store *store;
+    (void)arg;
+    if (!open_small(STORE_FLUSH_OS, &store) || !make_young_topic(store))
+        return CANNOT_OPEN;
+    CHECK(append_young(store, log_get(store, "young", 0)));
+    sim_crash();
+}
+
+static int find_synced(void *arg)
+{
+    struct store *store;
+    (void)arg;
+    if (!open_small(STORE_FLUSH_OS, &store))
+        return CANNOT_OPEN;
+    struct log *log = log_get(store, "young", 0);
+    return log_end(log) == 1 && log_synced(log) == 1 ? 0 : AUDIT_FAILED;
+}
+
+/* Sinks wait for the sync: of what a start found, too, if no frame ever follows. */
+TEST(what_a_lazy_start_finds_is_synced)
+{
+    int status;
+    sim_open(1);
+    EXPECT(sim_life(write_lazily, NULL, NULL, &status) == SIM_CRASHED);
+    sim_kill();
+    EXPECT(sim_life(find_synced, NULL, NULL, &status) == SIM_RETURNED && status == 0);
+    sim_close();
+}
+
+static int put_synced(void *arg)
+{
+    struct store *store;
+    (void)arg;
+    if (!open_small(STORE_FLUSH_OS, &store))
+        return CANNOT_OPEN;
+    struct frame *frame = frame_new(store);
+    frame_put(frame, STR("key"), STR("value"));
+    frame->synced = true;
+    CHECK(frame_commit_now(frame, NULL));
+    sim_crash();
+}
+
+static int find_value(void *arg)
+{
+    struct store *store;
+    struct sbuf value = {0};
+    (void)arg;
+    if (!open_small(STORE_FLUSH_OS, &store))
+        return CANNOT_OPEN;
+    int status = store_get(store, STR("key"), &value) ? 0 : AUDIT_FAILED;
+    sbuf_fini(&value);
+    return status;
+}
+
+TEST(a_lazy_journal_syncs_a_frame_that_asks_for_it)
+{
+    int status;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        sim_open(seed);
+        EXPECT(sim_life(put_synced, NULL, NULL, &status) == SIM_CRASHED);
+        sim_power_cut();
+        EXPECT(sim_life(find_value, NULL, NULL, &status) == SIM_RETURNED && status == 0);
+        sim_close();
+    }
 }
 
 TEST(rule_4_a_failed_sync_is_final)
@@ -926,6 +1055,10 @@ int main(int count, char **words)
     RUN(rule_1_acknowledged_means_written);
     RUN(rule_2_the_tail_moves_behind_synced_segments);
     RUN(nothing_of_a_killed_life_is_taken_for_durable);
+    RUN(a_version_that_is_not_whole_is_refused);
+    RUN(version_comes_after_the_journal_and_before_all_else);
+    RUN(what_a_lazy_start_finds_is_synced);
+    RUN(a_lazy_journal_syncs_a_frame_that_asks_for_it);
     RUN(rule_4_a_failed_sync_is_final);
     RUN(rule_5_space_is_there_before_an_append_is_accepted);
     RUN(rule_6_valid_length_comes_from_the_journal);

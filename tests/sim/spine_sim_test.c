@@ -2,7 +2,7 @@
  * with a power cut or a kill, or one call or one allocation of a life fails. Whatever happened: in the end each row is in each place once, and
  * in the topic in order.
  *
- * SEEDS=n runs n seeds and n failures, SEED=n one seed. */
+ * ref/seeds.h says how to run more seeds and failures, or others. */
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -14,6 +14,7 @@
 #include "log/log_private.h"
 #include "os/vfs.h"
 #include "ref/life.h"
+#include "ref/seeds.h"
 #include "sink/delta/log.h"
 
 enum { ROWS = 300, LIVES_MAX = 40, SEEDS = 1000 };
@@ -282,16 +283,10 @@ static bool run_seed(uint64_t seed)
     return ok;
 }
 
-static uint64_t number(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 TEST(each_row_is_everywhere_once)
 {
-    uint64_t first = number("SEED", 1), count = getenv("SEED") ? 1 : number("SEEDS", SEEDS);
-    for (uint64_t seed = first; seed < first + count; seed++)
+    uint64_t count = seed_count(SEEDS);
+    for (uint64_t seed = seed_first(); seed < seed_end(count); seed++)
         if (!EXPECT(run_seed(seed)))
             return;
     printf("%" PRIu64 " seeds, %" PRIu64 " lives\n", count, lives_in_all);
@@ -378,7 +373,7 @@ TEST(any_call_may_fail)
 {
     static const int errors[] = {EIO, ENOSPC, EMFILE, ENOMEM, EACCES};
     const struct life_plan whole = {0};
-    uint64_t count = number("SEEDS", FAILURES);
+    uint64_t count = seed_count(FAILURES);
     count_calls();
     for (uint64_t i = 0; i < count; i++) {
         bool after_crash = i % 2;
@@ -386,7 +381,7 @@ TEST(any_call_may_fail)
             .fail_after = spread(i, count, after_crash ? seen_failures.recovery_calls : seen_failures.calls),
             .fail_errno = errors[i / 2 % (sizeof errors / sizeof *errors)],
             .fail_sync_loses = i % 3 != 0};
-        if (!EXPECT(run_failure(1 + i, &whole, &options, after_crash))) {
+        if (!EXPECT(run_failure(seed_first() + i, &whole, &options, after_crash))) {
             fprintf(stderr, "failure %" PRIu64 ": call %" PRIu64 ", errno %d\n", i, options.fail_after,
                     options.fail_errno);
             return;
@@ -399,12 +394,12 @@ TEST(any_call_may_fail)
 
 TEST(any_allocation_may_fail)
 {
-    uint64_t count = number("SEEDS", FAILURES);
+    uint64_t count = seed_count(FAILURES);
     if (seen_failures.allocations == 0)
         count_calls();
     for (uint64_t i = 0; i < count; i++) {
         const struct life_plan plan = {.fail_allocation = spread(i, count, seen_failures.allocations)};
-        if (!EXPECT(run_failure(1 + i, &plan, NULL, i % 2))) {
+        if (!EXPECT(run_failure(seed_first() + i, &plan, NULL, i % 2))) {
             fprintf(stderr, "allocation %" PRIu64 "\n", plan.fail_allocation);
             return;
         }

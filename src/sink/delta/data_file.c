@@ -295,23 +295,6 @@ static void put_add(struct sbuf *out, const struct open_file *f, const struct pa
     sbuf_fini(&path);
 }
 
-/* A folder that was there already may have been made by a life that was killed before it was durable: so the whole way to a file is synced, once
- * for each folder. */
-static bool sync_way(struct delta_sink *d, const struct open_file *f, struct err *err)
-{
-    if (map_get(&d->synced, f->folder))
-        return true;
-    for (char *way = folder_path(f), *slash; (slash = strrchr(way, '/')) != NULL && slash > way;
-         *slash = '\0') {
-        slash[1] = '\0';
-        TRY(os_sync_folder(way, err));
-        if (strlen(way) <= strlen(d->path))
-            break; /* that was the folder that holds the table's */
-    }
-    map_put(&d->synced, f->folder, d);
-    return true;
-}
-
 bool delta_file_finish(struct delta_sink *d, struct open_file *f, struct sbuf *out, const bool *drop,
                        bool data_change, struct err *err)
 {
@@ -319,7 +302,6 @@ bool delta_file_finish(struct delta_sink *d, struct open_file *f, struct sbuf *o
     TRY(parquet_writer_finish(f->parquet, &stats, err));
     TRY(os_sync(f->file, err));
     TRY(os_sync_folder(folder_path(f), err));
-    TRY(sync_way(d, f, err));
     put_add(out, f, &stats, drop, data_change);
     f->finished = true;
     return true;
@@ -354,7 +336,6 @@ void delta_files_abort(struct delta_sink *d)
     map_fini(&d->by_partition);
     for (size_t at = 0; !d->attempted && at < d->finished.n; at += strlen(d->finished.p + at) + 1)
         (void)!os_unlink(d->finished.p + at, NULL);
-    map_fini(&d->synced);
     sbuf_fini(&d->finished);
     sbuf_fini(&d->adds);
 }

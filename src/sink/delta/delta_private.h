@@ -48,7 +48,6 @@ struct delta_sink {
     bool *drop;                /* of stored's fields: partition columns [field_count] */
     bool schema_moved;         /* metaData belongs into the next commit */
     uint64_t device, inode;    /* of the log folder; 0: not there yet */
-    struct map synced;         /* folders whose way from the root is durable, since open */
     struct open_file *open[DELTA_OPEN_MAX];
     uint32_t open_count;
     struct map by_partition; /* partition → struct open_file *, of those in open[] */
