@@ -84,7 +84,7 @@ struct txns_write {
         producer_ids_end; /* ids below it are given away for good: for txns_load_producer_ids; −1: unchanged */
 };
 
-/* What the owner does. All mandatory. None of them may call txns_persisted, txns_tick or txns_free; reply and ready may make requests. */
+/* What the owner does. All mandatory. Only reply and ready may call the coordinator: to make requests, and no more. */
 struct txns_slots {
     void *arg;
     /* The answer to a request: the response struct of its API, borrowed until this returns. Once for each ticket. */
