@@ -330,8 +330,16 @@ bool os_recv(int file, void *p, size_t n, size_t *got, struct err *err)
 
 bool os_send(int file, const void *p, size_t n, size_t *sent, struct err *err)
 {
+    const struct os_span span = {p, n};
+    return os_send_spans(file, &span, 1, sent, err);
+}
+
+bool os_send_spans(int file, const struct os_span *spans, size_t count, size_t *sent, struct err *err)
+{
+    CHECK(count > 0);
     *sent = 0;
-    return file_result(WORLD(send(file, p, n, sent)), err, "send to", file);
+    count = count < OS_SPANS_MAX ? count : OS_SPANS_MAX;
+    return file_result(WORLD(send(file, spans, count, sent)), err, "send to", file);
 }
 
 void os_port_holder(const char *address, char *out, size_t size)

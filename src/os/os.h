@@ -93,6 +93,8 @@ bool os_write_file(const char *path, const void *p, size_t n, struct err *err);
 int os_fd(int file);
 /* Takes a real descriptor (0, 1, 2, an inherited socket) into the table. */
 int os_adopt(int fd);
+/* From now on this process may have as many open files as the system lets it have: 1,024, where shells begin, are few connections. */
+void os_raise_file_limit(void);
 
 /* ---- sockets -------------------------------------------------------------------------------------------------- */
 /* All non-blocking, close-on-exec. `address` is "127.0.0.1:9092", "[::1]:0", "localhost:8080", or "unix:/path". */
@@ -104,6 +106,13 @@ bool os_connect(const char *address, int *file, struct err *err); /* may be in p
 /* *got 0 = the peer closed; code EAGAIN when nothing is there. */
 bool os_recv(int file, void *p, size_t n, size_t *got, struct err *err);
 bool os_send(int file, const void *p, size_t n, size_t *sent, struct err *err);
+/* The spans one behind the other, of which at most the first OS_SPANS_MAX are looked at. */
+enum { OS_SPANS_MAX = 64 };
+struct os_span {
+    const void *p;
+    size_t n; /* > 0 */
+};
+bool os_send_spans(int file, const struct os_span *spans, size_t count, size_t *sent, struct err *err);
 /* Who holds a listening TCP port, for "port is taken by …": "sluice (pid 123)", "" if unknown. */
 void os_port_holder(const char *address, char *out, size_t size);
 

@@ -46,7 +46,7 @@ struct os_table {
     int (*accept)(int listener, int *file, char *peer, size_t peer_size);
     int (*connect)(const char *address, int *file);
     int (*recv)(int file, void *p, size_t n, size_t *got);
-    int (*send)(int file, const void *p, size_t n, size_t *sent);
+    int (*send)(int file, const struct os_span *spans, size_t count, size_t *sent); /* count ≥ 1 */
     void (*port_holder)(const char *address, char *out, size_t size);
 
     int (*poller_new)(struct os_poller **poller);
@@ -82,7 +82,7 @@ int real_listen(const char *text, int *file, char *bound, size_t bound_size);
 int real_accept(int listener, int *file, char *peer, size_t peer_size);
 int real_connect(const char *text, int *file);
 int real_recv(int file, void *p, size_t n, size_t *got);
-int real_send(int file, const void *p, size_t n, size_t *sent);
+int real_send(int file, const struct os_span *spans, size_t count, size_t *sent);
 void real_port_holder(const char *address, char *out, size_t size);
 
 /* real_poll.c */

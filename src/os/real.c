@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -383,6 +384,15 @@ char *os_program(struct arena *arena)
         n = 0;
     path[n] = '\0';
     return arena_strdup(arena, path);
+}
+
+void os_raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit); /* if not: it stays as it is */
 }
 
 const struct os_table os_real_table = {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -239,11 +240,15 @@ int real_recv(int file, void *p, size_t n, size_t *got)
     return 0;
 }
 
-int real_send(int file, const void *p, size_t n, size_t *sent)
+int real_send(int file, const struct os_span *spans, size_t count, size_t *sent)
 {
+    struct iovec parts[OS_SPANS_MAX];
+    for (size_t i = 0; i < count; i++)
+        parts[i] = (struct iovec){(void *)spans[i].p, spans[i].n};
+    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
     ssize_t r;
     do
-        r = send(os_real_table.fd(file), p, n, MSG_NOSIGNAL);
+        r = sendmsg(os_real_table.fd(file), &message, MSG_NOSIGNAL);
     while (r < 0 && errno == EINTR);
     if (r < 0)
         return errno;

@@ -178,7 +178,7 @@ void sim_open(uint64_t seed)
 
 void sim_close(void)
 {
-    CHECK(sim != NULL && !sim->in_life);
+    CHECK(sim != NULL && (!sim->in_life || sim->has_no_child));
     CHECK(munmap(sim, SIM_MEMORY) == 0);
     sim = NULL;
     others_until = NULL;
@@ -273,6 +273,13 @@ void sim_kill(void)
 {
     CHECK(sim != NULL && !sim->in_life);
     sim_advance((int64_t)sim_pick(5 * (uint64_t)NS_PER_S)); /* until somebody starts it again */
+}
+
+void sim_live_here(const struct sim_options *options)
+{
+    CHECK(sim != NULL && !sim->in_life);
+    begin_life(options);
+    sim->has_no_child = true;
 }
 
 void sim_power_cut(void)

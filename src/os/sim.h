@@ -46,6 +46,8 @@ void sim_open(uint64_t seed);
 void sim_close(void);
 /* Runs body in a child until its end; *status = what body returned. options may be NULL. */
 enum sim_end sim_life(int (*body)(void *arg), void *arg, const struct sim_options *options, int *status);
+/* For fuzzers, which want one process: a life begins here, without a child, and ends with sim_close. */
+void sim_live_here(const struct sim_options *options);
 void sim_power_cut(void);
 void sim_kill(void);
 /* Number of os calls of the last life that change something outside (writes, syncs, names, sends): to choose crash points. The crash

@@ -255,8 +255,12 @@ int sim_recv(int file, void *p, size_t n, size_t *got)
     return *got > 0 || is_at_end(socket) ? 0 : EAGAIN;
 }
 
-int sim_send(int file, const void *p, size_t n, size_t *sent)
+/* Takes of the first span alone: the least that a system may do. */
+int sim_send(int file, const struct os_span *spans, size_t count, size_t *sent)
 {
+    const void *p = spans[0].p;
+    size_t n = spans[0].n;
+    (void)count;
     struct sim_socket *socket = socket_of(file, SIM_STREAM);
     if (socket == NULL)
         return EBADF;

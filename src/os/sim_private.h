@@ -162,6 +162,7 @@ struct sim_world {
     struct sim_options options;
     uint64_t life; /* number of the life that runs or ran last */
     bool in_life;
+    bool has_no_child; /* the life was begun by sim_live_here */
     bool has_crashed, has_exited, has_returned;
     int status;
     uint64_t calls, calls_fallible;
@@ -228,7 +229,7 @@ int sim_listen(const char *address, int *file, char *bound, size_t bound_size);
 int sim_accept(int listener, int *file, char *peer, size_t peer_size);
 int sim_connect(const char *address, int *file);
 int sim_recv(int file, void *p, size_t n, size_t *got);
-int sim_send(int file, const void *p, size_t n, size_t *sent);
+int sim_send(int file, const struct os_span *spans, size_t count, size_t *sent);
 void sim_port_holder(const char *address, char *out, size_t size);
 int sim_poller_new(struct os_poller **out);
 void sim_poller_free(struct os_poller *base);

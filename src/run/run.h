@@ -133,6 +133,8 @@ struct waker {
 };
 void waker_init(struct waker *waker, struct loop *loop, struct task *task);
 void waker_wake(struct waker *waker); /* any role */
+/* Is a wake-up on its way? Once nobody can call waker_wake any more, one that is not can be freed. On its loop. */
+bool waker_is_pending(const struct waker *waker);
 
 /* ---- descriptors (own loop only) ---------------------------------------------------------------------------------- */
 struct watch {

@@ -80,6 +80,11 @@ void waker_init(struct waker *waker, struct loop *loop, struct task *task)
     msg_init(&waker->msg, handle_wake);
 }
 
+bool waker_is_pending(const struct waker *waker)
+{
+    return __atomic_load_n(&waker->pending, __ATOMIC_ACQUIRE) != 0;
+}
+
 void waker_wake(struct waker *waker)
 {
     if (__atomic_exchange_n(&waker->pending, 1, __ATOMIC_ACQ_REL) == 0)
