@@ -65,6 +65,14 @@ struct str str_trim(struct str a)
     return a;
 }
 
+void str_copy(char *out, size_t size, struct str a)
+{
+    size_t n = a.n < size ? a.n : size - 1;
+    if (n)
+        memcpy(out, a.p, n);
+    out[n] = '\0';
+}
+
 char *str_dup(struct arena *arena, struct str a)
 {
     char *s = arena_alloc(arena, a.n + 1);

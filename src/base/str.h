@@ -45,6 +45,8 @@ bool str_ends(struct str a, struct str suffix);
 size_t str_find(struct str a, struct str needle, size_t from);
 /* Without leading and trailing ASCII white space. */
 struct str str_trim(struct str a);
+/* NUL-terminated copy in out[size]: as much of it as fits. */
+void str_copy(char *out, size_t size, struct str a);
 /* NUL-terminated copy. */
 char *str_dup(struct arena *arena, struct str a);
 

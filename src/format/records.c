@@ -51,6 +51,15 @@ void records_batch_place(uint8_t *p, int64_t base_offset, int32_t leader_epoch)
     put_be32(p + 12, (uint32_t)leader_epoch);
 }
 
+void records_batch_set_producer(uint8_t *p, size_t size, int64_t producer_id, int16_t producer_epoch)
+{
+    put_be16(p + 21, (uint16_t)(get_be16(p + 21) | RECORDS_TRANSACTIONAL));
+    put_be64(p + 43, (uint64_t)producer_id);
+    put_be16(p + 51, (uint16_t)producer_epoch);
+    put_be32(p + 53, UINT32_MAX);
+    put_be32(p + 17, crc32c(0, p + 21, size - 21));
+}
+
 void records_batch_set_time(uint8_t *p, size_t size, int64_t timestamp_ms)
 {
     put_be16(p + 21, (uint16_t)(get_be16(p + 21) | RECORDS_LOG_APPEND_TIME));

@@ -45,6 +45,8 @@ struct records_batch {
 enum { RECORDS_CUT = 1 };
 bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct records_batch *batch,
                         struct err *err);
+/* Makes the batch a part of a transaction of that producer, without sequences, in place. */
+void records_batch_set_producer(uint8_t *p, size_t size, int64_t producer_id, int16_t producer_epoch);
 /* Sets baseOffset and partitionLeaderEpoch in place. */
 void records_batch_place(uint8_t *p, int64_t base_offset, int32_t leader_epoch);
 /* Makes a batch without records of the one at p: offsets, sequence, producer and newest time stay. out[RECORDS_HEADER] */

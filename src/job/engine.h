@@ -11,6 +11,7 @@
 #include "job/project.h"
 #include "log/store.h"
 
+struct metric_page;
 struct engine;
 
 struct engine_options {
@@ -81,7 +82,7 @@ struct engine_report {
 void engine_report(struct engine *engine, struct arena *arena, struct engine_report *report);
 
 /* The text of /metrics, appended. Any role. */
-void engine_metrics(struct engine *engine, struct sbuf *out);
+void engine_metrics(struct engine *engine, struct metric_page *page);
 /* Every stream has begun, or waits for its first record. Any role. */
 bool engine_is_ready(const struct engine *engine);
 

@@ -36,27 +36,25 @@ static void put_store(struct metric_page *page, struct store *store)
     METRIC_PUT(page, METRIC_DISK_FULL, stats.disk_full);
 }
 
-void engine_metrics(struct engine *engine, struct sbuf *out)
+void engine_metrics(struct engine *engine, struct metric_page *page)
 {
-    struct metric_page page = {0};
-    METRIC_PUT(&page, METRIC_UP, 1);
-    METRIC_PUT(&page, METRIC_MEMORY, (double)os_memory_resident());
-    METRIC_PUT(&page, METRIC_LOG_LINES, (double)event_count(EVENT_LEVEL_WARN), "level", "warn");
-    METRIC_PUT(&page, METRIC_LOG_LINES, (double)event_count(EVENT_LEVEL_ERROR), "level", "error");
-    ingest_metrics(engine, &page);
+    METRIC_PUT(page, METRIC_UP, 1);
+    METRIC_PUT(page, METRIC_MEMORY, (double)os_memory_resident());
+    METRIC_PUT(page, METRIC_LOG_LINES, (double)event_count(EVENT_LEVEL_WARN), "level", "warn");
+    METRIC_PUT(page, METRIC_LOG_LINES, (double)event_count(EVENT_LEVEL_ERROR), "level", "error");
+    ingest_metrics(engine, page);
     for (const struct stream *s = engine->streams; s; s = s->next)
-        put_stream(&page, s);
+        put_stream(page, s);
     for (const struct topic_state *t = engine->topics; t; t = t->next)
         for (int32_t p = 0; p < t->info.partitions; p++) {
             char partition[16];
             snprintf(partition, sizeof partition, "%d", p);
-            METRIC_PUT(&page, METRIC_TOPIC_END, (double)log_end(t->logs[p]), "topic", t->def->name,
+            METRIC_PUT(page, METRIC_TOPIC_END, (double)log_end(t->logs[p]), "topic", t->def->name,
                        "partition", partition);
-            METRIC_PUT(&page, METRIC_TOPIC_BYTES, (double)log_bytes(t->logs[p]), "topic", t->def->name,
+            METRIC_PUT(page, METRIC_TOPIC_BYTES, (double)log_bytes(t->logs[p]), "topic", t->def->name,
                        "partition", partition);
         }
-    put_store(&page, engine->store);
-    metric_page_end(&page, out);
+    put_store(page, engine->store);
 }
 
 bool engine_is_ready(const struct engine *engine)

@@ -249,6 +249,7 @@ static void add_topic(struct store *store, const struct topic_info *info, const 
         topic->logs[i] = add_log(store, topic, i, get_le32(log_ids + 4 * i));
     lock_take(store->lock);
     map_put(&store->topics, str_of(topic->info->name), topic);
+    map_put(&store->topics_by_id, str_n(info->id, sizeof info->id), topic);
     lock_release(store->lock);
 }
 
@@ -305,6 +306,7 @@ static void delete_topic(struct store *store, struct topic *topic) ON(disk)
 {
     lock_take(store->lock);
     map_remove(&store->topics, str_of(topic->info->name));
+    map_remove(&store->topics_by_id, str_n(topic->info->id, sizeof topic->info->id));
     topic->dead = true;
     lock_release(store->lock);
     for (int32_t i = 0; i < topic->info->partitions; i++) {
@@ -364,6 +366,7 @@ void catalog_free(struct store *store) UNSHARED
     }
     mem_free(store->logs);
     map_fini(&store->topics);
+    map_fini(&store->topics_by_id);
     kv_fini(&store->catalog);
     kv_fini(&store->positions);
 }

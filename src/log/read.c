@@ -558,6 +558,7 @@ bool log_max_timestamp(struct log *log, int64_t *timestamp_ms, int64_t *offset, 
     }
 
 LOCKED(int64_t, log_start, log->start)
+LOCKED(bool, log_is_dead, log->dead)
 LOCKED(int64_t, log_end, log->end)
 LOCKED(int64_t, log_stable, stable_of(log))
 LOCKED(int64_t, log_synced, store_faults.lazy_sinks ? log->end : log->synced)
@@ -571,9 +572,14 @@ static uint64_t bytes_of(const struct log *log)
 }
 LOCKED(uint64_t, log_bytes, bytes_of(log))
 
+int32_t store_epoch(struct store *store)
+{
+    return (int32_t)counter_get(&store->epoch);
+}
+
 int32_t log_epoch(struct log *log)
 {
-    return (int32_t)counter_get(&log->store->epoch);
+    return store_epoch(log->store);
 }
 
 bool log_epoch_end(struct log *log, int32_t epoch, int32_t *found_epoch, int64_t *end_offset)

@@ -491,12 +491,27 @@ bool store_close(struct store *store, struct err *err) UNSHARED
     return true;
 }
 
+uint64_t store_id(const struct store *store)
+{
+    return store->journal.store;
+}
+
 /* ---- questions ------------------------------------------------------------------------------------------------------------------------ */
 
 bool store_topic(struct store *store, const char *name, struct topic_info *info)
 {
     lock_take(store->lock);
     struct topic *topic = map_get(&store->topics, str_of(name));
+    if (topic != NULL && info != NULL)
+        *info = *topic->info;
+    lock_release(store->lock);
+    return topic != NULL;
+}
+
+bool store_topic_by_id(struct store *store, const uint8_t id[16], struct topic_info *info)
+{
+    lock_take(store->lock);
+    struct topic *topic = map_get(&store->topics_by_id, str_n(id, sizeof info->id));
     if (topic != NULL && info != NULL)
         *info = *topic->info;
     lock_release(store->lock);

@@ -96,6 +96,11 @@ struct topic_config {
     bool log_append_time; /* record batches get the time when they were appended, not their producer's */
     bool internal;
 };
+/* The leader epoch of all logs: each start raises it. */
+int32_t store_epoch(struct store *store);
+/* A random number that was made with the data folder. */
+uint64_t store_id(const struct store *store);
+
 struct topic_info {
     char name[TOPIC_NAME_MAX + 1];
     uint8_t id[16]; /* random UUID; a recreated topic has another */
@@ -116,6 +121,7 @@ void frame_topic_alter(struct frame *frame, const char *name, int32_t partitions
 void frame_log_truncate_before(struct frame *frame, struct log *log, int64_t offset);
 
 bool store_topic(struct store *store, const char *name, struct topic_info *info); /* false: no such topic */
+bool store_topic_by_id(struct store *store, const uint8_t id[16], struct topic_info *info);
 /* All topics, sorted by name, in arena. */
 size_t store_topics(struct store *store, struct arena *arena, struct topic_info **infos);
 /* NULL when there is none. Valid until its topic is deleted and log_release was called; each log_get needs one log_release. */
@@ -221,6 +227,7 @@ const char *log_folder(const struct log *log); /* absolute path, as long as the 
 const char *store_folder(const struct store *store);
 const struct topic_info *log_topic(const struct log *log);
 int32_t log_partition(const struct log *log);
+bool log_is_dead(struct log *log); /* its topic was deleted */
 
 /* Whole record batches, contiguous, the first of them contains `offset` (or is the first after it where compaction made a hole). */
 struct log_slice {
