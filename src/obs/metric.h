@@ -24,6 +24,15 @@ void metric_put(struct metric_page *page, enum metric metric, const char *const 
     metric_put((page), (metric), (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL},                     \
                (sizeof((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL}) / sizeof(char *) - 1) / 2,    \
                (value))
+/* A histogram: counts[n] of values up to bounds[i] (ascending; not cumulated), counts[n] of larger ones: n + 1 counts. */
+struct metric_histogram {
+    const double *bounds;
+    const uint64_t *counts;
+    uint32_t n;
+    double sum;
+};
+void metric_put_histogram(struct metric_page *page, enum metric metric, const char *const *labels,
+                          uint32_t label_count, const struct metric_histogram *histogram);
 /* Appends the page and frees it. */
 void metric_page_end(struct metric_page *page, struct sbuf *out);
 /* The table as Markdown. */
