@@ -51,3 +51,30 @@ void config_topic(const struct config_layers *layers, struct topic_config *confi
     config->delete_too = is_compact && is_deleted;
     config->log_append_time = config_has(layers, CONFIG_TOPIC, "message.timestamp.type", "LogAppendTime");
 }
+
+struct str config_topic_text(const struct topic_config *config, const char *name, struct arena *arena)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } numbers[] = {
+        {"retention.ms", config->retention_ms},
+        {"retention.bytes", config->retention_bytes},
+        {"segment.bytes", config->segment_bytes},
+        {"segment.ms", config->segment_ms},
+        {"min.compaction.lag.ms", config->min_compaction_lag_ms},
+        {"max.compaction.lag.ms", config->max_compaction_lag_ms},
+        {"delete.retention.ms", config->delete_retention_ms},
+        {"message.timestamp.before.max.ms", config->timestamp_before_max_ms},
+        {"message.timestamp.after.max.ms", config->timestamp_after_max_ms},
+        {"max.message.bytes", config->max_message_bytes},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (strcmp(name, numbers[i].name) == 0)
+            return str_of(arena_printf(arena, "%lld", (long long)numbers[i].value));
+    if (strcmp(name, "cleanup.policy") == 0)
+        return str_of(config->delete_too ? "compact,delete" : config->compact ? "compact" : "delete");
+    if (strcmp(name, "message.timestamp.type") == 0)
+        return str_of(config->log_append_time ? "LogAppendTime" : "CreateTime");
+    return (struct str){0};
+}

@@ -25,6 +25,7 @@ static void set_deadline(struct groups *groups, struct group *group, int64_t *de
 static void heard_of(struct groups *groups, struct group *group, struct classic_member *member)
 {
     set_deadline(groups, group, &member->deadline_ms, member->session_ms);
+    member->is_silent = false;
 }
 
 static struct kafka_join_group_response *join_response(struct arena *arena, const struct classic *classic,
@@ -893,7 +894,11 @@ void classic_loaded(struct groups *groups, struct group *group)
 {
     struct classic *classic = group->classic;
     LIST_EACH(link, &classic->members)
-    heard_of(groups, group, CONTAINER_OF(link, struct classic_member, link));
+    {
+        struct classic_member *member = CONTAINER_OF(link, struct classic_member, link);
+        heard_of(groups, group, member);
+        member->is_silent = true;
+    }
     if (classic->by_id.count > (uint32_t)groups->config.group_size_max)
         prepare(groups, group); /* who joins first stays */
 }

@@ -294,7 +294,8 @@ int16_t classic_validate(const struct classic *classic, struct str member_id, st
     struct classic_member *member = classic_member_of(classic, member_id);
     if (instance.p == NULL || (member && str_same(member->instance, instance)))
         return member ? KAFKA_ERR_NONE : KAFKA_ERR_UNKNOWN_MEMBER_ID;
-    return classic_static(classic, instance) ? KAFKA_ERR_FENCED_INSTANCE_ID : KAFKA_ERR_UNKNOWN_MEMBER_ID;
+    const struct classic_member *holder = classic_static(classic, instance);
+    return holder && !holder->is_silent ? KAFKA_ERR_FENCED_INSTANCE_ID : KAFKA_ERR_UNKNOWN_MEMBER_ID;
 }
 
 void classic_free(struct groups *groups, struct classic *classic)

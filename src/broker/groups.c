@@ -20,8 +20,8 @@
  * Time-outs. Members know their deadlines; a group knows the first of them, or an earlier time: it is not moved when a member
  * is heard of. When it comes, the group looks at its members, ends what is due, and finds the next. So a heartbeat moves one
  * number, and a group of n members is looked through about once in a session's time. */
-#include "base/utf8.h"
 #include "broker/groups_private.h"
+#include "broker/java_hash.h"
 
 enum {
     SPARE_MAX = 64,         /* writes kept for reuse, with their arenas */
@@ -48,32 +48,9 @@ const struct groups_config groups_config_default = {
 
 /* ---- groups --------------------------------------------------------------------------------------------------- */
 
-/* java.lang.String.hashCode: 31 h + c over UTF-16 units; what is no UTF-8 became U+FFFD, byte by byte. */
-static uint32_t java_hash(struct str s)
-{
-    uint32_t hash = 0;
-    for (size_t i = 0; i < s.n;) {
-        uint32_t code;
-        size_t n = utf8_decode(s.p + i, s.n - i, &code);
-        if (n == 0) {
-            code = 0xFFFD;
-            n = 1;
-        }
-        if (code >= 0x10000) {
-            hash = hash * 31 + (0xD800 + ((code - 0x10000) >> 10));
-            code = 0xDC00 + ((code - 0x10000) & 0x3FF);
-        }
-        hash = hash * 31 + code;
-        i += n;
-    }
-    return hash;
-}
-
 int32_t groups_partition_of(const struct groups *groups, struct str group_id)
 {
-    uint32_t hash = java_hash(group_id);
-    uint32_t positive = hash == 0x80000000u ? 0 : hash >> 31 ? 0u - hash : hash; /* Utils.abs */
-    return (int32_t)(positive % (uint32_t)groups->config.offsets_partitions);
+    return coordinator_partition(group_id, groups->config.offsets_partitions);
 }
 
 struct group *group_find(const struct groups *groups, struct str name)

@@ -120,8 +120,11 @@ struct classic_member {
     struct str assignment;           /* owned; empty: none */
     struct groups_call *join, *sync; /* who waits for the answer; may be NULL while it is awaited */
     bool awaits_join, awaits_sync;
-    bool is_new;         /* has not been through a rebalance: is not kept just because it waits */
-    bool owes_sync;      /* in this generation */
+    bool is_new;    /* has not been through a rebalance: is not kept just because it waits */
+    bool owes_sync; /* in this generation */
+    bool
+        is_silent; /* loaded, and not heard of since: a static one may have got another id in a generation that was lost with the
+                     * process, which is no reason to fence it (Kafka would) */
     int64_t deadline_ms; /* mono: its session ends */
 };
 /* A member id that was given out with MEMBER_ID_REQUIRED. */

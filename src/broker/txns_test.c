@@ -11,52 +11,52 @@ static struct txn_world w;
 
 static void begin(struct txns_options options)
 {
-    world_init(&w, &options);
+    txn_world_init(&w, &options);
 }
 
 static void end(void)
 {
     txns_check(w.txns);
-    world_fini(&w);
+    txn_world_fini(&w);
 }
 
 /* The answer that must have come, once all frames are durable. */
-static struct world_answer told(uint64_t ticket)
+static struct txn_world_answer told(uint64_t ticket)
 {
-    struct world_answer answer = {.error = -99};
+    struct txn_world_answer answer = {.error = -99};
     world_settle(&w);
-    EXPECT(world_answer(&w, ticket, &answer));
+    EXPECT(txn_world_answer(&w, ticket, &answer));
     EXPECT_EQ_INT(w.answers_count, 0);
     return answer;
 }
 
-static struct world_answer init_as(const char *id, int64_t producer_id, int16_t epoch)
+static struct txn_world_answer init_as(const char *id, int64_t producer_id, int16_t epoch)
 {
     return told(world_init_producer_id(&w, 5, id, MINUTE, producer_id, epoch));
 }
 
-static struct world_answer init(const char *id)
+static struct txn_world_answer init(const char *id)
 {
     return init_as(id, NO, NO);
 }
 
-static int16_t add(int version, struct world_answer who, unsigned logs)
+static int16_t add(int version, struct txn_world_answer who, unsigned logs)
 {
     return told(world_add_partitions(&w, version, "x", who.producer_id, who.epoch, logs, false)).error;
 }
 
-static struct world_answer finish(int version, struct world_answer who, bool commit)
+static struct txn_world_answer finish(int version, struct txn_world_answer who, bool commit)
 {
-    return told(world_end_txn(&w, version, "x", who.producer_id, who.epoch, commit));
+    return told(txn_world_end_txn(&w, version, "x", who.producer_id, who.epoch, commit));
 }
 
 /* Writes without more ado, or says why not. */
-static int16_t write_to(int version, struct world_answer who, unsigned logs)
+static int16_t write_to(int version, struct txn_world_answer who, unsigned logs)
 {
     int16_t error;
     uint64_t ticket = ++w.next_ticket;
     while (world_admit(&w, ticket, version, "x", who.producer_id, who.epoch, logs, &error) == TXNS_LATER) {
-        struct world_answer answer = told(ticket);
+        struct txn_world_answer answer = told(ticket);
         EXPECT(answer.is_ready);
         if (answer.error)
             return answer.error;
@@ -93,7 +93,7 @@ TEST(producers_without_a_transactional_id_get_an_id_each)
     begin((struct txns_options){.producer_ids_block = 4});
     int64_t last = -1;
     for (int i = 0; i < 20; i++) {
-        struct world_answer answer = init_as(NULL, NO, NO);
+        struct txn_world_answer answer = init_as(NULL, NO, NO);
         EXPECT_EQ_INT(answer.error, 0);
         EXPECT_EQ_INT(answer.epoch, 0);
         EXPECT(answer.producer_id > last);
@@ -112,9 +112,9 @@ TEST(a_block_of_ids_that_was_refused_is_asked_for_again)
     uint64_t b = world_init_producer_id(&w, 5, "x", MINUTE, NO, NO);
     EXPECT_EQ_INT(w.frames_count, 1);
     world_frame(&w, false);
-    struct world_answer answer;
-    EXPECT(world_answer(&w, a, &answer) && answer.error == KAFKA_ERR_COORDINATOR_LOAD_IN_PROGRESS);
-    EXPECT(world_answer(&w, b, &answer) && answer.error == KAFKA_ERR_COORDINATOR_LOAD_IN_PROGRESS);
+    struct txn_world_answer answer;
+    EXPECT(txn_world_answer(&w, a, &answer) && answer.error == KAFKA_ERR_COORDINATOR_LOAD_IN_PROGRESS);
+    EXPECT(txn_world_answer(&w, b, &answer) && answer.error == KAFKA_ERR_COORDINATOR_LOAD_IN_PROGRESS);
     EXPECT_EQ_INT(init("x").error, 0);
     end();
 }
@@ -136,7 +136,7 @@ TEST(what_init_refuses)
 TEST(each_init_takes_the_next_epoch)
 {
     begin((struct txns_options){0});
-    struct world_answer first = init("x"), second = init("x");
+    struct txn_world_answer first = init("x"), second = init("x");
     EXPECT_EQ_INT(first.epoch, 0);
     EXPECT_EQ_INT(second.producer_id, first.producer_id);
     EXPECT_EQ_INT(second.epoch, 1);
@@ -148,8 +148,8 @@ TEST(each_init_takes_the_next_epoch)
 TEST(a_producer_that_says_who_it_was_goes_on_or_is_fenced)
 {
     begin((struct txns_options){0});
-    struct world_answer a = init("x");
-    struct world_answer b = init_as("x", a.producer_id, a.epoch);
+    struct txn_world_answer a = init("x");
+    struct txn_world_answer b = init_as("x", a.producer_id, a.epoch);
     EXPECT_EQ_INT(b.epoch, 1);
     /* It lost that answer, and asks again: also after a restart. */
     EXPECT_EQ_INT(init_as("x", a.producer_id, a.epoch).epoch, 1);
@@ -170,7 +170,7 @@ TEST(a_producer_that_says_who_it_was_goes_on_or_is_fenced)
 TEST(init_over_an_open_transaction_aborts_it)
 {
     begin((struct txns_options){0});
-    struct world_answer old = init("x");
+    struct txn_world_answer old = init("x");
     EXPECT_EQ_INT(write_to(12, old, 1), 0);
     EXPECT_EQ_INT(init("x").error, KAFKA_ERR_CONCURRENT_TRANSACTIONS);
     expect_state("CompleteAbort");
@@ -186,9 +186,9 @@ TEST(init_over_an_open_transaction_aborts_it)
 }
 
 /* Takes "x" to an epoch by inits. */
-static struct world_answer at_epoch(int16_t epoch)
+static struct txn_world_answer at_epoch(int16_t epoch)
 {
-    struct world_answer who = init("x");
+    struct txn_world_answer who = init("x");
     while (who.epoch < epoch)
         who = init_as("x", who.producer_id, who.epoch);
     return who;
@@ -197,13 +197,13 @@ static struct world_answer at_epoch(int16_t epoch)
 TEST(epochs_that_are_used_up_give_way_to_another_producer_id)
 {
     begin((struct txns_options){0});
-    struct world_answer last = at_epoch(TXN_EPOCH_MAX);
-    struct world_answer next = init_as("x", last.producer_id, last.epoch);
+    struct txn_world_answer last = at_epoch(TXN_EPOCH_MAX);
+    struct txn_world_answer next = init_as("x", last.producer_id, last.epoch);
     EXPECT(next.producer_id != last.producer_id);
     EXPECT_EQ_INT(next.epoch, 0);
     /* The answer was lost; it says who it was. */
     world_crash(&w, 0);
-    struct world_answer again = init_as("x", last.producer_id, last.epoch);
+    struct txn_world_answer again = init_as("x", last.producer_id, last.epoch);
     EXPECT_EQ_INT(again.producer_id, next.producer_id);
     EXPECT_EQ_INT(again.epoch, 0);
     EXPECT_EQ_INT(init_as("x", last.producer_id, 5).error, KAFKA_ERR_PRODUCER_FENCED);
@@ -213,9 +213,9 @@ TEST(epochs_that_are_used_up_give_way_to_another_producer_id)
 TEST(the_end_of_a_transaction_may_use_the_epochs_up)
 {
     begin((struct txns_options){0});
-    struct world_answer last = at_epoch(TXN_EPOCH_MAX);
+    struct txn_world_answer last = at_epoch(TXN_EPOCH_MAX);
     EXPECT_EQ_INT(write_to(12, last, 1), 0);
-    struct world_answer next = finish(5, last, true);
+    struct txn_world_answer next = finish(5, last, true);
     EXPECT_EQ_INT(next.error, 0);
     EXPECT(next.producer_id != last.producer_id);
     EXPECT_EQ_INT(next.epoch, 0);
@@ -223,7 +223,7 @@ TEST(the_end_of_a_transaction_may_use_the_epochs_up)
     EXPECT_EQ_INT(w.logs[0].entries[0].epoch, INT16_MAX);
     /* The answer was lost. */
     world_crash(&w, 0);
-    struct world_answer again = finish(5, last, true);
+    struct txn_world_answer again = finish(5, last, true);
     EXPECT_EQ_INT(again.error, 0);
     EXPECT_EQ_INT(again.producer_id, next.producer_id);
     EXPECT_EQ_INT(again.epoch, 0);
@@ -235,10 +235,10 @@ TEST(the_end_of_a_transaction_may_use_the_epochs_up)
 TEST(fencing_at_the_last_epoch_takes_another_producer_id)
 {
     begin((struct txns_options){0});
-    struct world_answer last = at_epoch(TXN_EPOCH_MAX);
+    struct txn_world_answer last = at_epoch(TXN_EPOCH_MAX);
     EXPECT_EQ_INT(write_to(12, last, 1), 0);
     EXPECT_EQ_INT(init("x").error, KAFKA_ERR_CONCURRENT_TRANSACTIONS);
-    struct world_answer next = init("x");
+    struct txn_world_answer next = init("x");
     EXPECT(next.producer_id != last.producer_id);
     EXPECT_EQ_INT(next.epoch, 1);
     end();
@@ -249,7 +249,7 @@ TEST(fencing_at_the_last_epoch_takes_another_producer_id)
 TEST(partitions_are_added_once)
 {
     begin((struct txns_options){0});
-    struct world_answer who = init("x");
+    struct txn_world_answer who = init("x");
     size_t before = w.records_count;
     EXPECT_EQ_INT(add(3, who, 1 | 4), 0);
     expect_state("Ongoing");
@@ -267,7 +267,7 @@ TEST(partitions_are_added_once)
 TEST(what_adding_refuses)
 {
     begin((struct txns_options){.partitions_max = 2});
-    struct world_answer who = init("x"), other = who, late = who;
+    struct txn_world_answer who = init("x"), other = who, late = who;
     other.producer_id++;
     late.epoch = 7;
     EXPECT_EQ_INT(add(3, other, 1), KAFKA_ERR_INVALID_PRODUCER_ID_MAPPING);
@@ -290,7 +290,7 @@ TEST(what_adding_refuses)
 TEST(several_transactions_are_added_to_by_one_request)
 {
     begin((struct txns_options){0});
-    struct world_answer x = init("x"), y = init("y");
+    struct txn_world_answer x = init("x"), y = init("y");
     int32_t zero[] = {0}, one[] = {1};
     struct kafka_add_partitions_to_txn_request_topic t0 = {
         .name = STR("t0"), .partitions = zero, .partitions_count = 1};
@@ -313,7 +313,7 @@ TEST(several_transactions_are_added_to_by_one_request)
                                                           .transactions_count = 3};
     uint64_t ticket = world_expect(&w, KAFKA_API_ADD_PARTITIONS_TO_TXN);
     txns_add_partitions(w.txns, w.now_ms, ticket, 4, &request);
-    struct world_answer answer = told(ticket);
+    struct txn_world_answer answer = told(ticket);
     EXPECT_STR(answer.text, "x: t0-0=0 y: t1-1=90 y: t1-1=120 ");
     request.transactions_count = 0;
     ticket = world_expect(&w, KAFKA_API_ADD_PARTITIONS_TO_TXN);
@@ -325,7 +325,7 @@ TEST(several_transactions_are_added_to_by_one_request)
 TEST(other_brokers_may_ask_what_is_in_a_transaction)
 {
     begin((struct txns_options){0});
-    struct world_answer x = init("x");
+    struct txn_world_answer x = init("x");
     EXPECT_EQ_INT(told(world_add_partitions(&w, 5, "x", x.producer_id, x.epoch, 1, true)).error,
                   KAFKA_ERR_TRANSACTION_ABORTABLE);
     EXPECT_EQ_INT(add(5, x, 1), 0);
@@ -340,7 +340,7 @@ TEST(other_brokers_may_ask_what_is_in_a_transaction)
 TEST(version_1_writes_where_it_said_it_would)
 {
     begin((struct txns_options){0});
-    struct world_answer who = init("x"), other = who, late = who;
+    struct txn_world_answer who = init("x"), other = who, late = who;
     other.producer_id++;
     late.epoch = 7;
     EXPECT_EQ_INT(write_to(11, who, 1), KAFKA_ERR_TRANSACTION_ABORTABLE);
@@ -368,7 +368,7 @@ TEST(version_1_writes_where_it_said_it_would)
 TEST(version_2_adds_by_writing)
 {
     begin((struct txns_options){0});
-    struct world_answer who = init("x");
+    struct txn_world_answer who = init("x");
     size_t before = w.records_count;
     EXPECT_EQ_INT(write_to(12, who, 1 | 2), 0);
     EXPECT_EQ_INT(w.records_count, before + 1);
@@ -376,7 +376,7 @@ TEST(version_2_adds_by_writing)
     EXPECT_EQ_INT(w.records_count, before + 1);
     EXPECT_EQ_INT(write_to(5, who, 1 << (WORLD_PARTITIONS + 1)), 0);
     EXPECT_EQ_INT(w.records_count, before + 2);
-    struct world_answer next = finish(5, who, false);
+    struct txn_world_answer next = finish(5, who, false);
     EXPECT_EQ_INT(next.epoch, 1);
     EXPECT_EQ_INT(w.offsets_ended[false], 1);
     EXPECT_EQ_INT(w.logs[WORLD_PARTITIONS + 1].count, 1);
@@ -388,16 +388,16 @@ TEST(version_2_adds_by_writing)
 TEST(what_waits_for_a_frame_is_refused_with_it)
 {
     begin((struct txns_options){0});
-    struct world_answer who = init("x"), answer;
+    struct txn_world_answer who = init("x"), answer;
     int16_t error;
     EXPECT_EQ_INT(world_admit(&w, 1001, 12, "x", who.producer_id, who.epoch, 1, &error), TXNS_LATER);
     EXPECT_EQ_INT(world_admit(&w, 1002, 12, "x", who.producer_id, who.epoch, 2, &error), TXNS_LATER);
-    uint64_t ticket = world_end_txn(&w, 5, "x", who.producer_id, who.epoch, false);
+    uint64_t ticket = txn_world_end_txn(&w, 5, "x", who.producer_id, who.epoch, false);
     EXPECT_EQ_INT(w.frames_count, 1);
     world_frame(&w, false);
     /* The first is refused, the second asks again, the third runs. */
-    EXPECT(world_answer(&w, 1001, &answer) && answer.error == KAFKA_ERR_NOT_ENOUGH_REPLICAS);
-    EXPECT(world_answer(&w, 1002, &answer) && answer.error == 0);
+    EXPECT(txn_world_answer(&w, 1001, &answer) && answer.error == KAFKA_ERR_NOT_ENOUGH_REPLICAS);
+    EXPECT(txn_world_answer(&w, 1002, &answer) && answer.error == 0);
     EXPECT_EQ_INT(w.frames_count, 1);
     EXPECT_EQ_INT(told(ticket).error, 0);
     expect_state("CompleteAbort");
@@ -409,11 +409,11 @@ TEST(what_waits_for_a_frame_is_refused_with_it)
 TEST(end_in_version_1)
 {
     begin((struct txns_options){0});
-    struct world_answer who = init("x");
+    struct txn_world_answer who = init("x");
     EXPECT_EQ_INT(finish(4, who, true).error, KAFKA_ERR_INVALID_TXN_STATE); /* Empty */
     EXPECT_EQ_INT(finish(4, who, false).error, KAFKA_ERR_INVALID_TXN_STATE);
     EXPECT_EQ_INT(add(3, who, 1 | 2), 0);
-    struct world_answer answer = finish(4, who, true); /* Ongoing */
+    struct txn_world_answer answer = finish(4, who, true); /* Ongoing */
     EXPECT_EQ_INT(answer.error, 0);
     EXPECT_EQ_INT(answer.producer_id, -1); /* that version is not told */
     expect_state("CompleteCommit");
@@ -431,14 +431,14 @@ TEST(end_in_version_1)
     EXPECT_EQ_INT(finish(4, who, true).error, KAFKA_ERR_PRODUCER_FENCED);
     who.producer_id++;
     EXPECT_EQ_INT(finish(4, who, true).error, KAFKA_ERR_INVALID_PRODUCER_ID_MAPPING);
-    EXPECT_EQ_INT(told(world_end_txn(&w, 4, "", 0, 0, true)).error, KAFKA_ERR_INVALID_REQUEST);
+    EXPECT_EQ_INT(told(txn_world_end_txn(&w, 4, "", 0, 0, true)).error, KAFKA_ERR_INVALID_REQUEST);
     end();
 }
 
 TEST(end_in_version_2)
 {
     begin((struct txns_options){0});
-    struct world_answer who = init("x"), old;
+    struct txn_world_answer who = init("x"), old;
     EXPECT_EQ_INT(finish(5, who, true).error, KAFKA_ERR_INVALID_TXN_STATE); /* Empty, current */
     who = finish(5, who, false);
     EXPECT_EQ_INT(who.error, 0);
@@ -457,7 +457,7 @@ TEST(end_in_version_2)
     EXPECT_EQ_INT(w.logs[0].entries[0].kind, WORLD_COMMIT);
     EXPECT_EQ_INT(w.logs[0].entries[0].epoch, 3);
 
-    struct world_answer again = finish(5, old, true); /* CompleteCommit, retry */
+    struct txn_world_answer again = finish(5, old, true); /* CompleteCommit, retry */
     EXPECT_EQ_INT(again.error, 0);
     EXPECT_EQ_INT(again.epoch, 3);
     world_crash(&w, 0);
@@ -484,7 +484,7 @@ TEST(end_in_version_2)
 TEST(an_epoch_behind_is_no_retry_when_no_end_has_bumped_it)
 {
     begin((struct txns_options){0});
-    struct world_answer zombie = init("x"), who = init("x");
+    struct txn_world_answer zombie = init("x"), who = init("x");
     EXPECT_EQ_INT(add(3, who, 1), 0);
     EXPECT_EQ_INT(finish(4, who, false).error, 0);
     EXPECT_EQ_INT(finish(5, zombie, false).error, KAFKA_ERR_PRODUCER_FENCED);
@@ -495,11 +495,11 @@ TEST(an_epoch_behind_is_no_retry_when_no_end_has_bumped_it)
 TEST(a_refused_end_leaves_the_transaction_open)
 {
     begin((struct txns_options){0});
-    struct world_answer who = init("x"), answer;
+    struct txn_world_answer who = init("x"), answer;
     EXPECT_EQ_INT(write_to(12, who, 1), 0);
-    uint64_t ticket = world_end_txn(&w, 5, "x", who.producer_id, who.epoch, true);
+    uint64_t ticket = txn_world_end_txn(&w, 5, "x", who.producer_id, who.epoch, true);
     world_frame(&w, false);
-    EXPECT(world_answer(&w, ticket, &answer) && answer.error == KAFKA_ERR_COORDINATOR_NOT_AVAILABLE);
+    EXPECT(txn_world_answer(&w, ticket, &answer) && answer.error == KAFKA_ERR_COORDINATOR_NOT_AVAILABLE);
     expect_state("Ongoing");
     EXPECT_EQ_INT(w.logs[0].count, 0);
     EXPECT_EQ_INT(finish(5, who, true).epoch, 1);
@@ -509,7 +509,7 @@ TEST(a_refused_end_leaves_the_transaction_open)
 TEST(a_deleted_topic_gets_no_marker)
 {
     begin((struct txns_options){0});
-    struct world_answer who = init("x");
+    struct txn_world_answer who = init("x");
     EXPECT_EQ_INT(write_to(12, who, 1 | 4), 0);
     w.logs[0].is_gone = true;
     EXPECT_EQ_INT(finish(5, who, true).error, 0);
@@ -523,7 +523,7 @@ TEST(a_deleted_topic_gets_no_marker)
 TEST(a_transaction_that_lasts_too_long_is_aborted)
 {
     begin((struct txns_options){0});
-    struct world_answer who = init("x");
+    struct txn_world_answer who = init("x");
     EXPECT_EQ_INT(write_to(12, who, 1), 0);
     int64_t due = w.now_ms + MINUTE + 1;
     EXPECT_EQ_INT(txns_deadline_ms(w.txns), due);
@@ -545,7 +545,7 @@ TEST(a_transaction_that_lasts_too_long_is_aborted)
     EXPECT_EQ_INT(w.logs[1].entries[0].epoch, 1);
     EXPECT_EQ_INT(write_to(12, who, 1), KAFKA_ERR_INVALID_PRODUCER_EPOCH);
     EXPECT_EQ_INT(finish(5, who, true).error, KAFKA_ERR_INVALID_TXN_STATE);
-    struct world_answer next = finish(5, who, false); /* as if it had aborted itself */
+    struct txn_world_answer next = finish(5, who, false); /* as if it had aborted itself */
     EXPECT_EQ_INT(next.epoch, 1);
     EXPECT_EQ_INT(init_as("x", who.producer_id, who.epoch).epoch, 1);
     struct txns_stats stats;
@@ -586,7 +586,7 @@ TEST(nothing_is_served_before_all_is_loaded)
     w.txns = world_unloaded(&w);
     EXPECT_EQ_INT(init("x").error, KAFKA_ERR_COORDINATOR_LOAD_IN_PROGRESS);
     EXPECT_EQ_INT(init_as(NULL, NO, NO).error, KAFKA_ERR_COORDINATOR_LOAD_IN_PROGRESS);
-    struct world_answer who = {.producer_id = 0};
+    struct txn_world_answer who = {.producer_id = 0};
     EXPECT_EQ_INT(add(3, who, 1), KAFKA_ERR_COORDINATOR_LOAD_IN_PROGRESS);
     EXPECT_EQ_INT(finish(5, who, true).error, KAFKA_ERR_COORDINATOR_LOAD_IN_PROGRESS);
     EXPECT_EQ_INT(write_to(12, who, 1), KAFKA_ERR_NOT_ENOUGH_REPLICAS);
@@ -635,7 +635,7 @@ TEST(what_was_prepared_is_completed)
         w.now_ms += TXNS_RETRY_MS;
         txns_tick(w.txns, w.now_ms);
         uint64_t waits = world_init_producer_id(&w, 5, "x", MINUTE, NO, NO);
-        struct world_answer who = told(waits);
+        struct txn_world_answer who = told(waits);
         EXPECT_EQ_INT(who.error, 0);
         EXPECT_EQ_INT(who.producer_id, commit ? 5000 : 4000);
         EXPECT_EQ_INT(who.epoch, commit ? 1 : 8);
@@ -691,7 +691,7 @@ static size_t listed(struct kafka_list_transactions_request request, int16_t err
 TEST(transactions_are_listed_by_what_is_asked_for)
 {
     begin((struct txns_options){0});
-    struct world_answer y = init("y"), x = init("x");
+    struct txn_world_answer y = init("y"), x = init("x");
     EXPECT_EQ_INT(init("app-1").error, 0);
     EXPECT_EQ_INT(write_to(12, x, 1), 0);
     w.now_ms += 5000;

@@ -28,7 +28,7 @@ struct world_request {
 
 /* ---- names ---------------------------------------------------------------------------------------------------- */
 
-struct str world_topic(int log)
+struct str txn_world_topic(int log)
 {
     static const char *const names[] = {"t0", "t1", "t2", "t3"};
     return log < WORLD_PARTITIONS ? str_of(names[log / 2]) : STR("__consumer_offsets");
@@ -51,7 +51,7 @@ struct str world_group(int log)
 int world_log_of(struct str topic, int32_t partition)
 {
     for (int log = 0; log < WORLD_LOGS; log++)
-        if (str_eq(world_topic(log), topic) && world_partition(log) == partition)
+        if (str_eq(txn_world_topic(log), topic) && world_partition(log) == partition)
             return log;
     return -1;
 }
@@ -65,7 +65,7 @@ static void check(const struct txn_world *world)
         txns_check(world->txns);
 }
 
-static void add_answer(struct txn_world *world, struct world_answer answer)
+static void add_answer(struct txn_world *world, struct txn_world_answer answer)
 {
     if (world->on_answer) {
         world->depth++;
@@ -78,7 +78,7 @@ static void add_answer(struct txn_world *world, struct world_answer answer)
     world->answers[world->answers_count++] = answer;
 }
 
-bool world_answer(struct txn_world *world, uint64_t ticket, struct world_answer *answer)
+bool txn_world_answer(struct txn_world *world, uint64_t ticket, struct txn_world_answer *answer)
 {
     for (size_t i = 0; i < world->answers_count; i++)
         if (world->answers[i].ticket == ticket) {
@@ -132,7 +132,7 @@ static void reply(void *arg, uint64_t ticket, const void *response)
     struct world_request *request = *at;
     CHECK(request != NULL); /* else answered twice */
     *at = request->next;
-    struct world_answer answer = {.ticket = ticket, .producer_id = -1, .epoch = -1};
+    struct txn_world_answer answer = {.ticket = ticket, .producer_id = -1, .epoch = -1};
     if (request->api == KAFKA_API_INIT_PRODUCER_ID) {
         const struct kafka_init_producer_id_response *r = response;
         answer.error = r->error_code;
@@ -164,7 +164,7 @@ static void reply(void *arg, uint64_t ticket, const void *response)
 
 static void ready(void *arg, uint64_t ticket, int16_t error)
 {
-    add_answer(arg, (struct world_answer){.ticket = ticket, .error = error, .is_ready = true});
+    add_answer(arg, (struct txn_world_answer){.ticket = ticket, .error = error, .is_ready = true});
 }
 
 /* ---- frames --------------------------------------------------------------------------------------------------- */
@@ -265,7 +265,7 @@ void world_frame(struct txn_world *world, bool ok)
         txns_persisted(world->txns, token, ok, world->now_ms);
     else
         add_answer(world,
-                   (struct world_answer){.ticket = ticket, .error = ok ? 0 : KAFKA_ERR_NOT_ENOUGH_REPLICAS});
+                   (struct txn_world_answer){.ticket = ticket, .error = ok ? 0 : KAFKA_ERR_NOT_ENOUGH_REPLICAS});
     check(world);
 }
 
@@ -345,7 +345,7 @@ void world_put_record(struct txn_world *world, const char *id,
     kafka_out_fini(&out);
 }
 
-void world_init(struct txn_world *world, const struct txns_options *options)
+void txn_world_init(struct txn_world *world, const struct txns_options *options)
 {
     *world = (struct txn_world){.now_ms = INT64_C(1700000000000), .ids_end = -1};
     list_init(&world->frames);
@@ -376,7 +376,7 @@ void world_crash(struct txn_world *world, size_t kept)
     start(world);
 }
 
-void world_fini(struct txn_world *world)
+void txn_world_fini(struct txn_world *world)
 {
     stop(world);
     for (size_t i = 0; i < world->records_count; i++) {
@@ -421,9 +421,9 @@ static struct kafka_add_partitions_to_txn_request_topic *topics_of(struct world_
         if (!(logs & 1u << log))
             continue;
         struct kafka_add_partitions_to_txn_request_topic *topic = *count ? &topics[*count - 1] : topics;
-        if (*count == 0 || !str_eq(topic->name, world_topic(log))) {
+        if (*count == 0 || !str_eq(topic->name, txn_world_topic(log))) {
             topic = &topics[(*count)++];
-            topic->name = world_topic(log);
+            topic->name = txn_world_topic(log);
             topic->partitions = arena_array(&request->arena, int32_t, WORLD_LOGS);
         }
         topic->partitions[topic->partitions_count++] = world_partition(log);
@@ -473,7 +473,7 @@ uint64_t world_add_offsets(struct txn_world *world, int version, const char *id,
     return ticket;
 }
 
-uint64_t world_end_txn(struct txn_world *world, int version, const char *id, int64_t producer_id,
+uint64_t txn_world_end_txn(struct txn_world *world, int version, const char *id, int64_t producer_id,
                        int16_t epoch, bool commit)
 {
     struct world_request *request = request_new(world, KAFKA_API_END_TXN);
@@ -496,7 +496,7 @@ enum txns_admission world_admit(struct txn_world *world, uint64_t ticket, int ve
     size_t count = 0;
     for (int log = 0; log < WORLD_LOGS; log++)
         if (logs & 1u << log)
-            partitions[count++] = (struct txns_partition){world_topic(log), world_partition(log)};
+            partitions[count++] = (struct txns_partition){txn_world_topic(log), world_partition(log)};
     *error = 0;
     enum txns_admission admission;
     if (logs >> WORLD_PARTITIONS) {

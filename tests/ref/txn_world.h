@@ -29,7 +29,7 @@ struct world_log {
 };
 struct world_frame;
 /* What came of a request, by its ticket. */
-struct world_answer {
+struct txn_world_answer {
     uint64_t ticket;
     int16_t
         error; /* of AddPartitionsToTxn: the first partition's that is not 0 and not OPERATION_NOT_ATTEMPTED, else the first */
@@ -55,18 +55,18 @@ struct txn_world {
     int64_t ids_end; /* −1: none */
     struct world_log logs[WORLD_LOGS];
     /* answers not yet taken */
-    struct world_answer *answers;
+    struct txn_world_answer *answers;
     size_t answers_count, answers_capacity;
     struct world_request *requests; /* whose answers are due: their messages are kept so long */
     uint64_t next_ticket;
     uint64_t offsets_ended[2];                                       /* [commit]: calls */
-    void (*on_answer)(void *arg, const struct world_answer *answer); /* if set, instead of `answers` */
+    void (*on_answer)(void *arg, const struct txn_world_answer *answer); /* if set, instead of `answers` */
     void *on_answer_arg;
     int depth; /* of on_answer within on_answer */
 };
 
-void world_init(struct txn_world *world, const struct txns_options *options);
-void world_fini(struct txn_world *world);
+void txn_world_init(struct txn_world *world, const struct txns_options *options);
+void txn_world_fini(struct txn_world *world);
 /* Another coordinator of this world, that is not loaded. */
 struct txns *world_unloaded(struct txn_world *world);
 /* The process dies: the first `kept` frames in flight were durable all the same. It starts again, from what is. */
@@ -78,7 +78,7 @@ void world_settle(struct txn_world *world);
 /* Puts a batch into a frame of its own. ready(ticket) when it is durable. */
 void world_append(struct txn_world *world, uint64_t ticket, int log, struct world_entry entry);
 
-struct str world_topic(int log);
+struct str txn_world_topic(int log);
 int32_t world_partition(int log);
 /* A group whose offsets are in that log. */
 struct str world_group(int log);
@@ -97,12 +97,12 @@ uint64_t world_add_partitions(struct txn_world *world, int version, const char *
                               int16_t epoch, unsigned logs, bool verify_only);
 uint64_t world_add_offsets(struct txn_world *world, int version, const char *id, int64_t producer_id,
                            int16_t epoch, int log);
-uint64_t world_end_txn(struct txn_world *world, int version, const char *id, int64_t producer_id,
+uint64_t txn_world_end_txn(struct txn_world *world, int version, const char *id, int64_t producer_id,
                        int16_t epoch, bool commit);
 /* Produce for logs below WORLD_PARTITIONS, TxnOffsetCommit for one above. *error: the worst. */
 enum txns_admission world_admit(struct txn_world *world, uint64_t ticket, int version, const char *id,
                                 int64_t producer_id, int16_t epoch, unsigned logs, int16_t *error);
 /* The answer, if it came; it is taken. */
-bool world_answer(struct txn_world *world, uint64_t ticket, struct world_answer *answer);
+bool txn_world_answer(struct txn_world *world, uint64_t ticket, struct txn_world_answer *answer);
 
 #endif

@@ -1,0 +1,145 @@
+/* ApiVersions and DescribeCluster: what this broker is. */
+#include "base/map.h"
+#include "broker/api.h"
+
+/* transaction.version 2 and group.version 1 are what makes new clients use transactions v2 and the new consumer groups. */
+static const struct feature {
+    const char *name;
+    int16_t first, last;
+} features[] = {
+    {"group.version", 0, 1},
+    {"transaction.version", 0, 2},
+};
+enum { FEATURE_COUNT = sizeof features / sizeof *features, FEATURES_EPOCH = 1 };
+
+static void put_features(struct request *r, struct kafka_api_versions_response *out)
+{
+    bool old = r->header.version < 4; /* these do not know a first version 0: such a feature is left out */
+    out->supported_features = KAFKA_NEW(&r->arena, kafka_api_versions_response_supported_feature,
+                                        FEATURE_COUNT);
+    out->finalized_features = KAFKA_NEW(&r->arena, kafka_api_versions_response_finalized_feature,
+                                        FEATURE_COUNT);
+    for (size_t i = 0; i < FEATURE_COUNT; i++) {
+        const struct feature *f = &features[i];
+        if (!old || f->first > 0) {
+            struct kafka_api_versions_response_supported_feature *to =
+                &out->supported_features[out->supported_features_count++];
+            to->name = str_of(f->name);
+            to->min_version = f->first;
+            to->max_version = f->last;
+        }
+        struct kafka_api_versions_response_finalized_feature *level =
+            &out->finalized_features[out->finalized_features_count++];
+        level->name = str_of(f->name);
+        level->min_version_level = level->max_version_level = f->last;
+    }
+    out->finalized_features_epoch = FEATURES_EPOCH;
+}
+
+static void put_apis(struct request *r, struct kafka_api_versions_response *out)
+{
+    out->api_keys = KAFKA_NEW(&r->arena, kafka_api_versions_response_api, KAFKA_APIS);
+    for (int key = 0; key < KAFKA_APIS; key++) {
+        const struct kafka_api *api = kafka_api_of(key);
+        if (api == NULL || api_find(key) == NULL)
+            continue;
+        struct kafka_api_versions_response_api *to = &out->api_keys[out->api_keys_count++];
+        to->api_key = api->key;
+        to->min_version = api->first;
+        to->max_version = api->last;
+    }
+}
+
+/* KIP-511: a version that we do not know is answered in version 0, with the one that we do. */
+static void refuse_version(struct request *r) ON(net)
+{
+    struct kafka_api_versions_response out;
+    KAFKA_INIT(kafka_api_versions_response, &out);
+    out.error_code = KAFKA_ERR_UNSUPPORTED_VERSION;
+    out.api_keys = KAFKA_NEW(&r->arena, kafka_api_versions_response_api, 1);
+    out.api_keys_count = 1;
+    out.api_keys[0].api_key = KAFKA_API_API_VERSIONS;
+    out.api_keys[0].min_version = r->header.api->first;
+    out.api_keys[0].max_version = r->header.api->last;
+    r->header.version = 0;
+    request_answer(r, &out);
+}
+
+/* Kafka's own rule for both: [a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])? */
+static bool is_software(struct str s)
+{
+    if (s.n == 0)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool is_alnum = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+        if (!is_alnum && (i == 0 || i + 1 == s.n || (c != '-' && c != '.')))
+            return false;
+    }
+    return true;
+}
+
+void handle_api_versions(struct request *r)
+{
+    const struct kafka_api_versions_request *in = r->body;
+    struct kafka_api_versions_response out;
+    if (in == NULL) {
+        refuse_version(r);
+        return;
+    }
+    KAFKA_INIT(kafka_api_versions_response, &out);
+    if (r->header.version >= 3 &&
+        (!is_software(in->client_software_name) || !is_software(in->client_software_version))) {
+        out.error_code = KAFKA_ERR_INVALID_REQUEST;
+    } else {
+        put_apis(r, &out);
+        if (r->header.version >= 3)
+            put_features(r, &out);
+    }
+    request_answer(r, &out);
+}
+
+enum { ENDPOINT_BROKERS = 1 };
+
+void handle_describe_cluster(struct request *r)
+{
+    const struct kafka_describe_cluster_request *in = r->body;
+    struct kafka_describe_cluster_response out;
+    KAFKA_INIT(kafka_describe_cluster_response, &out);
+    out.endpoint_type = in->endpoint_type;
+    out.cluster_id = str_of(r->broker->cluster_id);
+    if (in->endpoint_type != ENDPOINT_BROKERS) {
+        out.error_code = in->endpoint_type == 2 ? KAFKA_ERR_MISMATCHED_ENDPOINT_TYPE
+                                                : KAFKA_ERR_UNSUPPORTED_ENDPOINT_TYPE;
+        out.error_message = STR("this listener is for clients of the broker");
+        request_answer(r, &out);
+        return;
+    }
+    out.controller_id = BROKER_NODE;
+    out.brokers = KAFKA_NEW(&r->arena, kafka_describe_cluster_response_broker, 1);
+    out.brokers_count = 1;
+    out.brokers[0].broker_id = BROKER_NODE;
+    out.brokers[0].host = str_of(r->broker->advertised_host);
+    out.brokers[0].port = r->broker->advertised_port;
+    if (in->include_cluster_authorized_operations)
+        out.cluster_authorized_operations = CLUSTER_OPERATIONS;
+    request_answer(r, &out);
+}
+
+/* The store's own id, as Kafka writes one. It is made with the data folder. */
+void broker_cluster_id(struct broker *b)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint8_t id[16];
+    size_t n = 0;
+    put_be64(id, store_id(b->store));
+    put_be64(id + 8, hash_bytes(id, 8));
+    for (size_t i = 0; i < sizeof id; i += 3) {
+        size_t left = sizeof id - i < 3 ? sizeof id - i : 3;
+        uint32_t v = (uint32_t)id[i] << 16 | (left > 1 ? (uint32_t)id[i + 1] << 8 : 0) |
+                     (left > 2 ? id[i + 2] : 0);
+        for (size_t k = 0; k <= left; k++)
+            b->cluster_id[n++] = letters[v >> (18 - 6 * k) & 63];
+    }
+    b->cluster_id[n] = '\0';
+}

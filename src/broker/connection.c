@@ -1,0 +1,704 @@
+/* A connection: bytes in, requests in their order, answers in the same order, bytes out.
+ *
+ *     recv ──> scratch, or the buffer of a large request ──> requests ──> begin, one after the other ──> answers ──> send
+ *
+ * A client may send its next request before it has the answer to the last, and gets the answers in order. A request begins when those before
+ * it are answered; only a Produce begins behind Produces that still wait for the disk, for that is where pipelining pays, and their
+ * frames are committed in the order in which they begin.
+ *
+ * Memory. A connection that rests holds no buffer: all read into one scratch buffer, small requests are copied out of it, the beginning of the
+ * next one stays in `rest`. A large request arrives in a buffer of its own, which its record batches never leave until the
+ * journal has copied them. What requests hold, all together, is limited: past it nothing more is read (and the kernel's
+ * window closes), until answers went out. A large request's buffer grows with what has arrived, so that an
+ * announced length takes nothing. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "broker/broker_private.h"
+#include "obs/event.h"
+
+enum {
+    READ_BUDGET = 1 << 20,       /* bytes that one connection reads before others have their turn */
+    LARGE_FIRST_BYTES = 2 << 20, /* a larger request's buffer begins with this, and doubles */
+    IDLE_REQUESTS_MAX = 256,
+    IDLE_ARENA_MAX = 128 << 10, /* an arena that grew beyond this is not kept */
+    SIZE_BYTES = 4,
+};
+
+static bool is_set(struct mono_time time)
+{
+    return time.ns != 0;
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------------------------- */
+
+static struct request *request_new(struct connection *c, size_t charge)
+{
+    struct broker *b = c->broker;
+    struct list *idle = list_pop_front(&b->idle_requests);
+    struct request *r = idle ? CONTAINER_OF(idle, struct request, link) : mem_new(sizeof *r);
+    b->idle_request_count -= idle != NULL;
+    r->connection = c;
+    r->broker = b;
+    r->charge = charge;
+    list_init(&r->link);
+    return r;
+}
+
+static void reply_clear(struct reply *reply)
+{
+    for (size_t i = 0; i < reply->count; i++)
+        buf_unref(reply->parts[i].hold);
+    reply->count = 0;
+    reply->total = 0;
+    kafka_out_clear(&reply->out);
+    reply->out.leaves_records = false;
+}
+
+static void add_part(struct reply *reply, struct reply_part part)
+{
+    if (part.n == 0)
+        return;
+    reply->parts = mem_grow(reply->parts, &reply->capacity, reply->count + 1, sizeof *reply->parts);
+    reply->parts[reply->count++] = part;
+    reply->total += part.n;
+}
+
+/* What was encoded, with the record batches in its holes. */
+static void lay_parts(struct reply *reply)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < reply->out.holes_count; i++) {
+        const struct kafka_hole *hole = &reply->out.holes[i];
+        const struct reply_records *records = (const void *)hole->records.p;
+        add_part(reply, (struct reply_part){.at = at, .n = hole->at - at});
+        at = hole->at;
+        for (uint32_t k = 0; k < records->count; k++)
+            add_part(reply, (struct reply_part){.p = records->slices[k].p,
+                                                .n = records->slices[k].n,
+                                                .hold = records->slices[k].buf});
+    }
+    add_part(reply, (struct reply_part){.at = at, .n = reply->out.bytes.n - at});
+}
+
+static void request_destroy(struct request *r)
+{
+    kafka_out_fini(&r->reply.out);
+    mem_free(r->reply.parts);
+    arena_fini(&r->arena);
+    mem_free(r);
+}
+
+void requests_fini(struct broker *b)
+{
+    struct list *link;
+    while ((link = list_pop_front(&b->idle_requests)) != NULL)
+        request_destroy(CONTAINER_OF(link, struct request, link));
+}
+
+static void request_free(struct request *r) ON(net)
+{
+    struct broker *b = r->broker;
+    CHECK(list_empty(&r->link));
+    CHECK(b->request_bytes >= r->charge && b->reply_bytes >= r->reply.total);
+    b->request_bytes -= r->charge;
+    b->reply_bytes -= r->reply.total;
+    reply_clear(&r->reply);
+    buf_unref(r->held);
+    if (b->idle_request_count >= IDLE_REQUESTS_MAX || r->arena.bytes > IDLE_ARENA_MAX ||
+        r->reply.out.bytes.capacity > IDLE_ARENA_MAX) {
+        request_destroy(r);
+    } else {
+        arena_reset(&r->arena);
+        *r = (struct request){.arena = r->arena, .reply = r->reply};
+        list_push_back(&b->idle_requests, &r->link);
+        b->idle_request_count++;
+    }
+    connections_feed(b);
+    fetches_feed(b);
+}
+
+/* Its answer stands in reply. */
+static void request_finish(struct request *r) ON(net)
+{
+    struct connection *c = r->connection;
+    CHECK(r->state == REQUEST_RUNNING);
+    r->state = REQUEST_ANSWERED;
+    r->cancel = NULL;
+    struct broker *b = r->broker;
+    b->reply_bytes += r->reply.total;
+    b->running--;
+    if (c) {
+        c->running--;
+        c->running_others -= !r->api->pipelines;
+        task_wake(&c->flush);
+    } else {
+        request_free(r);
+    }
+    broker_look_for_end(b);
+}
+
+static void encode_answer(struct request *r, const void *response) ON(net)
+{
+    struct err err;
+    if (request_is_orphan(r) ||
+        kafka_response_encode(r->header.api, r->header.version, r->header.correlation_id, response,
+                              &r->reply.out, &err)) {
+        lay_parts(&r->reply);
+        metrics_count(r, response);
+        request_finish(r);
+    } else {
+        event_err(EVENT_KAFKA_TROUBLE, r->connection->peer, &err);
+        request_refuse(r, err.text);
+    }
+}
+
+void request_answer(struct request *r, const void *response)
+{
+    encode_answer(r, response);
+}
+
+void request_answer_records(struct request *r, const void *response)
+{
+    r->reply.out.leaves_records = true;
+    encode_answer(r, response);
+}
+
+struct str request_client_host(struct request *r)
+{
+    struct str peer = r->connection ? str_of(r->connection->peer) : (struct str){0};
+    while (peer.n > 0 && peer.p[peer.n - 1] != ':')
+        peer.n--;
+    peer.n -= peer.n > 0;
+    if (peer.n > 2 && peer.p[0] == '[')
+        peer = str_n(peer.p + 1, peer.n - 2);
+    return str_of(arena_printf(&r->arena, "/%.*s", STR_ARG(peer)));
+}
+
+void request_answer_nothing(struct request *r)
+{
+    request_finish(r);
+}
+
+void request_refuse(struct request *r, const char *why)
+{
+    if (r->connection)
+        event_log(EVENT_KAFKA, r->connection->peer, "connection ended: %s", why);
+    r->ends = true;
+    request_answer_nothing(r);
+}
+
+/* ---- its life ----------------------------------------------------------------------------------------------------------------- */
+
+/* It ends as soon as its task runs; whoever calls may still look at it. */
+static void end_connection(struct connection *c, const char *why) ON(net)
+{
+    if (c->broken)
+        return;
+    event_log(EVENT_KAFKA, c->peer, "connection ended: %s", why);
+    c->broken = true;
+    task_wake(&c->flush);
+}
+
+/* Nothing that comes after what has been taken so far is looked at. That is done first, as it may be records that nobody wants an answer for;
+ * but nothing waits any more. */
+static void go_deaf(struct connection *c, const char *why) ON(net)
+{
+    if (c->request_count == 0) {
+        end_connection(c, why);
+        return;
+    }
+    event_log(EVENT_KAFKA, c->peer, "connection ends: %s", why);
+    c->is_deaf = true;
+    connection_cancel(c);
+}
+
+static void wake_by(struct connection *c, struct mono_time due) ON(net)
+{
+    if (!timer_is_set(&c->patience) || due.ns < c->patience.due.ns)
+        timer_set(&c->patience, due);
+}
+
+static struct mono_time after(struct mono_time time, int64_t ms)
+{
+    return (struct mono_time){time.ns + ms * NS_PER_MS};
+}
+
+void connection_cancel(struct connection *c)
+{
+    struct list *link = c->requests.next;
+    while (link != &c->requests) {
+        struct request *r = CONTAINER_OF(link, struct request, link);
+        link = link->next;
+        if (r->state == REQUEST_RUNNING && r->cancel)
+            r->cancel(r);
+    }
+}
+
+void connection_close(struct connection *c)
+{
+    struct broker *b = c->broker;
+    struct err ignored;
+    while (!list_empty(&c->requests)) {
+        struct request *r = CONTAINER_OF(list_pop_front(&c->requests), struct request, link);
+        r->connection = NULL;
+        if (r->state != REQUEST_RUNNING)
+            request_free(r);
+        else if (r->cancel)
+            r->cancel(r);
+    }
+    list_remove(&c->link);
+    list_remove(&c->starved);
+    b->connection_count--;
+    b->request_bytes -= c->large_charge;
+    timer_cancel(&c->patience);
+    task_cancel(&c->flush);
+    loop_watch(b->net, &c->watch, c->file, 0, &ignored);
+    os_close(c->file);
+    buf_unref(c->large);
+    sbuf_fini(&c->rest);
+    mem_free(c);
+    connections_feed(b);
+}
+
+/* ---- requests begin ------------------------------------------------------------------------------------------------------------- */
+
+static bool may_begin(const struct connection *c, const struct request *r)
+{
+    return c->running == 0 || (r->api->pipelines && c->running_others == 0);
+}
+
+static void begin(struct connection *c, struct request *r) ON(net)
+{
+    struct err err;
+    const struct kafka_type *type = r->header.api->request;
+    struct rd rd = rd_of(r->bytes, r->size);
+    r->state = REQUEST_RUNNING;
+    c->running++;
+    c->running_others += !r->api->pipelines;
+    r->broker->running++;
+    r->arena.limit = REQUEST_ARENA_MAX;
+    r->body = arena_alloc(&r->arena, type->size);
+    if (!kafka_api_has(r->header.api, r->header.version)) /* ApiVersions: others have not come this far */
+        r->body = NULL;
+    else if (!kafka_decode(type, r->header.version, &rd, &r->arena, r->body, &err)) {
+        request_refuse(r, err.text);
+        return;
+    }
+    r->api->handle(r);
+    if (c->is_deaf && r->state == REQUEST_RUNNING && r->cancel)
+        r->cancel(r);
+}
+
+static void begin_ready(struct connection *c) ON(net)
+{
+    struct list *link = c->requests.next;
+    while (link != &c->requests && !c->broken && !c->broker->stopping) {
+        struct request *r = CONTAINER_OF(link, struct request, link);
+        link = link->next;
+        if (r->state == REQUEST_ANSWERED && r->ends)
+            return; /* nothing after it is looked at */
+        if (r->state != REQUEST_ARRIVED)
+            continue;
+        if (!may_begin(c, r))
+            return;
+        begin(c, r);
+        if (r->ends)
+            return;
+    }
+}
+
+/* Reads the header, and leaves bytes at the body. */
+static bool open_request(struct request *r, struct err *err)
+{
+    struct rd rd = rd_of(r->bytes, r->size);
+    TRY(kafka_header_decode(&rd, &r->header, err));
+    r->bytes = rd.p;
+    r->size = rd_left(&rd);
+    r->api = r->header.api ? api_find(r->header.key) : NULL;
+    if (r->api == NULL ||
+        (!kafka_api_has(r->header.api, r->header.version) && r->header.key != KAFKA_API_API_VERSIONS))
+        return err_set(err, ERR_DATA, "API %d in version %d is not served", r->header.key, r->header.version);
+    return true;
+}
+
+/* A whole request, without its size, at p[n]; held: the buffer that it lies in, one reference, taken; or NULL: it is copied. */
+static void take_request(struct connection *c, const uint8_t *p, size_t n, struct buf *held, size_t charge)
+    ON(net)
+{
+    struct request *r = request_new(c, charge);
+    struct err err;
+    counter_add(&c->broker->bytes_in, SIZE_BYTES + n);
+    if (held == NULL &&
+        get_be16(p) == KAFKA_API_PRODUCE) { /* its batches go to the journal from where they lie */
+        held = buf_new(n);
+        memcpy(held->p, p, n);
+        held->n = n;
+        p = held->p;
+    }
+    r->arrived = c->heard;
+    r->held = held;
+    r->bytes = held ? p : arena_dup(&r->arena, p, n);
+    r->size = n;
+    if (!open_request(r, &err)) {
+        request_free(r);
+        go_deaf(c, err.text);
+        return;
+    }
+    list_push_back(&c->requests, &r->link);
+    c->request_count++;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------------------------- */
+
+static bool has_room(const struct broker *b)
+{
+    return b->request_bytes < BROKER_REQUEST_BYTES_MAX;
+}
+
+static bool may_read(const struct connection *c)
+{
+    return !c->broken && !c->is_deaf && !c->broker->stopping && c->request_count < BROKER_PIPELINE_MAX &&
+           !is_set(c->muted_until);
+}
+
+/* The size of the request that begins at p[n], checked; 0: it is not there yet, or cannot be (the connection ends then). */
+static size_t size_at(struct connection *c, const uint8_t *p, size_t n) ON(net)
+{
+    struct str frame;
+    size_t size;
+    if (n < SIZE_BYTES)
+        return 0;
+    if (kafka_frame_next(p, n, BROKER_FRAME_MAX, &frame, &size) != KAFKA_FRAME_BAD)
+        return size - SIZE_BYTES;
+    char why[96];
+    snprintf(why, sizeof why, "a request of %d bytes, the limit is %d", (int)(int32_t)get_be32(p),
+             BROKER_FRAME_MAX);
+    go_deaf(c, why);
+    return 0;
+}
+
+/* Has a whole request stayed in rest? */
+static bool has_whole(const struct connection *c)
+{
+    return c->rest.n >= SIZE_BYTES && c->rest.n - SIZE_BYTES >= get_be32(c->rest.p);
+}
+
+static void charge_large(struct connection *c, size_t capacity) ON(net)
+{
+    c->broker->request_bytes += capacity - c->large_charge;
+    c->large_charge = capacity;
+}
+
+/* The request of `size` bytes is a large one: what has arrived of it, p[n], begins its buffer. */
+static void begin_large(struct connection *c, size_t size, const uint8_t *p, size_t n) ON(net)
+{
+    size_t capacity = size < LARGE_FIRST_BYTES ? size : LARGE_FIRST_BYTES;
+    c->large = buf_new(capacity);
+    c->large_size = size;
+    charge_large(c, c->large->capacity);
+    memcpy(c->large->p, p, n);
+    c->large->n = n;
+}
+
+static void grow_large(struct connection *c) ON(net)
+{
+    struct buf *old = c->large;
+    size_t capacity = 2 * old->capacity < c->large_size ? 2 * old->capacity : c->large_size;
+    c->large = buf_new(capacity);
+    memcpy(c->large->p, old->p, old->n);
+    c->large->n = old->n;
+    buf_unref(old);
+    charge_large(c, c->large->capacity);
+}
+
+static void end_large(struct connection *c) ON(net)
+{
+    struct buf *large = c->large;
+    size_t charge = c->large_charge;
+    c->large = NULL;
+    c->large_charge = 0;
+    take_request(c, large->p, large->n, large, charge);
+}
+
+/* Takes the requests out of p[n]; returns the bytes that are used up. */
+static size_t take_all(struct connection *c, const uint8_t *p, size_t n) ON(net)
+{
+    size_t at = 0, size;
+    while (may_read(c) && c->large == NULL && (size = size_at(c, p + at, n - at)) > 0) {
+        size_t there = n - at - SIZE_BYTES;
+        if (size > REQUEST_COPY_MAX) {
+            there = there < size ? there : size;
+            begin_large(c, size, p + at + SIZE_BYTES, there);
+            at += SIZE_BYTES + there;
+            if (there == size)
+                end_large(c);
+            continue;
+        }
+        if (there < size)
+            break;
+        c->broker->request_bytes += size;
+        take_request(c, p + at + SIZE_BYTES, size, NULL, size);
+        at += SIZE_BYTES + size;
+    }
+    return at;
+}
+
+/* One recv. False: there is nothing more at present, or the connection has ended. */
+static bool receive(struct connection *c, void *p, size_t n, size_t *got) ON(net)
+{
+    struct err err;
+    if (!os_recv(c->file, p, n, got, &err)) {
+        if (err.code != EAGAIN)
+            end_connection(c, err.text);
+        return false;
+    }
+    if (*got == 0) {
+        go_deaf(c, "the client has closed it");
+        return false;
+    }
+    c->heard = os_mono();
+    return true;
+}
+
+static bool receive_large(struct connection *c, size_t *budget) ON(net)
+{
+    size_t got;
+    if (c->large->n == c->large->capacity)
+        grow_large(c);
+    size_t end = c->large->capacity < c->large_size ? c->large->capacity
+                                                    : c->large_size; /* what follows is another's */
+    if (!receive(c, c->large->p + c->large->n, end - c->large->n, &got))
+        return false;
+    c->large->n += got;
+    *budget -= got < *budget ? got : *budget;
+    if (c->large->n == c->large_size)
+        end_large(c);
+    return true;
+}
+
+static bool receive_small(struct connection *c, size_t *budget) ON(net)
+{
+    struct buf *scratch = c->broker->scratch;
+    size_t n = c->rest.n, got;
+    if (n > 0) {
+        size_t used = take_all(c, (const uint8_t *)c->rest.p, n);
+        n -= used;
+        memcpy(scratch->p, c->rest.p + used, n);
+        sbuf_clear(&c->rest);
+    }
+    bool more = may_read(c) && c->large == NULL;
+    if (more && (more = receive(c, scratch->p + n, scratch->capacity - n, &got))) {
+        n += got;
+        *budget -= got < *budget ? got : *budget;
+        size_t used = take_all(c, scratch->p, n);
+        sbuf_add(&c->rest, scratch->p + used, n - used);
+    } else {
+        sbuf_add(&c->rest, scratch->p, n);
+    }
+    return more || c->large != NULL;
+}
+
+static void note_partial(struct connection *c) ON(net)
+{
+    bool partial = c->rest.n > 0 || c->large != NULL;
+    if (!partial) {
+        c->partial_since = (struct mono_time){0};
+        sbuf_fini(&c->rest);
+    } else if (!is_set(c->partial_since)) {
+        c->partial_since = os_mono();
+        wake_by(c, after(c->partial_since, BROKER_FRAME_MS));
+    }
+}
+
+static void read_requests(struct connection *c) ON(net)
+{
+    size_t budget = READ_BUDGET;
+    bool more = true;
+    if (!may_read(c))
+        return;
+    if (!has_room(c->broker)) {
+        if (list_empty(&c->starved))
+            list_push_back(&c->broker->starved, &c->starved);
+        return;
+    }
+    while (more && may_read(c) && has_room(c->broker) && budget > 0)
+        more = c->large ? receive_large(c, &budget) : receive_small(c, &budget);
+    note_partial(c);
+    begin_ready(c);
+}
+
+void connections_feed(struct broker *b)
+{
+    while (has_room(b) && !list_empty(&b->starved)) {
+        struct connection *c = CONTAINER_OF(list_pop_front(&b->starved), struct connection, starved);
+        task_wake(&c->flush);
+    }
+}
+
+/* ---- answering -------------------------------------------------------------------------------------------------------------------- */
+
+/* The unsent parts of the answers that are ready, in order. */
+static size_t gather_answers(const struct connection *c, struct os_span spans[OS_SPANS_MAX])
+{
+    size_t count = 0, skip = c->sent;
+    LIST_EACH(link, &c->requests)
+    {
+        const struct request *r = CONTAINER_OF(link, struct request, link);
+        if (r->state != REQUEST_ANSWERED)
+            return count;
+        for (size_t i = 0; i < r->reply.count; i++) {
+            const struct reply_part *part = &r->reply.parts[i];
+            if (skip >= part->n) {
+                skip -= part->n;
+                continue;
+            }
+            const uint8_t *p = part->p ? part->p : (const uint8_t *)r->reply.out.bytes.p + part->at;
+            spans[count++] = (struct os_span){p + skip, part->n - skip};
+            skip = 0;
+            if (count == OS_SPANS_MAX)
+                return count;
+        }
+    }
+    return count;
+}
+
+static void mute(struct connection *c, int32_t ms) ON(net)
+{
+    c->muted_until = after(os_mono(), ms);
+    wake_by(c, c->muted_until);
+}
+
+/* c->sent has grown: whole answers go. */
+static void drop_sent(struct connection *c) ON(net)
+{
+    while (!list_empty(&c->requests)) {
+        struct request *r = CONTAINER_OF(c->requests.next, struct request, link);
+        if (r->state != REQUEST_ANSWERED || c->sent < r->reply.total)
+            return;
+        c->sent -= r->reply.total;
+        counter_add(&c->broker->bytes_out, r->reply.total);
+        if (r->ends)
+            c->broken = true;
+        if (r->throttle_ms > 0)
+            mute(c, r->throttle_ms);
+        list_remove(&r->link);
+        c->request_count--;
+        request_free(r);
+    }
+    CHECK(c->sent == 0);
+    c->broken |= c->is_deaf;
+}
+
+/* True: something is left that the client does not take. */
+static bool send_answers(struct connection *c) ON(net)
+{
+    struct os_span spans[OS_SPANS_MAX];
+    struct err err;
+    size_t count, sent;
+    drop_sent(c);
+    while (!c->broken && (count = gather_answers(c, spans)) > 0) {
+        if (!os_send_spans(c->file, spans, count, &sent, &err)) {
+            if (err.code == EAGAIN)
+                return true;
+            end_connection(c, err.text);
+            return false;
+        }
+        c->stuck_since = (struct mono_time){0};
+        c->sent += sent;
+        drop_sent(c);
+    }
+    return false;
+}
+
+static bool watch_for(struct connection *c, bool stuck, struct err *err) ON(net)
+{
+    unsigned interest = (may_read(c) && list_empty(&c->starved) ? OS_READABLE : 0u) |
+                        (stuck ? OS_WRITABLE : 0u);
+    return interest == c->watch.interest || loop_watch(c->broker->net, &c->watch, c->file, interest, err);
+}
+
+/* Sends what is ready, begins what may begin, reads again what it had to leave. */
+static bool run_flush(struct task *task)
+{
+    struct connection *c = CONTAINER_OF(task, struct connection, flush);
+    struct err err;
+    run_on_net();
+    bool stuck = send_answers(c);
+    begin_ready(c);
+    if (has_whole(c))
+        read_requests(c);
+    if (!c->broken && !watch_for(c, stuck, &err))
+        end_connection(c, err.text);
+    if (stuck && !is_set(c->stuck_since)) {
+        c->stuck_since = os_mono();
+        wake_by(c, after(c->stuck_since, BROKER_FRAME_MS));
+    }
+    if (c->broken)
+        connection_close(c);
+    return false;
+}
+
+static void on_ready(struct watch *watch, unsigned events)
+{
+    struct connection *c = CONTAINER_OF(watch, struct connection, watch);
+    run_on_net();
+    if (events & (OS_READABLE | OS_HANGUP))
+        read_requests(c);
+    task_wake(&c->flush);
+}
+
+/* ---- patience ------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_over(struct connection *c, struct mono_time since, int64_t ms, struct mono_time now) ON(net)
+{
+    if (!is_set(since))
+        return false;
+    struct mono_time due = after(since, ms);
+    if (due.ns <= now.ns)
+        return true;
+    wake_by(c, due);
+    return false;
+}
+
+static void on_patience(struct timer *timer)
+{
+    struct connection *c = CONTAINER_OF(timer, struct connection, patience);
+    struct mono_time now = os_mono();
+    run_on_net();
+    if (is_over(c, c->muted_until, 0, now)) {
+        c->muted_until = (struct mono_time){0};
+        task_wake(&c->flush);
+    }
+    if (is_set(c->partial_since) && (!list_empty(&c->starved) || !may_read(c)))
+        c->partial_since = now; /* it waits for us */
+    if (is_over(c, c->partial_since, BROKER_FRAME_MS, now))
+        end_connection(c, "a request did not arrive whole in time");
+    if (is_over(c, c->stuck_since, BROKER_FRAME_MS, now))
+        end_connection(c, "the client does not take its answers");
+    if (c->request_count > 0)
+        c->heard = now;
+    if (is_over(c, c->heard, BROKER_IDLE_MS, now))
+        end_connection(c, "idle for too long");
+}
+
+bool connection_open(struct broker *b, int file, const char *peer, struct err *err)
+{
+    struct connection *c = mem_new(sizeof *c);
+    *c = (struct connection){.broker = b, .file = file, .heard = os_mono()};
+    snprintf(c->peer, sizeof c->peer, "%s", peer);
+    list_init(&c->requests);
+    list_init(&c->starved);
+    task_init(&c->flush, run_flush);
+    timer_init(&c->patience, on_patience);
+    c->watch.ready = on_ready;
+    if (!loop_watch(b->net, &c->watch, file, OS_READABLE, err)) {
+        os_close(file);
+        mem_free(c);
+        return false;
+    }
+    timer_set_in(&c->patience, BROKER_IDLE_MS * NS_PER_MS);
+    list_push_back(&b->connections, &c->link);
+    b->connection_count++;
+    return true;
+}

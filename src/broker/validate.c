@@ -1,0 +1,95 @@
+#include "broker/validate.h"
+
+#include "wire/kafka.h"
+
+enum { ZSTD_FROM_VERSION = 7 };
+
+static struct verdict refuse(struct verdict *v, int16_t error, const char *text)
+{
+    v->error = error;
+    v->text = text;
+    return *v;
+}
+
+/* What the header alone says. */
+static struct verdict validate_header(const uint8_t *p, size_t n, int version,
+                                      const struct topic_config *config)
+{
+    struct verdict v = {.record = -1};
+    if (n < RECORDS_HEADER)
+        return refuse(&v, n == 0 ? KAFKA_ERR_INVALID_RECORD : KAFKA_ERR_CORRUPT_MESSAGE,
+                      n == 0 ? "there is no record batch" : "the record batch is cut off");
+    if (p[16] != RECORDS_MAGIC)
+        return refuse(&v, KAFKA_ERR_INVALID_RECORD, "record batches of magic 2 alone are taken");
+    if ((int32_t)get_be32(p + 57) <= 0 || (int32_t)get_be32(p + 57) != (int32_t)get_be32(p + 23) + INT64_C(1))
+        return refuse(&v, KAFKA_ERR_INVALID_RECORD, "the number of records is not that of the offsets");
+    if (!records_batch_read(p, n, false, &v.batch, NULL))
+        return refuse(&v, KAFKA_ERR_CORRUPT_MESSAGE, "the record batch is malformed");
+    if (v.batch.size != n)
+        return refuse(&v, KAFKA_ERR_INVALID_RECORD, "there must be exactly one record batch for a partition");
+    if (v.batch.size > (uint32_t)config->max_message_bytes)
+        return refuse(&v, KAFKA_ERR_MESSAGE_TOO_LARGE,
+                      "the record batch is larger than the topic's max.message.bytes");
+    if (v.batch.base_offset != 0)
+        return refuse(&v, KAFKA_ERR_INVALID_RECORD, "the base offset of a new batch must be 0");
+    if (v.batch.attributes & RECORDS_CONTROL)
+        return refuse(&v, KAFKA_ERR_INVALID_RECORD, "clients may not write control batches");
+    if (v.batch.producer_id >= 0 && (v.batch.base_sequence < 0 || v.batch.producer_epoch < 0))
+        return refuse(&v, KAFKA_ERR_INVALID_RECORD, "a producer id without sequence and epoch");
+    if (v.batch.producer_id < 0 && v.batch.attributes & RECORDS_TRANSACTIONAL)
+        return refuse(&v, KAFKA_ERR_INVALID_RECORD, "a transactional batch without producer id");
+    int codec = v.batch.attributes & RECORDS_CODEC_MASK;
+    if (codec >= CODEC_COUNT)
+        return refuse(&v, KAFKA_ERR_UNSUPPORTED_COMPRESSION_TYPE, "the compression codec is not known");
+    if (codec == CODEC_ZSTD && version < ZSTD_FROM_VERSION)
+        return refuse(&v, KAFKA_ERR_UNSUPPORTED_COMPRESSION_TYPE, "zstd needs a newer version of Produce");
+    return v;
+}
+
+static bool is_in_time(const struct topic_config *config, int64_t timestamp_ms, int64_t now_ms)
+{
+    int64_t age;
+    if (config->log_append_time || timestamp_ms < 0)
+        return true;
+    if (__builtin_sub_overflow(now_ms, timestamp_ms, &age))
+        age = timestamp_ms < 0 ? INT64_MAX : -INT64_MAX;
+    return age <= config->timestamp_before_max_ms && -age <= config->timestamp_after_max_ms;
+}
+
+static struct verdict validate_records(struct verdict *v, struct records_reader *reader,
+                                       const struct topic_config *config, int64_t now_ms)
+{
+    struct record record;
+    bool more = true;
+    for (int32_t i = 0;; i++) {
+        if (!records_next(reader, &record, &more, NULL))
+            return refuse(v, KAFKA_ERR_CORRUPT_MESSAGE, "a record is malformed");
+        if (!more)
+            return *v;
+        v->record = i;
+        if (record.offset != i)
+            return refuse(v, KAFKA_ERR_INVALID_RECORD, "a record's offset is not the next one");
+        if (config->compact && record.key.p == NULL)
+            return refuse(v, KAFKA_ERR_INVALID_RECORD, "a compacted topic takes no record without a key");
+        if (reader->batch.attributes & RECORDS_LOG_APPEND_TIME)
+            return refuse(v, KAFKA_ERR_INVALID_TIMESTAMP, "the time of appending is not the client's to set");
+        if (!is_in_time(config, record.timestamp_ms, now_ms))
+            return refuse(v, KAFKA_ERR_INVALID_TIMESTAMP, "a record's timestamp is too far from now");
+        v->record = -1;
+    }
+}
+
+struct verdict records_validate(const uint8_t *p, size_t n, int version, const struct topic_config *config,
+                                struct wall_time now, struct compress_ctx *ctx)
+{
+    struct verdict v = validate_header(p, n, version, config);
+    struct records_reader reader;
+    struct buf *scratch = NULL;
+    if (v.error != KAFKA_ERR_NONE)
+        return v;
+    if (!records_open(p, n, ctx, &scratch, &reader, NULL))
+        return refuse(&v, KAFKA_ERR_CORRUPT_MESSAGE, "the records cannot be decompressed");
+    v = validate_records(&v, &reader, config, now.us / US_PER_MS);
+    buf_unref(scratch);
+    return v;
+}

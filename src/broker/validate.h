@@ -1,0 +1,23 @@
+/* What a client's records must be like before a log takes them. Pure but for the topic's configuration. */
+#ifndef BROKER_VALIDATE_H
+#define BROKER_VALIDATE_H
+
+#include "base/time.h"
+#include "format/compress.h"
+#include "log/store.h"
+
+/* Why a batch is refused. */
+struct verdict {
+    int16_t error;    /* Kafka's code; 0 = it is taken */
+    int32_t record;   /* the record to blame, or −1: the batch */
+    const char *text; /* a literal */
+    struct records_batch batch;
+};
+
+/* p[n]: what a Produce has for one partition, of that version: exactly one batch of magic 2. Its checksum is checked where it is appended. ctx is the
+ * caller's, for compressed batches. */
+struct verdict records_validate(const uint8_t *p, size_t n, int produce_version,
+                                const struct topic_config *config, struct wall_time now,
+                                struct compress_ctx *ctx);
+
+#endif
