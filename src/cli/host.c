@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "broker/broker.h"
 #include "cli/control.h"
 #include "cli/status.h"
 #include "cli/web.h"
@@ -24,12 +25,15 @@ struct host {
     struct engine *engine;
     struct builtin *builtin;
     struct http_server *web;
+    struct broker *broker;
+    struct web web_arg;
     struct control *control;
     struct live *live;
     bool engine_started, ending;
+    int ending_parts; /* that have not ended */
     int status;
     struct timer for_timer, end_timer;
-    struct msg stop_msg;
+    struct msg stop_msg, broker_ended;
 };
 
 int host_say(const struct cli_args *args, const struct conf_diags *diags)
@@ -59,10 +63,27 @@ const struct project *host_project(const struct host *host)
 
 /* ---- ending ----------------------------------------------------------------------------------------------------------- */
 
+static void part_ended(struct host *h)
+{
+    if (--h->ending_parts == 0)
+        loop_stop(h->main);
+}
+
 static void on_stopped(void *arg)
 {
+    part_ended(arg);
+}
+
+static void handle_broker_ended(struct msg *msg)
+{
+    part_ended(CONTAINER_OF(msg, struct host, broker_ended));
+}
+
+/* On the net loop. */
+static void on_broker_ended(void *arg)
+{
     struct host *h = arg;
-    loop_stop(h->main);
+    loop_post(h->main, &h->broker_ended);
 }
 
 static void end(struct host *h)
@@ -71,10 +92,14 @@ static void end(struct host *h)
         return;
     h->ending = true;
     timer_set_in(&h->end_timer, END_MAX_MS * NS_PER_MS);
-    if (h->engine_started)
-        engine_stop(h->engine);
-    else
+    if (!h->engine_started) {
         loop_stop(h->main);
+        return;
+    }
+    h->ending_parts = h->broker ? 2 : 1;
+    if (h->broker)
+        broker_end(h->broker, on_broker_ended, h);
+    engine_stop(h->engine);
 }
 
 static void on_quiet(void *arg)
@@ -147,13 +172,27 @@ static bool make_loops(struct host *h, struct err *err)
     return loop_signals(h->main, on_signal, h, err);
 }
 
+static const char *address_text(struct host *h, const struct conf_address *at)
+{
+    return pool_printf(h->pool, strchr(at->host, ':') ? "[%s]:%u" : "%s:%u", at->host, at->port);
+}
+
 static bool listen_http(struct host *h, struct err *err)
 {
     const struct conf_address *at = &h->project.conf.settings.listen.http;
     if (!h->options->listen || at->off)
         return true;
-    const char *host = strchr(at->host, ':') ? pool_printf(h->pool, "[%s]", at->host) : at->host;
-    return web_start(h->pool, h->net, pool_printf(h->pool, "%s:%u", host, at->port), h->engine, &h->web, err);
+    return web_start(h->pool, h->net, address_text(h, at), &h->web_arg, &h->web, err);
+}
+
+static bool listen_kafka(struct host *h, struct err *err)
+{
+    const struct conf_address *at = &h->project.conf.settings.listen.kafka;
+    if (!h->options->listen || at->off)
+        return true;
+    const struct broker_options options = {
+        .address = address_text(h, at), .partitions = 1, .auto_create = true};
+    return broker_start(h->pool, h->net, h->store, &options, &h->broker, err);
 }
 
 /* On a terminal that rows do not go to. */
@@ -175,6 +214,7 @@ static bool start(struct host *h, struct err *err)
     timer_init(&h->for_timer, on_for_timer);
     timer_init(&h->end_timer, on_end_timer);
     msg_init(&h->stop_msg, handle_stop);
+    msg_init(&h->broker_ended, handle_broker_ended);
     TRY(make_loops(h, err));
     TRY(open_store(h, err));
     if (project_wants_builtin(&h->project))
@@ -194,6 +234,8 @@ static bool start(struct host *h, struct err *err)
         .arg = h,
     };
     TRY(engine_new(h->pool, &h->project, h->store, &options, &h->engine, err));
+    TRY(listen_kafka(h, err));
+    h->web_arg = (struct web){h->engine, h->broker};
     TRY(listen_http(h, err));
     TRY(loop_start(h->disk, err));
     TRY(loop_start(h->net, err));
@@ -208,6 +250,8 @@ static bool start(struct host *h, struct err *err)
     event_log(EVENT_STARTED, h->project.conf.name, "%u source%s, %u stream%s; data in %s",
               h->project.conf.source_count, h->project.conf.source_count == 1 ? "" : "s",
               h->project.conf.stream_count, h->project.conf.stream_count == 1 ? "" : "s", h->project.data);
+    if (h->broker)
+        event_log(EVENT_LISTENING, "kafka", "%s", broker_address(h->broker));
     if (h->web)
         event_log(EVENT_LISTENING, "http", "http://%s", http_server_address(h->web));
     if (wants_live(h))
@@ -240,6 +284,7 @@ static void finish(struct host *h)
         loop_run(h->main);
     }
     http_server_stop(h->web);
+    broker_stop(h->broker);
     engine_free(h->engine);
     builtin_stop(h->builtin);
     if (h->store && !store_close(h->store, &err))
@@ -262,6 +307,7 @@ int host_run(struct cli_args *args, const char *folder, const struct host_option
         return EXIT_USAGE;
     }
     os_vfs_register();
+    os_raise_file_limit();
     event_setup((enum event_level)h.project.conf.settings.log.level,
                 h.project.conf.settings.log.format == CONF_LOG_JSON, os_adopt(2));
     if (start(&h, &err))
