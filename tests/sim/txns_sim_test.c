@@ -89,7 +89,7 @@ static const char *const id_names[IDS] = {"a", "b", "c"};
 
 /* ---- the broker's side of a write ----------------------------------------------------------------------------- */
 
-static void come_home(uint64_t ticket, struct world_answer answer);
+static void come_home(uint64_t ticket, struct txn_world_answer answer);
 
 /* Is the batch in that log already; is a newer epoch? */
 static int16_t look_into(int log, const struct actor *from)
@@ -108,7 +108,7 @@ static void write_ends(struct server_write *write, int16_t error)
 {
     uint64_t ticket = write->ticket;
     write->ticket = 0;
-    come_home(ticket, (struct world_answer){.ticket = ticket, .error = error});
+    come_home(ticket, (struct txn_world_answer){.ticket = ticket, .error = error});
 }
 
 static void write_runs(struct server_write *write)
@@ -204,7 +204,7 @@ static void send_it(struct actor *actor)
         world_add_offsets(&s.w, old ? 1 : 3, id, actor->producer_id, actor->epoch, actor->log);
         return;
     case END:
-        world_end_txn(&s.w,
+        txn_world_end_txn(&s.w,
                       actor->is_v2 ? 5
                       : old        ? 1
                                    : 4,
@@ -256,7 +256,7 @@ static void choose(struct actor *actor)
     actor->batch = s.batches++;
 }
 
-static void succeeded(struct actor *actor, const struct world_answer *answer)
+static void succeeded(struct actor *actor, const struct txn_world_answer *answer)
 {
     enum what what = actor->what;
     actor->what = NOTHING;
@@ -317,7 +317,7 @@ static void failed(struct actor *actor, int16_t error)
 }
 
 /* An answer leaves the broker; it may be lost, or too late. */
-static void come_home(uint64_t ticket, struct world_answer answer)
+static void come_home(uint64_t ticket, struct txn_world_answer answer)
 {
     SAY("  answer %llu: error %d, producer %lld epoch %d\n", (unsigned long long)ticket, answer.error,
         (long long)answer.producer_id, answer.epoch);
@@ -337,7 +337,7 @@ static void come_home(uint64_t ticket, struct world_answer answer)
 }
 
 /* From the world: a reply, ready, or a batch's frame. */
-static void on_answer(void *arg, const struct world_answer *answer)
+static void on_answer(void *arg, const struct txn_world_answer *answer)
 {
     for (int i = 0; i < WRITES_MAX; i++)
         if (s.writes[i].ticket == answer->ticket) {
@@ -521,7 +521,7 @@ static void run_seed(uint64_t seed)
 {
     memset(&s, 0, sizeof s);
     s.rng = (struct rng){seed};
-    world_init(&s.w, &(struct txns_options){.producer_ids_block = 1 + (int32_t)rng_below(&s.rng, 5)});
+    txn_world_init(&s.w, &(struct txns_options){.producer_ids_block = 1 + (int32_t)rng_below(&s.rng, 5)});
     s.w.on_answer = on_answer;
     if (rng_one_in(&s.rng, 3)) { /* epochs that will be used up */
         struct kafka_transaction_log_value value;
@@ -550,7 +550,7 @@ static void run_seed(uint64_t seed)
     } while (stats.ongoing > 0);
     EXPECT_EQ_INT(stats.waiting, 0);
     judge();
-    world_fini(&s.w);
+    txn_world_fini(&s.w);
 }
 
 static uint64_t number(const char *name, uint64_t otherwise)

@@ -1,0 +1,23 @@
+# What topics are configured to be decides what they take.
+
+a > CreateTopics 7 {Topics: [
+        {Name: small, NumPartitions: 1, ReplicationFactor: 1, Configs: [{Name: max.message.bytes, Value: "100"}]}
+        {Name: compact, NumPartitions: 1, ReplicationFactor: 1, Configs: [{Name: cleanup.policy, Value: compact}]}
+        {Name: stamped, NumPartitions: 1, ReplicationFactor: 1, Configs: [{Name: message.timestamp.type, Value: LogAppendTime}]}
+        {Name: odd, NumPartitions: 1, ReplicationFactor: 1, Configs: [{Name: no.such.thing, Value: "1"}]}
+        {Name: wrong, NumPartitions: 1, ReplicationFactor: 1, Configs: [{Name: retention.ms, Value: "much"}]}]}
+a < {Topics: [{ErrorCode: NONE}, {ErrorCode: NONE}, {ErrorCode: NONE}, {ErrorCode: INVALID_CONFIG}, {ErrorCode: INVALID_CONFIG}]}
+
+# A batch that is too large.
+a > Produce 9 {Acks: -1, TopicData: [{Name: small, PartitionData: [{Index: 0, Records: records(a=12345678901234567890123456789012345678901234567890)}]}]}
+a < {Responses: [{Name: small, PartitionResponses: [{Index: 0, ErrorCode: MESSAGE_TOO_LARGE}]}]}
+
+# A compacted topic needs keys; the record to blame is named.
+a > Produce 9 {Acks: -1, TopicData: [{Name: compact, PartitionData: [{Index: 0, Records: records(a=1, ~=2)}]}]}
+a < {Responses: [{PartitionResponses: [{ErrorCode: INVALID_RECORD, RecordErrors: [{BatchIndex: 1, BatchIndexErrorMessage: *}]}]}]}
+
+# Topics with the broker's time say which time it was.
+a > Produce 9 {Acks: -1, TopicData: [{Name: stamped, PartitionData: [{Index: 0, Records: records(a=1; time 1000)}]}]}
+a < {Responses: [{PartitionResponses: [{ErrorCode: NONE, LogAppendTimeMs: $time}]}]}
+a > Fetch 4 {MaxWaitMs: 0, Topics: [{Topic: stamped, Partitions: [{Partition: 0, FetchOffset: 0, PartitionMaxBytes: 1000}]}]}
+a < {Responses: [{Partitions: [{Records: records(0: a=1; append-time)}]}]}
