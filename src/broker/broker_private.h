@@ -114,7 +114,6 @@ struct connection {
     struct mono_time heard, partial_since, stuck_since, muted_until; /* 0 = not */
     bool is_deaf; /* nothing more is read; it ends when all that was asked is answered */
     bool broken;
-    char software[64]; /* name and version that the client gave */
 };
 
 /* What is configured of this node: settings.h. */
