@@ -764,12 +764,15 @@ static bool check_lost(struct store *store, struct segment *s, struct err *err)
         "Put the file back or restore the data folder from a copy, or start once with --accept-loss to go on without its records.");
 }
 
+/* What lies wholly before its log's start may have been deleted without a root frame that says so. */
 bool catalog_check_lost(struct store *store, struct err *err)
 {
     for (size_t id = 0; id < store->logs_capacity; id++)
-        for (size_t i = 0; store->logs[id] && i < store->logs[id]->segment_count; i++)
-            if (store->logs[id]->segments[i]->lost)
-                TRY(check_lost(store, store->logs[id]->segments[i], err));
+        for (size_t i = 0; store->logs[id] && i < store->logs[id]->segment_count; i++) {
+            struct segment *s = store->logs[id]->segments[i];
+            if (s->lost && s->state.next_offset > s->log->start)
+                TRY(check_lost(store, s, err));
+        }
     return true;
 }
 

@@ -327,6 +327,35 @@ TEST(keys_live_and_die_with_frames)
     os_remove_tree(folder, NULL);
 }
 
+/* A log of keys is written anew when most of it is history; what goes with the last root frame is in no later one. */
+TEST(a_rewritten_log_is_read_without_writing)
+{
+    const char *folder = fresh_folder("rewritten");
+    for (int life = 0; life < 8; life++) { /* one of them ends soon after a rewriting */
+        struct store *store = open_store(folder, &small);
+        for (int i = 0; i < 40 + life * 7; i++) {
+            char value[2048];
+            memset(value, '.', sizeof value);
+            struct frame *frame = frame_new(store);
+            frame_put(frame, STR("key"), str_n(value, sizeof value));
+            EXPECT(commit(frame));
+            frame_free(frame);
+        }
+        EXPECT(store_close(store, NULL));
+        struct store_options look = small;
+        look.read_only_attach = true;
+        store = open_store(folder, &look);
+        struct sbuf found = {0};
+        EXPECT(store != NULL && store_get(store, STR("key"), &found));
+        EXPECT_EQ_INT(found.n, 2048);
+        sbuf_fini(&found);
+        EXPECT(store_close(store, NULL));
+        if (test_is_bad)
+            return;
+    }
+    os_remove_tree(folder, NULL);
+}
+
 TEST(topics_come_and_go)
 {
     const char *folder = fresh_folder("topics");
@@ -907,6 +936,7 @@ int main(void)
     RUN(segment_files_end_where_their_batches_end);
     RUN(configuration_is_kept);
     RUN(keys_live_and_die_with_frames);
+    RUN(a_rewritten_log_is_read_without_writing);
     RUN(topics_come_and_go);
     RUN(a_second_process_is_refused);
     RUN(appends_fall_out_one_by_one);
