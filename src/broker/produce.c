@@ -24,19 +24,12 @@ struct produce {
     bool is_transactional;
 };
 
-static void fail(struct request *r, struct kafka_produce_response_partition *to, int16_t error,
-                 const char *text, int32_t record)
+static void fail(struct kafka_produce_response_partition *to, int16_t error, const char *text)
 {
     to->error_code = error;
     to->base_offset = -1;
     if (text)
         to->error_message = str_of(text);
-    if (record < 0)
-        return;
-    to->record_errors = KAFKA_NEW(&r->arena, kafka_produce_response_record_error, 1);
-    to->record_errors_count = 1;
-    to->record_errors[0].batch_index = record;
-    to->record_errors[0].batch_index_error_message = str_of(text);
 }
 
 static int16_t error_of_append(enum append_error error)
@@ -78,7 +71,7 @@ static void written(struct frame *frame)
         const struct frame_append_result *result = &frame->results[i];
         int16_t error = frame->durable ? error_of_append(result->error) : frame_error(&frame->err);
         if (error != KAFKA_ERR_NONE) {
-            fail(r, a->to, error, NULL, -1);
+            fail(a->to, error, NULL);
         } else {
             a->to->base_offset = result->base_offset;
             a->to->log_start_offset = log_start(a->log);
@@ -119,7 +112,7 @@ static void drop_refused(struct produce *p, const int16_t *errors)
             p->accepted[kept++] = p->accepted[i];
             continue;
         }
-        fail(p->request, p->accepted[i].to, errors[i], NULL, -1);
+        fail(p->accepted[i].to, errors[i], NULL);
         log_release(p->accepted[i].log);
     }
     p->accepted_count = kept;
@@ -184,20 +177,22 @@ static void accept(struct produce *p, const struct topic_info *topic, struct str
 {
     struct request *r = p->request;
     struct log *log = log_get(r->broker->store, topic->name, in->index);
-    struct verdict v = {.record = -1};
+    struct verdict v = {0};
     to->index = in->index;
     if (log == NULL)
         v.error = KAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION;
     else
         v = records_validate((const uint8_t *)in->records.p, in->records.n, r->header.version, &topic->config,
-                             os_wall(), r->broker->compress);
+                             os_wall(), r->broker->compress, &r->arena);
     if (v.error == KAFKA_ERR_NONE && p->bytes + in->records.n > FRAME_BYTES_MAX) {
         v.error = KAFKA_ERR_MESSAGE_TOO_LARGE;
         v.text = "the batches of the request are too large together";
     }
     if (v.error != KAFKA_ERR_NONE) {
         log_release(log);
-        fail(r, to, v.error, v.text, v.record);
+        fail(to, v.error, v.text);
+        to->record_errors = v.blamed;
+        to->record_errors_count = v.blamed_count;
         return;
     }
     p->names[p->accepted_count] = (struct txns_partition){name, in->index};
@@ -231,7 +226,7 @@ static void accept_topic(struct produce *p, const struct kafka_produce_request_t
         if (error == KAFKA_ERR_NONE)
             accept(p, &topic, name, &in->partition_data[i], to);
         else
-            fail(r, to, error, NULL, -1);
+            fail(to, error, NULL);
     }
 }
 
@@ -249,7 +244,7 @@ static void refuse_all(struct produce *p, int16_t error) ON(net)
         out->partition_responses_count = topic->partition_data_count;
         for (uint32_t k = 0; k < topic->partition_data_count; k++) {
             out->partition_responses[k].index = topic->partition_data[k].index;
-            fail(p->request, &out->partition_responses[k], error, NULL, -1);
+            fail(&out->partition_responses[k], error, NULL);
         }
     }
     answer(p);
