@@ -305,6 +305,7 @@ void handle_incremental_alter_configs(struct request *r)
         struct err err;
         to->resource_type = in->resources[i].resource_type;
         to->resource_name = in->resources[i].resource_name;
+        to->error_message = (struct str){0};
         if (!open_resource(r, to->resource_type, to->resource_name, &resource, &to->error_code,
                            &to->error_message))
             continue;
@@ -331,6 +332,7 @@ void handle_alter_configs(struct request *r)
         struct err err;
         to->resource_type = in->resources[i].resource_type;
         to->resource_name = in->resources[i].resource_name;
+        to->error_message = (struct str){0};
         if (!open_resource(r, to->resource_type, to->resource_name, &resource, &to->error_code,
                            &to->error_message))
             continue;
