@@ -35,8 +35,8 @@ sim: ## the whole program in the simulator, SEEDS=20000 lives of it
 	$(call preset,sim,tests_sim)
 	ctest --preset sim -j $(JOBS)
 
-compat: release ## how much of other projects' published test data we agree with
-	ctest --preset compat
+compat: release ## other projects' Kafka clients and their test suites, to docs/compatibility.md; ONLY=librdkafka for one
+	ctest --preset compat $(if $(ONLY),-R '/$(ONLY)$$'); status=$$?; tests/compat/card; exit $$status
 
 bench: ## the benchmarks, as ratios
 	$(call preset,release,all benches)
