@@ -7,6 +7,7 @@
 #include "broker/configs.h"
 #include "broker/coordinator.h"
 #include "broker/session.h"
+#include "run/buf_pool.h"
 #include "run/run.h"
 #include "wire/kafka.h"
 
@@ -94,6 +95,9 @@ enum {
     CONNECTION_READ_BYTES = 64 << 10, /* read at once; a larger request gets a buffer of its own */
     REQUEST_ARENA_MAX = 64 << 20,     /* what one request may grow to when it is decoded */
     REQUEST_COPY_MAX = 16 << 10,      /* a request up to this size is copied into its arena */
+    REQUEST_POOL_MIN = 256 << 10,     /* from this size on a buffer of the pool is taken, */
+    REQUEST_POOL_BYTES = (1 << 20) + (16 << 10), /* up to this one: what producers send by default */
+    REQUEST_POOL_KEEP = BROKER_REQUEST_BYTES_MAX / REQUEST_POOL_BYTES,
 };
 
 struct connection {
@@ -141,6 +145,8 @@ struct broker {
     uint32_t running;                  /* requests that have begun and are not answered */
     size_t request_bytes, reply_bytes; /* of requests that are not gone, of answers that are not sent */
     struct buf *scratch;               /* [CONNECTION_READ_BYTES] */
+    struct buf_pool *request_pool;     /* of large requests' buffers */
+    struct timer trim_timer;
     struct compress_ctx *compress;
     struct loop *reader; /* of the block role: reads what is not in memory */
     struct fetch_sessions sessions;

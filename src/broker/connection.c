@@ -394,7 +394,9 @@ static void charge_large(struct connection *c, size_t capacity) ON(net)
 static void begin_large(struct connection *c, size_t size, const uint8_t *p, size_t n) ON(net)
 {
     size_t capacity = size < LARGE_FIRST_BYTES ? size : LARGE_FIRST_BYTES;
-    c->large = buf_new(capacity);
+    c->large = size >= REQUEST_POOL_MIN && size <= REQUEST_POOL_BYTES
+                   ? buf_pool_take(c->broker->request_pool, size)
+                   : buf_new(capacity);
     c->large_size = size;
     charge_large(c, c->large->capacity);
     memcpy(c->large->p, p, n);

@@ -7,7 +7,7 @@
 #include "format/compress.h"
 #include "obs/event.h"
 
-enum { ACCEPTS_PER_TURN = 64, ACCEPT_PAUSE_MS = 100 };
+enum { ACCEPTS_PER_TURN = 64, ACCEPT_PAUSE_MS = 100, TRIM_MS = 30 * 1000 };
 
 /* ---- accepting -------------------------------------------------------------------------------------------------------------- */
 
@@ -101,12 +101,21 @@ int16_t frame_error(const struct err *err)
 
 /* ---- its life ------------------------------------------------------------------------------------------------------------------ */
 
+/* What a burst of requests took and nobody needs any more. */
+static void on_trim_timer(struct timer *timer)
+{
+    struct broker *b = CONTAINER_OF(timer, struct broker, trim_timer);
+    buf_pool_trim(b->request_pool);
+    timer_set_in(timer, TRIM_MS * NS_PER_MS);
+}
+
 static void handle_start(struct msg *msg)
 {
     struct broker *b = CONTAINER_OF(msg, struct broker, start);
     struct err err;
     run_on_net();
     coordinator_open(b);
+    timer_set_in(&b->trim_timer, TRIM_MS * NS_PER_MS);
     if (!listen_on(b, true, &err))
         event_err(EVENT_KAFKA_TROUBLE, "kafka", &err);
 }
@@ -137,6 +146,7 @@ bool broker_start(struct pool *pool, struct loop *net, struct store *store,
     sessions_init(&b->sessions);
     list_init(&b->idle_requests);
     timer_init(&b->accept_timer, on_accept_timer);
+    timer_init(&b->trim_timer, on_trim_timer);
     msg_init(&b->start, handle_start);
     b->watch.ready = on_listener;
     TRY(os_listen(options->address, &b->listener, b->address, sizeof b->address, err));
@@ -147,6 +157,7 @@ bool broker_start(struct pool *pool, struct loop *net, struct store *store,
     broker_cluster_id(b);
     b->compress = compress_ctx_new();
     b->scratch = buf_new(CONNECTION_READ_BYTES);
+    b->request_pool = buf_pool_new(REQUEST_POOL_BYTES, REQUEST_POOL_KEEP);
     *out = b; /* from here on broker_stop ends it */
     TRY(settings_start(b, err));
     TRY(coordinator_start(b, err));
@@ -182,6 +193,7 @@ static void handle_end(struct msg *msg)
     run_on_net();
     listen_on(b, false, &ignored);
     timer_cancel(&b->accept_timer);
+    timer_cancel(&b->trim_timer);
     b->stopping = true;
     b->running++; /* no end before all have been told */
     LIST_EACH(link, &b->connections)
@@ -215,6 +227,7 @@ void broker_stop(struct broker *b)
     frames_fini(b);
     metrics_fini(b);
     buf_unref(b->scratch);
+    buf_pool_close(b->request_pool);
     compress_ctx_free(b->compress);
     os_close(b->listener);
 }

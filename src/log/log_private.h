@@ -23,6 +23,7 @@
 #include "log/kv.h"
 #include "log/producer.h"
 #include "log/store.h"
+#include "run/buf_pool.h"
 
 /* Test only: each breaks one mechanism of exactly-once on purpose, so that a test can show that it is caught. */
 struct store_faults {
@@ -75,6 +76,8 @@ enum {
     DISK_MARGIN_BYTES = 32 << 20,  /* disk space that is left for internal frames */
     OPEN_FILES_MAX = 384,          /* segment files that are kept open */
     CURSORS = 8,                   /* remembered places of sequential readers, per log */
+    READ_POOL_BYTES = (1 << 20) + 4 * INDEX_INTERVAL, /* clients ask for 1 MiB; more is read to find its beginning */
+    READ_POOL_KEEP = 16,
     QUEUE_BYTES_MAX = 64 << 20,    /* of frames waiting; then store_has_room is false */
     EPOCHS_MAX = 64,               /* kept leader epochs of a log */
     PRODUCER_LOOK_MS = 600 * 1000, /* how often producers are looked for that were idle for too long */
@@ -85,16 +88,6 @@ enum {
     ABORTED_BYTES = 34, /* of one entry in the file */
 };
 #define PIN_BYTES_DEFAULT (INT64_C(16) << 30)
-
-/* ---- memory (pool.c) --------------------------------------------------------------------------------------------------- */
-
-/* Recycles aligned buffers of one size: their last unref brings them back, on any role, also after the store is gone. */
-struct buf_pool;
-struct buf_pool *buf_pool_new(size_t size, size_t keep);
-/* No buffer comes back any more; those that are out are freed when they come. */
-void buf_pool_close(struct buf_pool *pool);
-/* At least n bytes: of the pool when n is at most its size. */
-struct buf *buf_pool_take(struct buf_pool *pool, size_t n);
 
 /* ---- segments -------------------------------------------------------------------------------------------------------------- */
 
