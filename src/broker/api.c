@@ -38,6 +38,8 @@ static const struct api apis[] = {
     {KAFKA_API_ALTER_PARTITION_REASSIGNMENTS, false, handle_alter_partition_reassignments},
     {KAFKA_API_LIST_PARTITION_REASSIGNMENTS, false, handle_list_partition_reassignments},
     {KAFKA_API_OFFSET_DELETE, false, coordinator_serve},
+    {KAFKA_API_DESCRIBE_CLIENT_QUOTAS, false, handle_describe_client_quotas},
+    {KAFKA_API_ALTER_CLIENT_QUOTAS, false, handle_alter_client_quotas},
     {KAFKA_API_DESCRIBE_CLUSTER, false, handle_describe_cluster},
     {KAFKA_API_DESCRIBE_PRODUCERS, false, handle_describe_producers},
     {KAFKA_API_DESCRIBE_TRANSACTIONS, false, handle_describe_transactions},

@@ -38,6 +38,9 @@ void handle_txn_offset_commit(struct request *request) ON(net);
 void handle_describe_transactions(struct request *request) ON(net);
 void handle_list_transactions(struct request *request) ON(net);
 void handle_describe_producers(struct request *request) ON(net);
+/* throttle.c */
+void handle_describe_client_quotas(struct request *request) ON(net);
+void handle_alter_client_quotas(struct request *request) ON(net);
 /* admin.c */
 void handle_describe_log_dirs(struct request *request) ON(net);
 void handle_alter_replica_log_dirs(struct request *request) ON(net);

@@ -64,9 +64,13 @@ struct request {
     size_t size, charge;        /* charge: bytes counted in broker->request_bytes */
     void *body;                 /* decoded: struct kafka_…_request */
     struct reply reply;
-    bool ends;           /* the connection ends when the answer is out */
-    int32_t throttle_ms; /* nothing more is read from the connection for so long */
-    void *work;          /* the handler's own, in arena */
+    bool ends; /* the connection ends when the answer is out */
+    /* throttle.h */
+    int32_t throttle_ms; /* when it is answered, nothing more is read from the connection for so long */
+    bool is_charged;
+    struct mono_time busy_since; /* its handler runs, and its time counts; 0 = not */
+    int64_t busy_ns;
+    void *work; /* the handler's own, in arena */
     void (*resume)(struct request *request,
                    int16_t error); /* the transaction coordinator: it is worth asking again */
     void (*cancel)(
@@ -81,6 +85,8 @@ void request_answer_records(struct request *request, const void *response) ON(ne
 /* The same without an answer to send, and with the end of the connection. */
 void request_answer_nothing(struct request *request) ON(net);
 void request_refuse(struct request *request, const char *why) ON(net);
+/* "127.0.0.1", of "127.0.0.1:40000"; "::1" of "[::1]:40000". Borrowed. */
+struct str peer_address(const char *peer);
 /* "/127.0.0.1", as Kafka writes a client's host. */
 struct str request_client_host(struct request *request);
 static inline bool request_is_orphan(const struct request *request)
@@ -146,6 +152,7 @@ struct broker {
     struct fetch_sessions sessions;
     struct coordinator coordinator;
     struct settings settings;
+    struct quotas *quotas;
     struct list hungry;        /* fetches that wait until answers have gone out */
     struct list idle_requests; /* for reuse; the frames too */
     struct frame *idle_frames[IDLE_FRAMES_MAX];
@@ -157,7 +164,9 @@ struct broker {
     struct api_figures *figures[KAFKA_APIS]; /* NULL: not used yet */
 };
 
-bool connection_open(struct broker *broker, int file, const char *peer, struct err *err) ON(net);
+/* hold_ms > 0: it is not served, and ends after that time. */
+bool connection_open(struct broker *broker, int file, const char *peer, int32_t hold_ms, struct err *err)
+    ON(net);
 void connection_close(struct connection *connection) ON(net);
 /* What waits for something else than the disk is told that nobody waits for it. */
 void connection_cancel(struct connection *connection) ON(net);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "broker/broker_private.h"
+#include "broker/throttle.h"
 #include "obs/event.h"
 
 enum {
@@ -118,6 +119,8 @@ static void request_free(struct request *r) ON(net)
     fetches_feed(b);
 }
 
+static void mute(struct connection *c, int32_t ms) ON(net);
+
 /* Its answer stands in reply. */
 static void request_finish(struct request *r) ON(net)
 {
@@ -131,6 +134,8 @@ static void request_finish(struct request *r) ON(net)
     if (c) {
         c->running--;
         c->running_others -= !r->api->pipelines;
+        if (r->throttle_ms > 0)
+            mute(c, r->throttle_ms);
         task_wake(&c->flush);
     } else {
         request_free(r);
@@ -141,6 +146,8 @@ static void request_finish(struct request *r) ON(net)
 static void encode_answer(struct request *r, const void *response) ON(net)
 {
     struct err err;
+    if (!request_is_orphan(r))
+        response = throttle_answer(r, response);
     if (request_is_orphan(r) ||
         kafka_response_encode(r->header.api, r->header.version, r->header.correlation_id, response,
                               &r->reply.out, &err)) {
@@ -164,15 +171,21 @@ void request_answer_records(struct request *r, const void *response)
     encode_answer(r, response);
 }
 
+struct str peer_address(const char *peer)
+{
+    struct str address = str_of(peer);
+    while (address.n > 0 && address.p[address.n - 1] != ':')
+        address.n--;
+    address.n -= address.n > 0;
+    if (address.n > 2 && address.p[0] == '[')
+        address = str_n(address.p + 1, address.n - 2);
+    return address;
+}
+
 struct str request_client_host(struct request *r)
 {
-    struct str peer = r->connection ? str_of(r->connection->peer) : (struct str){0};
-    while (peer.n > 0 && peer.p[peer.n - 1] != ':')
-        peer.n--;
-    peer.n -= peer.n > 0;
-    if (peer.n > 2 && peer.p[0] == '[')
-        peer = str_n(peer.p + 1, peer.n - 2);
-    return str_of(arena_printf(&r->arena, "/%.*s", STR_ARG(peer)));
+    struct str address = r->connection ? peer_address(r->connection->peer) : (struct str){0};
+    return str_of(arena_printf(&r->arena, "/%.*s", STR_ARG(address)));
 }
 
 void request_answer_nothing(struct request *r)
@@ -224,6 +237,15 @@ static struct mono_time after(struct mono_time time, int64_t ms)
     return (struct mono_time){time.ns + ms * NS_PER_MS};
 }
 
+/* Nothing is read, and nothing begins that was read already, for so long. */
+static void mute(struct connection *c, int32_t ms)
+{
+    struct mono_time until = after(os_mono(), ms);
+    if (until.ns > c->muted_until.ns)
+        c->muted_until = until;
+    wake_by(c, c->muted_until);
+}
+
 void connection_cancel(struct connection *c)
 {
     struct list *link = c->requests.next;
@@ -273,6 +295,7 @@ static void begin(struct connection *c, struct request *r) ON(net)
     struct err err;
     const struct kafka_type *type = r->header.api->request;
     struct rd rd = rd_of(r->bytes, r->size);
+    throttle_clock_start(r);
     r->state = REQUEST_RUNNING;
     c->running++;
     c->running_others += !r->api->pipelines;
@@ -286,6 +309,7 @@ static void begin(struct connection *c, struct request *r) ON(net)
         return;
     }
     r->api->handle(r);
+    throttle_clock_stop(r);
     if (c->is_deaf && r->state == REQUEST_RUNNING && r->cancel)
         r->cancel(r);
 }
@@ -293,7 +317,7 @@ static void begin(struct connection *c, struct request *r) ON(net)
 static void begin_ready(struct connection *c) ON(net)
 {
     struct list *link = c->requests.next;
-    while (link != &c->requests && !c->broken && !c->broker->stopping) {
+    while (link != &c->requests && !c->broken && !c->broker->stopping && !is_set(c->muted_until)) {
         struct request *r = CONTAINER_OF(link, struct request, link);
         link = link->next;
         if (r->state == REQUEST_ANSWERED && r->ends)
@@ -563,12 +587,6 @@ static size_t gather_answers(const struct connection *c, struct os_span spans[OS
     return count;
 }
 
-static void mute(struct connection *c, int32_t ms) ON(net)
-{
-    c->muted_until = after(os_mono(), ms);
-    wake_by(c, c->muted_until);
-}
-
 /* c->sent has grown: whole answers go. */
 static void drop_sent(struct connection *c) ON(net)
 {
@@ -580,8 +598,6 @@ static void drop_sent(struct connection *c) ON(net)
         counter_add(&c->broker->bytes_out, r->reply.total);
         if (r->ends)
             c->broken = true;
-        if (r->throttle_ms > 0)
-            mute(c, r->throttle_ms);
         list_remove(&r->link);
         c->request_count--;
         request_free(r);
@@ -682,7 +698,7 @@ static void on_patience(struct timer *timer)
         end_connection(c, "idle for too long");
 }
 
-bool connection_open(struct broker *b, int file, const char *peer, struct err *err)
+bool connection_open(struct broker *b, int file, const char *peer, int32_t hold_ms, struct err *err)
 {
     struct connection *c = mem_new(sizeof *c);
     *c = (struct connection){.broker = b, .file = file, .heard = os_mono()};
@@ -692,12 +708,15 @@ bool connection_open(struct broker *b, int file, const char *peer, struct err *e
     task_init(&c->flush, run_flush);
     timer_init(&c->patience, on_patience);
     c->watch.ready = on_ready;
-    if (!loop_watch(b->net, &c->watch, file, OS_READABLE, err)) {
+    c->is_deaf = hold_ms > 0;
+    if (!c->is_deaf && !loop_watch(b->net, &c->watch, file, OS_READABLE, err)) {
         os_close(file);
         mem_free(c);
         return false;
     }
     timer_set_in(&c->patience, BROKER_IDLE_MS * NS_PER_MS);
+    if (c->is_deaf)
+        mute(c, hold_ms);
     list_push_back(&b->connections, &c->link);
     b->connection_count++;
     return true;

@@ -3,6 +3,7 @@
 
 #include "broker/api.h"
 #include "broker/settings.h"
+#include "broker/throttle.h"
 
 enum {
     PARTITIONS_LIMIT_MAX = 2000
@@ -152,15 +153,17 @@ static struct frame *missing_topics(struct request *r) ON(net)
     struct frame *frame = NULL;
     struct topic_config config;
     uint32_t count = 0;
+    int32_t partitions = settings_partitions(r->broker);
     settings_topic_default(r->broker, &config);
     for (uint32_t i = 0; i < in->topics_count && count < CREATED_MAX; i++) {
         struct str name = in->topics[i].name;
         if (name.p == NULL || !broker_topic_name_is_valid(name) || broker_topic_is_reserved(name) ||
-            broker_topic_find(r->broker, name, NULL, NULL) || is_named_before(in, i))
+            broker_topic_find(r->broker, name, NULL, NULL) || is_named_before(in, i) ||
+            !throttle_auto_create(r, partitions))
             continue;
         if (frame == NULL)
             frame = frame_take(r->broker, created, r);
-        frame_topic_create(frame, str_dup(&r->arena, name), settings_partitions(r->broker), &config);
+        frame_topic_create(frame, str_dup(&r->arena, name), partitions, &config);
         count++;
     }
     return frame;

@@ -7,6 +7,7 @@
  * Each partition stands for itself: what is wrong with one batch leaves the others alone. Sequences, epochs and duplicates are judged by the log,
  * in commit order; what a batch must be like in itself, and whether its transaction is open, is judged here. */
 #include "broker/api.h"
+#include "broker/throttle.h"
 #include "broker/validate.h"
 
 struct produce {
@@ -57,6 +58,7 @@ static void answer(struct produce *p) ON(net)
 {
     const struct kafka_produce_request *in = p->request->body;
     bool failed = false;
+    throttle_charge(p->request, QUOTA_PRODUCE, (double)p->request->held->n);
     for (uint32_t i = 0; in->acks == 0 && i < p->out.responses_count; i++)
         for (uint32_t k = 0; k < p->out.responses[i].partition_responses_count; k++)
             failed |= p->out.responses[i].partition_responses[k].error_code != KAFKA_ERR_NONE;

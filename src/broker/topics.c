@@ -4,6 +4,7 @@
 #include "broker/api.h"
 #include "broker/changes.h"
 #include "broker/settings.h"
+#include "broker/throttle.h"
 
 bool broker_topic_is_internal(const char *name)
 {
@@ -55,6 +56,11 @@ bool broker_topic_find(struct broker *b, struct str name, const struct kafka_uui
         *info = found;
     return !broker_topic_is_hidden(&found);
 }
+
+/* From these versions on, clients know THROTTLING_QUOTA_EXCEEDED (KIP-599). */
+enum { CREATE_STRICT_FROM = 6, DELETE_STRICT_FROM = 5, GROW_STRICT_FROM = 3 };
+static const char TOO_MUCH[] =
+    "the quota of topics and partitions that are made and deleted is used up for now";
 
 /* ---- CreateTopics ------------------------------------------------------------------------------------------------------------------- */
 
@@ -171,6 +177,10 @@ static void create_topic(struct changes *all, uint32_t i, struct kafka_create_to
         return;
     if (!settings_of_new_topic(r, &in->topics[i], &settings, &out->error_code, &out->error_message))
         return;
+    if (!throttle_mutations(r, partitions, CREATE_STRICT_FROM)) {
+        refuse_topic(out, KAFKA_ERR_THROTTLING_QUOTA_EXCEEDED, TOO_MUCH);
+        return;
+    }
     out->num_partitions = partitions;
     out->replication_factor = 1;
     settings_describe_new_topic(r, &settings, out);
@@ -228,6 +238,11 @@ static void delete_topic(struct changes *all, struct str name, const struct kafk
     if (broker_topic_is_internal(info.name)) {
         out->error_code = KAFKA_ERR_INVALID_REQUEST;
         out->error_message = STR("an internal topic cannot be deleted");
+        return;
+    }
+    if (!throttle_mutations(r, info.partitions, DELETE_STRICT_FROM)) {
+        out->error_code = KAFKA_ERR_THROTTLING_QUOTA_EXCEEDED;
+        out->error_message = str_of(TOO_MUCH);
         return;
     }
     struct frame *frame = change_begin(all, out, deleted);
@@ -309,7 +324,13 @@ void handle_create_partitions(struct request *r)
     for (uint32_t i = 0; i < in->topics_count; i++) {
         struct topic_info info;
         out->results[i].name = in->topics[i].name;
-        if (!check_growth(r, &in->topics[i], &info, &out->results[i]) || in->validate_only)
+        if (!check_growth(r, &in->topics[i], &info, &out->results[i]))
+            continue;
+        if (!throttle_mutations(r, in->topics[i].count - info.partitions, GROW_STRICT_FROM)) {
+            refuse_growth(&out->results[i], KAFKA_ERR_THROTTLING_QUOTA_EXCEEDED, TOO_MUCH);
+            continue;
+        }
+        if (in->validate_only)
             continue;
         struct frame *frame = change_begin(all, &out->results[i], grown);
         frame_topic_alter(frame, info.name, in->topics[i].count, &info.config);
