@@ -128,6 +128,13 @@ struct settings {
     struct config_list broker, default_broker, fixed;
 };
 
+/* What is on: features.h. */
+enum { FEATURE_GROUP, FEATURE_TRANSACTION, FEATURES };
+struct feature_levels {
+    int64_t epoch; /* grows with every change */
+    int16_t level[FEATURES];
+};
+
 struct broker {
     struct pool *pool;
     struct loop *net;
@@ -153,6 +160,7 @@ struct broker {
     struct coordinator coordinator;
     struct settings settings;
     struct quotas *quotas;
+    struct feature_levels features;
     struct list hungry;        /* fetches that wait until answers have gone out */
     struct list idle_requests; /* for reuse; the frames too */
     struct frame *idle_frames[IDLE_FRAMES_MAX];

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "broker/broker_private.h"
+#include "broker/features.h"
 #include "broker/settings.h"
 #include "broker/throttle.h"
 #include "format/compress.h"
@@ -154,6 +155,7 @@ bool broker_start(struct pool *pool, struct loop *net, struct store *store,
     *out = b; /* from here on broker_stop ends it */
     TRY(settings_start(b, err));
     TRY(throttle_start(b, err));
+    TRY(features_start(b, err));
     TRY(coordinator_start(b, err));
     TRY(loop_new(ROLE_BLOCK, "kafka-read", &b->reader, err));
     TRY(loop_start(b->reader, err));

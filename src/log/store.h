@@ -312,6 +312,7 @@ bool log_pin_broken(const struct log_pin *pin);
 /* ---- figures ---------------------------------------------------------------------------------------------------------- */
 struct store_stats {
     uint64_t frames, writes, bytes, syncs, ring_bytes, ring_used, tail_bytes, refused;
+    uint64_t lsn; /* of the newest frame that is durable; never goes back, over all starts */
     bool disk_full;
 };
 void store_stats(struct store *store, struct store_stats *stats);
