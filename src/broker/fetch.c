@@ -11,6 +11,7 @@
 #include "broker/api.h"
 #include "broker/session.h"
 #include "broker/throttle.h"
+#include "format/compress.h"
 
 enum {
     ANSWER_BYTES_MAX = 8 << 20, /* of one fetch, if its first batch is not larger: others want memory too */
@@ -256,6 +257,16 @@ static int16_t gather_part(struct fetch *f, const struct fetch_part *part, struc
     return KAFKA_ERR_NONE;
 }
 
+enum { ZSTD_FROM_VERSION = 10 };
+
+/* A client that does not know zstd is told so where the topic has it by its configuration, as in Kafka. */
+static bool is_unreadable(const struct fetch *f, const struct fetch_part *part)
+{
+    const struct topic_config *config = &log_topic(part->log)->config;
+    return f->request->header.version < ZSTD_FROM_VERSION && config->recompress &&
+           config->compression == CODEC_ZSTD;
+}
+
 /* On net with LOG_CACHED, on block without: a fetch is in one place at a time. */
 static void gather(struct fetch *f, unsigned flags)
 {
@@ -268,6 +279,8 @@ static void gather(struct fetch *f, unsigned flags)
         if (part->log == NULL)
             g->error = f->request->header.version >= 13 ? KAFKA_ERR_UNKNOWN_TOPIC_ID
                                                         : KAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+        else if (is_unreadable(f, part))
+            g->error = KAFKA_ERR_UNSUPPORTED_COMPRESSION_TYPE;
         else
             g->error = check_epochs(part, g);
         if (g->error == KAFKA_ERR_NONE && !g->diverges)
