@@ -289,57 +289,75 @@ static void submit(struct changes *all, const struct resource *resource, const s
     frame_submit(frame);
 }
 
+/* A request that alters: what it wants of a resource becomes the new list. */
+struct altering {
+    struct changes *all;
+    bool validate_only;
+    bool (*make_list)(struct request *r, const struct resource *resource, const void *in,
+                      struct config_list *list, int16_t *error, struct err *err);
+};
+
+static void alter(const struct altering *a, int8_t type, struct str name, const void *in, int16_t *error,
+                  struct str *why) ON(net)
+{
+    struct request *r = a->all->request;
+    struct resource resource;
+    struct config_list list;
+    struct err err;
+    if (!open_resource(r, type, name, &resource, error, why))
+        return;
+    if (!a->make_list(r, &resource, in, &list, error, &err))
+        *why = str_of(arena_strdup(&r->arena, err.text));
+    else if (!a->validate_only)
+        submit(a->all, &resource, &list, error, why);
+}
+
+static bool list_altered(struct request *r, const struct resource *resource, const void *in,
+                         struct config_list *list, int16_t *error, struct err *err)
+{
+    return config_alter(resource->scope, &resource->layers, in, &r->arena, list, error, err);
+}
+
+static bool list_replaced(struct request *r, const struct resource *resource, const void *in,
+                          struct config_list *list, int16_t *error, struct err *err)
+{
+    return config_replace(resource->scope, in, &r->arena, list, error, err);
+}
+
 void handle_incremental_alter_configs(struct request *r)
 {
     const struct kafka_incremental_alter_configs_request *in = r->body;
     struct kafka_incremental_alter_configs_response *out = KAFKA_NEW(
         &r->arena, kafka_incremental_alter_configs_response, 1);
-    struct changes *all = changes_new(r, out);
+    const struct altering a = {changes_new(r, out), in->validate_only, list_altered};
     out->responses = KAFKA_NEW(&r->arena, kafka_incremental_alter_configs_response_resource,
                                in->resources_count);
     out->responses_count = in->resources_count;
     for (uint32_t i = 0; i < in->resources_count; i++) {
         struct kafka_incremental_alter_configs_response_resource *to = &out->responses[i];
-        struct resource resource;
-        struct config_list list;
-        struct err err;
         to->resource_type = in->resources[i].resource_type;
         to->resource_name = in->resources[i].resource_name;
-        if (!open_resource(r, to->resource_type, to->resource_name, &resource, &to->error_code,
-                           &to->error_message))
-            continue;
-        if (!config_alter(resource.scope, &resource.layers, &in->resources[i], &r->arena, &list,
-                          &to->error_code, &err))
-            to->error_message = str_of(arena_strdup(&r->arena, err.text));
-        else if (!in->validate_only)
-            submit(all, &resource, &list, &to->error_code, &to->error_message);
+        alter(&a, to->resource_type, to->resource_name, &in->resources[i], &to->error_code,
+              &to->error_message);
     }
-    changes_done_one(all);
+    changes_done_one(a.all);
 }
 
 void handle_alter_configs(struct request *r)
 {
     const struct kafka_alter_configs_request *in = r->body;
     struct kafka_alter_configs_response *out = KAFKA_NEW(&r->arena, kafka_alter_configs_response, 1);
-    struct changes *all = changes_new(r, out);
+    const struct altering a = {changes_new(r, out), in->validate_only, list_replaced};
     out->responses = KAFKA_NEW(&r->arena, kafka_alter_configs_response_resource, in->resources_count);
     out->responses_count = in->resources_count;
     for (uint32_t i = 0; i < in->resources_count; i++) {
         struct kafka_alter_configs_response_resource *to = &out->responses[i];
-        struct resource resource;
-        struct config_list list;
-        struct err err;
         to->resource_type = in->resources[i].resource_type;
         to->resource_name = in->resources[i].resource_name;
-        if (!open_resource(r, to->resource_type, to->resource_name, &resource, &to->error_code,
-                           &to->error_message))
-            continue;
-        if (!config_replace(resource.scope, &in->resources[i], &r->arena, &list, &to->error_code, &err))
-            to->error_message = str_of(arena_strdup(&r->arena, err.text));
-        else if (!in->validate_only)
-            submit(all, &resource, &list, &to->error_code, &to->error_message);
+        alter(&a, to->resource_type, to->resource_name, &in->resources[i], &to->error_code,
+              &to->error_message);
     }
-    changes_done_one(all);
+    changes_done_one(a.all);
 }
 
 /* ---- ListConfigResources ------------------------------------------------------------------------------------------------------------------ */
