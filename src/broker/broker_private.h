@@ -15,6 +15,7 @@ struct connection;
 enum {
     CLUSTER_ID_SIZE = 24, /* 16 bytes in base64url, and NUL */
     IDLE_FRAMES_MAX = 64,
+    IDLE_BUFS_MAX = 256,
     /* What a client may do, as bits of Kafka's AclOperation: everything. */
     CLUSTER_OPERATIONS =
         0x1FA0, /* create, alter, describe, cluster action, describe and alter configs, idempotent write */
@@ -80,11 +81,14 @@ struct request {
 
 /* Encodes response as the answer (struct kafka_…_response of the request's API) and sends it in its turn. The request is not to be touched after. */
 void request_answer(struct request *request, const void *response) ON(net);
-/* The same where records fields are NULL or struct reply_records. */
-void request_answer_records(struct request *request, const void *response) ON(net);
+/* The same where records fields are NULL or struct reply_records. drop: called when nothing of it can be encoded, and the slices stay the caller's. */
+void request_answer_records(struct request *request, const void *response,
+                            void (*drop)(struct request *request)) ON(net);
 /* The same without an answer to send, and with the end of the connection. */
 void request_answer_nothing(struct request *request) ON(net);
 void request_refuse(struct request *request, const char *why) ON(net);
+/* It holds so many bytes more, until it is gone. */
+void request_charge(struct request *request, size_t bytes) ON(net);
 /* "127.0.0.1", of "127.0.0.1:40000"; "::1" of "[::1]:40000". Borrowed. */
 struct str peer_address(const char *peer);
 /* "/127.0.0.1", as Kafka writes a client's host. */
@@ -100,6 +104,8 @@ enum {
     CONNECTION_READ_BYTES = 64 << 10, /* read at once; a larger request gets a buffer of its own */
     REQUEST_ARENA_MAX = 64 << 20,     /* what one request may grow to when it is decoded */
     REQUEST_COPY_MAX = 16 << 10,      /* a request up to this size is copied into its arena */
+    SMALL_PRODUCE_BYTES =
+        4000, /* a Produce up to this size gets a buffer of this size, which is used again */
 };
 
 struct connection {
@@ -164,7 +170,8 @@ struct broker {
     struct list hungry;        /* fetches that wait until answers have gone out */
     struct list idle_requests; /* for reuse; the frames too */
     struct frame *idle_frames[IDLE_FRAMES_MAX];
-    uint32_t idle_request_count, idle_frame_count;
+    struct buf *idle_bufs[IDLE_BUFS_MAX]; /* of SMALL_PRODUCE_BYTES */
+    uint32_t idle_request_count, idle_frame_count, idle_buf_count;
     bool stopping;
     void (*ended)(void *arg);
     void *ended_arg;
@@ -216,7 +223,7 @@ void fetches_feed(struct broker *broker) ON(net);
 /* server.c */
 /* When the broker ends: if nothing runs any more, so do all connections. */
 void broker_look_for_end(struct broker *broker) ON(net);
-void requests_fini(struct broker *broker); /* those kept for reuse */
+void requests_fini(struct broker *broker); /* those kept for reuse, and their buffers */
 
 /* A frame whose done is to be called with arg in frame->arg; given back when it is done. */
 struct frame *frame_take(struct broker *broker, void (*done)(struct frame *frame), void *arg) ON(net);
@@ -236,6 +243,15 @@ bool broker_topic_is_internal(const char *name);
 bool broker_topic_name_is_valid(struct str name);
 /* One that nobody makes by using it: those above. */
 bool broker_topic_is_reserved(struct str name);
+/* Names that differ only by "." and "_", or not at all: they would be one name among Kafka's metrics. */
+bool broker_topic_names_collide(struct str a, struct str b);
+/* Those that are there, in the request's arena, once somebody asked. Zeroed = nobody has. */
+struct topic_list {
+    struct topic_info *infos; /* [count] */
+    size_t count;
+};
+/* Is there one whose name collides with that of one that is not there? */
+bool broker_topic_collides(struct request *request, struct topic_list *list, struct str name);
 /* Is the name taken, by whatever topic? */
 bool broker_topic_is_there(struct broker *broker, struct str name);
 /* Kafka's error for a frame that was refused. */

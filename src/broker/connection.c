@@ -95,6 +95,29 @@ void requests_fini(struct broker *b)
     struct list *link;
     while ((link = list_pop_front(&b->idle_requests)) != NULL)
         request_destroy(CONTAINER_OF(link, struct request, link));
+    while (b->idle_buf_count > 0)
+        buf_unref(b->idle_bufs[--b->idle_buf_count]);
+}
+
+void request_charge(struct request *r, size_t bytes)
+{
+    r->charge += bytes;
+    r->broker->request_bytes += bytes;
+}
+
+static struct buf *small_buf(struct broker *b) ON(net)
+{
+    return b->idle_buf_count > 0 ? b->idle_bufs[--b->idle_buf_count] : buf_new(SMALL_PRODUCE_BYTES);
+}
+
+/* The request's reference on its bytes: a small buffer that nobody else holds is used again. */
+static void give_held(struct broker *b, struct buf *held) ON(net)
+{
+    if (held && held->capacity == SMALL_PRODUCE_BYTES && b->idle_buf_count < IDLE_BUFS_MAX &&
+        !buf_is_shared(held))
+        b->idle_bufs[b->idle_buf_count++] = held;
+    else
+        buf_unref(held);
 }
 
 static void request_free(struct request *r) ON(net)
@@ -105,7 +128,7 @@ static void request_free(struct request *r) ON(net)
     b->request_bytes -= r->charge;
     b->reply_bytes -= r->reply.total;
     reply_clear(&r->reply);
-    buf_unref(r->held);
+    give_held(b, r->held);
     if (b->idle_request_count >= IDLE_REQUESTS_MAX || r->arena.bytes > IDLE_ARENA_MAX ||
         r->reply.out.bytes.capacity > IDLE_ARENA_MAX) {
         request_destroy(r);
@@ -143,7 +166,7 @@ static void request_finish(struct request *r) ON(net)
     broker_look_for_end(b);
 }
 
-static void encode_answer(struct request *r, const void *response) ON(net)
+static void encode_answer(struct request *r, const void *response, void (*drop)(struct request *r)) ON(net)
 {
     struct err err;
     if (!request_is_orphan(r))
@@ -156,19 +179,21 @@ static void encode_answer(struct request *r, const void *response) ON(net)
         request_finish(r);
     } else {
         event_err(EVENT_KAFKA_TROUBLE, r->connection->peer, &err);
+        if (drop)
+            drop(r);
         request_refuse(r, err.text);
     }
 }
 
 void request_answer(struct request *r, const void *response)
 {
-    encode_answer(r, response);
+    encode_answer(r, response, NULL);
 }
 
-void request_answer_records(struct request *r, const void *response)
+void request_answer_records(struct request *r, const void *response, void (*drop)(struct request *r))
 {
     r->reply.out.leaves_records = true;
-    encode_answer(r, response);
+    encode_answer(r, response, drop);
 }
 
 struct str peer_address(const char *peer)
@@ -355,7 +380,9 @@ static void take_request(struct connection *c, const uint8_t *p, size_t n, struc
     counter_add(&c->broker->bytes_in, SIZE_BYTES + n);
     if (held == NULL &&
         get_be16(p) == KAFKA_API_PRODUCE) { /* its batches go to the journal from where they lie */
-        held = buf_new(n);
+        bool is_small = n <= SMALL_PRODUCE_BYTES;
+        held = is_small ? small_buf(c->broker) : buf_new(n);
+        request_charge(r, is_small ? SMALL_PRODUCE_BYTES - n : 0);
         memcpy(held->p, p, n);
         held->n = n;
         p = held->p;

@@ -380,6 +380,11 @@ static bool may_have(struct fetch *f) ON(net)
     return r->throttle_ms == 0 && throttle_take(r, QUOTA_FETCH, (double)f->bytes);
 }
 
+static void drop_slices(struct request *r)
+{
+    let_go(r->work);
+}
+
 static void answer(struct fetch *f) ON(net)
 {
     struct fetch_session *session = f->session;
@@ -397,7 +402,7 @@ static void answer(struct fetch *f) ON(net)
         session_free(&f->request->broker->sessions, session);
     timer_cancel(&f->timer);
     task_cancel(&f->task);
-    request_answer_records(f->request, &out);
+    request_answer_records(f->request, &out, drop_slices);
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------------------------- */

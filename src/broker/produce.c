@@ -202,8 +202,7 @@ static struct verdict recompress(struct request *r, const struct topic_config *c
         v.text = "the record batch is damaged, or too large when it is decompressed";
         return v;
     }
-    r->charge += (*packed)->capacity;
-    r->broker->request_bytes += (*packed)->capacity;
+    request_charge(r, (*packed)->capacity);
     *records = str_n((*packed)->p, (*packed)->n);
     if (records->n > (size_t)config->max_message_bytes) {
         v.error = KAFKA_ERR_MESSAGE_TOO_LARGE;
