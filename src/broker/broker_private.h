@@ -6,6 +6,7 @@
 #include "broker/broker.h"
 #include "broker/configs.h"
 #include "broker/coordinator.h"
+#include "broker/quotas.h"
 #include "broker/session.h"
 #include "run/run.h"
 #include "wire/kafka.h"
@@ -166,6 +167,7 @@ struct broker {
     struct coordinator coordinator;
     struct settings settings;
     struct quotas *quotas;
+    uint64_t throttled[QUOTA_KINDS]; /* how often somebody had to wait */
     struct feature_levels features;
     struct list hungry;        /* fetches that wait until answers have gone out */
     struct list idle_requests; /* for reuse; the frames too */

@@ -509,3 +509,8 @@ double quotas_burst(struct quotas *quotas, enum quota_kind kind, const struct qu
 {
     return quotas_limit(quotas, kind, client) * kinds[kind].burst_s;
 }
+
+const char *quotas_name(enum quota_kind kind)
+{
+    return kinds[kind].key;
+}

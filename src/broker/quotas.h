@@ -80,5 +80,7 @@ bool quotas_has(const struct quotas *quotas, enum quota_kind kind);
 double quotas_burst(struct quotas *quotas, enum quota_kind kind, const struct quota_client *client);
 /* What it may use a second; INFINITY: as it likes. */
 double quotas_limit(struct quotas *quotas, enum quota_kind kind, const struct quota_client *client);
+/* "producer_byte_rate" */
+const char *quotas_name(enum quota_kind kind);
 
 #endif

@@ -15,8 +15,9 @@ static struct quota_client client_of(const struct request *r)
     return (struct quota_client){.user = STR("ANONYMOUS"), .client_id = r->header.client_id};
 }
 
-static void raise_wait(struct request *r, int32_t wait_ms)
+static void raise_wait(struct request *r, enum quota_kind kind, int32_t wait_ms)
 {
+    r->broker->throttled[kind] += wait_ms > 0;
     if (wait_ms > r->throttle_ms)
         r->throttle_ms = wait_ms;
 }
@@ -26,14 +27,14 @@ static void raise_wait(struct request *r, int32_t wait_ms)
 void throttle_charge(struct request *r, enum quota_kind kind, double amount)
 {
     struct quota_client client = client_of(r);
-    raise_wait(r, quotas_charge(r->broker->quotas, kind, &client, amount, now_ms()));
+    raise_wait(r, kind, quotas_charge(r->broker->quotas, kind, &client, amount, now_ms()));
 }
 
 bool throttle_take(struct request *r, enum quota_kind kind, double amount)
 {
     struct quota_client client = client_of(r);
     int32_t wait_ms = quotas_take(r->broker->quotas, kind, &client, amount, now_ms());
-    raise_wait(r, wait_ms);
+    raise_wait(r, kind, wait_ms);
     return wait_ms == 0;
 }
 
@@ -62,7 +63,7 @@ bool throttle_mutations(struct request *r, int32_t partitions, int16_t strict_fr
         return true;
     }
     int32_t wait_ms = charge_strictly(r, partitions);
-    raise_wait(r, wait_ms);
+    raise_wait(r, QUOTA_MUTATIONS, wait_ms);
     return wait_ms == 0;
 }
 
@@ -113,7 +114,9 @@ int32_t throttle_connect(struct broker *b, const char *peer)
     if (!quotas_has(b->quotas, QUOTA_CONNECT))
         return 0;
     struct quota_client client = {.address = peer_address(peer)};
-    return quotas_take(b->quotas, QUOTA_CONNECT, &client, 1, now_ms());
+    int32_t wait_ms = quotas_take(b->quotas, QUOTA_CONNECT, &client, 1, now_ms());
+    b->throttled[QUOTA_CONNECT] += wait_ms > 0;
+    return wait_ms;
 }
 
 /* ---- keeping ------------------------------------------------------------------------------------------------------------------------- */

@@ -8,7 +8,6 @@
 #define BROKER_THROTTLE_H
 
 #include "broker/broker_private.h"
-#include "broker/quotas.h"
 
 /* Before the net loop runs. */
 bool throttle_start(struct broker *broker, struct err *err);

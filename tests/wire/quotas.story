@@ -93,6 +93,8 @@ a < {ThrottleTimeMs: *}
 a > AlterClientQuotas 1 {Entries: [{Entity: [{EntityType: user, EntityName: null}], Ops: [{Key: request_percentage, Remove: true}]}]}
 a < {Entries: [{ErrorCode: NONE}]}
 
+metrics say sluice_kafka_throttled_total{quota="controller_mutation_rate"} 3
+
 # Connections of an address: those that are too many are held for the time that they would have had to wait, and end.
 a > AlterClientQuotas 1 {Entries: [{Entity: [{EntityType: ip, EntityName: 127.0.0.1}], Ops: [{Key: connection_creation_rate, Value: 1}]}]}
 a < {Entries: [{ErrorCode: NONE}]}
@@ -118,6 +120,7 @@ i9 > ApiVersions 0
 i9 < {ErrorCode: NONE}
 j > ApiVersions 0
 j < closed
+metrics say sluice_kafka_throttled_total{quota="connection_creation_rate"} 1
 wait 2 s
 k > ApiVersions 0
 k < {ErrorCode: NONE}
