@@ -420,6 +420,7 @@ static void wait_for_more(struct fetch *f) ON(net)
     if (f->waits == NULL)
         f->waits = arena_zarray(&f->request->arena, struct log_wait, f->count);
     f->is_waiting = true;
+    throttle_clock_stop(f->request);
     for (uint32_t i = 0; i < f->count; i++) {
         if (f->in->isolation_level == 1)
             log_wait_stable(f->parts[i]->log, &f->waits[i], &f->waker, f->gathered[i].stable);
@@ -452,6 +453,7 @@ static void handle_back(struct msg *msg)
     struct fetch *f = CONTAINER_OF(msg, struct fetch, back);
     run_on_net();
     f->is_cold = false;
+    throttle_clock_start(f->request);
     look(f);
 }
 
@@ -468,9 +470,10 @@ static void handle_cold(struct msg *msg)
 static void look(struct fetch *f)
 {
     struct broker *b = f->request->broker;
-    if (f->is_cold && !f->is_cancelled)
+    if (f->is_cold && !f->is_cancelled) {
+        throttle_clock_stop(f->request);
         loop_post(b->reader, &f->cold);
-    else if (is_enough(f))
+    } else if (is_enough(f))
         answer(f);
     else
         wait_for_more(f);
@@ -488,6 +491,7 @@ static bool run_again(struct task *task)
         list_push_back(&b->hungry, &f->hungry);
         return false;
     }
+    throttle_clock_start(f->request);
     for (uint32_t i = 0; i < f->count; i++)
         resolve(b, f->parts[i]);
     gather(f, LOG_CACHED);

@@ -74,7 +74,7 @@ bool throttle_auto_create(struct request *r, int32_t partitions)
 
 void throttle_clock_start(struct request *r)
 {
-    if (quotas_has(r->broker->quotas, QUOTA_REQUEST))
+    if (r->busy_since.ns == 0 && quotas_has(r->broker->quotas, QUOTA_REQUEST))
         r->busy_since = os_mono();
 }
 

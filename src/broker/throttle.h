@@ -25,7 +25,7 @@ bool throttle_mutations(struct request *request, int32_t partitions, int16_t str
 /* The same for a topic that is made by its first use: nobody is told to wait. */
 bool throttle_auto_create(struct request *request, int32_t partitions) ON(net);
 
-/* The time that a handler takes: around it. */
+/* The time that is spent on it: runs around its handler, and whenever it is taken up again. Both may be called twice. */
 void throttle_clock_start(struct request *request) ON(net);
 void throttle_clock_stop(struct request *request) ON(net);
 /* Charges what the request has taken so far; before it is answered, once. */
