@@ -84,6 +84,26 @@ a < {ErrorCode: NONE, Results: [{Feature: group.version, ErrorCode: NONE}]}
 a > ConsumerGroupHeartbeat 1 {GroupId: g, MemberId: m, MemberEpoch: 0, RebalanceTimeoutMs: 30000, SubscribedTopicNames: [t], TopicPartitions: []}
 a < {ErrorCode: NONE}
 
+# Groups and clients' metrics are configured, too; and who is, is listed.
+a > IncrementalAlterConfigs 1 {Resources: [{ResourceType: 32, ResourceName: g, Configs: [{Name: consumer.session.timeout.ms, ConfigOperation: 0, Value: "50000"}]}
+        {ResourceType: 16, ResourceName: sub, Configs: [{Name: metrics, ConfigOperation: 0, Value: "org.apache.kafka.producer."}, {Name: match, ConfigOperation: 0, Value: "client_id=a.*"}]}
+        {ResourceType: 16, ResourceName: odd, Configs: [{Name: match, ConfigOperation: 0, Value: "colour=red"}]}
+        {ResourceType: 16, ResourceName: odd, Configs: [{Name: interval.ms, ConfigOperation: 0, Value: "1"}]}
+        {ResourceType: 16, ResourceName: "", Configs: []}]}
+a < {Responses: [{ErrorCode: NONE}, {ErrorCode: NONE}, {ErrorCode: INVALID_CONFIG}, {ErrorCode: INVALID_CONFIG}, {ErrorCode: INVALID_REQUEST}]}
+a > ListConfigResources 0
+a < {ErrorCode: NONE, ConfigResources: [{ResourceName: sub}]}
+a > ListConfigResources 1 {ResourceTypes: [32, 16, 4]}
+a < {ErrorCode: NONE, ConfigResources: [{ResourceType: 4, ResourceName: "1"}, {ResourceType: 32, ResourceName: g}, {ResourceType: 16, ResourceName: sub}]}
+a > ListConfigResources 1 {ResourceTypes: [99]}
+a < {ErrorCode: UNSUPPORTED_VERSION}
+a > DescribeConfigs 4 {Resources: [{ResourceType: 16, ResourceName: sub, ConfigurationKeys: null}]}
+a < {Results: [{ErrorCode: NONE, Configs: [{Name: interval.ms, Value: "300000", ConfigSource: 5}, {Name: match, Value: "client_id=a.*", ConfigSource: 7}, {Name: metrics, ConfigSource: 7}]}]}
+a > IncrementalAlterConfigs 1 {Resources: [{ResourceType: 16, ResourceName: sub, Configs: [{Name: metrics, ConfigOperation: 1, Value: null}, {Name: match, ConfigOperation: 1, Value: null}]}]}
+a < {Responses: [{ErrorCode: NONE}]}
+a > ListConfigResources 0
+a < {ErrorCode: NONE, ConfigResources: []}
+
 # A transaction that hangs in a log, because nobody knows of it any more, can be ended by hand.
 a > CreateTopics 7 {Topics: [{Name: t, NumPartitions: 1, ReplicationFactor: 1}]}
 a < {Topics: [{ErrorCode: NONE}]}
