@@ -125,7 +125,8 @@ struct connection {
     size_t sent;                                     /* bytes of the first answer that are out */
     struct list starved;                             /* broker->starved: reads again when there is room */
     struct mono_time heard, partial_since, stuck_since, muted_until; /* 0 = not */
-    bool is_deaf; /* nothing more is read; it ends when all that was asked is answered */
+    bool is_limited; /* its client has a quota: its requests come one by one */
+    bool is_deaf;    /* nothing more is read; it ends when all that was asked is answered */
     bool broken;
 };
 

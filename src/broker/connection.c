@@ -2,7 +2,8 @@
  *
  *     recv ──> scratch, or the buffer of a large request ──> requests ──> begin, one after the other ──> answers ──> send
  *
- * A client may send its next request before it has the answer to the last, and gets the answers in order. A request begins when those before
+ * A client may send its next request before it has the answer to the last, and gets the answers in order; but one that has a quota is read request by
+ * request, as it may have to wait. A request begins when those before
  * it are answered; only a Produce begins behind Produces that still wait for the disk, for that is where pipelining pays, and their
  * frames are committed in the order in which they begin.
  *
@@ -398,6 +399,7 @@ static void take_request(struct connection *c, const uint8_t *p, size_t n, struc
     }
     list_push_back(&c->requests, &r->link);
     c->request_count++;
+    c->is_limited = throttle_limits(r);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------------------------- */
@@ -409,8 +411,8 @@ static bool has_room(const struct broker *b)
 
 static bool may_read(const struct connection *c)
 {
-    return !c->broken && !c->is_deaf && !c->broker->stopping && c->request_count < BROKER_PIPELINE_MAX &&
-           !is_set(c->muted_until);
+    return !c->broken && !c->is_deaf && !c->broker->stopping && !is_set(c->muted_until) &&
+           c->request_count < (c->is_limited ? 1 : BROKER_PIPELINE_MAX);
 }
 
 /* The size of the request that begins at p[n], checked; 0: it is not there yet, or cannot be (the connection ends then). */

@@ -1,5 +1,7 @@
 #include "broker/throttle.h"
 
+#include <math.h>
+
 #include "broker/api.h"
 #include "broker/changes.h"
 
@@ -23,6 +25,15 @@ static void raise_wait(struct request *r, enum quota_kind kind, int32_t wait_ms)
 }
 
 /* ---- use ----------------------------------------------------------------------------------------------------------------------------- */
+
+bool throttle_limits(const struct request *r)
+{
+    struct quota_client client = client_of(r);
+    for (int kind = QUOTA_PRODUCE; kind <= QUOTA_MUTATIONS; kind++)
+        if (!isinf(quotas_limit(r->broker->quotas, kind, &client)))
+            return true;
+    return false;
+}
 
 void throttle_charge(struct request *r, enum quota_kind kind, double amount)
 {

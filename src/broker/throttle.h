@@ -13,6 +13,8 @@
 bool throttle_start(struct broker *broker, struct err *err);
 void throttle_stop(struct broker *broker);
 
+/* Has its client a quota, so that it may have to wait? Then nothing is read ahead of its answers: what was read would lie in memory while it waits. */
+bool throttle_limits(const struct request *request) ON(net);
 /* Raises request->throttle_ms to what its client is to wait after it has used so much. */
 void throttle_charge(struct request *request, enum quota_kind kind, double amount) ON(net);
 /* The same, but nothing is charged that it may not have yet. False: it is to wait. */
