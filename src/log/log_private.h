@@ -368,8 +368,8 @@ struct store {
 
     /* counters of the disk role, read by any */
     struct counter frames, refused, ring_used, ring_bytes, tail_bytes, writes, bytes, syncs, waiting,
-        pausing,   /* an append was refused: the next ones wait until room_timer fires */
-        full_said, /* the disk is full, and those who listen know */
+        pausing,    /* an append was refused: the next ones wait until room_timer fires */
+        full_said,  /* the disk is full, and those who listen know */
         epoch, lsn; /* of the newest frame that is durable */
 };
 
