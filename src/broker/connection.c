@@ -2,10 +2,9 @@
  *
  *     recv ──> scratch, or the buffer of a large request ──> requests ──> begin, one after the other ──> answers ──> send
  *
- * A client may send its next request before it has the answer to the last, and gets the answers in order; but one that has a quota is read request by
- * request, as it may have to wait. A request begins when those before
+ * A client may send its next request before it has the answer to the last, and gets the answers in order. A request begins when those before
  * it are answered; only a Produce begins behind Produces that still wait for the disk, for that is where pipelining pays, and their
- * frames are committed in the order in which they begin.
+ * frames are committed in the order in which they begin. A client that has a quota is read request by request, because it may have to wait.
  *
  * Memory. A connection that rests holds no buffer: all read into one scratch buffer, small requests are copied out of it, the beginning of the
  * next one stays in `rest`. A large request arrives in a buffer of its own, which its record batches never leave until the

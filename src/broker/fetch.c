@@ -390,12 +390,12 @@ static void answer(struct fetch *f) ON(net)
     struct fetch_session *session = f->session;
     struct kafka_fetch_response out;
     KAFKA_INIT(kafka_fetch_response, &out);
-    bool is_orphan = request_is_orphan(f->request), has_nothing = !is_orphan && !may_have(f);
-    if (is_orphan || has_nothing)
-        let_go(f);
+    bool has_nothing = request_is_orphan(f->request) || !may_have(f);
     if (session && !(has_nothing && f->is_full))
         out.session_id = session->id;
-    if (!has_nothing)
+    if (has_nothing)
+        let_go(f);
+    else
         put_parts(f, &out);
     leave(f);
     if (session && out.session_id != session->id) /* one that it never hears of */

@@ -213,7 +213,7 @@ static struct verdict recompress(struct request *r, const struct topic_config *c
 
 static void accept(struct produce *p, const struct topic_info *topic, struct str name,
                    const struct kafka_produce_request_partition *in,
-                   struct kafka_produce_response_partition *to)
+                   struct kafka_produce_response_partition *to) ON(net)
 {
     struct request *r = p->request;
     struct log *log = log_get(r->broker->store, topic->name, in->index);
@@ -245,7 +245,7 @@ static void accept(struct produce *p, const struct topic_info *topic, struct str
 }
 
 static void accept_topic(struct produce *p, const struct kafka_produce_request_topic *in,
-                         struct kafka_produce_response_topic *out)
+                         struct kafka_produce_response_topic *out) ON(net)
 {
     struct request *r = p->request;
     struct topic_info topic;
