@@ -3,7 +3,9 @@
 #include <stdio.h>
 
 #include "broker/broker_private.h"
+#include "broker/features.h"
 #include "broker/settings.h"
+#include "broker/throttle.h"
 #include "format/compress.h"
 #include "obs/event.h"
 
@@ -58,7 +60,10 @@ static void on_listener(struct watch *watch, unsigned events)
             return;
         }
         b->pause_said = false;
-        if (!connection_open(b, file, peer, &err))
+        int32_t hold_ms = throttle_connect(b, peer);
+        if (hold_ms > 0)
+            event_log(EVENT_KAFKA, peer, "connection refused: its address connects too often");
+        if (!connection_open(b, file, peer, hold_ms, &err))
             event_err(EVENT_KAFKA_TROUBLE, peer, &err);
     }
 }
@@ -160,6 +165,8 @@ bool broker_start(struct pool *pool, struct loop *net, struct store *store,
     b->request_pool = buf_pool_new(REQUEST_POOL_BYTES, REQUEST_POOL_KEEP);
     *out = b; /* from here on broker_stop ends it */
     TRY(settings_start(b, err));
+    TRY(throttle_start(b, err));
+    TRY(features_start(b, err));
     TRY(coordinator_start(b, err));
     TRY(loop_new(ROLE_BLOCK, "kafka-read", &b->reader, err));
     TRY(loop_start(b->reader, err));
@@ -221,6 +228,7 @@ void broker_stop(struct broker *b)
         loop_free(b->reader);
     }
     coordinator_stop(b);
+    throttle_stop(b);
     settings_stop(b);
     sessions_fini(&b->sessions);
     requests_fini(b);

@@ -71,12 +71,13 @@ enum {
     SEGMENT_BYTES_MAX = 1 << 30,
     ALLOCATE_FIRST = 64 << 10, /* a segment's space is reserved in doubling steps */
     ALLOCATE_STEP_MAX = 16 << 20,
-    KV_ALLOCATE = 1 << 20,         /* and at least so far ahead for built-in logs */
-    KV_SLACK_BYTES = 4 << 20,      /* a kv log is rewritten when it is twice its content and this */
-    DISK_MARGIN_BYTES = 32 << 20,  /* disk space that is left for internal frames */
-    OPEN_FILES_MAX = 384,          /* segment files that are kept open */
-    CURSORS = 8,                   /* remembered places of sequential readers, per log */
-    READ_POOL_BYTES = (1 << 20) + 4 * INDEX_INTERVAL, /* clients ask for 1 MiB; more is read to find its beginning */
+    KV_ALLOCATE = 1 << 20,        /* and at least so far ahead for built-in logs */
+    KV_SLACK_BYTES = 4 << 20,     /* a kv log is rewritten when it is twice its content and this */
+    DISK_MARGIN_BYTES = 32 << 20, /* disk space that is left for internal frames */
+    OPEN_FILES_MAX = 384,         /* segment files that are kept open */
+    CURSORS = 8,                  /* remembered places of sequential readers, per log */
+    READ_POOL_BYTES = (1 << 20) +
+                      4 * INDEX_INTERVAL, /* clients ask for 1 MiB; more is read to find its beginning */
     READ_POOL_KEEP = 16,
     QUEUE_BYTES_MAX = 64 << 20,    /* of frames waiting; then store_has_room is false */
     EPOCHS_MAX = 64,               /* kept leader epochs of a log */
@@ -361,9 +362,9 @@ struct store {
 
     /* counters of the disk role, read by any */
     struct counter frames, refused, ring_used, ring_bytes, tail_bytes, writes, bytes, syncs, waiting,
-        pausing,   /* an append was refused: the next ones wait until room_timer fires */
-        full_said, /* the disk is full, and those who listen know */
-        epoch;
+        pausing,    /* an append was refused: the next ones wait until room_timer fires */
+        full_said,  /* the disk is full, and those who listen know */
+        epoch, lsn; /* of the newest frame that is durable */
 };
 
 /* store.c */

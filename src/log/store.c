@@ -597,6 +597,7 @@ void store_stats(struct store *store, struct store_stats *stats)
         .ring_used = counter_get(&store->ring_used),
         .tail_bytes = counter_get(&store->tail_bytes),
         .refused = counter_get(&store->refused),
+        .lsn = counter_get(&store->lsn),
         .disk_full = counter_get(&store->full_said) != 0,
     };
 }
