@@ -256,6 +256,7 @@ void handle_find_coordinator(struct request *r)
         out.coordinators_count = count;
     } else {
         out.error_code = out.coordinators[0].error_code;
+        out.error_message = out.error_code == KAFKA_ERR_NONE ? STR("NONE") : STR(""); /* what Kafka says */
         out.node_id = out.coordinators[0].node_id;
         out.host = out.coordinators[0].host;
         out.port = out.coordinators[0].port;

@@ -26,19 +26,12 @@ struct produce {
     bool is_transactional;
 };
 
-static void fail(struct request *r, struct kafka_produce_response_partition *to, int16_t error,
-                 const char *text, int32_t record)
+static void fail(struct kafka_produce_response_partition *to, int16_t error, const char *text)
 {
     to->error_code = error;
     to->base_offset = -1;
     if (text)
         to->error_message = str_of(text);
-    if (record < 0)
-        return;
-    to->record_errors = KAFKA_NEW(&r->arena, kafka_produce_response_record_error, 1);
-    to->record_errors_count = 1;
-    to->record_errors[0].batch_index = record;
-    to->record_errors[0].batch_index_error_message = str_of(text);
 }
 
 static int16_t error_of_append(enum append_error error)
@@ -87,7 +80,7 @@ static void written(struct frame *frame)
         const struct frame_append_result *result = &frame->results[i];
         int16_t error = frame->durable ? error_of_append(result->error) : frame_error(&frame->err);
         if (error != KAFKA_ERR_NONE) {
-            fail(r, a->to, error, NULL, -1);
+            fail(a->to, error, NULL);
         } else {
             a->to->base_offset = result->base_offset;
             a->to->log_start_offset = log_start(a->log);
@@ -129,7 +122,7 @@ static void drop_refused(struct produce *p, const int16_t *errors)
             p->accepted[kept++] = p->accepted[i];
             continue;
         }
-        fail(p->request, p->accepted[i].to, errors[i], NULL, -1);
+        fail(p->accepted[i].to, errors[i], NULL);
         let_go(&p->accepted[i]);
     }
     p->accepted_count = kept;
@@ -217,7 +210,7 @@ static void accept(struct produce *p, const struct topic_info *topic, struct str
 {
     struct request *r = p->request;
     struct log *log = log_get(r->broker->store, topic->name, in->index);
-    struct verdict v = {.record = -1};
+    struct verdict v = {0};
     struct str records = in->records;
     struct buf *packed = NULL;
     to->index = in->index;
@@ -225,7 +218,7 @@ static void accept(struct produce *p, const struct topic_info *topic, struct str
         v.error = KAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION;
     else
         v = records_validate((const uint8_t *)in->records.p, in->records.n, r->header.version, &topic->config,
-                             os_wall(), r->broker->compress);
+                             os_wall(), r->broker->compress, &r->arena);
     if (v.error == KAFKA_ERR_NONE)
         v = recompress(r, &topic->config, v, &records, &packed);
     if (v.error == KAFKA_ERR_NONE && p->bytes + records.n > FRAME_BYTES_MAX) {
@@ -234,7 +227,9 @@ static void accept(struct produce *p, const struct topic_info *topic, struct str
     }
     if (v.error != KAFKA_ERR_NONE) {
         let_go(&(struct accepted){.log = log, .packed = packed});
-        fail(r, to, v.error, v.text, v.record);
+        fail(to, v.error, v.text);
+        to->record_errors = v.blamed;
+        to->record_errors_count = v.blamed_count;
         return;
     }
     p->names[p->accepted_count] = (struct txns_partition){name, in->index};
@@ -268,7 +263,7 @@ static void accept_topic(struct produce *p, const struct kafka_produce_request_t
         if (error == KAFKA_ERR_NONE)
             accept(p, &topic, name, &in->partition_data[i], to);
         else
-            fail(r, to, error, NULL, -1);
+            fail(to, error, NULL);
     }
 }
 
@@ -286,7 +281,7 @@ static void refuse_all(struct produce *p, int16_t error) ON(net)
         out->partition_responses_count = topic->partition_data_count;
         for (uint32_t k = 0; k < topic->partition_data_count; k++) {
             out->partition_responses[k].index = topic->partition_data[k].index;
-            fail(p->request, &out->partition_responses[k], error, NULL, -1);
+            fail(&out->partition_responses[k], error, NULL);
         }
     }
     answer(p);

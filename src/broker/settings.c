@@ -343,6 +343,7 @@ void handle_incremental_alter_configs(struct request *r)
         struct kafka_incremental_alter_configs_response_resource *to = &out->responses[i];
         to->resource_type = in->resources[i].resource_type;
         to->resource_name = in->resources[i].resource_name;
+        to->error_message = (struct str){0};
         alter(&a, to->resource_type, to->resource_name, &in->resources[i], &to->error_code,
               &to->error_message);
     }
@@ -360,6 +361,7 @@ void handle_alter_configs(struct request *r)
         struct kafka_alter_configs_response_resource *to = &out->responses[i];
         to->resource_type = in->resources[i].resource_type;
         to->resource_name = in->resources[i].resource_name;
+        to->error_message = (struct str){0};
         alter(&a, to->resource_type, to->resource_name, &in->resources[i], &to->error_code,
               &to->error_message);
     }

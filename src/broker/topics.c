@@ -172,6 +172,7 @@ static void create_topic(struct changes *all, uint32_t i, struct kafka_create_to
     struct topic_settings settings;
     int32_t partitions;
     out->name = in->topics[i].name;
+    out->error_message = (struct str){0}; /* null, as Kafka has it where nothing is wrong */
     if (!check_new_topic(all, i, out, &partitions))
         return;
     if (!settings_of_new_topic(r, &in->topics[i], &settings, &out->error_code, &out->error_message))

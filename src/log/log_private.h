@@ -60,11 +60,13 @@ enum {
     FLIGHT_BYTES = 128 << 10,
     CHUNK_BYTES_MAX = 4 << 20, /* of tail memory */
     CHUNK_BYTES_MIN = 64 << 10,
-    CONFIRM_IDLE_MS = 5,            /* rule 1: the confirming frame */
-    LAZY_SYNC_MS = 5,               /* flush: os */
-    ROOM_RETRY_MS = 500,            /* while frames are refused: how often the disk is asked again */
-    TAIL_MOVE_MS = 30 * 1000,       /* a tail that stands longer is moved though nothing presses */
-    RETENTION_MS = 10 * 1000,       /* how often retention looks */
+    CONFIRM_IDLE_MS = 5,      /* rule 1: the confirming frame */
+    LAZY_SYNC_MS = 5,         /* flush: os */
+    ROOM_RETRY_MS = 500,      /* while frames are refused: how often the disk is asked again */
+    TAIL_MOVE_MS = 30 * 1000, /* a tail that stands longer is moved though nothing presses */
+    RETENTION_MS = 10 * 1000, /* how often retention looks */
+    RETENTION_LEAST_MS = 300 *
+                         1000, /* how long a segment stays though its records were too old when they came */
     RETENTION_GRACE_MS = 60 * 1000, /* after a start, before retention looks first: readers set their pins */
     INDEX_INTERVAL = 4096,          /* bytes of a segment between two entries of its indexes */
     SEGMENT_BYTES_MIN = 1 << 12,
@@ -359,6 +361,7 @@ struct store {
     struct mono_time producers_looked;
     struct log *kv_roll; /* this log begins a new segment with its next append */
     struct compaction *compaction;
+    bool compaction_waits; /* for the tail to pass segments that are worth it */
 
     /* counters of the disk role, read by any */
     struct counter frames, refused, ring_used, ring_bytes, tail_bytes, writes, bytes, syncs, waiting,
@@ -439,6 +442,8 @@ void kv_apply_batch(struct kv *kv, struct lock *lock, const uint8_t *p, size_t n
 struct chunk *tail_chunk(struct store *store, size_t n) ON(disk); /* with n free bytes, block aligned */
 void tail_push(struct log *log, const struct tail_entry *entry) ON(disk);
 void tail_drop_old(struct store *store) ON(disk);
+/* What is in segments and ends by that offset is read from there. With the log's lock held. */
+void tail_drop_before(struct log *log, int64_t offset) ON(disk);
 void tail_drop_log(struct log *log) ON(disk);
 void tail_fini(struct store *store);
 static inline struct tail_entry *tail_at(const struct tail *tail, size_t i)
