@@ -407,6 +407,7 @@ bool client_topic_grow(struct client *c, const char *name, int32_t partitions, s
     KAFKA_INIT(kafka_create_partitions_request_topic, &topic);
     topic.name = str_of(name);
     topic.count = partitions;
+    topic.assignments = NULL; /* the cluster's own choice */
     request.topics = &topic;
     request.topics_count = 1;
     request.timeout_ms = ADMIN_MS;

@@ -76,9 +76,12 @@ static bool receive(struct client *c, struct node *node, struct err *err)
     }
 }
 
-/* The connection is lost: all that waits for it learns why. */
+/* The connection is lost, or never came about: all that waits for it learns why. */
 static void lose(struct client *c, struct node *node, struct err *err)
 {
+    bool never = node->peer.state == PEER_ASKS && node->peer.in.n == 0 && err->code != 0;
+    if (never)
+        err_set_errno(err, ERR_RETRY, err->code, "could not connect");
     err_context(err, "Kafka broker %s", node->address);
     err->code = 0;
     if (node->is_advertised && node->peer.state == PEER_ASKS && err->class == ERR_RETRY)
@@ -124,6 +127,10 @@ static bool wait_until(struct client *c, struct node *node, struct peer_call *ca
 /* A connection could not even be begun. */
 static bool refuse(struct node *node, struct err *err)
 {
+    if (err->code == EADDRNOTAVAIL || err->code == EHOSTUNREACH)
+        err_set(err, ERR_RETRY, "no such host is known");
+    else
+        err_set_errno(err, ERR_RETRY, err->code, "could not connect");
     err_context(err, "Kafka broker %s", node->address);
     err->code = 0;
     return node->is_advertised && err_hint(err, ADVERTISED, node->id);
