@@ -175,7 +175,7 @@ static bool describe_new(struct client *c, struct arena *arena, const char *id,
     TRY(ask_coordinator(c, id, KAFKA_API_CONSUMER_GROUP_DESCRIBE, PEER_VERSION_ANY, &request, arena, &answer,
                         described_new, &info->group.coordinator, "describe", err));
     const struct kafka_consumer_group_describe_response_group *g = answer.groups;
-    info->group.type = "Consumer";
+    info->group.type = "consumer";
     info->group.state = str_dup(arena, g->group_state);
     info->group.protocol_type = "consumer";
     info->assignor = str_dup(arena, g->assignor_name);
@@ -217,7 +217,7 @@ static bool describe_classic(struct client *c, struct arena *arena, const char *
         err->code = KAFKA_ERR_GROUP_ID_NOT_FOUND;
         return false;
     }
-    info->group.type = "Classic";
+    info->group.type = "classic";
     info->group.state = str_dup(arena, g->group_state);
     info->group.protocol_type = str_dup(arena, g->protocol_type);
     info->assignor = str_dup(arena, g->protocol_data);
