@@ -252,8 +252,13 @@ static bool stop_what_ended(struct reading *r)
 static bool read_cluster(struct reading *r, struct err *err)
 {
     uint64_t lost = 0;
+    bool was_troubled = false;
     while (r->left > 0 && !stop_what_ended(r) && env_flush(r->env)) {
         TRY(client_read(r->reader, WAIT_MS, take_batch, r, err));
+        const struct err *trouble = client_reader_trouble(r->reader);
+        if (trouble && !was_troubled && r->follow)
+            env_note(r->env, "%s; trying again", trouble->text);
+        was_troubled = trouble != NULL;
         if (client_reader_lost(r->reader) == lost)
             continue;
         env_note(r->env, "topic \"%s\": %llu records were deleted before they were read", r->topic,
@@ -402,7 +407,7 @@ static bool open_reading(struct reading *r, struct err *err)
     int64_t *next = arena_array(pool_arena(r->env->pool), int64_t, (size_t)r->partitions);
     for (int32_t p = 0; p < r->partitions; p++)
         next[p] = r->only < 0 || r->only == p ? r->next[p] : -1;
-    const struct client_reader_options options = {.next = next};
+    const struct client_reader_options options = {.next = next, .is_patient = r->follow};
     r->reader = client_reader_new(r->env->pool, r->env->kafka, topic, &options);
     return true;
 }

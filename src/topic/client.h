@@ -21,6 +21,7 @@ enum {
     CLIENT_CONNECT_MS = 10 * 1000,
     CLIENT_REQUEST_MS = 30 * 1000,
     CLIENT_RETRY_MS = 15 * 1000,
+    CLIENT_WRITE_MS = 120 * 1000,    /* records are tried for so long, as by Kafka's own producers */
     CLIENT_PARTITIONS_MAX = 1 << 20, /* of one topic */
 };
 
@@ -132,6 +133,7 @@ struct client_reader;
 struct client_reader_options {
     const int64_t *next; /* next[topic->partition_count]; −1 = not this one. Copied */
     int32_t bytes_max;   /* of an answer; 0 = 8 MiB */
+    bool is_patient;     /* trouble that may pass is tried again for ever */
 };
 /* topic: borrowed as long as pool lives, and its leaders are kept up to date in it. */
 struct client_reader *client_reader_new(struct pool *pool, struct client *client, struct client_topic *topic,
@@ -148,6 +150,8 @@ bool client_reader_is_at_end(const struct client_reader *reader, int32_t partiti
 int64_t client_reader_next(const struct client_reader *reader, int32_t partition);
 /* No more of this partition. */
 void client_reader_stop(struct client_reader *reader, int32_t partition);
+/* What is being tried again; NULL: all is well. */
+const struct err *client_reader_trouble(const struct client_reader *reader);
 /* Records that were gone before they were read: retention was faster. */
 uint64_t client_reader_lost(const struct client_reader *reader);
 

@@ -29,6 +29,7 @@ struct client_reader {
     struct client *client;
     struct client_topic *topic;
     int32_t bytes_max;
+    bool is_patient;
     struct reading *readings; /* readings[topic->partition_count] */
     struct fetch **fetches;   /* fetches[fetch_count] */
     size_t fetch_count, fetch_capacity;
@@ -59,6 +60,7 @@ struct client_reader *client_reader_new(struct pool *pool, struct client *client
 {
     struct client_reader *r = pool_new_struct(pool, struct client_reader);
     *r = (struct client_reader){.client = client, .topic = topic, .pool = pool};
+    r->is_patient = options->is_patient;
     r->bytes_max = options->bytes_max ? options->bytes_max : BYTES_DEFAULT;
     r->readings = pool_alloc(pool, mem_product((size_t)topic->partition_count, sizeof *r->readings));
     for (int32_t p = 0; p < topic->partition_count; p++)
@@ -80,6 +82,11 @@ bool client_reader_is_at_end(const struct client_reader *r, int32_t partition)
 void client_reader_stop(struct client_reader *r, int32_t partition)
 {
     r->readings[partition].next = -1;
+}
+
+const struct err *client_reader_trouble(const struct client_reader *r)
+{
+    return r->is_troubled ? &r->trouble : NULL;
 }
 
 uint64_t client_reader_lost(const struct client_reader *r)
@@ -301,16 +308,21 @@ bool client_read(struct client_reader *r, int32_t wait_ms,
     while (!took && wants_any(r)) {
         if (r->is_troubled) {
             struct err ignored;
-            if (!retry_again(r->client, &r->retry)) {
+            bool again = retry_again(r->client, &r->retry);
+            if (!again && !r->is_patient) {
                 *err = r->trouble;
                 return false;
             }
+            if (!again)
+                retry_begin(r->client, &r->retry);
             (void)!client_refresh(r->client, r->topic, 1, &ignored);
         }
         TRY(ask_all(r, err));
         TRY(take_answers(r, &took, err));
         if (took || is_over(until))
             break;
+        if (r->is_troubled)
+            continue;
         client_step(r->client, until);
         TRY(take_answers(r, &took, err));
     }

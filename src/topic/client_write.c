@@ -2,6 +2,7 @@
  * way is sent again under the same sequence, and the broker knows it again. */
 #include "base/buf.h"
 #include "format/records.h"
+#include "os/os.h"
 #include "topic/client_private.h"
 
 enum { ACKS_ALL = -1, REQUEST_BYTES_MAX = 8 << 20 /* of one request: more batches wait for the next */ };
@@ -206,10 +207,16 @@ static bool write_once(struct client_writer *w, struct arena *arena, struct err 
     return ok;
 }
 
+static void begin_write(const struct client_writer *w, struct retry *retry)
+{
+    retry_begin(w->client, retry);
+    retry->until = mono_add_ns(os_mono(), CLIENT_WRITE_MS * NS_PER_MS);
+}
+
 bool client_write(struct client_writer *w, struct buf *const *bufs, struct err *err)
 {
     struct retry retry;
-    retry_begin(w->client, &retry);
+    begin_write(w, &retry);
     for (int32_t p = 0; p < w->topic->partition_count; p++)
         if (bufs[p]) {
             w->writings[p].bytes = bufs[p]->p;
@@ -223,7 +230,7 @@ bool client_write(struct client_writer *w, struct buf *const *bufs, struct err *
         arena_fini(&arena);
         TRY(ok);
         if (trouble.class == ERR_NONE) {
-            retry_begin(w->client, &retry);
+            begin_write(w, &retry);
         } else if (!retry_again(w->client, &retry)) {
             *err = trouble;
             return false;
