@@ -98,9 +98,9 @@ void client_step(struct client *c, struct mono_time until)
         struct err err;
         if (node->socket < 0)
             continue;
-        if ((events[i].ready & OS_WRITABLE) && !send_waiting(c, node, &err))
-            lose(c, node, &err);
-        else if ((events[i].ready & (OS_READABLE | OS_HANGUP)) && !receive(c, node, &err))
+        bool readable = events[i].ready & (OS_READABLE | OS_HANGUP);
+        /* what was received may have to be answered, so sending comes behind it */
+        if ((readable && !receive(c, node, &err)) || !send_waiting(c, node, &err))
             lose(c, node, &err);
     }
 }
