@@ -41,6 +41,15 @@ const char *env_path(struct command_env *env, const char *path)
     return path[0] == '/' ? path : pool_printf(env->pool, "%s/%s", env->cwd, path);
 }
 
+const char *env_visible(struct command_env *env, const char *text)
+{
+    struct sbuf visible = {0};
+    sbuf_visible(&visible, str_of(text));
+    const char *copy = str_dup(pool_arena(env->pool), sbuf_view(&visible));
+    sbuf_fini(&visible);
+    return copy;
+}
+
 static void to_stderr(struct command_env *env, struct sbuf *text)
 {
     env_flush(env); /* in the order in which it was said */

@@ -48,6 +48,8 @@ void env_add(struct command_env *env, struct str text);
 bool env_flush(struct command_env *env);
 /* A path that the caller gave, from where the caller is. */
 const char *env_path(struct command_env *env, const char *path);
+/* A text from elsewhere, as it may be shown on a terminal (sbuf_visible). Lives in the command's pool. */
+const char *env_visible(struct command_env *env, const char *text);
 /* A line on stderr. */
 void env_note(struct command_env *env, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The error on stderr; returns the exit status that fits it. file: what its place points into, or NULL. */

@@ -322,13 +322,13 @@ static void describe_text(struct command_env *env, const struct client_group_inf
     for (uint32_t i = 0; i < offsets->count; i++)
         lag += lag_of(&offsets->all[i]) > 0 ? lag_of(&offsets->all[i]) : 0;
     env_print(env, "group       %s\ntype        %s\nstate       %s\n", info->group.id, info->group.type,
-              info->group.state);
+              env_visible(env, info->group.state));
     if (info->group.protocol_type[0])
-        env_print(env, "protocol    %s\n", info->group.protocol_type);
+        env_print(env, "protocol    %s\n", env_visible(env, info->group.protocol_type));
     if (info->assignor[0])
-        env_print(env, "assignor    %s\n", info->assignor);
+        env_print(env, "assignor    %s\n", env_visible(env, info->assignor));
     env_print(env, "coordinator %d (%s)\nmembers     %u\nlag         %lld\n\n", info->group.coordinator,
-              address_of(env, info->group.coordinator), info->member_count, (long long)lag);
+              env_visible(env, address_of(env, info->group.coordinator)), info->member_count, (long long)lag);
     if (info->member_count > 0)
         describe_members(env, info);
     describe_offsets(env, offsets);

@@ -306,8 +306,10 @@ static void show(struct reset *r)
         } else if (r->output == OUTPUT_JSON) {
             const char *from = o->committed < 0 ? "null"
                                                 : arena_printf(arena, "%lld", (long long)o->committed);
-            env_print(r->env, "{\"topic\":\"%s\",\"partition\":%d,\"from\":%s,\"to\":%lld,\"lag\":%lld}\n",
-                      o->topic, o->partition, from, (long long)o->wanted, (long long)(o->end - o->wanted));
+            sbuf_cstr(&r->env->out, "{\"topic\":");
+            sbuf_json(&r->env->out, str_of(o->topic));
+            env_print(r->env, ",\"partition\":%d,\"from\":%s,\"to\":%lld,\"lag\":%lld}\n", o->partition, from,
+                      (long long)o->wanted, (long long)(o->end - o->wanted));
         } else {
             const struct str cells[] = {str_of(o->topic), group_number(arena, o->partition),
                                         group_number(arena, o->committed), group_number(arena, o->wanted),

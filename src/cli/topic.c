@@ -55,7 +55,9 @@ static void put_number(struct command_env *env, const char *name, int64_t n)
 static void list_json(struct command_env *env, const struct topic_view *view)
 {
     struct topic_sums sums = sum_topic(view);
-    env_print(env, "{\"topic\":\"%s\",\"partitions\":%d,", view->name, view->partitions);
+    sbuf_cstr(&env->out, "{\"topic\":");
+    sbuf_json(&env->out, str_of(view->name));
+    env_print(env, ",\"partitions\":%d,", view->partitions);
     put_number(env, "records", sums.records);
     put_number(env, "bytes", sums.bytes);
     env_print(env, "\"retention_ms\":%lld,\"compact\":%s}\n", (long long)view->retention_ms,
@@ -97,7 +99,7 @@ static int look_list(struct command_env *env)
         table_end(&table, false);
     for (size_t i = 0; i < count; i++)
         if (views[i].error && (all || !views[i].is_internal))
-            env_note(env, "topic \"%s\": %s", views[i].name, views[i].error);
+            env_note(env, "topic \"%s\": %s", env_visible(env, views[i].name), views[i].error);
     return EXIT_DONE;
 }
 
@@ -173,12 +175,12 @@ static int look_describe(struct command_env *env)
     if (view.retention_bytes >= 0)
         env_print(env, "size        %lld bytes of a partition are kept\n", (long long)view.retention_bytes);
     if (view.compression)
-        env_print(env, "compression %s\n", view.compression);
+        env_print(env, "compression %s\n", env_visible(env, view.compression));
     if (view.is_compact)
         env_print(env, "compact     the newest value of each key is kept\n");
     for (uint32_t i = 0; i < view.more_count; i++)
-        env_print(env, "config      %s=%s\n", view.more[i].name,
-                  view.more[i].value ? view.more[i].value : "");
+        env_print(env, "config      %s=%s\n", env_visible(env, view.more[i].name),
+                  env_visible(env, view.more[i].value ? view.more[i].value : ""));
     env_print(env, "\n");
     describe_partitions(env, &view);
     const struct type *schema = command_topic_columns(env, view.name);

@@ -258,10 +258,10 @@ bool client_check(int16_t code, struct str message, struct err *err, const char 
     va_end(args);
     if (message.n > 0 && message.p[message.n - 1] == '.')
         message.n--;
-    if (message.n > 0)
-        err_set(err, class, "%s: %.*s (%s)", what.p, STR_ARG(message), e->name);
-    else
-        err_set(err, class, "%s: %s (%s)", what.p, e->text, e->name);
+    struct sbuf said = {0};
+    sbuf_visible(&said, message.n > 0 ? message : str_of(e->text));
+    err_set(err, class, "%s: %s (%s)", what.p, said.p, e->name);
+    sbuf_fini(&said);
     sbuf_fini(&what);
     err->code = code;
     if (is_refusal(code))
