@@ -208,7 +208,7 @@ static void add_aborted(struct fetch *f, struct gathered *g, const struct log_fe
     if (more->aborted_count == 0)
         return;
     struct records_aborted *all = arena_array(&f->request->arena, struct records_aborted,
-                                          g->aborted_count + more->aborted_count);
+                                              g->aborted_count + more->aborted_count);
     if (g->aborted_count)
         memcpy(all, g->aborted, g->aborted_count * sizeof *all);
     size_t n = g->aborted_count;

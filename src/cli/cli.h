@@ -42,8 +42,8 @@ enum cli_kafka {
 };
 #define CLI_BOOTSTRAP_FLAG                                                                                   \
     {                                                                                                        \
-        "--bootstrap", "-b", "HOST:PORT[,…]",                                                                \
-            "brokers of any Kafka cluster; default: the running project's own"                               \
+        "--bootstrap", "-b", "BROKERS",                                                                      \
+            "HOST:PORT[,…] of any Kafka cluster; default: the running project's own"                       \
     }
 
 struct cli_command {

@@ -559,7 +559,7 @@ static int call(struct command_env *env, const char *ask, struct sbuf *answer)
 {
     struct caller c = {.socket = -1, .status = -1, .answer = answer};
     char path[OS_PATH_MAX];
-    struct err err;
+    struct err err = {0};
     int folder;
     snprintf(path, sizeof path, "%s/%s", env->project->data, SOCKET_NAME);
     if (!os_exists(path))

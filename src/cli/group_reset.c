@@ -362,7 +362,7 @@ static const struct cli_flag flags[] = {
     {"--shift-by", NULL, "COUNT", "so many records on, or back: -100"},
     {"--to-current", NULL, NULL, "to where the group is; to the end where it has committed nothing"},
     {"--from-file", NULL, "FILE", "lines of topic, partition, offset; - is stdin"},
-    {"--topic", "-t", "TOPIC[:P,…][;…]", "these only; default: all in which the group has committed"},
+    {"--topic", "-t", "TOPICS", "TOPIC[:P,…][;…]: these only; default: all in which the group has committed"},
     {"--dry-run", NULL, NULL, "shows what would change"},
     {"--output", "-o", "FORMAT", "table (default), json, or csv, which --from-file reads"},
     CLI_BOOTSTRAP_FLAG,

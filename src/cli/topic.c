@@ -127,16 +127,18 @@ static void describe_partitions(struct command_env *env, const struct topic_view
                                                   {.name = "in sync"}};
     struct arena *arena = pool_arena(env->pool);
     struct table table;
+    const struct client_partition *first = view->partitions > 0 ? view->parts[0].at : NULL;
     bool spread = false;
-    for (int32_t p = 0; p < view->partitions; p++)
-        spread = spread || (view->parts[p].at && (view->parts[p].at->replica_count > 1 ||
-                                                  view->parts[p].at->leader != view->parts[0].at->leader));
+    for (int32_t p = 0; first && p < view->partitions; p++) {
+        const struct client_partition *at = view->parts[p].at;
+        spread = spread || (at && (at->replica_count > 1 || at->leader != first->leader));
+    }
     table_init(&table, env, columns, spread ? 7 : 4);
     for (int32_t p = 0; p < view->partitions; p++) {
         const struct topic_part *part = &view->parts[p];
         struct str cells[7] = {number(arena, p), number(arena, part->start), number(arena, part->end),
                                number(arena, part->bytes)};
-        if (spread) {
+        if (spread && part->at) {
             cells[4] = number(arena, part->at->leader);
             cells[5] = nodes_text(arena, part->at->replicas, part->at->replica_count);
             cells[6] = nodes_text(arena, part->at->isr, part->at->isr_count);
@@ -362,7 +364,7 @@ static const struct cli_flag bootstrap_flags[] = {CLI_BOOTSTRAP_FLAG, {0}};
         {"--compression", NULL, "CODEC",                                                                     \
          "of record batches that are written here: none, gzip, snappy, lz4, zstd"},                          \
         {"--compact", NULL, NULL, "keeps the newest value of each key"},                                     \
-        {"--config", "-c", "NAME=VALUE[;…]", "more of its configuration, by Kafka's names"},                 \
+        {"--config", "-c", "NAME=VALUE", "[;…] more of its configuration, by Kafka's names"},                \
         CLI_BOOTSTRAP_FLAG
 static const struct cli_flag create_flags[] = {
     CONFIG_FLAGS, {"--replicas", "-r", "COUNT", "how many brokers of a cluster keep each partition"}, {0}};

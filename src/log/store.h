@@ -254,8 +254,8 @@ struct log_fetched {
 bool log_fetch(struct log *log, int64_t offset, size_t max_bytes, unsigned flags, struct arena *arena,
                struct log_fetched *fetched, struct err *err);
 /* Aborted transactions with records in [from, to), to ≤ log_stable, in arena, by first offset. */
-bool log_aborted(struct log *log, int64_t from, int64_t to, struct arena *arena, struct records_aborted **aborted,
-                 size_t *count, struct err *err);
+bool log_aborted(struct log *log, int64_t from, int64_t to, struct arena *arena,
+                 struct records_aborted **aborted, size_t *count, struct err *err);
 /* log_read for what is committed, as a program wants it that is no Kafka client: nothing at or after log_stable, and batches of aborted
  * transactions have no records. */
 bool log_read_committed(struct log *log, int64_t offset, size_t max_bytes, struct log_slice *slice,

@@ -259,13 +259,13 @@ bool log_give_aborted(struct log *log, int64_t from, int64_t to, bool cached, st
         *given = arena_array(arena, struct records_aborted, *count);
     for (size_t i = 0; i < *count; i++)
         (*given)[i] = (struct records_aborted){.producer_id = found[i].producer_id,
-                                           .first_offset = found[i].first};
+                                               .first_offset = found[i].first};
     mem_free(found);
     return true;
 }
 
-bool log_aborted(struct log *log, int64_t from, int64_t to, struct arena *arena, struct records_aborted **aborted,
-                 size_t *count, struct err *err)
+bool log_aborted(struct log *log, int64_t from, int64_t to, struct arena *arena,
+                 struct records_aborted **aborted, size_t *count, struct err *err)
 {
     bool cold;
     lock_take(log->lock);

@@ -14,7 +14,7 @@ static struct node *add_node(struct client *c, int32_t id, const char *address)
 {
     struct node *node = pool_new_struct(c->pool, struct node);
     *node = (struct node){.id = id, .address = address, .socket = -1};
-    c->nodes = mem_grow(c->nodes, &c->node_capacity, c->node_count + 1, sizeof *c->nodes);
+    c->nodes = mem_grow(c->nodes, &c->node_capacity, c->node_count + 1, sizeof(struct node *));
     return c->nodes[c->node_count++] = node;
 }
 

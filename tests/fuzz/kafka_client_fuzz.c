@@ -90,7 +90,7 @@ static void write_topic(struct pool *pool, struct client *client, struct client_
     struct client_writer *writer;
     struct str batch;
     struct err err;
-    struct buf **bufs = pool_alloc(pool, mem_product((size_t)topic->partition_count, sizeof *bufs));
+    struct buf **bufs = pool_alloc(pool, mem_product((size_t)topic->partition_count, sizeof(struct buf *)));
     if (topic->partition_count == 0 || !client_writer_new(pool, client, topic, &writer, &err))
         return;
     records_begin(&builder);
