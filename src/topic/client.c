@@ -171,11 +171,6 @@ bool client_open(struct pool *pool, const struct client_options *options, struct
     return false;
 }
 
-const char *client_bootstrap(const struct client *c)
-{
-    return c->options.bootstrap;
-}
-
 bool client_brokers(struct client *c, struct arena *arena, struct client_brokers *brokers, struct err *err)
 {
     struct kafka_metadata_response answer;

@@ -37,18 +37,6 @@ struct client_options {
  * list is none. */
 bool client_open(struct pool *pool, const struct client_options *options, struct client **client,
                  struct err *err);
-/* As it was given. */
-const char *client_bootstrap(const struct client *client);
-
-/* ---- calls --------------------------------------------------------------------------------------------------------------- */
-
-enum { CLIENT_ANY = -1, CLIENT_CONTROLLER = -2 };
-
-/* Sends one request to one broker (CLIENT_ANY, CLIENT_CONTROLLER, a node id) and waits for the answer, in the highest version that both speak, up to
- * version_max (PEER_VERSION_ANY: no limit). A lost connection is tried again. api: KAFKA_API_…; answer: the struct of its response.
- * ERR_RETRY: the broker is lost. ERR_FATAL: it does not speak that API (code UNSUPPORTED_VERSION). */
-bool client_call(struct client *client, int32_t node, int api, int version_max, const void *request,
-                 struct arena *arena, void *answer, struct err *err);
 
 /* An error out of an answer: the format says what was tried ("could not create topic \"x\""); message may be null. The class is RETRY where the
  * code is retriable, CONFIG where it names something that is not there, else FATAL. NONE is no error: true. */
@@ -144,7 +132,7 @@ struct client_reader *client_reader_new(struct pool *pool, struct client *client
 bool client_read(struct client_reader *reader, int32_t wait_ms,
                  bool (*each)(void *arg, int32_t partition, const uint8_t *batch, size_t n, struct err *err),
                  void *arg, struct err *err);
-/* When the broker was asked last, it had nothing at or after `next` (yet). */
+/* The broker was asked more than once, and had nothing at or after `next` (yet). */
 bool client_reader_is_at_end(const struct client_reader *reader, int32_t partition);
 /* Where a partition's reading goes on. */
 int64_t client_reader_next(const struct client_reader *reader, int32_t partition);

@@ -56,6 +56,14 @@ struct node *client_node(struct client *c, int32_t id);
 
 /* ---- client.c ------------------------------------------------------------------------------------------------------------ */
 
+enum { CLIENT_ANY = -1, CLIENT_CONTROLLER = -2 };
+
+/* Sends one request to one broker (CLIENT_ANY, CLIENT_CONTROLLER, a node id) and waits for the answer, in the highest version that both speak, up to
+ * version_max (PEER_VERSION_ANY: no limit). A lost connection is tried again. api: KAFKA_API_…; answer: the struct of its response.
+ * ERR_RETRY: the broker is lost. ERR_FATAL: it does not speak that API (code UNSUPPORTED_VERSION). */
+bool client_call(struct client *client, int32_t node, int api, int version_max, const void *request,
+                 struct arena *arena, void *answer, struct err *err);
+
 struct retry {
     struct mono_time until;
     int32_t pause_ms;

@@ -7,11 +7,13 @@
 enum {
     BYTES_DEFAULT = 8 << 20,
     BROKER_WAIT_MS = 500, /* for news, at the broker */
+    NOTHING_MIN = 2,      /* answers without a record are an end: compaction may have left a hole before it */
 };
 
 struct reading {
     int64_t next; /* −1 = not read */
-    bool is_at_end;
+    uint32_t
+        nothing; /* answers one behind the other without any record, from a broker that was free to give some */
 };
 
 /* A leader, and the request that is under way to it. */
@@ -76,7 +78,7 @@ int64_t client_reader_next(const struct client_reader *r, int32_t partition)
 
 bool client_reader_is_at_end(const struct client_reader *r, int32_t partition)
 {
-    return r->readings[partition].is_at_end;
+    return r->readings[partition].nothing >= NOTHING_MIN;
 }
 
 void client_reader_stop(struct client_reader *r, int32_t partition)
@@ -239,7 +241,7 @@ static bool take_partition(struct client_reader *r, const struct kafka_fetch_res
 
 static bool take_answer(struct client_reader *r, struct fetch *f, struct err *err)
 {
-    bool troubled = false, empty = true;
+    bool troubled = false;
     f->is_under_way = false;
     if (!f->call.peer.is_ok) {
         *err = f->call.peer.err;
@@ -248,6 +250,7 @@ static bool take_answer(struct client_reader *r, struct fetch *f, struct err *er
     if (!client_check(f->answer.error_code, (struct str){0}, err, "could not read topic \"%s\"",
                       r->topic->name))
         return trouble(r, err);
+    bool empty = f->answer.throttle_time_ms == 0; /* a quota makes a broker answer at once, with nothing */
     for (uint32_t i = 0; i < f->answer.responses_count; i++) {
         const struct kafka_fetch_response_topic *topic = &f->answer.responses[i];
         for (uint32_t k = 0; k < topic->partitions_count; k++)
@@ -257,7 +260,7 @@ static bool take_answer(struct client_reader *r, struct fetch *f, struct err *er
     }
     for (int32_t p = 0; p < r->topic->partition_count; p++)
         if (r->topic->partitions[p].leader == f->leader)
-            r->readings[p].is_at_end = empty;
+            r->readings[p].nothing = empty ? r->readings[p].nothing + 1 : 0;
     r->is_troubled = r->is_troubled && troubled;
     return true;
 }

@@ -19,6 +19,8 @@ static struct {
     enum fake_conduct conduct;
     const char *garbage;
     bool aborts;
+    bool gives_nothing;  /* Fetch */
+    int32_t throttle_ms; /* and says so */
 } wish;
 
 static bool is_wished(const struct kafka_header *header)
@@ -41,7 +43,7 @@ static void spoil(void *arg, const struct kafka_header *header, void *response)
     static struct kafka_fetch_response_aborted aborted = {.producer_id = 77,
                                                           .first_offset = FAKE_RECORDS / 2};
     (void)arg;
-    if (!is_wished(header) || (wish.error == 0 && !wish.aborts))
+    if (!is_wished(header) || (wish.error == 0 && !wish.aborts && !wish.gives_nothing))
         return;
     wish.times--;
     if (header->key == KAFKA_API_FETCH) {
@@ -51,8 +53,9 @@ static void spoil(void *arg, const struct kafka_header *header, void *response)
             p->error_code = wish.error;
             p->aborted_transactions = wish.aborts ? &aborted : NULL;
             p->aborted_transactions_count = wish.aborts;
-            p->records = wish.error ? STR("") : p->records;
+            p->records = wish.error || wish.gives_nothing ? STR("") : p->records;
         }
+        r->throttle_time_ms = wish.throttle_ms;
     } else if (header->key == KAFKA_API_PRODUCE) {
         struct kafka_produce_response *r = response;
         r->responses->partition_responses->error_code = wish.error;
@@ -113,6 +116,7 @@ static void end(void)
 #define WISH(...)                                                                                            \
     do {                                                                                                     \
         wish.error = 0, wish.conduct = FAKE_ANSWERS, wish.garbage = NULL, wish.aborts = false;               \
+        wish.gives_nothing = false, wish.throttle_ms = 0;                                                    \
         __VA_ARGS__;                                                                                         \
     } while (0)
 
@@ -153,7 +157,7 @@ static bool read_topic(void)
     while (ok && (client_reader_next(reader, 0) >= 0 || client_reader_next(reader, 1) >= 0)) {
         ok = client_read(reader, 1000, take, NULL, &err);
         for (int32_t p = 0; p < FAKE_PARTITIONS; p++)
-            if (client_reader_next(reader, p) >= FAKE_RECORDS)
+            if (client_reader_next(reader, p) >= FAKE_RECORDS || client_reader_is_at_end(reader, p))
                 client_reader_stop(reader, p);
     }
     pool_free(own);
@@ -169,6 +173,19 @@ TEST(reads_all_and_only_what_is_committed)
         WISH(wish.key = KAFKA_API_FETCH, wish.times = 1, wish.aborts = true);
         EXPECT(read_topic() && in_order);
         EXPECT(seen[0] == FAKE_RECORDS / 2 && seen[1] == FAKE_RECORDS / 2);
+    }
+    end();
+}
+
+TEST(an_end_is_told_from_a_quota)
+{
+    begin();
+    if (EXPECT(open("127.0.0.1:9092"))) {
+        WISH(wish.key = KAFKA_API_FETCH, wish.times = 9, wish.gives_nothing = true, wish.throttle_ms = 100);
+        EXPECT(read_topic() && seen[0] == FAKE_RECORDS && seen[1] == FAKE_RECORDS);
+        WISH(wish.key = KAFKA_API_FETCH, wish.times = 9, wish.gives_nothing = true);
+        EXPECT(read_topic() && seen[0] == 0 && seen[1] == 0);
+        EXPECT_EQ_INT(wish.times, 7);
     }
     end();
 }
@@ -417,6 +434,7 @@ TEST(answers_that_make_no_sense_are_errors)
 int main(void)
 {
     RUN(reads_all_and_only_what_is_committed);
+    RUN(an_end_is_told_from_a_quota);
     RUN(a_reader_follows_the_leader);
     RUN(what_is_written_again_is_there_once);
     RUN(coordinators_and_controllers_move);
