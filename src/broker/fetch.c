@@ -34,7 +34,7 @@ struct fetch {
         int64_t diverging_offset;
         struct reply_records records;
         size_t bytes;
-        struct log_aborted *aborted;
+        struct records_aborted *aborted;
         size_t aborted_count;
     } * gathered; /* [count] */
     uint32_t count;
@@ -209,8 +209,8 @@ static void add_aborted(struct fetch *f, struct gathered *g, const struct log_fe
 {
     if (more->aborted_count == 0)
         return;
-    struct log_aborted *all = arena_array(&f->request->arena, struct log_aborted,
-                                          g->aborted_count + more->aborted_count);
+    struct records_aborted *all = arena_array(&f->request->arena, struct records_aborted,
+                                              g->aborted_count + more->aborted_count);
     if (g->aborted_count)
         memcpy(all, g->aborted, g->aborted_count * sizeof *all);
     size_t n = g->aborted_count;

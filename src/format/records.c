@@ -60,6 +60,15 @@ void records_batch_set_producer(uint8_t *p, size_t size, int64_t producer_id, in
     put_be32(p + 17, crc32c(0, p + 21, size - 21));
 }
 
+void records_batch_set_sequence(uint8_t *p, size_t size, int64_t producer_id, int16_t producer_epoch,
+                                int32_t base_sequence)
+{
+    put_be64(p + 43, (uint64_t)producer_id);
+    put_be16(p + 51, (uint16_t)producer_epoch);
+    put_be32(p + 53, (uint32_t)base_sequence);
+    put_be32(p + 17, crc32c(0, p + 21, size - 21));
+}
+
 void records_batch_set_time(uint8_t *p, size_t size, int64_t timestamp_ms)
 {
     put_be16(p + 21, (uint16_t)(get_be16(p + 21) | RECORDS_LOG_APPEND_TIME));
@@ -376,6 +385,24 @@ bool records_marker_read(const uint8_t *p, size_t n, struct records_marker *mark
                                       .producer_epoch = reader.batch.producer_epoch,
                                       .commits = type == 1};
     return type <= 1;
+}
+
+bool records_is_aborted(struct records_aborting *a, const uint8_t *p, const struct records_batch *batch)
+{
+    int64_t last = batch->base_offset + batch->last_offset_delta;
+    for (; a->next < a->aborted_count && a->aborted[a->next].first_offset <= last; a->next++)
+        a->producers[a->count++] = a->aborted[a->next].producer_id;
+    size_t i = 0;
+    while (i < a->count && a->producers[i] != batch->producer_id)
+        i++;
+    struct records_marker marker;
+    if (i == a->count || !(batch->attributes & RECORDS_TRANSACTIONAL))
+        return false;
+    if (!(batch->attributes & RECORDS_CONTROL))
+        return true;
+    if (records_marker_read(p, batch->size, &marker) && !marker.commits)
+        a->producers[i] = a->producers[--a->count];
+    return false;
 }
 
 uint32_t records_murmur2(const void *data, size_t n)

@@ -47,6 +47,9 @@ bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct recor
                         struct err *err);
 /* Makes the batch a part of a transaction of that producer, without sequences, in place. */
 void records_batch_set_producer(uint8_t *p, size_t size, int64_t producer_id, int16_t producer_epoch);
+/* Makes the batch one of an idempotent producer's, in place. */
+void records_batch_set_sequence(uint8_t *p, size_t size, int64_t producer_id, int16_t producer_epoch,
+                                int32_t base_sequence);
 /* Sets baseOffset and partitionLeaderEpoch in place. */
 void records_batch_place(uint8_t *p, int64_t base_offset, int32_t leader_epoch);
 struct compress_ctx;
@@ -125,6 +128,23 @@ struct records_marker {
 void records_marker_put(uint8_t p[RECORDS_MARKER_BYTES], const struct records_marker *marker);
 /* Of a control batch p[n]. False: it is another kind of control batch, or its record is gone. */
 bool records_marker_read(const uint8_t *p, size_t n, struct records_marker *marker);
+
+/* Who reads what is committed is told which transactions were aborted: records of this producer from first_offset on, up to its next abort
+ * marker, are of no account. */
+struct records_aborted {
+    int64_t producer_id, first_offset;
+};
+/* What is known of them while batches are looked at one after the other. */
+struct records_aborting {
+    const struct records_aborted *aborted; /* aborted[aborted_count], by first offset; borrowed */
+    size_t aborted_count, next;
+    int64_t *
+        producers; /* producers[aborted_count] of the caller: `count` of them have a transaction open that was aborted */
+    size_t count;
+};
+/* Is the batch at p part of an aborted transaction? (A marker is not.) */
+bool records_is_aborted(struct records_aborting *aborting, const uint8_t *p,
+                        const struct records_batch *batch);
 
 /* Kafka's default partitioner: murmur2 of the key, made positive, modulo partitions. */
 int32_t records_partition(struct str key, int32_t partitions);

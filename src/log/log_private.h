@@ -486,7 +486,7 @@ bool log_find_aborted(struct log *log, int64_t from, int64_t to, bool cached, st
                       size_t *count, bool *cold, struct err *err);
 /* The same as log_aborted gives them. */
 bool log_give_aborted(struct log *log, int64_t from, int64_t to, bool cached, struct arena *arena,
-                      struct log_aborted **given, size_t *count, bool *cold, struct err *err);
+                      struct records_aborted **given, size_t *count, bool *cold, struct err *err);
 /* Deletes files of a segment that is in no log any more. */
 void segment_delete(struct segment *segment) ON(disk);
 bool segment_swap_in(struct segment *segment, struct err *err) ON(disk);

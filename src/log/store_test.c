@@ -600,7 +600,7 @@ TEST(aborted_transactions_are_found_again)
     }
     EXPECT(log->segment_count > 3);
     for (int round = 0; round < 3; round++) {
-        struct log_aborted *aborted;
+        struct records_aborted *aborted;
         size_t n;
         EXPECT(log_aborted(log, 0, 2 * TXNS, &scratch, &aborted, &n, NULL));
         EXPECT_EQ_INT(n, TXNS / 2);
