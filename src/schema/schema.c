@@ -38,7 +38,7 @@ bool schema_parse(struct arena *arena, const struct schema_source *source, const
         return err_set(err, ERR_DATA, "a schema of %zu bytes, with its references, is too large", size);
     switch (source->kind) {
     case SCHEMA_AVRO: return avro_parse(arena, source, &schema->avro, err);
-    case SCHEMA_PROTOBUF:
+    case SCHEMA_PROTOBUF: return proto_parse(arena, source, &schema->proto, err);
     case SCHEMA_JSON: break;
     }
     return err_set(err, ERR_DATA, "schemas of type %s are not known yet", kind_names[source->kind]);
@@ -55,24 +55,54 @@ const struct avro_schema *schema_avro(const struct schema *schema)
     return &schema->avro;
 }
 
+const struct proto_schema *schema_proto(const struct schema *schema)
+{
+    CHECK(schema->kind == SCHEMA_PROTOBUF);
+    return &schema->proto;
+}
+
+static void write_text(const struct schema *schema, bool normalize, struct sbuf *out)
+{
+    switch (schema->kind) {
+    case SCHEMA_AVRO: avro_write(&schema->avro, normalize, out); return;
+    case SCHEMA_PROTOBUF: proto_write(&schema->proto, normalize, out); return;
+    case SCHEMA_JSON: return;
+    }
+}
+
 void schema_canonical(const struct schema *schema, struct sbuf *out)
 {
-    avro_write(&schema->avro, false, out);
+    write_text(schema, false, out);
 }
 
 void schema_normalize(const struct schema *schema, struct sbuf *out)
 {
-    avro_write(&schema->avro, true, out);
+    write_text(schema, true, out);
 }
 
 bool schema_equal(const struct schema *a, const struct schema *b)
 {
-    return a->kind == b->kind && avro_types_equal(a->avro.root, b->avro.root, true);
+    struct sbuf x = {0}, y = {0};
+    if (a->kind != b->kind)
+        return false;
+    if (a->kind == SCHEMA_AVRO)
+        return avro_types_equal(a->avro.root, b->avro.root, true);
+    schema_canonical(a, &x);
+    schema_canonical(b, &y);
+    bool equal = str_eq(sbuf_view(&x), sbuf_view(&y));
+    sbuf_fini(&x);
+    sbuf_fini(&y);
+    return equal;
 }
 
 struct str schema_name(const struct schema *schema)
 {
-    return schema->avro.root->kind == AVRO_RECORD ? schema->avro.root->full : str_n("", 0);
+    switch (schema->kind) {
+    case SCHEMA_AVRO: return schema->avro.root->kind == AVRO_RECORD ? schema->avro.root->full : str_n("", 0);
+    case SCHEMA_PROTOBUF: return proto_name_of(&schema->proto);
+    case SCHEMA_JSON: break;
+    }
+    return str_n("", 0);
 }
 
 /* ---- compatibility ------------------------------------------------------------------------------------------------------ */
@@ -129,7 +159,12 @@ bool schema_say(struct schema_messages *messages, const char *format, ...)
 static bool compare(const struct schema *reader, const struct schema *writer,
                     const struct schema_report *report, struct err *err)
 {
-    return avro_compare(&reader->avro, &writer->avro, report, err);
+    switch (reader->kind) {
+    case SCHEMA_AVRO: return avro_compare(&reader->avro, &writer->avro, report, err);
+    case SCHEMA_PROTOBUF: return proto_compare(&reader->proto, &writer->proto, report, err);
+    case SCHEMA_JSON: break;
+    }
+    return true;
 }
 
 static void say_old(const struct schema_version *old, struct schema_messages *messages)

@@ -3,11 +3,15 @@
 #define SCHEMA_SCHEMA_PRIVATE_H
 
 #include "schema/avro.h"
+#include "schema/proto.h"
 #include "schema/schema.h"
 
 struct schema {
     enum schema_kind kind;
-    struct avro_schema avro;
+    union {
+        struct avro_schema avro;
+        struct proto_schema proto;
+    };
 };
 
 /* Differences between a reader and a writer on their way to messages, which call them "new" and "old", or the other way round. */
@@ -37,5 +41,15 @@ int32_t avro_field_of_writer(const struct avro_type *writer, const struct avro_f
 /* Adds why `reader` cannot read what `writer` wrote. ERR_DATA: too deep or large to say. */
 bool avro_compare(const struct avro_schema *reader, const struct avro_schema *writer,
                   const struct schema_report *report, struct err *err);
+
+/* ---- Protobuf ----------------------------------------------------------------------------------------------------------- */
+
+bool proto_parse(struct arena *arena, const struct schema_source *source, struct proto_schema *schema,
+                 struct err *err);
+void proto_write(const struct proto_schema *schema, bool normalize, struct sbuf *out);
+struct str proto_name_of(const struct proto_schema *schema);
+/* As avro_compare. */
+bool proto_compare(const struct proto_schema *reader, const struct proto_schema *writer,
+                   const struct schema_report *report, struct err *err);
 
 #endif
