@@ -56,7 +56,7 @@ static void put_prop(struct write *w, const struct json_node *node)
     sbuf_char(w->out, ',');
     text_string(w->out, node->name);
     sbuf_char(w->out, ':');
-    text_node(w->out, node, w->normalize);
+    text_node(w->out, node, w->normalize ? TEXT_SORTED : 0);
 }
 
 /* Those that normalising puts first. */
@@ -170,7 +170,7 @@ static void put_default(struct write *w, const struct avro_field *field)
     begin_member(w, "default");
     text_node(w->out,
               w->normalize ? typed_value(&arena, field->default_value, field->type) : field->default_value,
-              w->normalize);
+              w->normalize ? TEXT_SORTED : 0);
     arena_fini(&arena);
 }
 

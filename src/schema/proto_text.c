@@ -462,7 +462,7 @@ static void put_fields(struct write *w, const struct proto_fields *fields)
 static void put_range(struct write *w, const struct proto_range *range)
 {
     if (range->name.p != NULL) {
-        putf(w, "\"%.*s\"", STR_ARG(range->name));
+        put_escaped(w, range->name);
         return;
     }
     putf(w, "%lld", (long long)range->start);
@@ -778,12 +778,11 @@ static void put_imports(struct write *w, const struct proto_file *file, bool is_
         bool again = false;
         for (uint32_t k = i; w->normalize && !again && k-- > 0 && str_eq(all[k]->name, all[i]->name);)
             again |= all[k]->is_public == is_public;
-        if (!again)
-            putf(w, "import %s\"%.*s\";\n",
-                 is_public         ? "public "
-                 : all[i]->is_weak ? "weak "
-                                   : "",
-                 STR_ARG(all[i]->name));
+        if (again)
+            continue;
+        putf(w, "import %s", is_public ? "public " : all[i]->is_weak ? "weak " : "");
+        put_escaped(w, all[i]->name);
+        puts_(w, ";\n");
     }
 }
 

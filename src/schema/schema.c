@@ -39,9 +39,9 @@ bool schema_parse(struct arena *arena, const struct schema_source *source, const
     switch (source->kind) {
     case SCHEMA_AVRO: return avro_parse(arena, source, &schema->avro, err);
     case SCHEMA_PROTOBUF: return proto_parse(arena, source, &schema->proto, err);
-    case SCHEMA_JSON: break;
+    case SCHEMA_JSON: return jschema_parse(arena, source, &schema->json, err);
     }
-    return err_set(err, ERR_DATA, "schemas of type %s are not known yet", kind_names[source->kind]);
+    UNREACHABLE("a kind of schema");
 }
 
 enum schema_kind schema_kind_of(const struct schema *schema)
@@ -61,12 +61,18 @@ const struct proto_schema *schema_proto(const struct schema *schema)
     return &schema->proto;
 }
 
+const struct jschema_document *schema_json(const struct schema *schema)
+{
+    CHECK(schema->kind == SCHEMA_JSON);
+    return &schema->json;
+}
+
 static void write_text(const struct schema *schema, bool normalize, struct sbuf *out)
 {
     switch (schema->kind) {
     case SCHEMA_AVRO: avro_write(&schema->avro, normalize, out); return;
     case SCHEMA_PROTOBUF: proto_write(&schema->proto, normalize, out); return;
-    case SCHEMA_JSON: return;
+    case SCHEMA_JSON: jschema_write(&schema->json, normalize, out); return;
     }
 }
 
@@ -100,9 +106,9 @@ struct str schema_name(const struct schema *schema)
     switch (schema->kind) {
     case SCHEMA_AVRO: return schema->avro.root->kind == AVRO_RECORD ? schema->avro.root->full : str_n("", 0);
     case SCHEMA_PROTOBUF: return proto_name_of(&schema->proto);
-    case SCHEMA_JSON: break;
+    case SCHEMA_JSON: return jschema_title(&schema->json);
     }
-    return str_n("", 0);
+    UNREACHABLE("a kind of schema");
 }
 
 /* ---- compatibility ------------------------------------------------------------------------------------------------------ */
@@ -162,9 +168,9 @@ static bool compare(const struct schema *reader, const struct schema *writer,
     switch (reader->kind) {
     case SCHEMA_AVRO: return avro_compare(&reader->avro, &writer->avro, report, err);
     case SCHEMA_PROTOBUF: return proto_compare(&reader->proto, &writer->proto, report, err);
-    case SCHEMA_JSON: break;
+    case SCHEMA_JSON: return jschema_compare(&reader->json, &writer->json, report, err);
     }
-    return true;
+    UNREACHABLE("a kind of schema");
 }
 
 static void say_old(const struct schema_version *old, struct schema_messages *messages)

@@ -3,6 +3,7 @@
 #define SCHEMA_SCHEMA_PRIVATE_H
 
 #include "schema/avro.h"
+#include "schema/jschema.h"
 #include "schema/proto.h"
 #include "schema/schema.h"
 
@@ -11,6 +12,7 @@ struct schema {
     union {
         struct avro_schema avro;
         struct proto_schema proto;
+        struct jschema_document json;
     };
 };
 
@@ -51,5 +53,15 @@ struct str proto_name_of(const struct proto_schema *schema);
 /* As avro_compare. */
 bool proto_compare(const struct proto_schema *reader, const struct proto_schema *writer,
                    const struct schema_report *report, struct err *err);
+
+/* ---- JSON Schema -------------------------------------------------------------------------------------------------------- */
+
+bool jschema_parse(struct arena *arena, const struct schema_source *source, struct jschema_document *document,
+                   struct err *err);
+void jschema_write(const struct jschema_document *document, bool normalize, struct sbuf *out);
+struct str jschema_title(const struct jschema_document *document);
+/* As avro_compare. */
+bool jschema_compare(const struct jschema_document *reader, const struct jschema_document *writer,
+                     const struct schema_report *report, struct err *err);
 
 #endif

@@ -246,8 +246,57 @@ void text_number(struct sbuf *out, struct str number)
         sbuf_str(out, number);
 }
 
+void text_decimal(struct sbuf *out, struct str number)
+{
+    struct sbuf digits = {0};
+    int64_t scale = 0, exponent = 0;
+    bool negative = number.n > 0 && number.p[0] == '-', point = false;
+    size_t i = negative;
+    if (is_integer(number)) {
+        text_number(out, number);
+        return;
+    }
+    for (; i < number.n && (number.p[i] | 0x20) != 'e'; i++) {
+        point |= number.p[i] == '.';
+        if (number.p[i] == '.')
+            continue;
+        scale += point;
+        if (digits.n > 0 || number.p[i] != '0')
+            sbuf_char(&digits, number.p[i]);
+    }
+    if (i < number.n) {
+        i += 1 + (number.p[i + 1] == '+');
+        if (!str_to_i64(str_n(number.p + i, number.n - i), &exponent) || exponent > INT32_MAX ||
+            exponent < INT32_MIN)
+            exponent = 0;
+    }
+    scale -= exponent;
+    if (digits.n == 0)
+        sbuf_char(&digits, '0');
+    if (negative && !(digits.n == 1 && digits.p[0] == '0'))
+        sbuf_char(out, '-');
+    int64_t count = (int64_t)digits.n, adjusted = count - 1 - scale;
+    if (scale >= 0 && adjusted >= -6) {
+        if (count <= scale)
+            sbuf_cstr(out, "0.");
+        for (int64_t k = count; k < scale; k++)
+            sbuf_char(out, '0');
+        for (int64_t k = 0; k < count; k++) {
+            if (k > 0 && k == count - scale)
+                sbuf_char(out, '.');
+            sbuf_char(out, digits.p[k]);
+        }
+    } else {
+        sbuf_char(out, digits.p[0]);
+        if (count > 1)
+            sbuf_printf(out, ".%s", digits.p + 1);
+        sbuf_printf(out, "E%+lld", (long long)adjusted);
+    }
+    sbuf_fini(&digits);
+}
+
 static void write_child(struct sbuf *out, const struct json_node *node, const struct json_node *child,
-                        bool sorted)
+                        unsigned how)
 {
     if (out->p[out->n - 1] != '{' && out->p[out->n - 1] != '[')
         sbuf_char(out, ',');
@@ -255,40 +304,45 @@ static void write_child(struct sbuf *out, const struct json_node *node, const st
         text_string(out, child->name);
         sbuf_char(out, ':');
     }
-    text_node(out, child, sorted);
+    text_node(out, child, how);
 }
 
-static void write_sorted(struct sbuf *out, const struct json_node *object)
+static void write_sorted(struct sbuf *out, const struct json_node *object, unsigned how)
 {
     struct arena arena = {0};
     const struct json_node **children = text_children(&arena, object);
     qsort(children, object->count, sizeof *children, compare_members);
     for (uint32_t i = 0; i < object->count; i++)
-        write_child(out, object, children[i], true);
+        write_child(out, object, children[i], how);
     arena_fini(&arena);
 }
 
-static void write_children(struct sbuf *out, const struct json_node *node, bool sorted)
+static void write_children(struct sbuf *out, const struct json_node *node, unsigned how)
 {
     bool is_object = node->kind == JSON_OBJECT;
     sbuf_char(out, is_object ? '{' : '[');
-    if (sorted && is_object && node->count > 1)
-        write_sorted(out, node);
+    if ((how & TEXT_SORTED) && is_object && node->count > 1)
+        write_sorted(out, node, how);
     else
         JSON_EACH(child, node)
-    write_child(out, node, child, sorted);
+    write_child(out, node, child, how);
     sbuf_char(out, is_object ? '}' : ']');
 }
 
-void text_node(struct sbuf *out, const struct json_node *node, bool sorted)
+void text_node(struct sbuf *out, const struct json_node *node, unsigned how)
 {
     switch (node->kind) {
     case JSON_NULL:
     case JSON_BOOLEAN: sbuf_str(out, node->text); return;
-    case JSON_NUMBER: text_number(out, node->text); return;
+    case JSON_NUMBER:
+        if (how & TEXT_DECIMALS)
+            text_decimal(out, node->text);
+        else
+            text_number(out, node->text);
+        return;
     case JSON_STRING: text_string(out, node->text); return;
     case JSON_ARRAY:
-    case JSON_OBJECT: write_children(out, node, sorted); return;
+    case JSON_OBJECT: write_children(out, node, how); return;
     }
 }
 

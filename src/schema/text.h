@@ -7,11 +7,18 @@
 
 /* Objects of the tree keep of members with the same name the last value, at the first one's place. */
 void text_drop_duplicates(const struct json_node *root);
-/* A node, compact; sorted: members by name (as UTF-16 units compare, as Java's strings do). */
-void text_node(struct sbuf *out, const struct json_node *node, bool sorted);
+enum {
+    TEXT_SORTED = 1,   /* members by name, as UTF-16 units compare, as Java's strings do */
+    TEXT_DECIMALS = 2, /* numbers as BigDecimal.toString has them, which keeps zeros at the end */
+};
+
+/* A node, compact. */
+void text_node(struct sbuf *out, const struct json_node *node, unsigned how);
 void text_string(struct sbuf *out, struct str s);
 /* An integer as written (without a minus before zero), any other number as Double.toString has it. */
 void text_number(struct sbuf *out, struct str number);
+/* BigDecimal.toString. */
+void text_decimal(struct sbuf *out, struct str number);
 /* Double.toString, and Float.toString. */
 void text_double(struct sbuf *out, double value);
 void text_float(struct sbuf *out, float value);
