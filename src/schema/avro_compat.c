@@ -203,7 +203,7 @@ static bool fits(struct compare *c, const struct avro_type *reader, const struct
 static void compare_unions(struct compare *c, struct verdict *v, const struct avro_type *reader,
                            const struct avro_type *writer)
 {
-    for (uint32_t i = 0; i < writer->names.count; i++) {
+    for (uint32_t i = 0; i < writer->names.count && !c->too_much; i++) {
         push_index(c, i);
         if (!fits(c, reader, writer->types[i]))
             lacks_branch(c, v, writer->types[i]);
@@ -262,7 +262,7 @@ static void compare_different(struct compare *c, struct verdict *v, const struct
             c->path_count--;
         }
     } else if (reader->kind == AVRO_UNION) {
-        for (uint32_t i = 0; i < reader->names.count; i++)
+        for (uint32_t i = 0; i < reader->names.count && !c->too_much; i++)
             if (fits(c, reader->types[i], writer))
                 return;
         lacks_branch(c, v, writer);

@@ -138,15 +138,6 @@ static struct str join_name(struct arena *arena, struct str space, struct str na
     return str_n(full, space.n + 1 + name.n);
 }
 
-void avro_split_name(struct str text, struct str around, struct str *space, struct str *name)
-{
-    size_t n = text.n;
-    while (n > 0 && text.p[n - 1] != '.')
-        n--;
-    *space = n == 0 ? around : str_n(text.p, n - 1);
-    *name = str_n(text.p + n, text.n - n);
-}
-
 static bool take_text(struct parse *p, const struct json_node *object, const char *name, bool required,
                       struct str *text)
 {
@@ -202,7 +193,7 @@ static bool take_aliases(struct parse *p, const struct json_node *object, const 
     TRY(take_names(p, node, "aliases", aliases));
     for (uint32_t i = 0; of != NULL && i < aliases->count; i++) {
         struct str space, name;
-        avro_split_name(aliases->items[i], of->space, &space, &name);
+        schema_split_name(aliases->items[i], of->space, &space, &name);
         aliases->items[i] = join_name(p->arena, space, name);
     }
     avro_names_sort(p->arena, aliases);
@@ -322,7 +313,7 @@ static bool new_named(struct parse *p, const struct json_node *node, enum avro_k
     TRY(take_text(p, node, "namespace", false, &space));
     struct avro_type *type = *out = new_type(p, node, kind);
     const struct json_node *at = json_member(node, STR("name"));
-    avro_split_name(name, space.p != NULL ? space : around, &type->space, &type->name);
+    schema_split_name(name, space.p != NULL ? space : around, &type->space, &type->name);
     type->full = join_name(p->arena, type->space, type->name);
     TRY(check_name(p, at, type->name));
     TRY(check_space(p, at, type->space));

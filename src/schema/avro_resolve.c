@@ -12,7 +12,7 @@
 struct resolve {
     struct arena *arena;
     struct map plans; /* ids of writer and reader → struct avro_plan */
-    uint32_t depth, count;
+    uint32_t depth, count, steps;
     bool too_much;
 };
 
@@ -41,8 +41,11 @@ static bool is_same(const struct avro_type *writer, const struct avro_type *read
     return writer->full.n == 0 || (exactly ? str_eq(writer->full, reader->full) : names_fit(writer, reader));
 }
 
-static int32_t find_branch(const struct avro_type *writer, const struct avro_type *reader)
+static int32_t find_branch(struct resolve *r, const struct avro_type *writer, const struct avro_type *reader)
 {
+    r->too_much |= (r->steps += reader->names.count) > 64 * SCHEMA_PAIRS_MAX;
+    if (r->too_much)
+        return -1;
     for (int pass = 0; pass < 3; pass++)
         for (uint32_t i = 0; i < reader->names.count; i++)
             if (pass == 2 ? avro_is_promoted(reader->types[i]->kind, writer->kind)
@@ -140,7 +143,7 @@ static struct avro_way find_way(struct resolve *r, const struct avro_type *write
 {
     struct avro_way way = {.branch = -1};
     if (reader->kind == AVRO_UNION && writer->kind != AVRO_UNION) {
-        way.branch = find_branch(writer, reader);
+        way.branch = find_branch(r, writer, reader);
         if (way.branch >= 0)
             reader = reader->types[way.branch];
     }

@@ -146,6 +146,17 @@ TEST(references_are_known_names)
     EXPECT_STR(
         canonical(s),
         "{\"type\":\"record\",\"name\":\"Order\",\"namespace\":\"a\",\"fields\":[{\"name\":\"user\",\"type\":\"User\"}]}");
+    struct sbuf resolved = {0};
+    schema_format(s, STR("resolved"), &resolved);
+    EXPECT_STR(
+        text_of(&resolved),
+        "{\"type\":\"record\",\"name\":\"Order\",\"namespace\":\"a\",\"fields\":[{\"name\":\"user\",\"type\":{"
+        "\"type\":\"record\",\"name\":\"User\",\"fields\":[{\"name\":\"id\",\"type\":\"long\"}]}}]}");
+    EXPECT(schema_equal(
+        s,
+        parse(
+            "{\"type\":\"record\",\"name\":\"a.Order\",\"fields\":[{\"name\":\"user\",\"type\":{\"type\":\"record\","
+            "\"name\":\"User\",\"fields\":[{\"name\":\"id\",\"type\":\"long\"}]}}]}")));
     EXPECT_STR(
         form(s),
         "{\"name\":\"a.Order\",\"type\":\"record\",\"fields\":[{\"name\":\"user\",\"type\":{\"name\":\"a.User\","

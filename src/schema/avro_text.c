@@ -101,7 +101,7 @@ static void put_aliases(struct write *w, const struct avro_names *aliases, const
         struct str full = aliases->items[w->normalize ? aliases->sorted[i] : i], space, name = full;
         sbuf_char(w->out, i == 0 ? '[' : ',');
         if (type != NULL) {
-            avro_split_name(full, str_n(NULL, 0), &space, &name);
+            schema_split_name(full, str_n(NULL, 0), &space, &name);
             full = short_name(full, space, name, type->space);
         }
         text_string(w->out, full);
@@ -272,10 +272,10 @@ static void put_type(struct write *w, const struct avro_type *type, struct str s
     sbuf_char(w->out, '}');
 }
 
-void avro_write(const struct avro_schema *schema, bool normalize, struct sbuf *out)
+void avro_write(const struct avro_schema *schema, enum write_how how, struct sbuf *out)
 {
-    struct write w = {.out = out, .normalize = normalize};
-    for (uint32_t i = 0; i < schema->known_count; i++)
+    struct write w = {.out = out, .normalize = how == WRITE_NORMAL};
+    for (uint32_t i = 0; i < schema->known_count && how != WRITE_OTHER; i++)
         if (schema->known[i]->full.n > 0)
             (void)is_new(&w, schema->known[i]);
     put_type(&w, schema->root, str_n(NULL, 0));

@@ -16,7 +16,7 @@
 #include "schema/schema_private.h"
 #include "schema/text.h"
 
-enum { PASSES_MAX = 16, COMPARE_DEPTH_MAX = 500, COMBINED_MAX = 300 };
+enum { PASSES_MAX = 16, COMPARE_DEPTH_MAX = 500, COMBINED_MAX = 300, STEPS_MAX = 64 * SCHEMA_PAIRS_MAX };
 
 /* ---- words -------------------------------------------------------------------------------------------------------------- */
 
@@ -287,7 +287,7 @@ static bool has_all(struct compare *c, const struct json_node *all, const struct
         bool found = false;
         for (const struct json_node *value = all->first; value != NULL && !found; value = value->next) {
             found = text_equal(value, wanted);
-            c->too_much |= ++c->steps > 64 * SCHEMA_PAIRS_MAX;
+            c->too_much |= ++c->steps > STEPS_MAX;
         }
         if (!found || c->too_much)
             return false;
@@ -462,7 +462,7 @@ static bool pattern_matches(struct compare *c, struct str pattern, struct str na
     int error;
     size_t at;
     bool matches = false;
-    c->too_much |= (c->steps += 64) > 64 * SCHEMA_PAIRS_MAX;
+    c->too_much |= (c->steps += 64) > STEPS_MAX;
     pcre2_code *code = c->too_much ? NULL
                                    : pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n,
                                                    PCRE2_UTF, &error, &at, NULL);
@@ -620,6 +620,7 @@ static void compare_dependencies(struct compare *c, const struct objects *o)
 static void compare_objects(struct compare *c, const struct jschema *old, const struct jschema *new)
 {
     struct objects o = {.old = old, .new = new};
+    c->steps += old->properties.count + new->properties.count;
     index_members(&old->properties, &o.old_properties);
     index_members(&new->properties, &o.new_properties);
     index_texts(json_member(old->node, STR("required")), &o.old_required);
@@ -648,12 +649,13 @@ static const struct jschema **distinct(struct compare *c, const struct jschema *
     struct map seen = {0};
     struct sbuf text = {0};
     *count = 0;
-    for (uint32_t i = 0; i < s->count; i++) {
+    for (uint32_t i = 0; i < s->count && !c->too_much; i++) {
         const struct jschema *item = s->items[i];
         sbuf_clear(&text);
         sbuf_printf(&text, "%d %d %d ", item->kind, item->is_integer,
                     item->is_part ? (int)item->criterion : -1);
         text_node(&text, item->node, TEXT_SORTED);
+        c->too_much |= (c->steps += (uint32_t)text.n / 16) > STEPS_MAX;
         if (map_put(&seen, sbuf_view(&text), c) == NULL)
             kept[(*count)++] = item;
     }
@@ -789,7 +791,8 @@ static const struct verdict *compare_pair(struct compare *c, const struct jschem
     }
     if (v != NULL)
         return v;
-    c->too_much |= c->depth == COMPARE_DEPTH_MAX || (c->steps += 64) > 64 * SCHEMA_PAIRS_MAX;
+    c->steps += 64 + old->node->count + new->node->count;
+    c->too_much |= c->depth == COMPARE_DEPTH_MAX || c->steps > STEPS_MAX;
     if (c->too_much)
         return &fine;
     struct sbuf path = c->path;

@@ -72,7 +72,9 @@ TEST(parts)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct jschema *root = schema_json(parse(cases[i].text))->root;
-        if (!(EXPECT_EQ_INT(root->kind, cases[i].kind) & EXPECT_EQ_INT(root->count, cases[i].count)))
+        bool kind = EXPECT_EQ_INT(root->kind, cases[i].kind),
+             count = EXPECT_EQ_INT(root->count, cases[i].count);
+        if (!kind || !count)
             fprintf(stderr, "    %s\n", cases[i].text);
     }
 }

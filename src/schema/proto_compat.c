@@ -305,6 +305,7 @@ static void compare_contents(struct compare *c, const struct proto_message *old,
     struct fields before, now;
     before.items = proto_fields_by_tag(&c->arena, old, &before.count);
     now.items = proto_fields_by_tag(&c->arena, new, &now.count);
+    c->pair_count += (before.count + now.count) / 16;
     PROTO_EACH(proto_oneof, oneof, &new->oneofs)
     compare_oneof(c, oneof, &before);
     for (uint32_t i = 0, k = 0; i < before.count || k < now.count;) {

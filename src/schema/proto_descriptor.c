@@ -50,15 +50,7 @@ static bool next(struct rd *r, struct item *item)
 
 /* ---- options ------------------------------------------------------------------------------------------------------------ */
 
-/* What options have that the language defines: numbers and names, and of enums the names of their values. */
-struct known {
-    uint32_t tag;
-    const char *name;
-    enum proto_value kind;
-    const char *values[4]; /* ENUM: from 0 */
-};
-
-static const struct known file_options[] = {
+const struct proto_known_option proto_file_options[] = {
     {1, "java_package", PROTO_VALUE_STRING, {0}},
     {8, "java_outer_classname", PROTO_VALUE_STRING, {0}},
     {10, "java_multiple_files", PROTO_VALUE_BOOLEAN, {0}},
@@ -80,13 +72,13 @@ static const struct known file_options[] = {
     {45, "ruby_package", PROTO_VALUE_STRING, {0}},
     {0},
 };
-static const struct known message_options[] = {
+const struct proto_known_option proto_message_options[] = {
     {2, "no_standard_descriptor_accessor", PROTO_VALUE_BOOLEAN, {0}},
     {3, "deprecated", PROTO_VALUE_BOOLEAN, {0}},
     {7, "map_entry", PROTO_VALUE_BOOLEAN, {0}},
     {0},
 };
-static const struct known field_options[] = {
+const struct proto_known_option proto_field_options[] = {
     {1, "ctype", PROTO_VALUE_ENUM, {"STRING", "CORD", "STRING_PIECE", ""}},
     {2, "packed", PROTO_VALUE_BOOLEAN, {0}},
     {6, "jstype", PROTO_VALUE_ENUM, {"JS_NORMAL", "JS_STRING", "JS_NUMBER", ""}},
@@ -94,24 +86,25 @@ static const struct known field_options[] = {
     {16, "debug_redact", PROTO_VALUE_BOOLEAN, {0}},
     {0},
 };
-static const struct known enum_options[] = {
+const struct proto_known_option proto_enum_options[] = {
     {2, "allow_alias", PROTO_VALUE_BOOLEAN, {0}},
     {3, "deprecated", PROTO_VALUE_BOOLEAN, {0}},
     {0},
 };
-static const struct known constant_options[] = {
+const struct proto_known_option proto_constant_options[] = {
     {1, "deprecated", PROTO_VALUE_BOOLEAN, {0}},
     {3, "debug_redact", PROTO_VALUE_BOOLEAN, {0}},
     {0},
 };
-static const struct known service_options[] = {{33, "deprecated", PROTO_VALUE_BOOLEAN, {0}}, {0}};
-static const struct known rpc_options[] = {
+const struct proto_known_option proto_service_options[] = {{33, "deprecated", PROTO_VALUE_BOOLEAN, {0}}, {0}};
+const struct proto_known_option proto_rpc_options[] = {
     {33, "deprecated", PROTO_VALUE_BOOLEAN, {0}},
     {34, "idempotency_level", PROTO_VALUE_ENUM, {"IDEMPOTENCY_UNKNOWN", "NO_SIDE_EFFECTS", "IDEMPOTENT", ""}},
     {0},
 };
 
-static void read_option(struct read *r, const struct known *k, struct str text, struct proto_options *options)
+static void read_option(struct read *r, const struct proto_known_option *k, struct str text,
+                        struct proto_options *options)
 {
     struct proto_option option = {.name = str_of(k->name), .kind = k->kind};
     bool found = false;
@@ -134,7 +127,7 @@ static void read_option(struct read *r, const struct known *k, struct str text, 
 }
 
 /* In the order of the table. */
-static void read_options(struct read *r, const struct known *known, struct str text,
+static void read_options(struct read *r, const struct proto_known_option *known, struct str text,
                          struct proto_options *options)
 {
     for (; known->tag != 0; known++)
@@ -171,11 +164,12 @@ struct field_read {
     struct proto_field *field;
     struct str extendee;
     int64_t oneof; /* -1: of none */
+    bool is_group;
 };
 
 static struct field_read read_field(struct read *r, struct str text)
 {
-    struct field_read f = {arena_new(r->arena, struct proto_field), {0}, -1};
+    struct field_read f = {arena_new(r->arena, struct proto_field), {0}, -1, false};
     struct str options = {0};
     uint64_t label = 0, type = 0;
     bool optional = false;
@@ -197,6 +191,7 @@ static struct field_read read_field(struct read *r, struct str text)
         }
     }
     bool proto3 = str_is(r->file->syntax, "proto3");
+    f.is_group = type == 10;
     if (f.field->type.text.n == 0)
         f.field->type.text = kind_text(type);
     if (label == 3 || label == 2)
@@ -209,7 +204,7 @@ static struct field_read read_field(struct read *r, struct str text)
         f.field->default_text = str_n(NULL, 0);
     r->bad |= f.field->name.n == 0 || f.field->type.text.n == 0 || f.field->tag < 1 ||
               f.field->tag > PROTO_TAG_MAX;
-    read_options(r, field_options, options, &f.field->options);
+    read_options(r, proto_field_options, options, &f.field->options);
     return f;
 }
 
@@ -248,7 +243,7 @@ static void read_enum(struct read *r, struct str text, struct proto_enum *e)
         if (item.tag == 1)
             e->name = item.bytes;
         else if (item.tag == 3)
-            read_options(r, enum_options, item.bytes, &e->options);
+            read_options(r, proto_enum_options, item.bytes, &e->options);
         else if (item.tag == 4)
             read_range(r, item.bytes, 0, ranges);
         else if (item.tag == 5)
@@ -263,7 +258,7 @@ static void read_enum(struct read *r, struct str text, struct proto_enum *e)
             else if (part.tag == 2)
                 constant->tag = (int32_t)part.number;
             else if (part.tag == 3)
-                read_options(r, constant_options, part.bytes, &constant->options);
+                read_options(r, proto_constant_options, part.bytes, &constant->options);
         }
         PROTO_ADD(&e->constants, constant);
     }
@@ -314,7 +309,7 @@ static void read_member(struct read *r, const struct item *item, struct proto_me
         add_extension(r, read_field(r, item->bytes), &message->extends.first, &message->extends.last,
                       &message->extends.count);
         return;
-    case 7: read_options(r, message_options, item->bytes, &message->options); return;
+    case 7: read_options(r, proto_message_options, item->bytes, &message->options); return;
     case 9:
         PROTO_ADD(&message->reserved, ranges);
         read_range(r, item->bytes, 1, ranges);
@@ -327,11 +322,37 @@ static void read_member(struct read *r, const struct item *item, struct proto_me
     }
 }
 
+/* A group is a nested message in a descriptor, and a field of its type. True: the message was there, and is a group now. */
+static bool take_group(struct proto_message *message, const struct proto_field *field,
+                       struct proto_messages *groups)
+{
+    struct str name = field->type.text, space;
+    struct proto_message *nested = message->messages.first;
+    schema_split_name(name, str_n(NULL, 0), &space, &name);
+    memset(&message->messages, 0, sizeof message->messages);
+    struct proto_message *group = NULL;
+    while (nested != NULL) {
+        struct proto_message *after = nested->next;
+        nested->next = NULL;
+        if (group == NULL && str_eq(nested->name, name))
+            group = nested;
+        else
+            PROTO_ADD(&message->messages, nested);
+        nested = after;
+    }
+    if (group == NULL)
+        return false;
+    group->label = field->label;
+    group->tag = field->tag;
+    PROTO_ADD(groups, group);
+    return true;
+}
+
 /* Fields need the oneofs, which come behind them. */
 static void read_fields(struct read *r, struct str text, struct proto_message *message)
 {
     struct proto_oneof **oneofs = arena_array(r->arena, struct proto_oneof *, message->oneofs.count);
-    uint32_t count = 0;
+    uint32_t count = 0, groups = 0;
     PROTO_EACH(proto_oneof, oneof, &message->oneofs)
     oneofs[count++] = oneof;
     ITEMS(r, item, text)
@@ -339,8 +360,16 @@ static void read_fields(struct read *r, struct str text, struct proto_message *m
         if (item.tag != 2)
             continue;
         struct field_read f = read_field(r, item.bytes);
-        if (f.oneof >= 0 && f.oneof < count) {
+        r->bad |= (groups += f.is_group) > PROTO_EXTENDS_MAX;
+        if (r->bad)
+            return;
+        bool in_oneof = f.oneof >= 0 && f.oneof < count;
+        if (in_oneof)
             f.field->label = PROTO_NO_LABEL;
+        if (f.is_group &&
+            take_group(message, f.field, in_oneof ? &oneofs[f.oneof]->groups : &message->groups))
+            continue;
+        if (in_oneof) {
             f.field->oneof = oneofs[f.oneof];
             PROTO_ADD(&oneofs[f.oneof]->fields, f.field);
         } else {
@@ -357,7 +386,7 @@ static void drop_empty_oneofs(struct proto_message *message)
     while (oneof != NULL) {
         struct proto_oneof *after = oneof->next;
         oneof->next = NULL;
-        if (oneof->fields.count > 0)
+        if (oneof->fields.count + oneof->groups.count > 0)
             PROTO_ADD(&message->oneofs, oneof);
         oneof = after;
     }
@@ -400,7 +429,7 @@ static void read_rpc(struct read *r, struct str text, struct proto_service *serv
         case 1: rpc->name = item.bytes; break;
         case 2: rpc->request.text = item.bytes; break;
         case 3: rpc->response.text = item.bytes; break;
-        case 4: read_options(r, rpc_options, item.bytes, &rpc->options); break;
+        case 4: read_options(r, proto_rpc_options, item.bytes, &rpc->options); break;
         case 5: rpc->request_stream = item.number != 0; break;
         case 6: rpc->response_stream = item.number != 0; break;
         default: break;
@@ -419,7 +448,7 @@ static void read_service(struct read *r, struct str text)
         else if (item.tag == 2)
             read_rpc(r, item.bytes, service);
         else if (item.tag == 3)
-            read_options(r, service_options, item.bytes, &service->options);
+            read_options(r, proto_service_options, item.bytes, &service->options);
     }
     PROTO_ADD(&r->file->services, service);
 }
@@ -447,7 +476,7 @@ static void read_definition(struct read *r, const struct item *item)
         add_extension(r, read_field(r, item->bytes), &file->extends.first, &file->extends.last,
                       &file->extends.count);
     } else if (item->tag == 8) {
-        read_options(r, file_options, item->bytes, &file->options);
+        read_options(r, proto_file_options, item->bytes, &file->options);
     }
 }
 
@@ -495,7 +524,7 @@ static bool is_clean(struct arena *arena, const struct proto_schema *schema)
 {
     struct sbuf text = {0};
     struct proto_file *again = arena_new(arena, struct proto_file);
-    proto_write(schema, false, &text);
+    proto_write(schema, WRITE_CANONICAL, &text);
     bool ok = proto_parse_text(arena, str_n(arena_dup(arena, text.p ? text.p : "", text.n + 1), text.n), "",
                                again, NULL);
     sbuf_fini(&text);

@@ -39,5 +39,17 @@ bool proto_parse_text(struct arena *arena, struct str text, const char *name, st
 bool proto_is_descriptor(struct str text);
 /* A FileDescriptorProto in base64. */
 bool proto_parse_descriptor(struct arena *arena, struct str text, struct proto_file *file, struct err *err);
+/* The same file as a descriptor, binary, appended. Options that are extensions are left out. */
+void proto_write_descriptor(const struct proto_schema *schema, struct sbuf *out);
+
+/* An option that the language defines: its field in a descriptor, and of an enum the names of its values. */
+struct proto_known_option {
+    uint32_t tag; /* 0: the end of the table */
+    const char *name;
+    enum proto_value kind;
+    const char *values[4]; /* ENUM: from 0 */
+};
+extern const struct proto_known_option proto_file_options[], proto_message_options[], proto_field_options[],
+    proto_enum_options[], proto_constant_options[], proto_service_options[], proto_rpc_options[];
 
 #endif

@@ -298,6 +298,30 @@ TEST(descriptors)
     EXPECT(parse_with("Zm9v", NULL, 0, &err) == NULL && err.class == ERR_DATA);
 }
 
+static const char *formatted(const struct schema *schema, const char *format)
+{
+    struct sbuf b = {0};
+    schema_format(schema, str_of(format), &b);
+    return text_of(&b);
+}
+
+/* A descriptor says what the text says; maps, which it has no word for, come back when it is normalised. */
+TEST(texts_as_descriptors)
+{
+    static const char *const texts[] = {
+        rich,
+        "syntax = \"proto3\"; message A { optional string a_b = 1 [json_name = \"ab\"]; oneof o { int32 i = 2; A a = 3; } map<string, "
+        "A> my_map = 4; enum E { X = 0; Y = -1; } repeated E e = 5; }",
+    };
+    EXPECT_STR(formatted(parse(texts[1]), "nonsense"), canonical(parse(texts[1])));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const struct schema *s = parse(texts[i]);
+        const char *plain = formatted(s, "ignore_extensions");
+        const char *again = formatted(parse(formatted(parse(plain), "serialized")), "");
+        EXPECT_STR(normal(parse(again)), normal(parse(plain)));
+    }
+}
+
 TEST(names_and_kinds)
 {
     const struct proto_schema *schema = schema_proto(parse(
@@ -451,6 +475,7 @@ int main(void)
     RUN(canonical_text);
     RUN(normal_text);
     RUN(descriptors);
+    RUN(texts_as_descriptors);
     RUN(names_and_kinds);
     RUN(editions);
     RUN(what_is_refused_has_a_place);

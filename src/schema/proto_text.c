@@ -14,6 +14,7 @@ struct write {
     struct arena arena;
     const struct proto_names *names;
     bool normalize;
+    bool plain;       /* without extensions and options that are some */
     struct str scope; /* full name of the message, or the package */
     uint32_t indent;  /* levels */
     bool in_line;     /* something stands in the line already */
@@ -308,11 +309,23 @@ static bool is_map(const struct proto_option *option)
     return option->kind == PROTO_VALUE_MAP || option->kind == PROTO_VALUE_PART;
 }
 
+/* Confluent's own stay. */
+static uint32_t drop_extensions(struct proto_option **all, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (!all[i]->is_extension || str_starts(all[i]->name, STR("confluent.")))
+            all[kept++] = all[i];
+    return kept;
+}
+
 /* Options as they are to be written; *count of them. */
 static const struct proto_option **arrange(struct write *w, const struct proto_options *options,
                                            uint32_t *count)
 {
     ARRAY_OF(w, proto_option, all, options);
+    if (w->plain)
+        all_count = drop_extensions(all, all_count);
     *count = all_count;
     if (!w->normalize)
         return (const struct proto_option **)(uintptr_t)all;
@@ -717,8 +730,9 @@ static void put_body(struct write *w, const struct proto_message *message)
     put_fields(w, &message->fields);
     put_oneofs(w, message);
     put_groups(w, &message->groups);
-    put_ranges(w, message->extensions.first, "extensions ");
-    if (message->extends.count > 0) {
+    if (!w->plain)
+        put_ranges(w, message->extensions.first, "extensions ");
+    if (message->extends.count > 0 && !w->plain) {
         puts_(w, "\n");
         w->indent++;
         put_extends(w, message->extends.first);
@@ -786,10 +800,15 @@ static void put_imports(struct write *w, const struct proto_file *file, bool is_
     }
 }
 
-void proto_write(const struct proto_schema *schema, bool normalize, struct sbuf *out)
+void proto_write(const struct proto_schema *schema, enum write_how how, struct sbuf *out)
 {
+    bool normalize = how == WRITE_NORMAL;
     const struct proto_file *file = schema->file;
-    struct write w = {.out = out, .names = schema->names, .normalize = normalize, .scope = file->package};
+    struct write w = {.out = out,
+                      .names = schema->names,
+                      .normalize = normalize,
+                      .plain = how == WRITE_OTHER,
+                      .scope = file->package};
     if (file->syntax.p != NULL && (!normalize || file->is_edition || str_is(file->syntax, "proto3")))
         putf(&w, "%s = \"%.*s\";\n", file->is_edition ? "edition" : "syntax", STR_ARG(file->syntax));
     if (file->package.p != NULL)
@@ -802,9 +821,10 @@ void proto_write(const struct proto_schema *schema, bool normalize, struct sbuf 
         puts_(&w, "\n");
     put_statements(&w, &file->options, "", 0);
     put_types(&w, file->messages.first, file->enums.first, 0);
-    if (file->extends.count > 0)
+    if (file->extends.count > 0 && !w.plain)
         puts_(&w, "\n");
-    put_extends(&w, file->extends.first);
+    if (!w.plain)
+        put_extends(&w, file->extends.first);
     if (file->services.count > 0)
         puts_(&w, "\n");
     PROTO_EACH(proto_service, service, &file->services)

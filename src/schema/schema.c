@@ -67,23 +67,33 @@ const struct jschema_document *schema_json(const struct schema *schema)
     return &schema->json;
 }
 
-static void write_text(const struct schema *schema, bool normalize, struct sbuf *out)
+static void write_text(const struct schema *schema, enum write_how how, struct sbuf *out)
 {
     switch (schema->kind) {
-    case SCHEMA_AVRO: avro_write(&schema->avro, normalize, out); return;
-    case SCHEMA_PROTOBUF: proto_write(&schema->proto, normalize, out); return;
-    case SCHEMA_JSON: jschema_write(&schema->json, normalize, out); return;
+    case SCHEMA_AVRO: avro_write(&schema->avro, how, out); return;
+    case SCHEMA_PROTOBUF: proto_write(&schema->proto, how, out); return;
+    case SCHEMA_JSON: jschema_write(&schema->json, how == WRITE_NORMAL, out); return;
     }
 }
 
 void schema_canonical(const struct schema *schema, struct sbuf *out)
 {
-    write_text(schema, false, out);
+    write_text(schema, WRITE_CANONICAL, out);
 }
 
 void schema_normalize(const struct schema *schema, struct sbuf *out)
 {
-    write_text(schema, true, out);
+    write_text(schema, WRITE_NORMAL, out);
+}
+
+void schema_format(const struct schema *schema, struct str format, struct sbuf *out)
+{
+    bool other = (schema->kind == SCHEMA_AVRO && str_eq_nocase(format, STR("resolved"))) ||
+                 (schema->kind == SCHEMA_PROTOBUF && str_eq_nocase(format, STR("ignore_extensions")));
+    if (schema->kind == SCHEMA_PROTOBUF && str_eq_nocase(format, STR("serialized")))
+        proto_write_serialized(&schema->proto, out);
+    else
+        write_text(schema, other ? WRITE_OTHER : WRITE_CANONICAL, out);
 }
 
 bool schema_equal(const struct schema *a, const struct schema *b)
@@ -109,6 +119,15 @@ struct str schema_name(const struct schema *schema)
     case SCHEMA_JSON: return jschema_title(&schema->json);
     }
     UNREACHABLE("a kind of schema");
+}
+
+void schema_split_name(struct str text, struct str around, struct str *space, struct str *name)
+{
+    size_t n = text.n;
+    while (n > 0 && text.p[n - 1] != '.')
+        n--;
+    *space = n == 0 ? around : str_n(text.p, n - 1);
+    *name = str_n(text.p + n, text.n - n);
 }
 
 /* ---- compatibility ------------------------------------------------------------------------------------------------------ */

@@ -57,6 +57,9 @@ enum schema_kind schema_kind_of(const struct schema *schema);
 void schema_canonical(const struct schema *schema, struct sbuf *out);
 /* The text after `normalize`: one for all that differ only in what has no meaning, appended. */
 void schema_normalize(const struct schema *schema, struct sbuf *out);
+/* The text in a format of the registry's parameter of that name: of Avro "resolved" (with what references bring), of Protobuf
+ * "serialized" (a descriptor in base64) and "ignore_extensions"; any other gives the canonical text. Appended. */
+void schema_format(const struct schema *schema, struct str format, struct sbuf *out);
 /* Do they say the same? Avro: types that references bring count as if they stood there; others: the canonical texts are the same. */
 bool schema_equal(const struct schema *a, const struct schema *b);
 /* The name of what it describes ("com.example.User"), or empty: of Avro the full name of a record, of Protobuf that of the first

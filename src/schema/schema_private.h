@@ -26,16 +26,22 @@ struct schema_report {
 bool schema_say(struct schema_messages *messages, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* "a.b.c" is c in a.b, wherever it stands; "c" is c in `around`. */
+void schema_split_name(struct str text, struct str around, struct str *space, struct str *name);
+
 /* ---- Avro --------------------------------------------------------------------------------------------------------------- */
 
 bool avro_parse(struct arena *arena, const struct schema_source *source, struct avro_schema *schema,
                 struct err *err);
-void avro_write(const struct avro_schema *schema, bool normalize, struct sbuf *out);
+enum write_how {
+    WRITE_CANONICAL,
+    WRITE_NORMAL,
+    WRITE_OTHER /* Avro: resolved; Protobuf: without extensions */
+};
+void avro_write(const struct avro_schema *schema, enum write_how how, struct sbuf *out);
 /* All that they say is the same; meta: documentation and aliases too. */
 bool avro_types_equal(const struct avro_type *a, const struct avro_type *b, bool meta);
 void avro_names_sort(struct arena *arena, struct avro_names *names);
-/* "a.b.c" is c in a.b, wherever it stands; "c" is c in `around`. */
-void avro_split_name(struct str text, struct str around, struct str *space, struct str *name);
 /* Is a writer's value of that type read as the other by the specification's promotions? */
 bool avro_is_promoted(enum avro_kind reader, enum avro_kind writer);
 /* The writer's field that the reader's is, by its name or an alias; -1: none. */
@@ -48,7 +54,9 @@ bool avro_compare(const struct avro_schema *reader, const struct avro_schema *wr
 
 bool proto_parse(struct arena *arena, const struct schema_source *source, struct proto_schema *schema,
                  struct err *err);
-void proto_write(const struct proto_schema *schema, bool normalize, struct sbuf *out);
+void proto_write(const struct proto_schema *schema, enum write_how how, struct sbuf *out);
+/* A descriptor in base64. */
+void proto_write_serialized(const struct proto_schema *schema, struct sbuf *out);
 struct str proto_name_of(const struct proto_schema *schema);
 /* As avro_compare. */
 bool proto_compare(const struct proto_schema *reader, const struct proto_schema *writer,

@@ -23,6 +23,10 @@ static void write_again(struct arena *arena, const struct schema *schema)
         CHECK(str_eq(sbuf_view(&once), sbuf_view(&twice)));
     }
     schema_normalize(schema, &normal);
+    sbuf_clear(&twice);
+    schema_format(schema, STR("serialized"),
+                  &twice); /* a descriptor: readable, but for what only lenient texts say */
+    (void)parse(arena, schema_kind_of(schema), sbuf_view(&twice));
     (void)schema_name(schema);
     sbuf_fini(&once);
     sbuf_fini(&twice);
