@@ -385,7 +385,7 @@ static bool names_equal(const struct avro_names *a, const struct avro_names *b, 
 
 static bool docs_equal(struct str a, struct str b)
 {
-    return (a.p == NULL) == (b.p == NULL) && str_eq(a, b);
+    return a.p == NULL || b.p == NULL ? a.p == b.p : str_eq(a, b);
 }
 
 static const struct json_node *prop_find(const struct avro_props *props, struct str name)

@@ -291,7 +291,7 @@ static void take_rest(struct parse *p, const struct json_node *object, struct av
 /* ---- types --------------------------------------------------------------------------------------------------------------- */
 
 static bool parse_type(struct parse *p, const struct json_node *node, struct str space,
-                       const struct avro_type **type);
+                       const struct avro_type **out);
 
 static struct avro_type *new_type(struct parse *p, const struct json_node *node, enum avro_kind kind)
 {
@@ -300,7 +300,7 @@ static struct avro_type *new_type(struct parse *p, const struct json_node *node,
     type->id = p->type_count++;
     type->node = node;
     *p->last_type = type;
-    p->last_type = (struct avro_type **)(uintptr_t)&type->chain;
+    p->last_type = (struct avro_type **)&type->chain;
     return type;
 }
 
@@ -486,7 +486,7 @@ static bool parse_type(struct parse *p, const struct json_node *node, struct str
     TRY(take_text(p, node, "type", true, &name));
     if (str_is(name, "record") || str_is(name, "error")) {
         TRY(parse_record(p, node, space, out));
-        ((struct avro_type *)(uintptr_t)*out)->is_error = str_is(name, "error");
+        ((struct avro_type *)*out)->is_error = str_is(name, "error");
         return true;
     }
     if (str_is(name, "enum"))

@@ -73,8 +73,8 @@ static void put_sorted_props(struct write *w, const struct avro_type *type, cons
 {
     struct arena arena = {0};
     const struct json_node **sorted = arena_dup(&arena, props->items,
-                                                mem_product(props->count, sizeof(*props->items)));
-    qsort(sorted, props->count, sizeof *sorted, compare_props);
+                                                mem_product(props->count, sizeof(struct json_node *)));
+    qsort(sorted, props->count, sizeof(struct json_node *), compare_props);
     for (uint32_t first = 2; first-- > 0;) /* logicalType, precision, scale are in that order by name too */
         for (uint32_t i = 0; i < props->count; i++)
             if (is_logical(type, sorted[i]) == (first == 1))

@@ -447,14 +447,14 @@ static void compare_arrays(struct compare *c, const struct jschema *old, const s
 static void index_members(const struct jschema_members *members, struct map *index)
 {
     for (uint32_t i = 0; i < members->count; i++)
-        map_put(index, members->items[i].name, (void *)(uintptr_t)members->items[i].schema);
+        map_put(index, members->items[i].name, (void *)members->items[i].schema);
 }
 
 static void index_texts(const struct json_node *list, struct map *index)
 {
     JSON_EACH(item, list)
     if (item->kind == JSON_STRING)
-        map_put(index, item->text, (void *)(uintptr_t)item);
+        map_put(index, item->text, (void *)item);
 }
 
 static bool pattern_matches(struct compare *c, struct str pattern, struct str name)
@@ -594,7 +594,7 @@ static void compare_dependencies(struct compare *c, const struct objects *o)
     const struct json_node *old = dependencies_of(o->old), *new = dependencies_of(o->new);
     struct map twins = {0};
     JSON_EACH(item, old)
-    map_put(&twins, item->name, (void *)(uintptr_t)item);
+    map_put(&twins, item->name, (void *)item);
     JSON_EACH(item, new)
     {
         size_t here = enter(c, item->name);

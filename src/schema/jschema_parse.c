@@ -109,7 +109,7 @@ static struct str resolve(struct parse *p, struct str base, struct str uri)
 
 static struct str id_of(const struct document *d, const struct json_node *node)
 {
-    struct str id = {0};
+    struct str id = STR("");
     (void)json_str(node, d->draft == JSCHEMA_4 ? "id" : "$id", &id);
     return id;
 }
@@ -222,7 +222,7 @@ static bool find_document(struct parse *p, const struct pending *ref, struct str
 static bool find_place(struct parse *p, const struct pending *ref, struct str text, struct place *out)
 {
     struct str uri = resolve(p, ref->base, text), fragment = fragment_of(uri);
-    if (fragment.n > 0 && fragment.p[0] != '/') {
+    if (fragment.n > 0 && !str_starts(fragment, STR("/"))) {
         const struct place *anchor = map_get(&p->ids, uri);
         if (anchor != NULL)
             *out = *anchor;
@@ -522,14 +522,14 @@ static bool build_all(struct parse *p, struct at at, struct jschema **out)
     struct parts parts = {0};
     TRY(add_parts(p, at, &parts));
     if (parts.count == 1) {
-        *out = (struct jschema *)(uintptr_t)parts.items[0];
+        *out = (struct jschema *)parts.items[0];
     } else if (parts.count == 0) {
         *out = new_schema(p, at, JSCHEMA_EMPTY);
     } else {
         struct jschema *s = *out = new_schema(p, at, JSCHEMA_COMBINED);
         s->criterion = JSCHEMA_ALL_OF;
         s->count = parts.count;
-        s->items = arena_dup(p->arena, parts.items, parts.count * sizeof *parts.items);
+        s->items = arena_dup(p->arena, parts.items, parts.count * sizeof(struct jschema *));
         sort_items(s);
     }
     (*out)->is_part = false;
@@ -538,7 +538,7 @@ static bool build_all(struct parse *p, struct at at, struct jschema **out)
 
 static bool build(struct parse *p, struct at at, const struct jschema **out)
 {
-    struct str key = str_n(&at.node, sizeof at.node);
+    struct str key = str_n(&at.node, sizeof(void *));
     struct jschema *s = map_get(&p->built, key);
     if (s == NULL && at.node->kind == JSON_BOOLEAN) {
         s = new_schema(p, at, at.node->boolean ? JSCHEMA_TRUE : JSCHEMA_FALSE);
@@ -569,6 +569,8 @@ static bool resolve_ref(struct parse *p, struct pending *pending)
     struct place place;
     struct at at = {pending->document, pending->base, pending->ref->node};
     (void)json_str(pending->ref->node, "$ref", &text);
+    if (text.p == NULL)
+        text = STR("");
     if (find_place(p, pending, text, &place) &&
         (place.node->kind == JSON_OBJECT || place.node->kind == JSON_BOOLEAN))
         return build(p, (struct at){place.document, place.base, place.node}, &pending->ref->target);
@@ -623,6 +625,7 @@ static bool parse_all(struct parse *p, const struct schema_source *source, struc
 {
     p->documents[0].text = source->text;
     p->documents[0].file = "";
+    p->documents[0].name = STR("");
     TRY(open_document(p, &p->documents[0]));
     for (uint32_t i = 0; i < source->reference_count; i++) {
         const struct schema_reference *r = &source->references[i];

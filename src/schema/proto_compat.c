@@ -108,7 +108,7 @@ static void say(struct compare *c, enum fault fault)
 /* ---- types -------------------------------------------------------------------------------------------------------------- */
 
 static void compare_messages(struct compare *c, const struct proto_message *old,
-                             const struct proto_message *new);
+                             const struct proto_message *later);
 
 static bool is_scalar(const struct proto_type *type)
 {
@@ -132,10 +132,10 @@ static enum scalar scalar_of(enum proto_kind kind)
     }
 }
 
-static void compare_scalars(struct compare *c, const struct proto_type *old, const struct proto_type *new,
+static void compare_scalars(struct compare *c, const struct proto_type *old, const struct proto_type *later,
                             enum proto_label old_label, enum proto_label new_label)
 {
-    if (scalar_of(old->kind) != scalar_of(new->kind))
+    if (scalar_of(old->kind) != scalar_of(later->kind))
         say(c, FIELD_SCALAR_KIND_CHANGED);
     else if (scalar_of(old->kind) != STRING_OR_BYTES && old_label != PROTO_NO_LABEL &&
              new_label != PROTO_NO_LABEL && old_label != new_label)
@@ -150,10 +150,10 @@ static struct str local_name(const struct proto_message *message)
 }
 
 /* The same text in both: nothing can have changed in it. */
-static bool same_source(const struct proto_file *old, const struct proto_file *new)
+static bool same_source(const struct proto_file *old, const struct proto_file *later)
 {
-    return !old->is_unreferred && !new->is_unreferred &&
-           old->version == new->version &&str_eq(old->subject, new->subject);
+    return !old->is_unreferred && !later->is_unreferred && str_eq(old->subject, later->subject) &&
+           old->version == later->version;
 }
 
 static void set_path(struct compare *c, struct str name)
@@ -168,50 +168,50 @@ static void set_path(struct compare *c, struct str name)
 
 /* In its own file, by a path of its own; when it does not fit, the field does not either. */
 static void compare_elsewhere(struct compare *c, const struct proto_message *old,
-                              const struct proto_message *new)
+                              const struct proto_message *later)
 {
     uint32_t count = c->path_count < PATH_MAX_PARTS ? c->path_count : PATH_MAX_PARTS, found = c->found;
     struct str *path = arena_dup(&c->arena, c->path, count * sizeof *path);
     set_path(c, local_name(old));
-    compare_messages(c, old, new);
+    compare_messages(c, old, later);
     memcpy(c->path, path, count * sizeof *path);
     c->path_count = count;
     if (c->found > found)
         say(c, FIELD_NAMED_TYPE_CHANGED);
 }
 
-static void compare_named(struct compare *c, const struct proto_type *old, const struct proto_type *new)
+static void compare_named(struct compare *c, const struct proto_type *old, const struct proto_type *later)
 {
-    if (old->message == NULL || new->message == NULL) {
-        if (!str_eq(old->text, new->text))
+    if (old->message == NULL || later->message == NULL) {
+        if (!str_eq(old->text, later->text))
             say(c, FIELD_NAMED_TYPE_CHANGED);
-    } else if (!str_eq(local_name(old->message), local_name(new->message))) {
+    } else if (!str_eq(local_name(old->message), local_name(later->message))) {
         say(c, FIELD_NAMED_TYPE_CHANGED);
-    } else if (!same_source(old->message->file, new->message->file)) {
-        compare_elsewhere(c, old->message, new->message);
+    } else if (!same_source(old->message->file, later->message->file)) {
+        compare_elsewhere(c, old->message, later->message);
     }
 }
 
-static void compare_types(struct compare *c, const struct proto_type *old, const struct proto_type *new,
+static void compare_types(struct compare *c, const struct proto_type *old, const struct proto_type *later,
                           enum proto_label old_label, enum proto_label new_label)
 {
-    if (is_scalar(old) != is_scalar(new))
+    if (is_scalar(old) != is_scalar(later))
         say(c, FIELD_KIND_CHANGED);
     else if (is_scalar(old))
-        compare_scalars(c, old, new, old_label, new_label);
+        compare_scalars(c, old, later, old_label, new_label);
     else
-        compare_named(c, old, new);
+        compare_named(c, old, later);
 }
 
-static void compare_fields(struct compare *c, const struct proto_field *old, const struct proto_field *new)
+static void compare_fields(struct compare *c, const struct proto_field *old, const struct proto_field *later)
 {
-    if (old->is_map != new->is_map) {
+    if (old->is_map != later->is_map) {
         say(c, FIELD_KIND_CHANGED);
     } else if (old->is_map) {
-        compare_types(c, &old->key, &new->key, PROTO_NO_LABEL, PROTO_NO_LABEL);
-        compare_types(c, &old->value, &new->value, PROTO_NO_LABEL, PROTO_NO_LABEL);
+        compare_types(c, &old->key, &later->key, PROTO_NO_LABEL, PROTO_NO_LABEL);
+        compare_types(c, &old->value, &later->value, PROTO_NO_LABEL, PROTO_NO_LABEL);
     } else {
-        compare_types(c, &old->type, &new->type, old->label, new->label);
+        compare_types(c, &old->type, &later->type, old->label, later->label);
     }
 }
 
@@ -261,10 +261,10 @@ static void compare_oneof(struct compare *c, const struct proto_oneof *oneof, co
 }
 
 /* Nothing of a oneof is left, not its name nor any field: that is no loss. */
-static bool is_gone(const struct proto_oneof *oneof, const struct proto_message *new,
+static bool is_gone(const struct proto_oneof *oneof, const struct proto_message *later,
                     const struct fields *fields)
 {
-    PROTO_EACH(proto_oneof, other, &new->oneofs)
+    PROTO_EACH(proto_oneof, other, &later->oneofs)
     if (str_eq(other->name, oneof->name))
         return false;
     PROTO_EACH(proto_field, field, &oneof->fields)
@@ -273,12 +273,12 @@ static bool is_gone(const struct proto_oneof *oneof, const struct proto_message 
     return true;
 }
 
-static void compare_removed(struct compare *c, const struct proto_field *old, const struct proto_message *new,
-                            const struct fields *fields)
+static void compare_removed(struct compare *c, const struct proto_field *old,
+                            const struct proto_message *later, const struct fields *fields)
 {
     if (old->oneof == NULL && old->label != PROTO_REQUIRED)
         return;
-    if (old->oneof != NULL && is_gone(old->oneof, new, fields))
+    if (old->oneof != NULL && is_gone(old->oneof, later, fields))
         return;
     if (old->oneof != NULL)
         push(c, old->oneof->name);
@@ -287,32 +287,33 @@ static void compare_removed(struct compare *c, const struct proto_field *old, co
     c->path_count -= old->oneof ? 2 : 1;
 }
 
-static void compare_both(struct compare *c, const struct proto_field *old, const struct proto_field *new)
+static void compare_both(struct compare *c, const struct proto_field *old, const struct proto_field *later)
 {
-    if (new->oneof != NULL)
-        push(c, new->oneof->name);
-    push_tag(c, new->tag);
+    if (later->oneof != NULL)
+        push(c, later->oneof->name);
+    push_tag(c, later->tag);
     if (old != NULL)
-        compare_fields(c, old, new);
-    else if (new->oneof == NULL &&new->label == PROTO_REQUIRED)
+        compare_fields(c, old, later);
+    else if (later->oneof == NULL && later->label == PROTO_REQUIRED)
         say(c, REQUIRED_FIELD_ADDED);
-    c->path_count -= new->oneof ? 2 : 1;
+    c->path_count -= later->oneof ? 2 : 1;
 }
 
 static void compare_contents(struct compare *c, const struct proto_message *old,
-                             const struct proto_message *new)
+                             const struct proto_message *later)
 {
     struct fields before, now;
     before.items = proto_fields_by_tag(&c->arena, old, &before.count);
-    now.items = proto_fields_by_tag(&c->arena, new, &now.count);
+    now.items = proto_fields_by_tag(&c->arena, later, &now.count);
     c->pair_count += (before.count + now.count) / 16;
-    PROTO_EACH(proto_oneof, oneof, &new->oneofs)
+    PROTO_EACH(proto_oneof, oneof, &later->oneofs)
     compare_oneof(c, oneof, &before);
     for (uint32_t i = 0, k = 0; i < before.count || k < now.count;) {
         const struct proto_field *a = i < before.count ? before.items[i] : NULL;
         const struct proto_field *b = k < now.count ? now.items[k] : NULL;
         if (b == NULL || (a != NULL && a->tag < b->tag)) {
-            compare_removed(c, a, new, &now);
+            CHECK(a != NULL);
+            compare_removed(c, a, later, &now);
             i++;
         } else {
             compare_both(c, a != NULL && a->tag == b->tag ? a : NULL, b);
@@ -340,15 +341,15 @@ static const struct proto_message **by_name(struct arena *arena, const struct pr
 
 /* Messages of one level by their names. */
 static void compare_levels(struct compare *c, const struct proto_messages *old,
-                           const struct proto_messages *new)
+                           const struct proto_messages *later)
 {
-    const struct proto_message **all = by_name(&c->arena, new);
+    const struct proto_message **all = by_name(&c->arena, later);
     PROTO_EACH(proto_message, message, old)
     {
         struct proto_message key = {.name = message->name};
         const struct proto_message *wanted = &key;
-        const struct proto_message **twin = bsearch(&wanted, all, new->count, sizeof(struct proto_message *),
-                                                    compare_message_names);
+        const struct proto_message **twin = bsearch(&wanted, all, later->count,
+                                                    sizeof(struct proto_message *), compare_message_names);
         push(c, message->name);
         if (twin != NULL)
             compare_messages(c, message, *twin);
@@ -359,7 +360,7 @@ static void compare_levels(struct compare *c, const struct proto_messages *old,
 }
 
 static void compare_messages(struct compare *c, const struct proto_message *old,
-                             const struct proto_message *new)
+                             const struct proto_message *later)
 {
     bool is_open = false;
     for (uint32_t i = 0; i < c->depth; i++)
@@ -370,8 +371,8 @@ static void compare_messages(struct compare *c, const struct proto_message *old,
     }
     c->open[c->depth++] = old;
     if (!is_open)
-        compare_contents(c, old, new);
-    compare_levels(c, &old->messages, &new->messages);
+        compare_contents(c, old, later);
+    compare_levels(c, &old->messages, &later->messages);
     c->depth--;
 }
 
@@ -379,9 +380,10 @@ bool proto_compare(const struct proto_schema *reader, const struct proto_schema 
                    const struct schema_report *report, struct err *err)
 {
     struct compare *c = mem_new(sizeof *c);
-    struct str old = writer->file->package, new = reader->file->package;
+    struct str old = writer->file->package, later = reader->file->package;
     c->report = report;
-    if ((old.p == NULL) != (new.p == NULL) || !str_eq(old, new))
+    bool same = old.p == NULL || later.p == NULL ? old.p == later.p : str_eq(old, later);
+    if (!same)
         say(c, PACKAGE_CHANGED);
     compare_levels(c, &writer->file->messages, &reader->file->messages);
     bool ok = !c->too_much;

@@ -51,55 +51,55 @@ static bool next(struct rd *r, struct item *item)
 /* ---- options ------------------------------------------------------------------------------------------------------------ */
 
 const struct proto_known_option proto_file_options[] = {
-    {1, "java_package", PROTO_VALUE_STRING, {0}},
-    {8, "java_outer_classname", PROTO_VALUE_STRING, {0}},
-    {10, "java_multiple_files", PROTO_VALUE_BOOLEAN, {0}},
-    {20, "java_generate_equals_and_hash", PROTO_VALUE_BOOLEAN, {0}},
-    {27, "java_string_check_utf8", PROTO_VALUE_BOOLEAN, {0}},
-    {9, "optimize_for", PROTO_VALUE_ENUM, {"", "SPEED", "CODE_SIZE", "LITE_RUNTIME"}},
-    {11, "go_package", PROTO_VALUE_STRING, {0}},
-    {16, "cc_generic_services", PROTO_VALUE_BOOLEAN, {0}},
-    {17, "java_generic_services", PROTO_VALUE_BOOLEAN, {0}},
-    {18, "py_generic_services", PROTO_VALUE_BOOLEAN, {0}},
-    {23, "deprecated", PROTO_VALUE_BOOLEAN, {0}},
-    {31, "cc_enable_arenas", PROTO_VALUE_BOOLEAN, {0}},
-    {36, "objc_class_prefix", PROTO_VALUE_STRING, {0}},
-    {37, "csharp_namespace", PROTO_VALUE_STRING, {0}},
-    {39, "swift_prefix", PROTO_VALUE_STRING, {0}},
-    {40, "php_class_prefix", PROTO_VALUE_STRING, {0}},
-    {41, "php_namespace", PROTO_VALUE_STRING, {0}},
-    {44, "php_metadata_namespace", PROTO_VALUE_STRING, {0}},
-    {45, "ruby_package", PROTO_VALUE_STRING, {0}},
+    {1, PROTO_VALUE_STRING, "java_package", {0}},
+    {8, PROTO_VALUE_STRING, "java_outer_classname", {0}},
+    {10, PROTO_VALUE_BOOLEAN, "java_multiple_files", {0}},
+    {20, PROTO_VALUE_BOOLEAN, "java_generate_equals_and_hash", {0}},
+    {27, PROTO_VALUE_BOOLEAN, "java_string_check_utf8", {0}},
+    {9, PROTO_VALUE_ENUM, "optimize_for", {"", "SPEED", "CODE_SIZE", "LITE_RUNTIME"}},
+    {11, PROTO_VALUE_STRING, "go_package", {0}},
+    {16, PROTO_VALUE_BOOLEAN, "cc_generic_services", {0}},
+    {17, PROTO_VALUE_BOOLEAN, "java_generic_services", {0}},
+    {18, PROTO_VALUE_BOOLEAN, "py_generic_services", {0}},
+    {23, PROTO_VALUE_BOOLEAN, "deprecated", {0}},
+    {31, PROTO_VALUE_BOOLEAN, "cc_enable_arenas", {0}},
+    {36, PROTO_VALUE_STRING, "objc_class_prefix", {0}},
+    {37, PROTO_VALUE_STRING, "csharp_namespace", {0}},
+    {39, PROTO_VALUE_STRING, "swift_prefix", {0}},
+    {40, PROTO_VALUE_STRING, "php_class_prefix", {0}},
+    {41, PROTO_VALUE_STRING, "php_namespace", {0}},
+    {44, PROTO_VALUE_STRING, "php_metadata_namespace", {0}},
+    {45, PROTO_VALUE_STRING, "ruby_package", {0}},
     {0},
 };
 const struct proto_known_option proto_message_options[] = {
-    {2, "no_standard_descriptor_accessor", PROTO_VALUE_BOOLEAN, {0}},
-    {3, "deprecated", PROTO_VALUE_BOOLEAN, {0}},
-    {7, "map_entry", PROTO_VALUE_BOOLEAN, {0}},
+    {2, PROTO_VALUE_BOOLEAN, "no_standard_descriptor_accessor", {0}},
+    {3, PROTO_VALUE_BOOLEAN, "deprecated", {0}},
+    {7, PROTO_VALUE_BOOLEAN, "map_entry", {0}},
     {0},
 };
 const struct proto_known_option proto_field_options[] = {
-    {1, "ctype", PROTO_VALUE_ENUM, {"STRING", "CORD", "STRING_PIECE", ""}},
-    {2, "packed", PROTO_VALUE_BOOLEAN, {0}},
-    {6, "jstype", PROTO_VALUE_ENUM, {"JS_NORMAL", "JS_STRING", "JS_NUMBER", ""}},
-    {3, "deprecated", PROTO_VALUE_BOOLEAN, {0}},
-    {16, "debug_redact", PROTO_VALUE_BOOLEAN, {0}},
+    {1, PROTO_VALUE_ENUM, "ctype", {"STRING", "CORD", "STRING_PIECE", ""}},
+    {2, PROTO_VALUE_BOOLEAN, "packed", {0}},
+    {6, PROTO_VALUE_ENUM, "jstype", {"JS_NORMAL", "JS_STRING", "JS_NUMBER", ""}},
+    {3, PROTO_VALUE_BOOLEAN, "deprecated", {0}},
+    {16, PROTO_VALUE_BOOLEAN, "debug_redact", {0}},
     {0},
 };
 const struct proto_known_option proto_enum_options[] = {
-    {2, "allow_alias", PROTO_VALUE_BOOLEAN, {0}},
-    {3, "deprecated", PROTO_VALUE_BOOLEAN, {0}},
+    {2, PROTO_VALUE_BOOLEAN, "allow_alias", {0}},
+    {3, PROTO_VALUE_BOOLEAN, "deprecated", {0}},
     {0},
 };
 const struct proto_known_option proto_constant_options[] = {
-    {1, "deprecated", PROTO_VALUE_BOOLEAN, {0}},
-    {3, "debug_redact", PROTO_VALUE_BOOLEAN, {0}},
+    {1, PROTO_VALUE_BOOLEAN, "deprecated", {0}},
+    {3, PROTO_VALUE_BOOLEAN, "debug_redact", {0}},
     {0},
 };
-const struct proto_known_option proto_service_options[] = {{33, "deprecated", PROTO_VALUE_BOOLEAN, {0}}, {0}};
+const struct proto_known_option proto_service_options[] = {{33, PROTO_VALUE_BOOLEAN, "deprecated", {0}}, {0}};
 const struct proto_known_option proto_rpc_options[] = {
-    {33, "deprecated", PROTO_VALUE_BOOLEAN, {0}},
-    {34, "idempotency_level", PROTO_VALUE_ENUM, {"IDEMPOTENCY_UNKNOWN", "NO_SIDE_EFFECTS", "IDEMPOTENT", ""}},
+    {33, PROTO_VALUE_BOOLEAN, "deprecated", {0}},
+    {34, PROTO_VALUE_ENUM, "idempotency_level", {"IDEMPOTENCY_UNKNOWN", "NO_SIDE_EFFECTS", "IDEMPOTENT", ""}},
     {0},
 };
 

@@ -45,8 +45,8 @@ void proto_write_descriptor(const struct proto_schema *schema, struct sbuf *out)
 /* An option that the language defines: its field in a descriptor, and of an enum the names of its values. */
 struct proto_known_option {
     uint32_t tag; /* 0: the end of the table */
-    const char *name;
     enum proto_value kind;
+    const char *name;
     const char *values[4]; /* ENUM: from 0 */
 };
 extern const struct proto_known_option proto_file_options[], proto_message_options[], proto_field_options[],

@@ -151,7 +151,7 @@ static const struct proto_option *sorted_map(struct write *w, const struct proto
                 item->name = str_of(arena_printf(&w->arena, "[%.*s]", STR_ARG(name->full)));
         }
     }
-    qsort(items, items_count, sizeof *items, compare_options);
+    qsort(items, items_count, sizeof(struct proto_option *), compare_options);
     for (uint32_t i = 0; i < items_count; i++)
         if (items[i]->kind != PROTO_VALUE_LIST || items[i]->items.count > 0)
             PROTO_ADD(&sorted->items, items[i]);
@@ -328,7 +328,7 @@ static const struct proto_option **arrange(struct write *w, const struct proto_o
         all_count = drop_extensions(all, all_count);
     *count = all_count;
     if (!w->normalize)
-        return (const struct proto_option **)(uintptr_t)all;
+        return (const struct proto_option **)all;
     for (uint32_t i = 0; i < all_count; i++) {
         const struct proto_name *name = all[i]->is_extension
                                             ? proto_name_resolve(w->names, w->scope, all[i]->name, true)
@@ -361,7 +361,7 @@ static const struct proto_option **arrange(struct write *w, const struct proto_o
             all[kept++] = all[i];
     }
     *count = kept;
-    return (const struct proto_option **)(uintptr_t)all;
+    return (const struct proto_option **)all;
 }
 
 /* option a = 1; each on a line, so many levels deeper. True: there were some. */
@@ -458,7 +458,7 @@ static void put_fields(struct write *w, const struct proto_fields *fields)
 {
     ARRAY_OF(w, proto_field, all, fields);
     if (w->normalize)
-        qsort(all, all_count, sizeof *all, compare_fields);
+        qsort(all, all_count, sizeof(struct proto_field *), compare_fields);
     w->indent++;
     for (uint32_t i = 0; i < all_count; i++) {
         struct proto_options options = all_options(w, all[i]);
@@ -572,7 +572,7 @@ static void put_groups(struct write *w, const struct proto_messages *groups)
         return;
     puts_(w, "\n");
     if (w->normalize)
-        qsort(all, all_count, sizeof *all, compare_groups);
+        qsort(all, all_count, sizeof(struct proto_message *), compare_groups);
     w->indent++;
     for (uint32_t i = 0; i < all_count; i++) {
         putf(w, "%sgroup %.*s = %d", label_name(all[i]->label), STR_ARG(all[i]->name), (int)all[i]->tag);
@@ -596,7 +596,7 @@ static uint32_t sort_oneofs(struct write *w, struct proto_oneof **all, uint32_t 
             continue;
         struct proto_oneof *copy = arena_dup(&w->arena, all[i], sizeof *all[i]);
         ARRAY_OF(w, proto_field, fields, &all[i]->fields);
-        qsort(fields, fields_count, sizeof *fields, compare_fields);
+        qsort(fields, fields_count, sizeof(struct proto_field *), compare_fields);
         memset(&copy->fields, 0, sizeof copy->fields);
         for (uint32_t k = 0; k < fields_count; k++) {
             struct proto_field *field = arena_dup(&w->arena, fields[k], sizeof *fields[k]);
@@ -605,7 +605,7 @@ static uint32_t sort_oneofs(struct write *w, struct proto_oneof **all, uint32_t 
         }
         all[kept++] = copy;
     }
-    qsort(all, kept, sizeof *all, compare_oneofs);
+    qsort(all, kept, sizeof(struct proto_oneof *), compare_oneofs);
     return kept;
 }
 
@@ -706,7 +706,7 @@ static void put_enum(struct write *w, const struct proto_enum *e)
         puts_(w, "\n");
     put_statements(w, &e->options, "", 1);
     if (w->normalize)
-        qsort(all, all_count, sizeof *all, compare_constants);
+        qsort(all, all_count, sizeof(struct proto_constant *), compare_constants);
     w->indent++;
     for (uint32_t i = 0; i < all_count; i++) {
         putf(w, "%.*s = %d", STR_ARG(all[i]->name), (int)all[i]->tag);
@@ -785,7 +785,7 @@ static void put_imports(struct write *w, const struct proto_file *file, bool is_
 {
     ARRAY_OF(w, proto_import, all, &file->imports);
     if (w->normalize)
-        qsort(all, all_count, sizeof *all, compare_imports);
+        qsort(all, all_count, sizeof(struct proto_import *), compare_imports);
     for (uint32_t i = 0; i < all_count; i++) {
         if (all[i]->is_public != is_public)
             continue;

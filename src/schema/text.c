@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/utf8.h"
 
+#undef text_fail
 bool text_fail(struct err *err, struct str text, const char *file, size_t at, const char *format, ...)
 {
     va_list args;
@@ -24,16 +25,16 @@ bool text_fail(struct err *err, struct str text, const char *file, size_t at, co
 static void drop_duplicates_here(struct json_node *object)
 {
     struct map seen = {0};
-    struct json_node **link = (struct json_node **)(uintptr_t)&object->first;
+    struct json_node **link = (struct json_node **)&object->first;
     while (*link != NULL) {
         struct json_node *node = *link, *before = map_get(&seen, node->name);
         if (before == NULL) {
             map_put(&seen, node->name, node);
-            link = (struct json_node **)(uintptr_t)&node->next;
+            link = (struct json_node **)&node->next;
             continue;
         }
         const struct json_node *next = before->next;
-        *link = (struct json_node *)(uintptr_t)node->next;
+        *link = (struct json_node *)node->next;
         object->count--;
         if (next == node)
             next = node->next;
@@ -47,7 +48,7 @@ static void drop_duplicates_here(struct json_node *object)
 void text_drop_duplicates(const struct json_node *root)
 {
     if (root->kind == JSON_OBJECT && root->count > 1)
-        drop_duplicates_here((struct json_node *)(uintptr_t)root);
+        drop_duplicates_here((struct json_node *)root);
     JSON_EACH(child, root)
     text_drop_duplicates(child);
 }
@@ -311,7 +312,7 @@ static void write_sorted(struct sbuf *out, const struct json_node *object, unsig
 {
     struct arena arena = {0};
     const struct json_node **children = text_children(&arena, object);
-    qsort(children, object->count, sizeof *children, compare_members);
+    qsort(children, object->count, sizeof(struct json_node *), compare_members);
     for (uint32_t i = 0; i < object->count; i++)
         write_child(out, object, children[i], how);
     arena_fini(&arena);
@@ -350,8 +351,8 @@ struct str text_take(struct arena *arena, struct sbuf *b)
 {
     struct str text = str_n(arena_alloc(arena, b->n + 1), b->n);
     if (b->n > 0)
-        memcpy((char *)(uintptr_t)text.p, b->p, b->n);
-    ((char *)(uintptr_t)text.p)[b->n] = '\0';
+        memcpy((char *)text.p, b->p, b->n);
+    ((char *)text.p)[b->n] = '\0';
     sbuf_clear(b);
     return text;
 }
