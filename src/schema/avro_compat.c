@@ -23,10 +23,9 @@ enum fault {
 struct difference {
     enum fault fault;
     struct str path, detail;
-    const struct difference *next;
 };
 
-/* Of one pair of types; a list may share its end with nothing. */
+/* Of one pair of types. */
 struct verdict {
     bool open; /* being compared */
     const struct difference **items;

@@ -324,12 +324,11 @@ static bool new_named(struct parse *p, const struct json_node *node, enum avro_k
 }
 
 /* The name is known from here on. The same again is allowed: check_types. */
-static bool enter_name(struct parse *p, struct avro_type *type)
+static void enter_name(struct parse *p, struct avro_type *type)
 {
     type->twin = map_get(&p->names, type->full);
     if (type->twin == NULL)
         map_put(&p->names, type->full, type);
-    return true;
 }
 
 static bool take_order(struct parse *p, const struct json_node *object, enum avro_order *order)
@@ -374,7 +373,7 @@ static bool parse_record(struct parse *p, const struct json_node *node, struct s
     if (fields == NULL || fields->kind != JSON_ARRAY)
         return FAIL(p, fields ? fields : node, "the record \"%.*s\" has no list of fields",
                     STR_ARG(type->full));
-    TRY(enter_name(p, type));
+    enter_name(p, type);
     type->fields = arena_zarray(p->arena, struct avro_field, fields->count);
     type->names.items = arena_array(p->arena, struct str, fields->count);
     JSON_EACH(field, fields)
@@ -412,7 +411,8 @@ static bool parse_enum(struct parse *p, const struct json_node *node, struct str
         return FAIL(p, json_member(node, STR("default")), "the default \"%.*s\" is not among the symbols",
                     STR_ARG(type->default_symbol));
     take_rest(p, node, type);
-    return enter_name(p, type);
+    enter_name(p, type);
+    return true;
 }
 
 static bool parse_fixed(struct parse *p, const struct json_node *node, struct str space,
@@ -427,7 +427,8 @@ static bool parse_fixed(struct parse *p, const struct json_node *node, struct st
                     STR_ARG(type->full));
     type->size = (uint32_t)size;
     take_rest(p, node, type);
-    return enter_name(p, type);
+    enter_name(p, type);
+    return true;
 }
 
 static bool parse_nested(struct parse *p, const struct json_node *node, enum avro_kind kind, struct str space,

@@ -198,6 +198,7 @@ static bool follow(struct parse *p, struct place *place, struct str pointer)
 static bool find_document(struct parse *p, const struct pending *ref, struct str raw, struct str uri,
                           struct place *out)
 {
+    CHECK(uri.p != NULL && raw.p != NULL);
     const struct place *known = map_get(&p->ids, uri);
     if (raw.n == 0 && ref->base.n == 0) {
         *out = (struct place){ref->document, ref->document->root, {0}};

@@ -32,7 +32,7 @@ static void put(struct write *w, struct str text)
     }
 }
 
-static void puts_(struct write *w, const char *text)
+static void put_cstr(struct write *w, const char *text)
 {
     put(w, str_of(text));
 }
@@ -76,7 +76,7 @@ static void put_escaped(struct write *w, struct str text)
 {
     static const char escapes[] = {['\a'] = 'a', ['\b'] = 'b', ['\f'] = 'f',  ['\n'] = 'n',  ['\r'] = 'r',
                                    ['\t'] = 't', ['\v'] = 'v', ['\\'] = '\\', ['\''] = '\'', ['"'] = '"'};
-    puts_(w, "\"");
+    put_cstr(w, "\"");
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
         if (c < sizeof escapes && escapes[c] != 0)
@@ -84,7 +84,7 @@ static void put_escaped(struct write *w, struct str text)
         else
             put(w, str_n(text.p + i, 1));
     }
-    puts_(w, "\"");
+    put_cstr(w, "\"");
 }
 
 /* Java's DecimalFormat: at most three digits after the point. */
@@ -124,7 +124,7 @@ static void put_items(struct write *w, const struct proto_option *value, bool na
         if (named)
             putf(w, "%.*s: ", STR_ARG(item->name));
         put_value(w, item);
-        puts_(w, item->next ? ",\n" : "\n");
+        put_cstr(w, item->next ? ",\n" : "\n");
         w->indent--;
     }
 }
@@ -168,9 +168,9 @@ static void put_value(struct write *w, const struct proto_option *value)
     case PROTO_VALUE_NUMBER: put_number(w, value->text); return;
     case PROTO_VALUE_PART:
     case PROTO_VALUE_MAP:
-        puts_(w, "{\n");
+        put_cstr(w, "{\n");
         put_items(w, w->normalize ? sorted_map(w, value) : value, true);
-        puts_(w, "}");
+        put_cstr(w, "}");
         return;
     case PROTO_VALUE_LIST: break;
     }
@@ -178,9 +178,9 @@ static void put_value(struct write *w, const struct proto_option *value)
         put_value(w, value->items.first);
         return;
     }
-    puts_(w, "[\n");
+    put_cstr(w, "[\n");
     put_items(w, value, false);
-    puts_(w, "]");
+    put_cstr(w, "]");
 }
 
 /* name = value */
@@ -188,19 +188,19 @@ static void put_option(struct write *w, const struct proto_option *option)
 {
     putf(w, option->is_extension ? "(%.*s)" : "%.*s", STR_ARG(option->name));
     if (option->kind == PROTO_VALUE_PART) {
-        puts_(w, ".");
+        put_cstr(w, ".");
         put_option(w, option->items.first);
         return;
     }
-    puts_(w, " = ");
+    put_cstr(w, " = ");
     if (option->kind == PROTO_VALUE_LIST && option->items.count == 1) {
-        puts_(w, "[");
+        put_cstr(w, "[");
         put_value(w, option->items.first);
-        puts_(w, "]");
+        put_cstr(w, "]");
     } else if (option->kind == PROTO_VALUE_LIST) {
-        puts_(w, "[\n");
+        put_cstr(w, "[\n");
         put_items(w, option, false);
-        puts_(w, "]");
+        put_cstr(w, "]");
     } else {
         put_value(w, option);
     }
@@ -371,12 +371,12 @@ static bool put_statements(struct write *w, const struct proto_options *options,
     uint32_t count;
     const struct proto_option **all = arrange(w, options, &count);
     if (count > 0)
-        puts_(w, before);
+        put_cstr(w, before);
     w->indent += deeper;
     for (uint32_t i = 0; i < count; i++) {
-        puts_(w, "option ");
+        put_cstr(w, "option ");
         put_option(w, all[i]);
-        puts_(w, ";\n");
+        put_cstr(w, ";\n");
     }
     w->indent -= deeper;
     return count > 0;
@@ -389,15 +389,15 @@ static void put_brackets(struct write *w, const struct proto_options *options)
     const struct proto_option **all = arrange(w, options, &count);
     if (count == 0)
         return;
-    puts_(w, count == 1 ? " [" : " [\n");
+    put_cstr(w, count == 1 ? " [" : " [\n");
     for (uint32_t i = 0; i < count; i++) {
         w->indent += count > 1;
         put_option(w, all[i]);
         if (count > 1)
-            puts_(w, i + 1 < count ? ",\n" : "\n");
+            put_cstr(w, i + 1 < count ? ",\n" : "\n");
         w->indent -= count > 1;
     }
-    puts_(w, "]");
+    put_cstr(w, "]");
 }
 
 /* ---- fields ------------------------------------------------------------------------------------------------------------- */
@@ -465,7 +465,7 @@ static void put_fields(struct write *w, const struct proto_fields *fields)
         put_type(w, all[i]);
         putf(w, " %.*s = %d", STR_ARG(all[i]->name), (int)all[i]->tag);
         put_brackets(w, &options);
-        puts_(w, ";\n");
+        put_cstr(w, ";\n");
     }
     w->indent--;
 }
@@ -484,7 +484,7 @@ static void put_range(struct write *w, const struct proto_range *range)
     if (range->end < PROTO_TAG_MAX)
         putf(w, " to %lld", (long long)range->end);
     else
-        puts_(w, " to max");
+        put_cstr(w, " to max");
 }
 
 struct single {
@@ -524,10 +524,10 @@ static void put_singles(struct write *w, const struct proto_ranges *first, const
         }
     qsort(all, count, sizeof *all, compare_singles);
     for (uint32_t i = 0; i < count; i++) {
-        puts_(w, word);
+        put_cstr(w, word);
         put_range(w, all[i].range);
         put_brackets(w, &all[i].of->options);
-        puts_(w, ";\n");
+        put_cstr(w, ";\n");
     }
 }
 
@@ -535,19 +535,19 @@ static void put_ranges(struct write *w, const struct proto_ranges *first, const 
 {
     if (first == NULL)
         return;
-    puts_(w, "\n");
+    put_cstr(w, "\n");
     w->indent++;
     if (w->normalize)
         put_singles(w, first, word);
     for (const struct proto_ranges *ranges = first; !w->normalize && ranges != NULL; ranges = ranges->next) {
-        puts_(w, word);
+        put_cstr(w, word);
         PROTO_EACH(proto_range, range, &ranges->items)
         {
             put_range(w, range);
-            puts_(w, range->next ? ", " : "");
+            put_cstr(w, range->next ? ", " : "");
         }
         put_brackets(w, &ranges->options);
-        puts_(w, ";\n");
+        put_cstr(w, ";\n");
     }
     w->indent--;
 }
@@ -570,7 +570,7 @@ static void put_groups(struct write *w, const struct proto_messages *groups)
     ARRAY_OF(w, proto_message, all, groups);
     if (all_count == 0)
         return;
-    puts_(w, "\n");
+    put_cstr(w, "\n");
     if (w->normalize)
         qsort(all, all_count, sizeof(struct proto_message *), compare_groups);
     w->indent++;
@@ -614,7 +614,7 @@ static void put_oneofs(struct write *w, const struct proto_message *message)
     ARRAY_OF(w, proto_oneof, all, &message->oneofs);
     if (all_count == 0)
         return;
-    puts_(w, "\n");
+    put_cstr(w, "\n");
     if (w->normalize)
         all_count = sort_oneofs(w, all, all_count);
     w->indent++;
@@ -622,10 +622,10 @@ static void put_oneofs(struct write *w, const struct proto_message *message)
         putf(w, "oneof %.*s {", STR_ARG(all[i]->name));
         put_statements(w, &all[i]->options, "\n", 1);
         if (all[i]->fields.count > 0)
-            puts_(w, "\n");
+            put_cstr(w, "\n");
         put_fields(w, &all[i]->fields);
         put_groups(w, &all[i]->groups);
-        puts_(w, "}\n");
+        put_cstr(w, "}\n");
     }
     w->indent--;
 }
@@ -634,10 +634,10 @@ static void put_extend(struct write *w, struct str name, const struct proto_exte
 {
     putf(w, "extend %.*s {", STR_ARG(name));
     if (extend->fields.count > 0)
-        puts_(w, "\n");
+        put_cstr(w, "\n");
     put_fields(w, &extend->fields);
     put_groups(w, &extend->groups);
-    puts_(w, "}\n");
+    put_cstr(w, "}\n");
 }
 
 /* Normalised, those of one message become one, at the first one's place. */
@@ -678,7 +678,7 @@ static void put_types(struct write *w, const struct proto_message *messages, con
     for (const struct proto_message *m = messages; m != NULL; m = m->next)
         any |= !(w->normalize && m->is_map_entry);
     if (any)
-        puts_(w, "\n");
+        put_cstr(w, "\n");
     w->indent += deeper;
     for (const struct proto_message *m = messages; m != NULL; m = m->next)
         if (!(w->normalize && m->is_map_entry))
@@ -703,7 +703,7 @@ static void put_enum(struct write *w, const struct proto_enum *e)
     putf(w, "enum %.*s {", STR_ARG(e->name));
     put_ranges(w, e->reserved.first, "reserved ");
     if (e->reserved.count == 0 && (e->options.count > 0 || e->constants.count > 0))
-        puts_(w, "\n");
+        put_cstr(w, "\n");
     put_statements(w, &e->options, "", 1);
     if (w->normalize)
         qsort(all, all_count, sizeof(struct proto_constant *), compare_constants);
@@ -711,10 +711,10 @@ static void put_enum(struct write *w, const struct proto_enum *e)
     for (uint32_t i = 0; i < all_count; i++) {
         putf(w, "%.*s = %d", STR_ARG(all[i]->name), (int)all[i]->tag);
         put_brackets(w, &all[i]->options);
-        puts_(w, ";\n");
+        put_cstr(w, ";\n");
     }
     w->indent--;
-    puts_(w, "}\n");
+    put_cstr(w, "}\n");
     w->scope = scope;
 }
 
@@ -722,24 +722,24 @@ static void put_body(struct write *w, const struct proto_message *message)
 {
     struct str scope = w->scope;
     w->scope = message->full;
-    puts_(w, " {");
+    put_cstr(w, " {");
     put_ranges(w, message->reserved.first, "reserved ");
     put_statements(w, &message->options, "\n", 1);
     if (message->fields.count > 0)
-        puts_(w, "\n");
+        put_cstr(w, "\n");
     put_fields(w, &message->fields);
     put_oneofs(w, message);
     put_groups(w, &message->groups);
     if (!w->plain)
         put_ranges(w, message->extensions.first, "extensions ");
     if (message->extends.count > 0 && !w->plain) {
-        puts_(w, "\n");
+        put_cstr(w, "\n");
         w->indent++;
         put_extends(w, message->extends.first);
         w->indent--;
     }
     put_types(w, message->messages.first, message->enums.first, 1);
-    puts_(w, "}\n");
+    put_cstr(w, "}\n");
     w->scope = scope;
 }
 
@@ -757,8 +757,8 @@ static void put_rpc(struct write *w, const struct proto_rpc *rpc)
     putf(w, "rpc %.*s (%s%.*s) returns (%s%.*s)", STR_ARG(rpc->name), rpc->request_stream ? "stream " : "",
          STR_ARG(request), rpc->response_stream ? "stream " : "", STR_ARG(response));
     if (put_statements(w, &rpc->options, " {\n", 1))
-        puts_(w, "}");
-    puts_(w, ";\n");
+        put_cstr(w, "}");
+    put_cstr(w, ";\n");
 }
 
 static void put_service(struct write *w, const struct proto_service *service)
@@ -766,12 +766,12 @@ static void put_service(struct write *w, const struct proto_service *service)
     putf(w, "service %.*s {", STR_ARG(service->name));
     put_statements(w, &service->options, "\n", 1);
     if (service->rpcs.count > 0)
-        puts_(w, "\n");
+        put_cstr(w, "\n");
     w->indent++;
     PROTO_EACH(proto_rpc, rpc, &service->rpcs)
     put_rpc(w, rpc);
     w->indent--;
-    puts_(w, "}\n");
+    put_cstr(w, "}\n");
 }
 
 static int compare_imports(const void *a, const void *b)
@@ -796,7 +796,7 @@ static void put_imports(struct write *w, const struct proto_file *file, bool is_
             continue;
         putf(w, "import %s", is_public ? "public " : all[i]->is_weak ? "weak " : "");
         put_escaped(w, all[i]->name);
-        puts_(w, ";\n");
+        put_cstr(w, ";\n");
     }
 }
 
@@ -814,19 +814,19 @@ void proto_write(const struct proto_schema *schema, enum write_how how, struct s
     if (file->package.p != NULL)
         putf(&w, "package %.*s;\n", STR_ARG(file->package));
     if (file->imports.count > 0)
-        puts_(&w, "\n");
+        put_cstr(&w, "\n");
     put_imports(&w, file, false);
     put_imports(&w, file, true);
     if (file->options.count > 0)
-        puts_(&w, "\n");
+        put_cstr(&w, "\n");
     put_statements(&w, &file->options, "", 0);
     put_types(&w, file->messages.first, file->enums.first, 0);
     if (file->extends.count > 0 && !w.plain)
-        puts_(&w, "\n");
+        put_cstr(&w, "\n");
     if (!w.plain)
         put_extends(&w, file->extends.first);
     if (file->services.count > 0)
-        puts_(&w, "\n");
+        put_cstr(&w, "\n");
     PROTO_EACH(proto_service, service, &file->services)
     put_service(&w, service);
     arena_fini(&w.arena);
