@@ -142,6 +142,7 @@ static void reassign(struct request *r, struct str topic,
                      struct kafka_alter_partition_reassignments_response_partition *out)
 {
     out->partition_index = in->partition_index;
+    out->error_message = (struct str){0};
     if (!has_partition(r->broker, topic, in->partition_index)) {
         out->error_code = KAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION;
         out->error_message = STR("there is no such topic or partition");

@@ -7,6 +7,7 @@
 #include "broker/coordinator.h"
 
 #include "broker/api.h"
+#include "broker/features.h"
 #include "broker/topic_log.h"
 #include "obs/event.h"
 #include "os/os.h"
@@ -209,6 +210,8 @@ static void cancel(struct request *r)
 
 void coordinator_serve(struct request *r)
 {
+    if (features_refuse(r))
+        return;
     struct groups_call *call = arena_new(&r->arena, struct groups_call);
     *call = (struct groups_call){.api = r->header.key,
                                  .version = r->header.version,
@@ -253,6 +256,7 @@ void handle_find_coordinator(struct request *r)
         out.coordinators_count = count;
     } else {
         out.error_code = out.coordinators[0].error_code;
+        out.error_message = out.error_code == KAFKA_ERR_NONE ? STR("NONE") : STR(""); /* what Kafka says */
         out.node_id = out.coordinators[0].node_id;
         out.host = out.coordinators[0].host;
         out.port = out.coordinators[0].port;

@@ -346,8 +346,17 @@ struct write {
     size_t count;
 };
 
-/* Errors that are not yet those of the answer. The batch may be written while a move is pending if both sides of it allow that: it
- * comes into a frame behind the move's. */
+/* May a batch be written now, whatever is on its way? If both sides of a pending move allow it: it comes into a frame behind the move's. But not past
+ * another batch, of this producer as well, that waits for the move or behind it: their sequences would be out of order. */
+static bool may_pass(const struct txn *txn)
+{
+    if (txn->image.state != TXN_ONGOING)
+        return false;
+    return txn->pending == NULL || (txn->pending->move.to.state == TXN_ONGOING &&
+                                    txn->pending->kind != TXN_OP_ADMIT && list_empty(&txn->waiting));
+}
+
+/* Errors that are not yet those of the answer. */
 static enum txns_admission admit(struct txns *txns, const struct write *w, int16_t *errors)
 {
     const struct txn *found = NULL;
@@ -358,9 +367,7 @@ static enum txns_admission admit(struct txns *txns, const struct write *w, int16
         return TXNS_NOW;
     }
     struct txn *txn = txn_find(txns, w->transactional_id);
-    bool ongoing = txn->image.state == TXN_ONGOING;
-    bool stays = txn->pending == NULL || txn->pending->move.to.state == TXN_ONGOING;
-    if (stays && ongoing && has_all(txns, &txn->parts, w->partitions, w->count)) {
+    if (may_pass(txn) && has_all(txns, &txn->parts, w->partitions, w->count)) {
         fill_errors(errors, w->count, KAFKA_ERR_NONE);
         return TXNS_NOW;
     }

@@ -404,6 +404,23 @@ TEST(what_waits_for_a_frame_is_refused_with_it)
     end();
 }
 
+/* A producer sends several requests before the first is answered; their sequences go on from one to the next. */
+TEST(no_batch_passes_one_that_waits)
+{
+    begin((struct txns_options){0});
+    struct txn_world_answer who = init("x"), answer;
+    int16_t error;
+    EXPECT_EQ_INT(write_to(12, who, 1), 0);
+    EXPECT_EQ_INT(world_admit(&w, 1001, 12, "x", who.producer_id, who.epoch, 1 | 2, &error), TXNS_LATER);
+    EXPECT_EQ_INT(world_admit(&w, 1002, 12, "x", who.producer_id, who.epoch, 1, &error), TXNS_LATER);
+    world_frame(&w, true);
+    EXPECT(txn_world_answer(&w, 1001, &answer) && answer.error == 0);
+    EXPECT(txn_world_answer(&w, 1002, &answer) && answer.error == 0);
+    EXPECT_EQ_INT(world_admit(&w, 1001, 12, "x", who.producer_id, who.epoch, 1 | 2, &error), TXNS_NOW);
+    EXPECT_EQ_INT(world_admit(&w, 1002, 12, "x", who.producer_id, who.epoch, 1, &error), TXNS_NOW);
+    end();
+}
+
 /* ---- ending --------------------------------------------------------------------------------------------------- */
 
 TEST(end_in_version_1)
@@ -753,6 +770,7 @@ int main(void)
     RUN(version_1_writes_where_it_said_it_would);
     RUN(version_2_adds_by_writing);
     RUN(what_waits_for_a_frame_is_refused_with_it);
+    RUN(no_batch_passes_one_that_waits);
     RUN(end_in_version_1);
     RUN(end_in_version_2);
     RUN(an_epoch_behind_is_no_retry_when_no_end_has_bumped_it);

@@ -1,6 +1,6 @@
 #include "broker/validate.h"
 
-#include "wire/kafka.h"
+#include <string.h>
 
 enum { ZSTD_FROM_VERSION = 7 };
 
@@ -15,7 +15,7 @@ static struct verdict refuse(struct verdict *v, int16_t error, const char *text)
 static struct verdict validate_header(const uint8_t *p, size_t n, int version,
                                       const struct topic_config *config)
 {
-    struct verdict v = {.record = -1};
+    struct verdict v = {0};
     if (n < RECORDS_HEADER)
         return refuse(&v, n == 0 ? KAFKA_ERR_INVALID_RECORD : KAFKA_ERR_CORRUPT_MESSAGE,
                       n == 0 ? "there is no record batch" : "the record batch is cut off");
@@ -56,31 +56,53 @@ static bool is_in_time(const struct topic_config *config, int64_t timestamp_ms, 
     return age <= config->timestamp_before_max_ms && -age <= config->timestamp_after_max_ms;
 }
 
-static struct verdict validate_records(struct verdict *v, struct records_reader *reader,
-                                       const struct topic_config *config, int64_t now_ms)
+/* The record is to blame, too: Kafka's clients fail it, and send the others of the batch once more. */
+static void blame(struct verdict *v, int32_t record, int16_t error, const char *text, struct arena *arena)
+{
+    if (v->error == KAFKA_ERR_NONE)
+        refuse(v, error, text);
+    if (error == KAFKA_ERR_INVALID_TIMESTAMP)
+        v->error = error; /* what Kafka says when there are both */
+    if (v->blamed_count == VALIDATE_BLAMED_MAX)
+        return;
+    if ((v->blamed_count & (v->blamed_count - 1)) == 0) { /* 0, or a power of two: full */
+        struct kafka_produce_response_record_error *more = arena_array(
+            arena, struct kafka_produce_response_record_error, v->blamed_count ? 2 * v->blamed_count : 1);
+        if (v->blamed_count)
+            memcpy(more, v->blamed, v->blamed_count * sizeof *more);
+        v->blamed = more;
+    }
+    v->blamed[v->blamed_count++] = (struct kafka_produce_response_record_error){
+        .batch_index = record, .batch_index_error_message = str_of(text)};
+}
+
+static void validate_records(struct verdict *v, struct records_reader *reader,
+                             const struct topic_config *config, int64_t now_ms, struct arena *arena)
 {
     struct record record;
     bool more = true;
     for (int32_t i = 0;; i++) {
-        if (!records_next(reader, &record, &more, NULL))
-            return refuse(v, KAFKA_ERR_CORRUPT_MESSAGE, "a record is malformed");
+        if (!records_next(reader, &record, &more, NULL)) {
+            v->blamed_count = 0;
+            refuse(v, KAFKA_ERR_CORRUPT_MESSAGE, "a record is malformed");
+            return;
+        }
         if (!more)
-            return *v;
-        v->record = i;
+            return;
         if (record.offset != i)
-            return refuse(v, KAFKA_ERR_INVALID_RECORD, "a record's offset is not the next one");
-        if (config->compact && record.key.p == NULL)
-            return refuse(v, KAFKA_ERR_INVALID_RECORD, "a compacted topic takes no record without a key");
-        if (reader->batch.attributes & RECORDS_LOG_APPEND_TIME)
-            return refuse(v, KAFKA_ERR_INVALID_TIMESTAMP, "the time of appending is not the client's to set");
-        if (!is_in_time(config, record.timestamp_ms, now_ms))
-            return refuse(v, KAFKA_ERR_INVALID_TIMESTAMP, "a record's timestamp is too far from now");
-        v->record = -1;
+            blame(v, i, KAFKA_ERR_INVALID_RECORD, "a record's offset is not the next one", arena);
+        else if (config->compact && record.key.p == NULL)
+            blame(v, i, KAFKA_ERR_INVALID_RECORD, "a compacted topic takes no record without a key", arena);
+        else if (reader->batch.attributes & RECORDS_LOG_APPEND_TIME)
+            blame(v, i, KAFKA_ERR_INVALID_TIMESTAMP, "the time of appending is not the client's to set",
+                  arena);
+        else if (!is_in_time(config, record.timestamp_ms, now_ms))
+            blame(v, i, KAFKA_ERR_INVALID_TIMESTAMP, "a record's timestamp is too far from now", arena);
     }
 }
 
 struct verdict records_validate(const uint8_t *p, size_t n, int version, const struct topic_config *config,
-                                struct wall_time now, struct compress_ctx *ctx)
+                                struct wall_time now, struct compress_ctx *ctx, struct arena *arena)
 {
     struct verdict v = validate_header(p, n, version, config);
     struct records_reader reader;
@@ -89,7 +111,7 @@ struct verdict records_validate(const uint8_t *p, size_t n, int version, const s
         return v;
     if (!records_open(p, n, ctx, &scratch, &reader, NULL))
         return refuse(&v, KAFKA_ERR_CORRUPT_MESSAGE, "the records cannot be decompressed");
-    v = validate_records(&v, &reader, config, now.us / US_PER_MS);
+    validate_records(&v, &reader, config, now.us / US_PER_MS, arena);
     buf_unref(scratch);
     return v;
 }

@@ -190,8 +190,10 @@ static bool listen_kafka(struct host *h, struct err *err)
     const struct conf_address *at = &h->project.conf.settings.listen.kafka;
     if (!h->options->listen || at->off)
         return true;
-    const struct broker_options options = {
-        .address = address_text(h, at), .partitions = 1, .auto_create = true};
+    const struct conf_broker_settings *broker = &h->project.conf.settings.broker;
+    const struct broker_options options = {.address = address_text(h, at),
+                                           .partitions = (int32_t)broker->partitions,
+                                           .auto_create = broker->auto_create};
     return broker_start(h->pool, h->net, h->store, &options, &h->broker, err);
 }
 

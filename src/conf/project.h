@@ -62,6 +62,11 @@ struct conf_listen_settings {
     struct conf_address kafka, registry, http, connect;
 };
 
+struct conf_broker_settings {
+    bool auto_create;
+    uint64_t partitions;
+};
+
 struct conf_settings {
     const char *data; /* folder of runtime state, relative to the project's */
     const char *timezone;
@@ -72,6 +77,7 @@ struct conf_settings {
     int64_t give_up_ms;
     struct conf_log_settings log;
     struct conf_listen_settings listen;
+    struct conf_broker_settings broker;
 };
 
 struct conf_connection {

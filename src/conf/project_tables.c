@@ -82,6 +82,17 @@ static const struct option listen_options[] = {
     {0},
 };
 
+static const struct option broker_options[] = {
+    {"auto_create", OPTION_BOOL, OPTION_AT(struct conf_broker_settings, auto_create), .default_text = "true",
+     .help = "Whether a topic that a Kafka client names and that is not there is made: Kafka's "
+             "auto.create.topics.enable."},
+    {"partitions", OPTION_U64, OPTION_AT(struct conf_broker_settings, partitions), .default_text = "1",
+     .min = 1, .max = CONF_PARTITIONS_MAX, .unit = "partitions",
+     .help =
+         "Partitions of a topic that a Kafka client makes without saying how many: Kafka's num.partitions."},
+    {0},
+};
+
 const struct option conf_settings_options[] = {
     {"data", OPTION_PATH, OPTION_AT(struct conf_settings, data), .default_text = ".sluice",
      .help = "Folder of everything that exists at run time: topics, state, positions."},
@@ -112,6 +123,8 @@ const struct option conf_settings_options[] = {
     {"listen", OPTION_STRUCT, OPTION_AT(struct conf_settings, listen), .table = listen_options,
      .size = sizeof(struct conf_listen_settings),
      .help = "Addresses that the program listens on; `off` closes one."},
+    {"broker", OPTION_STRUCT, OPTION_AT(struct conf_settings, broker), .table = broker_options,
+     .size = sizeof(struct conf_broker_settings), .help = "What the Kafka listener does by default."},
     {0},
 };
 

@@ -173,6 +173,8 @@ TEST(the_example_of_the_contract)
     EXPECT_EQ_INT(s->bad.retention_ms, 30 * INT64_C(86400000));
     EXPECT_STR(p->settings.data, ".sluice");
     EXPECT_EQ_INT(p->settings.listen.kafka.port, 9092);
+    EXPECT(p->settings.broker.auto_create);
+    EXPECT_EQ_INT(p->settings.broker.partitions, 1);
     fini(&f);
 }
 
@@ -222,9 +224,11 @@ TEST(settings_from_file_environment_and_flags)
                                      "SLUICE_SETTINGS_TIMEZONE=",       NULL};
     const char *const overrides[] = {"settings.log.level=warn", "settings.listen.http=off", "name=other",
                                      NULL};
-    EXPECT(load(
-        &f, "name: x\nsettings: { data: d, workers: 2, memory: 1GiB, log: { level: info, format: json } }\n",
-        variables, overrides));
+    EXPECT(
+        load(&f,
+             "name: x\nsettings: { data: d, workers: 2, memory: 1GiB, log: { level: info, format: json },\n"
+             "            broker: { auto_create: false, partitions: 4 } }\n",
+             variables, overrides));
     const struct conf_settings *s = &f.project.settings;
     EXPECT_STR(f.project.name, "other");
     EXPECT_STR(s->data, "/var/lib/x");
@@ -236,6 +240,8 @@ TEST(settings_from_file_environment_and_flags)
     EXPECT_EQ_INT(s->listen.kafka.port, 19092);
     EXPECT(s->listen.http.off);
     EXPECT_EQ_INT(s->listen.registry.port, 8081);
+    EXPECT(!s->broker.auto_create);
+    EXPECT_EQ_INT(s->broker.partitions, 4);
     fini(&f);
 }
 

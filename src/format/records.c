@@ -259,6 +259,41 @@ static void put_batch_header(const struct records_builder *b, uint8_t *p, size_t
     put_be32(p + 17, crc32c(0, p + 21, n - 21));
 }
 
+bool records_batch_recompress(const uint8_t *p, size_t n, int codec, int level, struct compress_ctx *ctx,
+                              struct buf **out, struct err *err)
+{
+    struct records_reader reader;
+    struct records_batch checked;
+    struct buf *scratch, *to = NULL;
+    bool done = false;
+    TRY(records_batch_read(p, n, true, &checked, err));
+    TRY(records_open(p, n, ctx, &scratch, &reader, err));
+    size_t raw = rd_left(&reader.rd), body = raw;
+    if (RECORDS_HEADER - 12 + raw > RECORDS_BATCH_BYTES_MAX) {
+        err_set(err, ERR_DATA, "record batch of %zu bytes is over the limit of %d", RECORDS_HEADER + raw,
+                RECORDS_BATCH_BYTES_MAX);
+        goto out;
+    }
+    size_t bound = codec == CODEC_NONE ? raw : codec_bound((enum codec)codec, FORM_KAFKA, raw);
+    to = buf_new(RECORDS_HEADER + bound);
+    if (codec == CODEC_NONE)
+        memcpy(to->p + RECORDS_HEADER, reader.rd.p, raw);
+    else
+        TRY_OUT(codec_compress(ctx, (enum codec)codec, FORM_KAFKA, level, reader.rd.p, raw,
+                               to->p + RECORDS_HEADER, bound, &body, err));
+    memcpy(to->p, p, RECORDS_HEADER);
+    to->n = RECORDS_HEADER + body;
+    put_be32(to->p + 8, (uint32_t)(to->n - 12));
+    put_be16(to->p + 21, (uint16_t)((checked.attributes & ~RECORDS_CODEC_MASK) | codec));
+    put_be32(to->p + 17, crc32c(0, to->p + 21, to->n - 21));
+    *out = buf_ref(to);
+    done = true;
+out:
+    buf_unref(to);
+    buf_unref(scratch);
+    return done;
+}
+
 /* The records, body[n], in place of themselves; *n = their size now. */
 static bool pack(struct records_builder *b, enum codec codec, int level, struct compress_ctx *ctx,
                  uint8_t *body, size_t *n, struct err *err)

@@ -49,6 +49,11 @@ bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct recor
 void records_batch_set_producer(uint8_t *p, size_t size, int64_t producer_id, int16_t producer_epoch);
 /* Sets baseOffset and partitionLeaderEpoch in place. */
 void records_batch_place(uint8_t *p, int64_t base_offset, int32_t leader_epoch);
+struct compress_ctx;
+/* The whole batch at p[n], its records compressed by codec (format/compress.h) and all else as it was, in a new buffer: one reference, given. ERR_DATA: the
+ * batch is damaged, its checksum included, or too large. */
+bool records_batch_recompress(const uint8_t *p, size_t n, int codec, int level, struct compress_ctx *ctx,
+                              struct buf **out, struct err *err);
 /* Makes a batch without records of the one at p: offsets, sequence, producer and newest time stay. out[RECORDS_HEADER] */
 void records_batch_empty(uint8_t *out, const uint8_t *p);
 /* All its records get this time, in place: attribute, maxTimestamp, checksum. */
@@ -73,7 +78,6 @@ struct records_reader {
     struct records_batch batch;
     int32_t index;
 };
-struct compress_ctx;
 bool records_open(const uint8_t *p, size_t n, struct compress_ctx *ctx, struct buf **scratch,
                   struct records_reader *reader, struct err *err);
 /* true and *more = false after the last. ERR_DATA for malformed ones. */

@@ -558,6 +558,10 @@ static void root_done(struct frame *f) ON(disk)
     free_job(store->job);
     store->job = NULL;
     frame_free(f);
+    if (store->compaction_waits && !store->tail_wanted) {
+        compact_work(store);
+        store->compaction_waits = false; /* it asks once for each look */
+    }
     store_wake(store);
 }
 

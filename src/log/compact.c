@@ -158,6 +158,7 @@ bool compact_apply(struct log *log, const struct segment_state *state, bool dele
     }
     lock_take(log->lock);
     log->swaps++;
+    tail_drop_before(log, old->state.next_offset); /* nobody reads what is replaced */
     memset(log->cursors, 0, sizeof log->cursors);
     if (fresh != NULL) {
         log->segments[i] = fresh;
@@ -758,15 +759,15 @@ static int64_t newest_ms(const struct segment_state *s)
     return s->max_timestamp >= 0 ? s->max_timestamp : s->created_ms;
 }
 
-/* The segments that can be compacted now; 0 when it is not worth it. With the log's lock. */
-static size_t choose(struct log *log, struct compaction *c, int64_t pinned)
+/* The segments that are worth compacting, of all or of those that the tail has passed; 0 when it is not worth it. With the log's lock. */
+static size_t choose(struct log *log, struct compaction *c, int64_t pinned, bool settled)
 {
     const struct topic_config *config = &log->topic->info->config;
     uint64_t dirty = 0, all = 0;
     int64_t oldest_ms = INT64_MAX;
     size_t n = 0;
     c->clean_to = log->start;
-    while (n + 1 < log->segment_count && n < INPUTS_MAX && log->segments[n]->settled &&
+    while (n + 1 < log->segment_count && n < INPUTS_MAX && (log->segments[n]->settled || !settled) &&
            log->segments[n]->state.next_offset <= pinned &&
            log->segments[n]->state.next_offset <= log->stable) {
         const struct segment_state *s = &log->segments[n]->state;
@@ -794,7 +795,9 @@ static struct compaction *begin(struct store *store, struct log *log) ON(disk)
     log_pinned_below(log, INT64_MAX, owner, sizeof owner, &pinned);
     c->now_ms = os_wall().us / US_PER_MS;
     lock_take(log->lock);
-    size_t n = choose(log, c, pinned);
+    size_t n = choose(log, c, pinned, true);
+    if (n == 0 && !store->compaction_waits && choose(log, c, pinned, false) > 0)
+        store->tail_wanted = store->compaction_waits = true;
     for (size_t i = 0; i < n; i++) {
         c->inputs[i] = log->segments[i];
         segment_ref(c->inputs[i]);

@@ -23,6 +23,7 @@
 #include "log/kv.h"
 #include "log/producer.h"
 #include "log/store.h"
+#include "run/buf_pool.h"
 
 /* Test only: each breaks one mechanism of exactly-once on purpose, so that a test can show that it is caught. */
 struct store_faults {
@@ -59,22 +60,27 @@ enum {
     FLIGHT_BYTES = 128 << 10,
     CHUNK_BYTES_MAX = 4 << 20, /* of tail memory */
     CHUNK_BYTES_MIN = 64 << 10,
-    CONFIRM_IDLE_MS = 5,            /* rule 1: the confirming frame */
-    LAZY_SYNC_MS = 5,               /* flush: os */
-    ROOM_RETRY_MS = 500,            /* while frames are refused: how often the disk is asked again */
-    TAIL_MOVE_MS = 30 * 1000,       /* a tail that stands longer is moved though nothing presses */
-    RETENTION_MS = 10 * 1000,       /* how often retention looks */
+    CONFIRM_IDLE_MS = 5,      /* rule 1: the confirming frame */
+    LAZY_SYNC_MS = 5,         /* flush: os */
+    ROOM_RETRY_MS = 500,      /* while frames are refused: how often the disk is asked again */
+    TAIL_MOVE_MS = 30 * 1000, /* a tail that stands longer is moved though nothing presses */
+    RETENTION_MS = 10 * 1000, /* how often retention looks */
+    RETENTION_LEAST_MS = 300 *
+                         1000, /* how long a segment stays though its records were too old when they came */
     RETENTION_GRACE_MS = 60 * 1000, /* after a start, before retention looks first: readers set their pins */
     INDEX_INTERVAL = 4096,          /* bytes of a segment between two entries of its indexes */
     SEGMENT_BYTES_MIN = 1 << 12,
     SEGMENT_BYTES_MAX = 1 << 30,
     ALLOCATE_FIRST = 64 << 10, /* a segment's space is reserved in doubling steps */
     ALLOCATE_STEP_MAX = 16 << 20,
-    KV_ALLOCATE = 1 << 20,         /* and at least so far ahead for built-in logs */
-    KV_SLACK_BYTES = 4 << 20,      /* a kv log is rewritten when it is twice its content and this */
-    DISK_MARGIN_BYTES = 32 << 20,  /* disk space that is left for internal frames */
-    OPEN_FILES_MAX = 384,          /* segment files that are kept open */
-    CURSORS = 8,                   /* remembered places of sequential readers, per log */
+    KV_ALLOCATE = 1 << 20,        /* and at least so far ahead for built-in logs */
+    KV_SLACK_BYTES = 4 << 20,     /* a kv log is rewritten when it is twice its content and this */
+    DISK_MARGIN_BYTES = 32 << 20, /* disk space that is left for internal frames */
+    OPEN_FILES_MAX = 384,         /* segment files that are kept open */
+    CURSORS = 8,                  /* remembered places of sequential readers, per log */
+    READ_POOL_BYTES = (1 << 20) +
+                      4 * INDEX_INTERVAL, /* clients ask for 1 MiB; more is read to find its beginning */
+    READ_POOL_KEEP = 16,
     QUEUE_BYTES_MAX = 64 << 20,    /* of frames waiting; then store_has_room is false */
     EPOCHS_MAX = 64,               /* kept leader epochs of a log */
     PRODUCER_LOOK_MS = 600 * 1000, /* how often producers are looked for that were idle for too long */
@@ -85,16 +91,6 @@ enum {
     ABORTED_BYTES = 34, /* of one entry in the file */
 };
 #define PIN_BYTES_DEFAULT (INT64_C(16) << 30)
-
-/* ---- memory (pool.c) --------------------------------------------------------------------------------------------------- */
-
-/* Recycles aligned buffers of one size: their last unref brings them back, on any role, also after the store is gone. */
-struct buf_pool;
-struct buf_pool *buf_pool_new(size_t size, size_t keep);
-/* No buffer comes back any more; those that are out are freed when they come. */
-void buf_pool_close(struct buf_pool *pool);
-/* At least n bytes: of the pool when n is at most its size. */
-struct buf *buf_pool_take(struct buf_pool *pool, size_t n);
 
 /* ---- segments -------------------------------------------------------------------------------------------------------------- */
 
@@ -365,12 +361,13 @@ struct store {
     struct mono_time producers_looked;
     struct log *kv_roll; /* this log begins a new segment with its next append */
     struct compaction *compaction;
+    bool compaction_waits; /* for the tail to pass segments that are worth it */
 
     /* counters of the disk role, read by any */
     struct counter frames, refused, ring_used, ring_bytes, tail_bytes, writes, bytes, syncs, waiting,
-        pausing,   /* an append was refused: the next ones wait until room_timer fires */
-        full_said, /* the disk is full, and those who listen know */
-        epoch;
+        pausing,    /* an append was refused: the next ones wait until room_timer fires */
+        full_said,  /* the disk is full, and those who listen know */
+        epoch, lsn; /* of the newest frame that is durable */
 };
 
 /* store.c */
@@ -445,6 +442,8 @@ void kv_apply_batch(struct kv *kv, struct lock *lock, const uint8_t *p, size_t n
 struct chunk *tail_chunk(struct store *store, size_t n) ON(disk); /* with n free bytes, block aligned */
 void tail_push(struct log *log, const struct tail_entry *entry) ON(disk);
 void tail_drop_old(struct store *store) ON(disk);
+/* What is in segments and ends by that offset is read from there. With the log's lock held. */
+void tail_drop_before(struct log *log, int64_t offset) ON(disk);
 void tail_drop_log(struct log *log) ON(disk);
 void tail_fini(struct store *store);
 static inline struct tail_entry *tail_at(const struct tail *tail, size_t i)

@@ -167,6 +167,15 @@ bool log_pinned_below(struct log *log, int64_t offset, char *owner, size_t size,
 
 /* ---- retention ---------------------------------------------------------------------------------------------------------------- */
 
+/* A record may be too old by its own time when it comes; whoever follows the log gets it nevertheless. (Kafka looks every five minutes.) */
+static bool is_too_old(const struct segment_state *s, const struct topic_config *config, int64_t now_ms)
+{
+    int64_t newest = s->max_timestamp >= 0 ? s->max_timestamp : s->created_ms;
+    int64_t least = config->retention_ms < RETENTION_LEAST_MS ? config->retention_ms : RETENTION_LEAST_MS;
+    return config->retention_ms >= 0 && s->length > 0 && newest < now_ms - config->retention_ms &&
+           s->created_ms < now_ms - least;
+}
+
 /* The start that time and size ask for. With the log's lock. */
 static int64_t wanted_start(const struct log *log, const struct topic_config *config, int64_t now_ms)
 {
@@ -177,11 +186,9 @@ static int64_t wanted_start(const struct log *log, const struct topic_config *co
     for (size_t i = 0; i < log->segment_count; i++) {
         const struct segment_state *s = &log->segments[i]->state;
         bool is_last = i + 1 == log->segment_count;
-        int64_t newest = s->max_timestamp >= 0 ? s->max_timestamp : s->created_ms;
-        bool too_old = config->retention_ms >= 0 && s->length > 0 && newest < now_ms - config->retention_ms;
         bool too_much = config->retention_bytes >= 0 && !is_last &&
                         bytes - s->length >= (uint64_t)config->retention_bytes;
-        if (!too_old && !too_much)
+        if (!is_too_old(s, config, now_ms) && !too_much)
             break;
         bytes -= s->length;
         start = s->next_offset;

@@ -313,7 +313,7 @@ void segment_close(struct segment *s)
 {
     add_time_entry(s);
     s->closed = true;
-    s->changed = true;
+    s->changed = s->unsynced = true; /* the next job settles it, though all of its bytes may be in its file */
 }
 
 /* Entry i of an index file; false when it cannot be read. */

@@ -91,6 +91,10 @@ struct topic_config {
     uint16_t min_dirty_permille;     /* compaction is due from so large a part of new bytes on; default 500 */
     uint8_t
         compression; /* of the record batches that this program writes into it: a codec of format/compress.h; default none */
+    /* Batches of clients get that codec, too, at this level of format/compress.h (0: the codec's default); else they stay as they came. For whoever takes
+     * them in. */
+    bool recompress;
+    int32_t compression_level;
     bool compact;    /* keep the newest value of each key */
     bool delete_too; /* a compact topic: and what retention says goes as well (Kafka's "compact,delete") */
     bool log_append_time; /* record batches get the time when they were appended, not their producer's */
@@ -312,6 +316,7 @@ bool log_pin_broken(const struct log_pin *pin);
 /* ---- figures ---------------------------------------------------------------------------------------------------------- */
 struct store_stats {
     uint64_t frames, writes, bytes, syncs, ring_bytes, ring_used, tail_bytes, refused;
+    uint64_t lsn; /* of the newest frame that is durable; never goes back, over all starts */
     bool disk_full;
 };
 void store_stats(struct store *store, struct store_stats *stats);

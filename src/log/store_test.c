@@ -250,6 +250,8 @@ TEST(configuration_is_kept)
     topic_config_retain(&config, -1, -1);
     EXPECT(config.segment_bytes == SEGMENT_BYTES_MAX && config.segment_ms == INT64_C(7) * 24 * 3600 * 1000);
     config.compression = 4;
+    config.recompress = true;
+    config.compression_level = -7;
     config.compact = config.delete_too = config.log_append_time = true;
     config.min_compaction_lag_ms = 1;
     config.max_compaction_lag_ms = 2;
@@ -269,12 +271,12 @@ TEST(configuration_is_kept)
     EXPECT(store_close(store, NULL));
     store = open_store(folder, &small);
     const struct topic_config *kept = &info.config;
-    EXPECT(store_topic(store, "t", &info) && kept->compression == 4 && !kept->internal &&
-           kept->retention_ms == -1 && kept->compact && kept->delete_too && kept->log_append_time &&
-           kept->min_compaction_lag_ms == 1 && kept->max_compaction_lag_ms == 2 &&
-           kept->delete_retention_ms == 3 && kept->timestamp_before_max_ms == 4 &&
-           kept->timestamp_after_max_ms == 5 && kept->max_message_bytes == 6 &&
-           kept->min_dirty_permille == 7);
+    EXPECT(store_topic(store, "t", &info) && kept->compression == 4 && kept->recompress &&
+           kept->compression_level == -7 && !kept->internal && kept->retention_ms == -1 && kept->compact &&
+           kept->delete_too && kept->log_append_time && kept->min_compaction_lag_ms == 1 &&
+           kept->max_compaction_lag_ms == 2 && kept->delete_retention_ms == 3 &&
+           kept->timestamp_before_max_ms == 4 && kept->timestamp_after_max_ms == 5 &&
+           kept->max_message_bytes == 6 && kept->min_dirty_permille == 7);
     expect_old_record(store);
     EXPECT(store_close(store, NULL));
     os_remove_tree(folder, NULL);
@@ -726,6 +728,63 @@ static const char *shape(struct log *log)
     return copy;
 }
 
+/* A record that is too old when it comes is there for a while. */
+TEST(retention_leaves_time_to_read)
+{
+    const char *folder = fresh_folder("late");
+    struct store *store = open_store(folder, &small);
+    create_topic(store, "t", 1, 1 << 20);
+    struct log *log = log_get(store, "t", 0);
+    struct frame *frame = frame_new(store);
+    produce(frame, log, 5, 0, 0, false, "a", "of long ago", 1882488631);
+    EXPECT(commit(frame));
+    frame_free(frame);
+    retain_work(store);
+    store_work(store);
+    EXPECT_EQ_INT(log_start(log), 0);
+    log->segments[0]->state.created_ms -= RETENTION_LEAST_MS + 1;
+    retain_work(store);
+    store_work(store);
+    EXPECT_EQ_INT(log_start(log), 1);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+/* Nobody waits for the tail to move by itself. */
+TEST(compaction_asks_for_the_tail)
+{
+    const char *folder = fresh_folder("asks");
+    struct store *store = open_store(folder, &small);
+    struct topic_config config;
+    topic_config_default(&config);
+    config.compact = true;
+    config.segment_bytes = 8 << 10;
+    struct frame *frame = frame_new(store);
+    frame_topic_create(frame, "t", 1, &config);
+    EXPECT(commit(frame));
+    frame_free(frame);
+    struct log *log = log_get(store, "t", 0);
+    static char filler[3000];
+    memset(filler, '.', sizeof filler - 1);
+    for (int i = 0; i < 8; i++)
+        produce_one(store, log, 77, i, false, "filler", filler);
+    EXPECT_STR(shape(log), "0d:1 1d:1 2d:1 3d:1 4d:1 5d:1 6d:1 7d:1 ");
+    store->tail_wanted = true; /* all of the last one is in its file; closing it is not */
+    for (int i = 0; i < 12; i++) {
+        if (i == 3)
+            produce_one(store, log, 77, 8, false, "filler", filler);
+        if (i == 3 || i == 6)
+            compact_work(store);
+        frame = frame_new(store);
+        frame_put(frame, STR("round"), STR("round"));
+        EXPECT(commit(frame));
+        frame_free(frame);
+    }
+    EXPECT_STR(shape(log), "7d:1 8d:1 ");
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
 /* What Kafka's cleaner leaves of transactions, tombstones and producers, over several compactions. */
 TEST(compaction_leaves_what_is_needed)
 {
@@ -943,6 +1002,8 @@ int main(void)
     RUN(the_log_gives_the_time_where_the_topic_wants_it);
     RUN(aborted_transactions_are_found_again);
     RUN(producers_that_were_idle_are_forgotten);
+    RUN(retention_leaves_time_to_read);
+    RUN(compaction_asks_for_the_tail);
     RUN(compaction_leaves_what_is_needed);
     RUN(producers_and_readers_on_loops_of_their_own);
     arena_fini(&scratch);

@@ -70,17 +70,28 @@ size_t tail_find(const struct tail *tail, int64_t offset)
     return low;
 }
 
+static void drop_first(struct tail *tail)
+{
+    CHECK(tail->spilled > 0);
+    segment_unref(tail_at(tail, 0)->segment);
+    tail->first = (tail->first + 1) & (tail->capacity - 1);
+    tail->count--;
+    tail->spilled--;
+}
+
+void tail_drop_before(struct log *log, int64_t offset)
+{
+    struct tail *tail = &log->tail;
+    while (tail->spilled > 0 && tail_at(tail, 0)->next <= offset)
+        drop_first(tail);
+}
+
 static void drop_entries(struct log *log, const struct chunk *chunk)
 {
     lock_take(log->lock);
     struct tail *tail = &log->tail;
-    while (tail->count > 0 && tail_at(tail, 0)->chunk == chunk) {
-        CHECK(tail->spilled > 0);
-        segment_unref(tail_at(tail, 0)->segment);
-        tail->first = (tail->first + 1) & (tail->capacity - 1);
-        tail->count--;
-        tail->spilled--;
-    }
+    while (tail->count > 0 && tail_at(tail, 0)->chunk == chunk)
+        drop_first(tail);
     if (log->last_chunk == chunk)
         log->last_chunk = NULL;
     lock_release(log->lock);

@@ -10,9 +10,9 @@
 Workers are processes of their own; what they saw is in their files, line by line, written before they go on. kafka_kills.py alone is the
 driver: it starts broker and workers, kills, stops (SIGSTOP) and starts again, and judges the files in the end.
 
-    kafka_kills.py --sluice build/release/sluice --folder /tmp/x [--kills 50] [--seed 1] [--port 19392] [--fill --data /small/fs/data]
+    kafka_kills.py --sluice build/release/sluice --folder /tmp/x [--kills 50] [--seed 1] [--port N] [--fill --data /small/fs/data]
 """
-import argparse, collections, json, os, random, signal, subprocess, sys, time
+import argparse, collections, json, os, random, signal, socket, subprocess, sys, time
 
 PARTITIONS = 4
 ENDING = False
@@ -443,9 +443,26 @@ def fill(folder, seconds):
     os.unlink(path)
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def drive(args):
-    chance = random.Random(args.seed)
+    args.port = args.port or free_port()
     world = World(args)
+    try:
+        return play(args, world)
+    finally:  # whatever happened, nobody goes on writing to a port that another may have next
+        for _, process in world.workers.values():
+            process.kill()
+        if world.broker:
+            world.broker.kill()
+
+
+def play(args, world):
+    chance = random.Random(args.seed)
     bootstrap = f"127.0.0.1:{args.port}"
     world.start_broker()
     create_topics(bootstrap)
@@ -518,7 +535,7 @@ def main():
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--patience", type=int, default=120)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--port", type=int, default=19392)
+    parser.add_argument("--port", type=int, help="default: a free one")
     parser.add_argument("--worker")
     parser.add_argument("--name")
     args = parser.parse_args()

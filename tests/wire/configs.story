@@ -16,6 +16,11 @@ a < {Responses: [{Name: small, PartitionResponses: [{Index: 0, ErrorCode: MESSAG
 a > Produce 9 {Acks: -1, TopicData: [{Name: compact, PartitionData: [{Index: 0, Records: records(a=1, ~=2)}]}]}
 a < {Responses: [{PartitionResponses: [{ErrorCode: INVALID_RECORD, RecordErrors: [{BatchIndex: 1, BatchIndexErrorMessage: *}]}]}]}
 
+a > Produce 9 {Acks: -1, TopicData: [{Name: compact, PartitionData: [{Index: 0, Records: records(~=1, a=2, ~=3, ~=4, b=5; gzip)}]}]}
+a < {Responses: [{PartitionResponses: [{ErrorCode: INVALID_RECORD, RecordErrors: [{BatchIndex: 0}, {BatchIndex: 2}, {BatchIndex: 3}]}]}]}
+a > Produce 9 {Acks: -1, TopicData: [{Name: compact, PartitionData: [{Index: 0, Records: records(~=1, a=2; time 99999999999999)}]}]}
+a < {Responses: [{PartitionResponses: [{ErrorCode: INVALID_TIMESTAMP, RecordErrors: [{BatchIndex: 0}, {BatchIndex: 1}]}]}]}
+
 # Topics with the broker's time say which time it was.
 a > Produce 9 {Acks: -1, TopicData: [{Name: stamped, PartitionData: [{Index: 0, Records: records(a=1; time 1000)}]}]}
 a < {Responses: [{PartitionResponses: [{ErrorCode: NONE, LogAppendTimeMs: $time}]}]}

@@ -20,7 +20,7 @@ a > CreateTopics 7 {Topics: [{Name: a_b, NumPartitions: 1, ReplicationFactor: 1}
 a < {Topics: [{ErrorCode: INVALID_TOPIC_EXCEPTION}]}
 # only asked
 a > CreateTopics 7 {Topics: [{Name: v, NumPartitions: 4, ReplicationFactor: 1}], ValidateOnly: true}
-a < {Topics: [{Name: v, ErrorCode: NONE, NumPartitions: 4}]}
+a < {Topics: [{Name: v, ErrorCode: NONE, ErrorMessage: null, NumPartitions: 4}]}
 a > Metadata 4 {Topics: [{Name: v}], AllowAutoTopicCreation: false}
 a < {Topics: [{ErrorCode: UNKNOWN_TOPIC_OR_PARTITION}]}
 
@@ -57,3 +57,11 @@ a > FindCoordinator 4 {KeyType: 0, CoordinatorKeys: [g, h]}
 a < {Coordinators: [{Key: g, NodeId: 1, Host: "127.0.0.1", Port: 9092, ErrorCode: NONE}, {Key: h}]}
 a > FindCoordinator 0 {Key: g}
 a < {ErrorCode: NONE, NodeId: 1}
+a > FindCoordinator 1 {Key: g}
+a < {ErrorCode: NONE, ErrorMessage: NONE, NodeId: 1}
+
+# Where nothing is wrong there is no message.
+a > IncrementalAlterConfigs 1 {Resources: [{ResourceType: 2, ResourceName: t, Configs: [{Name: segment.bytes, ConfigOperation: 0, Value: "1048576"}]}]}
+a < {Responses: [{ErrorCode: NONE, ErrorMessage: null}]}
+a > AlterConfigs 1 {Resources: [{ResourceType: 2, ResourceName: t, Configs: [{Name: segment.bytes, Value: "2097152"}]}]}
+a < {Responses: [{ErrorCode: NONE, ErrorMessage: null}]}

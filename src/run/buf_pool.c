@@ -1,4 +1,11 @@
-#include "log/log_private.h"
+#include "run/buf_pool.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "os/os.h"
+#include "run/run.h"
 
 /* A buffer that is out refers to its pool; so the pool lives until the last one is back. */
 struct buf_pool {
@@ -7,6 +14,7 @@ struct buf_pool {
     /* [lock] */
     struct buf **idle; /* [keep] */
     size_t idle_count, out;
+    size_t unused; /* at most idle_count: so many have waited since the last trim */
     bool closed;
 };
 
@@ -77,6 +85,8 @@ struct buf *buf_pool_take(struct buf_pool *pool, size_t n)
     lock_take(pool->lock);
     pool->out++;
     struct buf *buf = pool->idle_count > 0 ? pool->idle[--pool->idle_count] : NULL;
+    if (pool->unused > pool->idle_count)
+        pool->unused = pool->idle_count;
     lock_release(pool->lock);
     if (buf == NULL) {
         buf = buf_new(pool->size);
@@ -85,4 +95,24 @@ struct buf *buf_pool_take(struct buf_pool *pool, size_t n)
         buf->arg = pool;
     }
     return buf;
+}
+
+void buf_pool_trim(struct buf_pool *pool)
+{
+    for (bool more = true; more;) {
+        struct buf *buf = NULL;
+        lock_take(pool->lock);
+        more = pool->unused > 0;
+        if (more) {
+            buf = pool->idle[0]; /* the one that has waited longest */
+            pool->unused--;
+            pool->idle_count--;
+            memmove(pool->idle, pool->idle + 1, pool->idle_count * sizeof *pool->idle);
+        } else {
+            pool->unused = pool->idle_count;
+        }
+        lock_release(pool->lock);
+        if (more)
+            release_for_good(buf);
+    }
 }
