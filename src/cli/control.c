@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "base/bytes.h"
-#include "format/json_tree.h"
 #include "obs/event.h"
+#include "json/tree.h"
 
 enum { FRAME_HEAD = 5, FRAME_OUT_MAX = 256 * 1024, END_WAIT_MS = 20 };
 

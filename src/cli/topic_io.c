@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "cli/topic.h"
-#include "format/json_tree.h"
 #include "type/timestamp.h"
+#include "json/tree.h"
 
 enum {
     SLICE_BYTES = 1 << 20,

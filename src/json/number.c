@@ -1,6 +1,6 @@
 /* The grammar of JSON numbers, and their exact values as integers and decimals. Doubles are type/'s
  * (cast.h). */
-#include "format/json_number.h"
+#include "json/number.h"
 
 #include "type/decimal.h"
 

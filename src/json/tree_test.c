@@ -1,5 +1,5 @@
 /* The tree: what is JSON and what is not, looking things up, errors with a place. */
-#include "format/json_tree.h"
+#include "json/tree.h"
 
 #include "base/test.h"
 

@@ -1,16 +1,19 @@
 /* A small JSON document as a tree of nodes, for control use: answers of REST APIs, a Delta log's actions,
  * requests.
  *
- * Strict RFC 8259. Records go through json.h instead. Nodes and unescaped texts live in the arena; texts
+ * Strict RFC 8259. Records go through format/json.h instead. Nodes and unescaped texts live in the arena; texts
  * without escapes are borrowed from the document. */
-#ifndef FORMAT_JSON_TREE_H
-#define FORMAT_JSON_TREE_H
+#ifndef JSON_TREE_H
+#define JSON_TREE_H
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-enum { JSON_TREE_DEPTH_MAX = 256 };
+enum {
+    JSON_TREE_DEPTH_MAX = 256,
+    JSON_TREE_SIZE_MAX = 1 << 30, /* bytes of a document */
+};
 
 enum json_kind { JSON_NULL, JSON_BOOLEAN, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
@@ -35,6 +38,9 @@ bool json_parse(struct arena *arena, struct str text, const struct json_node **r
 /* The same of a line of a text, with its number there. */
 bool json_parse_line(struct arena *arena, struct str text, int line, const struct json_node **root,
                      struct err *err);
+/* The same with less depth, and, where inference wants it, with NaN, Infinity and so on as NUMBER nodes. */
+bool json_parse_as(struct arena *arena, struct str text, bool non_numeric, uint32_t depth_max,
+                   const struct json_node **root, struct err *err);
 /* Line and column, from 1, of byte `at`. */
 void json_place(struct str text, size_t at, int *line, int *column);
 

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "base/utf8.h"
-#include "format/json_decode_private.h"
+#include "json/text.h"
 
 /* ---- escapes ------------------------------------------------------------------------------------------- */
 

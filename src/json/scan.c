@@ -2,7 +2,7 @@
  *
  * Sixty-four bytes at a time become a handful of 64-bit masks, one bit per byte: quotes, backslashes,
  * brackets and separators, blanks, control characters. From there it is arithmetic on masks, the same on
- * every processor (json_private.h): which quotes are escaped, what lies inside strings, where a bare word
+ * every processor (scan_private.h): which quotes are escaped, what lies inside strings, where a bare word
  * begins. The bits that remain become positions. The reader then walks from position to position and never
  * searches; that is why there is an index at all: its walk has no dependence on how long a string was, so
  * the processor works on several fields at once.
@@ -12,10 +12,10 @@
  * and positions count from the record's start.
  *
  * Here the masks come from a table: each byte has one bit per class, eight bits apart, so that eight bytes
- * shifted together give eight classes times eight bytes in one word. json_scan_x86.c gets them with vector
+ * shifted together give eight classes times eight bytes in one word. scan_x86.c gets them with vector
  * compares. */
 #include "base/utf8.h"
-#include "format/json_private.h"
+#include "json/scan_private.h"
 
 #define CLASS_QUOTE UINT64_C(1)
 #define CLASS_BACKSLASH (UINT64_C(1) << 8)

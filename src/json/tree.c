@@ -1,15 +1,15 @@
-/* A document as a tree, over the same structural index as records (json_scan.c).
+/* A document as a tree, over the same structural index as records (scan.c).
  *
  * One loop over the index with a stack of the open nodes; children are linked in order, so a node is
- * written once and never moves. Strictness is json_decode.c's: every entry must be what the grammar allows
+ * written once and never moves. Strictness is that of format/json_decode.c: every entry must be what the grammar allows
  * there. */
-#include "format/json_tree.h"
+#include "json/tree.h"
 
 #include "base/utf8.h"
-#include "format/json_decode_private.h"
-#include "format/json_number.h"
-#include "format/json_tree_private.h"
 #include "type/cast.h"
+#include "json/number.h"
+#include "json/scan.h"
+#include "json/text.h"
 
 struct parse {
     struct str text;
@@ -202,7 +202,7 @@ static bool parse_text(struct parse p, const struct json_node **root)
     CHECK(p.depth_max <= JSON_TREE_DEPTH_MAX);
     struct json_node around = {.kind = JSON_ARRAY};
     p.open[0] = &around;
-    if (text.n > JSON_RECORD_LIMIT)
+    if (text.n > JSON_TREE_SIZE_MAX)
         return err_set(err, ERR_DATA, "a JSON document of %zu bytes is too large", text.n);
     if (!utf8_valid(text.p, text.n))
         return err_set(err, ERR_DATA, "this is not JSON: the text is not UTF-8");

@@ -1,6 +1,6 @@
 /* Numbers as JSON writes them: their grammar, and their values as integers and decimals, exactly. */
-#ifndef FORMAT_JSON_NUMBER_H
-#define FORMAT_JSON_NUMBER_H
+#ifndef JSON_NUMBER_H
+#define JSON_NUMBER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* The structural index and the validation of UTF-8 for x86: SSE4.2, AVX2, AVX-512. What the index is,
- * json_scan.c says.
+ * scan.c says.
  *
  * Blanks and operators are found with one byte shuffle each: the low four bits of a byte select from a
  * table of sixteen the one character with those bits that counts, and the byte is compared with it. For
@@ -10,7 +10,7 @@
  * look-ups by the nibbles of each two neighbours give the set of errors that each nibble would allow; a
  * bit left in all three is an error. Third and fourth bytes are checked by what stands two and three bytes
  * before. */
-#include "format/json_private.h"
+#include "json/scan_private.h"
 
 #if defined(__x86_64__)
 

@@ -4,7 +4,7 @@
 
 #include "base/test.h"
 #include "base/utf8.h"
-#include "format/json_private.h"
+#include "json/scan_private.h"
 
 enum { ROUNDS = 20000, SIZE_MAX_HERE = 300, INDEX_SIZE = SIZE_MAX_HERE + JSON_SCAN_SLACK };
 
