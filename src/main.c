@@ -5,8 +5,9 @@
  *     base/    memory, bytes, text, errors, checks            os/      the one door to the outside; its simulator
  *     run/     roles, loops, messages, timers, counters       obs/     events and metrics
  *     conf/    YAML → option tables → structs                 type/    SQL types, decimals, times, casts
+ *     json/    its text: structure, numbers, trees            schema/  Avro, Protobuf, JSON Schema: what fits what
  *     batch/   columnar batches                               format/  json, csv, parquet, record batches ↔ columns
- *     log/     the journal and the logs behind it             topic/   records ↔ columns of a topic
+ *     log/     the journal and the logs behind it             topic/   records ↔ columns; a client of any Kafka
  *     http/    server and client on the net loop              sql/     text → tree → bound plan
  *     op/      vectorised expressions and operators           source/  where rows come from
  *     sink/    where rows end up; sink_turn                   job/     the spines: ingest_turn, job_turn, runs

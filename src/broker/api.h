@@ -38,6 +38,31 @@ void handle_txn_offset_commit(struct request *request) ON(net);
 void handle_describe_transactions(struct request *request) ON(net);
 void handle_list_transactions(struct request *request) ON(net);
 void handle_describe_producers(struct request *request) ON(net);
+/* throttle.c */
+void handle_describe_client_quotas(struct request *request) ON(net);
+void handle_alter_client_quotas(struct request *request) ON(net);
+/* security.c */
+void handle_sasl_handshake(struct request *request) ON(net);
+void handle_sasl_authenticate(struct request *request) ON(net);
+void handle_describe_acls(struct request *request) ON(net);
+void handle_create_acls(struct request *request) ON(net);
+void handle_delete_acls(struct request *request) ON(net);
+void handle_create_delegation_token(struct request *request) ON(net);
+void handle_renew_delegation_token(struct request *request) ON(net);
+void handle_expire_delegation_token(struct request *request) ON(net);
+void handle_describe_delegation_token(struct request *request) ON(net);
+/* scram.c */
+void handle_describe_user_scram_credentials(struct request *request) ON(net);
+void handle_alter_user_scram_credentials(struct request *request) ON(net);
+/* features.c */
+void handle_update_features(struct request *request) ON(net);
+/* quorum.c */
+void handle_describe_quorum(struct request *request) ON(net);
+void handle_unregister_broker(struct request *request) ON(net);
+void handle_add_raft_voter(struct request *request) ON(net);
+void handle_remove_raft_voter(struct request *request) ON(net);
+/* txn_markers.c */
+void handle_write_txn_markers(struct request *request) ON(net);
 /* admin.c */
 void handle_describe_log_dirs(struct request *request) ON(net);
 void handle_alter_replica_log_dirs(struct request *request) ON(net);

@@ -6,7 +6,9 @@
 #include "broker/broker.h"
 #include "broker/configs.h"
 #include "broker/coordinator.h"
+#include "broker/quotas.h"
 #include "broker/session.h"
+#include "run/buf_pool.h"
 #include "run/run.h"
 #include "wire/kafka.h"
 
@@ -15,6 +17,7 @@ struct connection;
 enum {
     CLUSTER_ID_SIZE = 24, /* 16 bytes in base64url, and NUL */
     IDLE_FRAMES_MAX = 64,
+    IDLE_BUFS_MAX = 256,
     /* What a client may do, as bits of Kafka's AclOperation: everything. */
     CLUSTER_OPERATIONS =
         0x1FA0, /* create, alter, describe, cluster action, describe and alter configs, idempotent write */
@@ -64,9 +67,13 @@ struct request {
     size_t size, charge;        /* charge: bytes counted in broker->request_bytes */
     void *body;                 /* decoded: struct kafka_…_request */
     struct reply reply;
-    bool ends;           /* the connection ends when the answer is out */
-    int32_t throttle_ms; /* nothing more is read from the connection for so long */
-    void *work;          /* the handler's own, in arena */
+    bool ends; /* the connection ends when the answer is out */
+    /* throttle.h */
+    int32_t throttle_ms; /* when it is answered, nothing more is read from the connection for so long */
+    bool is_charged;
+    struct mono_time busy_since; /* its handler runs, and its time counts; 0 = not */
+    int64_t busy_ns;
+    void *work; /* the handler's own, in arena */
     void (*resume)(struct request *request,
                    int16_t error); /* the transaction coordinator: it is worth asking again */
     void (*cancel)(
@@ -76,11 +83,16 @@ struct request {
 
 /* Encodes response as the answer (struct kafka_…_response of the request's API) and sends it in its turn. The request is not to be touched after. */
 void request_answer(struct request *request, const void *response) ON(net);
-/* The same where records fields are NULL or struct reply_records. */
-void request_answer_records(struct request *request, const void *response) ON(net);
+/* The same where records fields are NULL or struct reply_records. drop: called when nothing of it can be encoded, and the slices stay the caller's. */
+void request_answer_records(struct request *request, const void *response,
+                            void (*drop)(struct request *request)) ON(net);
 /* The same without an answer to send, and with the end of the connection. */
 void request_answer_nothing(struct request *request) ON(net);
 void request_refuse(struct request *request, const char *why) ON(net);
+/* It holds so many bytes more, until it is gone. */
+void request_charge(struct request *request, size_t bytes) ON(net);
+/* "127.0.0.1", of "127.0.0.1:40000"; "::1" of "[::1]:40000". Borrowed. */
+struct str peer_address(const char *peer);
 /* "/127.0.0.1", as Kafka writes a client's host. */
 struct str request_client_host(struct request *request);
 static inline bool request_is_orphan(const struct request *request)
@@ -91,9 +103,14 @@ static inline bool request_is_orphan(const struct request *request)
 /* ---- connections ------------------------------------------------------------------------------------------------------------ */
 
 enum {
-    CONNECTION_READ_BYTES = 64 << 10, /* read at once; a larger request gets a buffer of its own */
-    REQUEST_ARENA_MAX = 64 << 20,     /* what one request may grow to when it is decoded */
-    REQUEST_COPY_MAX = 16 << 10,      /* a request up to this size is copied into its arena */
+    CONNECTION_READ_BYTES = 64 << 10,            /* read at once; a larger request gets a buffer of its own */
+    REQUEST_ARENA_MAX = 64 << 20,                /* what one request may grow to when it is decoded */
+    REQUEST_COPY_MAX = 16 << 10,                 /* a request up to this size is copied into its arena */
+    REQUEST_POOL_MIN = 256 << 10,                /* from this size on a buffer of the pool is taken, */
+    REQUEST_POOL_BYTES = (1 << 20) + (16 << 10), /* up to this one: what producers send by default */
+    REQUEST_POOL_KEEP = BROKER_REQUEST_BYTES_MAX / REQUEST_POOL_BYTES,
+    SMALL_PRODUCE_BYTES =
+        4000, /* a Produce up to this size gets a buffer of this size, which is used again */
 };
 
 struct connection {
@@ -112,7 +129,8 @@ struct connection {
     size_t sent;                                     /* bytes of the first answer that are out */
     struct list starved;                             /* broker->starved: reads again when there is room */
     struct mono_time heard, partial_since, stuck_since, muted_until; /* 0 = not */
-    bool is_deaf; /* nothing more is read; it ends when all that was asked is answered */
+    bool is_limited; /* its client has a quota: its requests come one by one */
+    bool is_deaf;    /* nothing more is read; it ends when all that was asked is answered */
     bool broken;
 };
 
@@ -120,6 +138,13 @@ struct connection {
 struct settings {
     struct arena arena;
     struct config_list broker, default_broker, fixed;
+};
+
+/* What is on: features.h. */
+enum { FEATURE_GROUP, FEATURE_TRANSACTION, FEATURES };
+struct feature_levels {
+    int64_t epoch; /* grows with every change */
+    int16_t level[FEATURES];
 };
 
 struct broker {
@@ -141,15 +166,21 @@ struct broker {
     uint32_t running;                  /* requests that have begun and are not answered */
     size_t request_bytes, reply_bytes; /* of requests that are not gone, of answers that are not sent */
     struct buf *scratch;               /* [CONNECTION_READ_BYTES] */
+    struct buf_pool *request_pool;     /* of large requests' buffers */
+    struct timer trim_timer;
     struct compress_ctx *compress;
     struct loop *reader; /* of the block role: reads what is not in memory */
     struct fetch_sessions sessions;
     struct coordinator coordinator;
     struct settings settings;
+    struct quotas *quotas;
+    uint64_t throttled[QUOTA_KINDS]; /* how often somebody had to wait */
+    struct feature_levels features;
     struct list hungry;        /* fetches that wait until answers have gone out */
     struct list idle_requests; /* for reuse; the frames too */
     struct frame *idle_frames[IDLE_FRAMES_MAX];
-    uint32_t idle_request_count, idle_frame_count;
+    struct buf *idle_bufs[IDLE_BUFS_MAX]; /* of SMALL_PRODUCE_BYTES */
+    uint32_t idle_request_count, idle_frame_count, idle_buf_count;
     bool stopping;
     void (*ended)(void *arg);
     void *ended_arg;
@@ -157,7 +188,9 @@ struct broker {
     struct api_figures *figures[KAFKA_APIS]; /* NULL: not used yet */
 };
 
-bool connection_open(struct broker *broker, int file, const char *peer, struct err *err) ON(net);
+/* hold_ms > 0: it is not served, and ends after that time. */
+bool connection_open(struct broker *broker, int file, const char *peer, int32_t hold_ms, struct err *err)
+    ON(net);
 void connection_close(struct connection *connection) ON(net);
 /* What waits for something else than the disk is told that nobody waits for it. */
 void connection_cancel(struct connection *connection) ON(net);
@@ -199,7 +232,7 @@ void fetches_feed(struct broker *broker) ON(net);
 /* server.c */
 /* When the broker ends: if nothing runs any more, so do all connections. */
 void broker_look_for_end(struct broker *broker) ON(net);
-void requests_fini(struct broker *broker); /* those kept for reuse */
+void requests_fini(struct broker *broker); /* those kept for reuse, and their buffers */
 
 /* A frame whose done is to be called with arg in frame->arg; given back when it is done. */
 struct frame *frame_take(struct broker *broker, void (*done)(struct frame *frame), void *arg) ON(net);
@@ -219,6 +252,15 @@ bool broker_topic_is_internal(const char *name);
 bool broker_topic_name_is_valid(struct str name);
 /* One that nobody makes by using it: those above. */
 bool broker_topic_is_reserved(struct str name);
+/* Names that differ only by "." and "_", or not at all: they would be one name among Kafka's metrics. */
+bool broker_topic_names_collide(struct str a, struct str b);
+/* Those that are there, in the request's arena, once somebody asked. Zeroed = nobody has. */
+struct topic_list {
+    struct topic_info *infos; /* [count] */
+    size_t count;
+};
+/* Is there one whose name collides with that of one that is not there? */
+bool broker_topic_collides(struct request *request, struct topic_list *list, struct str name);
 /* Is the name taken, by whatever topic? */
 bool broker_topic_is_there(struct broker *broker, struct str name);
 /* Kafka's error for a frame that was refused. */

@@ -8,9 +8,8 @@
 struct changes {
     struct request *request;
     void *response;
-    uint32_t pending;          /* frames, and 1 while they are made */
-    struct topic_info *topics; /* [topic_count]: those that are there, once somebody asked */
-    size_t topic_count;
+    uint32_t pending; /* frames, and 1 while they are made */
+    struct topic_list topics;
 };
 
 struct change {

@@ -1,40 +1,7 @@
 /* ApiVersions and DescribeCluster: what this broker is. */
 #include "base/map.h"
 #include "broker/api.h"
-
-/* transaction.version 2 and group.version 1 are what makes new clients use transactions v2 and the new consumer groups. */
-static const struct feature {
-    const char *name;
-    int16_t first, last;
-} features[] = {
-    {"group.version", 0, 1},
-    {"transaction.version", 0, 2},
-};
-enum { FEATURE_COUNT = sizeof features / sizeof *features, FEATURES_EPOCH = 1 };
-
-static void put_features(struct request *r, struct kafka_api_versions_response *out)
-{
-    bool old = r->header.version < 4; /* these do not know a first version 0: such a feature is left out */
-    out->supported_features = KAFKA_NEW(&r->arena, kafka_api_versions_response_supported_feature,
-                                        FEATURE_COUNT);
-    out->finalized_features = KAFKA_NEW(&r->arena, kafka_api_versions_response_finalized_feature,
-                                        FEATURE_COUNT);
-    for (size_t i = 0; i < FEATURE_COUNT; i++) {
-        const struct feature *f = &features[i];
-        if (!old || f->first > 0) {
-            struct kafka_api_versions_response_supported_feature *to =
-                &out->supported_features[out->supported_features_count++];
-            to->name = str_of(f->name);
-            to->min_version = f->first;
-            to->max_version = f->last;
-        }
-        struct kafka_api_versions_response_finalized_feature *level =
-            &out->finalized_features[out->finalized_features_count++];
-        level->name = str_of(f->name);
-        level->min_version_level = level->max_version_level = f->last;
-    }
-    out->finalized_features_epoch = FEATURES_EPOCH;
-}
+#include "broker/features.h"
 
 static void put_apis(struct request *r, struct kafka_api_versions_response *out)
 {
@@ -94,7 +61,7 @@ void handle_api_versions(struct request *r)
     } else {
         put_apis(r, &out);
         if (r->header.version >= 3)
-            put_features(r, &out);
+            features_describe(r, &out);
     }
     request_answer(r, &out);
 }

@@ -10,6 +10,7 @@
 #define ONE_OF(list) .bounds = CONFIG_ONE_OF, .words = (list)
 #define NO_CASE(list) .bounds = CONFIG_NO_CASE, .words = (list)
 #define REPLICAS .bounds = CONFIG_REPLICAS
+#define MATCH(list) .bounds = CONFIG_MATCH, .words = (list)
 #define RESET .bounds = CONFIG_RESET
 #define READ_ONLY true
 #define DYNAMIC false
@@ -98,6 +99,14 @@ static bool check_items(const struct config_def *def, struct str value, struct e
         if (def->bounds == CONFIG_REPLICAS) {
             if (!is_replica(item))
                 return invalid(def, value, err, "it is neither * nor partition:broker,partition:broker,…");
+            continue;
+        }
+        if (def->bounds == CONFIG_MATCH) {
+            size_t equals = str_find(item, STR("="), 0);
+            if (equals == SIZE_MAX || !is_word(str_trim(str_n(item.p, equals)), def->words, false))
+                return err_set(err, ERR_CONFIG,
+                               "invalid value \"%.*s\" for \"%s\": it is not one of %s, = and a pattern",
+                               STR_ARG(value), def->name, def->words);
             continue;
         }
         if (!is_word(item, def->words, false))

@@ -7,6 +7,9 @@ static int64_t number(const struct config_layers *layers, const char *name)
     return config_int(layers, CONFIG_TOPIC, name);
 }
 
+/* Kafka's lz4 at its default is the fast one, not the one of that level. */
+enum { GZIP_DEFAULT = -1, LZ4_DEFAULT = 9 };
+
 int config_topic_codec(const struct config_layers *layers, int *level)
 {
     struct arena arena = {0};
@@ -21,8 +24,10 @@ int config_topic_codec(const struct config_layers *layers, int *level)
     int64_t chosen = codec == CODEC_GZIP   ? number(layers, "compression.gzip.level")
                      : codec == CODEC_LZ4  ? number(layers, "compression.lz4.level")
                      : codec == CODEC_ZSTD ? number(layers, "compression.zstd.level")
-                                           : -1;
-    *level = codec == CODEC_GZIP && chosen == -1 ? COMPRESS_LEVEL_DEFAULT : (int)chosen;
+                                           : COMPRESS_LEVEL_DEFAULT;
+    if ((codec == CODEC_GZIP && chosen == GZIP_DEFAULT) || (codec == CODEC_LZ4 && chosen == LZ4_DEFAULT))
+        chosen = COMPRESS_LEVEL_DEFAULT;
+    *level = (int)chosen;
     return codec;
 }
 
@@ -47,6 +52,8 @@ void config_topic(const struct config_layers *layers, struct topic_config *confi
     config->min_dirty_permille =
         (uint16_t)(1000 * config_double(layers, CONFIG_TOPIC, "min.cleanable.dirty.ratio") + 0.5);
     config->compression = (uint8_t)(codec < 0 ? CODEC_NONE : codec);
+    config->recompress = codec >= 0;
+    config->compression_level = codec < 0 ? 0 : level;
     config->compact = is_compact;
     config->delete_too = is_compact && is_deleted;
     config->log_append_time = config_has(layers, CONFIG_TOPIC, "message.timestamp.type", "LogAppendTime");

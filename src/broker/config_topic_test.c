@@ -22,6 +22,8 @@ TEST(a_topic_that_says_nothing_is_the_logs_default)
     EXPECT_EQ_INT(config.max_message_bytes, expected.max_message_bytes);
     EXPECT_EQ_INT(config.min_dirty_permille, expected.min_dirty_permille);
     EXPECT_EQ_INT(config.compression, expected.compression);
+    EXPECT_EQ_INT(config.recompress, expected.recompress);
+    EXPECT_EQ_INT(config.compression_level, expected.compression_level);
     EXPECT_EQ_INT(config.compact, expected.compact);
     EXPECT_EQ_INT(config.delete_too, expected.delete_too);
     EXPECT_EQ_INT(config.log_append_time, expected.log_append_time);
@@ -46,6 +48,8 @@ TEST(what_a_topic_says_reaches_the_log)
     EXPECT_EQ_INT(config.min_dirty_permille, 250);
     EXPECT_EQ_INT(config.retention_ms, 5000);
     EXPECT_EQ_INT(config.compression, CODEC_ZSTD);
+    EXPECT(config.recompress);
+    EXPECT_EQ_INT(config.compression_level, 7);
     int level;
     EXPECT_EQ_INT(config_topic_codec(&layers, &level), CODEC_ZSTD);
     EXPECT_EQ_INT(level, 7);

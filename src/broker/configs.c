@@ -57,16 +57,23 @@ static bool check_group(const struct config_list *list, struct err *err)
     return true;
 }
 
+const char *config_scope_name(enum config_scope scope)
+{
+    switch (scope) {
+    case CONFIG_TOPIC: return "topic";
+    case CONFIG_GROUP: return "group";
+    case CONFIG_CLIENT_METRICS: return "client-metrics";
+    default: return "broker";
+    }
+}
+
 bool config_check_list(enum config_scope scope, const struct config_list *list, struct err *err)
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct config_entry *entry = &list->entries[i];
         const struct config_def *def = config_find(scope, entry->name);
         if (def == NULL)
-            return err_set(err, ERR_CONFIG, "unknown %s config name: \"%.*s\"",
-                           scope == CONFIG_TOPIC   ? "topic"
-                           : scope == CONFIG_GROUP ? "group"
-                                                   : "broker",
+            return err_set(err, ERR_CONFIG, "unknown %s config name: \"%.*s\"", config_scope_name(scope),
                            STR_ARG(entry->name));
         TRY(config_check(def, entry->value, err));
     }
@@ -107,7 +114,9 @@ static void each_config_value(const struct config_def *def, const struct config_
                               each_value *each, void *arg)
 {
     struct str name = str_of(def->name), value, word;
-    enum config_source own = def->scope == CONFIG_TOPIC ? CONFIG_SOURCE_TOPIC : CONFIG_SOURCE_GROUP;
+    enum config_source own = def->scope == CONFIG_TOPIC   ? CONFIG_SOURCE_TOPIC
+                             : def->scope == CONFIG_GROUP ? CONFIG_SOURCE_GROUP
+                                                          : CONFIG_SOURCE_CLIENT_METRICS;
     if (def->scope != CONFIG_BROKER && config_list_get(layers->own, name, &value) &&
         !each(arg, name, value, own))
         return;
@@ -383,7 +392,8 @@ static bool add_synonym(void *arg, struct str name, struct str value, enum confi
 {
     struct describing *d = arg;
     const struct config_def *def = d->def;
-    if (source != CONFIG_SOURCE_TOPIC && source != CONFIG_SOURCE_GROUP)
+    if (source != CONFIG_SOURCE_TOPIC && source != CONFIG_SOURCE_GROUP &&
+        source != CONFIG_SOURCE_CLIENT_METRICS)
         def = config_find(CONFIG_BROKER, name);
     bool is_secret = def == NULL || def->type == CONFIG_PASSWORD;
     d->synonyms[d->count++] = (struct kafka_describe_configs_response_synonym){

@@ -6,6 +6,7 @@
  *
  *     a topic        its own list,  then the node's, by the names that it has there ("retention.ms" is "log.retention.hours"), the default
  *     a group        its own list,  then likewise
+ *     metrics of clients (a subscription)  its own list,  the default
  *     a node         its own list,  the list of all nodes,  what it was started with,  the default
  *
  * Lists are sorted by name, hold only valid values, and are never changed: an alteration makes another, in an arena. */
@@ -30,6 +31,7 @@ enum {
 enum config_scope {
     CONFIG_TOPIC = 2,
     CONFIG_BROKER = 4,
+    CONFIG_CLIENT_METRICS = 16,
     CONFIG_GROUP = 32,
 };
 /* Kafka's numbers of types. */
@@ -51,6 +53,7 @@ enum config_source {
     CONFIG_SOURCE_DEFAULT_BROKER = 3, /* set for all nodes */
     CONFIG_SOURCE_STATIC = 4,         /* what the node was started with */
     CONFIG_SOURCE_DEFAULT = 5,
+    CONFIG_SOURCE_CLIENT_METRICS = 7,
     CONFIG_SOURCE_GROUP = 8,
 };
 enum config_bounds {
@@ -60,6 +63,7 @@ enum config_bounds {
     CONFIG_ONE_OF,   /* one of words; of a list: each of its items, and none twice */
     CONFIG_NO_CASE,  /* one of words, whatever the case */
     CONFIG_REPLICAS, /* "*", or partition:broker, … */
+    CONFIG_MATCH,    /* word=pattern, … */
     CONFIG_RESET,    /* latest, earliest, by_duration:… */
 };
 
@@ -90,11 +94,14 @@ struct config_list {
 };
 /* All that has a say about one resource. A pointer that is NULL: an empty list. */
 struct config_layers {
-    const struct config_list *own;            /* of the topic or group; of a broker NULL */
+    const struct config_list *own;            /* of the topic, group or subscription; of a broker NULL */
     const struct config_list *broker;         /* set for this node */
     const struct config_list *default_broker; /* set for all nodes */
     const struct config_list *fixed;          /* what this node was started with */
 };
+
+/* "topic" */
+const char *config_scope_name(enum config_scope scope);
 
 /* ---- values --------------------------------------------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
  *
  * A client may send its next request before it has the answer to the last, and gets the answers in order. A request begins when those before
  * it are answered; only a Produce begins behind Produces that still wait for the disk, for that is where pipelining pays, and their
- * frames are committed in the order in which they begin.
+ * frames are committed in the order in which they begin. A client that has a quota is read request by request, because it may have to wait.
  *
  * Memory. A connection that rests holds no buffer: all read into one scratch buffer, small requests are copied out of it, the beginning of the
  * next one stays in `rest`. A large request arrives in a buffer of its own, which its record batches never leave until the
@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "broker/broker_private.h"
+#include "broker/throttle.h"
 #include "obs/event.h"
 
 enum {
@@ -94,6 +95,29 @@ void requests_fini(struct broker *b)
     struct list *link;
     while ((link = list_pop_front(&b->idle_requests)) != NULL)
         request_destroy(CONTAINER_OF(link, struct request, link));
+    while (b->idle_buf_count > 0)
+        buf_unref(b->idle_bufs[--b->idle_buf_count]);
+}
+
+void request_charge(struct request *r, size_t bytes)
+{
+    r->charge += bytes;
+    r->broker->request_bytes += bytes;
+}
+
+static struct buf *small_buf(struct broker *b) ON(net)
+{
+    return b->idle_buf_count > 0 ? b->idle_bufs[--b->idle_buf_count] : buf_new(SMALL_PRODUCE_BYTES);
+}
+
+/* The request's reference on its bytes: a small buffer that nobody else holds is used again. */
+static void give_held(struct broker *b, struct buf *held) ON(net)
+{
+    if (held && held->capacity == SMALL_PRODUCE_BYTES && b->idle_buf_count < IDLE_BUFS_MAX &&
+        !buf_is_shared(held))
+        b->idle_bufs[b->idle_buf_count++] = held;
+    else
+        buf_unref(held);
 }
 
 static void request_free(struct request *r) ON(net)
@@ -104,7 +128,7 @@ static void request_free(struct request *r) ON(net)
     b->request_bytes -= r->charge;
     b->reply_bytes -= r->reply.total;
     reply_clear(&r->reply);
-    buf_unref(r->held);
+    give_held(b, r->held);
     if (b->idle_request_count >= IDLE_REQUESTS_MAX || r->arena.bytes > IDLE_ARENA_MAX ||
         r->reply.out.bytes.capacity > IDLE_ARENA_MAX) {
         request_destroy(r);
@@ -117,6 +141,8 @@ static void request_free(struct request *r) ON(net)
     connections_feed(b);
     fetches_feed(b);
 }
+
+static void mute(struct connection *c, int32_t ms) ON(net);
 
 /* Its answer stands in reply. */
 static void request_finish(struct request *r) ON(net)
@@ -131,6 +157,8 @@ static void request_finish(struct request *r) ON(net)
     if (c) {
         c->running--;
         c->running_others -= !r->api->pipelines;
+        if (r->throttle_ms > 0)
+            mute(c, r->throttle_ms);
         task_wake(&c->flush);
     } else {
         request_free(r);
@@ -138,9 +166,11 @@ static void request_finish(struct request *r) ON(net)
     broker_look_for_end(b);
 }
 
-static void encode_answer(struct request *r, const void *response) ON(net)
+static void encode_answer(struct request *r, const void *response, void (*drop)(struct request *r)) ON(net)
 {
     struct err err;
+    if (!request_is_orphan(r))
+        response = throttle_answer(r, response);
     if (request_is_orphan(r) ||
         kafka_response_encode(r->header.api, r->header.version, r->header.correlation_id, response,
                               &r->reply.out, &err)) {
@@ -149,30 +179,38 @@ static void encode_answer(struct request *r, const void *response) ON(net)
         request_finish(r);
     } else {
         event_err(EVENT_KAFKA_TROUBLE, r->connection->peer, &err);
+        if (drop)
+            drop(r);
         request_refuse(r, err.text);
     }
 }
 
 void request_answer(struct request *r, const void *response)
 {
-    encode_answer(r, response);
+    encode_answer(r, response, NULL);
 }
 
-void request_answer_records(struct request *r, const void *response)
+void request_answer_records(struct request *r, const void *response, void (*drop)(struct request *r))
 {
     r->reply.out.leaves_records = true;
-    encode_answer(r, response);
+    encode_answer(r, response, drop);
+}
+
+struct str peer_address(const char *peer)
+{
+    struct str address = str_of(peer);
+    while (address.n > 0 && address.p[address.n - 1] != ':')
+        address.n--;
+    address.n -= address.n > 0;
+    if (address.n > 2 && address.p[0] == '[')
+        address = str_n(address.p + 1, address.n - 2);
+    return address;
 }
 
 struct str request_client_host(struct request *r)
 {
-    struct str peer = r->connection ? str_of(r->connection->peer) : (struct str){0};
-    while (peer.n > 0 && peer.p[peer.n - 1] != ':')
-        peer.n--;
-    peer.n -= peer.n > 0;
-    if (peer.n > 2 && peer.p[0] == '[')
-        peer = str_n(peer.p + 1, peer.n - 2);
-    return str_of(arena_printf(&r->arena, "/%.*s", STR_ARG(peer)));
+    struct str address = r->connection ? peer_address(r->connection->peer) : (struct str){0};
+    return str_of(arena_printf(&r->arena, "/%.*s", STR_ARG(address)));
 }
 
 void request_answer_nothing(struct request *r)
@@ -224,6 +262,15 @@ static struct mono_time after(struct mono_time time, int64_t ms)
     return (struct mono_time){time.ns + ms * NS_PER_MS};
 }
 
+/* Nothing is read, and nothing begins that was read already, for so long. */
+static void mute(struct connection *c, int32_t ms)
+{
+    struct mono_time until = after(os_mono(), ms);
+    if (until.ns > c->muted_until.ns)
+        c->muted_until = until;
+    wake_by(c, c->muted_until);
+}
+
 void connection_cancel(struct connection *c)
 {
     struct list *link = c->requests.next;
@@ -273,6 +320,7 @@ static void begin(struct connection *c, struct request *r) ON(net)
     struct err err;
     const struct kafka_type *type = r->header.api->request;
     struct rd rd = rd_of(r->bytes, r->size);
+    throttle_clock_start(r);
     r->state = REQUEST_RUNNING;
     c->running++;
     c->running_others += !r->api->pipelines;
@@ -286,6 +334,7 @@ static void begin(struct connection *c, struct request *r) ON(net)
         return;
     }
     r->api->handle(r);
+    throttle_clock_stop(r);
     if (c->is_deaf && r->state == REQUEST_RUNNING && r->cancel)
         r->cancel(r);
 }
@@ -293,7 +342,7 @@ static void begin(struct connection *c, struct request *r) ON(net)
 static void begin_ready(struct connection *c) ON(net)
 {
     struct list *link = c->requests.next;
-    while (link != &c->requests && !c->broken && !c->broker->stopping) {
+    while (link != &c->requests && !c->broken && !c->broker->stopping && !is_set(c->muted_until)) {
         struct request *r = CONTAINER_OF(link, struct request, link);
         link = link->next;
         if (r->state == REQUEST_ANSWERED && r->ends)
@@ -331,7 +380,9 @@ static void take_request(struct connection *c, const uint8_t *p, size_t n, struc
     counter_add(&c->broker->bytes_in, SIZE_BYTES + n);
     if (held == NULL &&
         get_be16(p) == KAFKA_API_PRODUCE) { /* its batches go to the journal from where they lie */
-        held = buf_new(n);
+        bool is_small = n <= SMALL_PRODUCE_BYTES;
+        held = is_small ? small_buf(c->broker) : buf_new(n);
+        request_charge(r, is_small ? SMALL_PRODUCE_BYTES - n : 0);
         memcpy(held->p, p, n);
         held->n = n;
         p = held->p;
@@ -347,6 +398,7 @@ static void take_request(struct connection *c, const uint8_t *p, size_t n, struc
     }
     list_push_back(&c->requests, &r->link);
     c->request_count++;
+    c->is_limited = throttle_limits(r);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------------------------- */
@@ -358,8 +410,8 @@ static bool has_room(const struct broker *b)
 
 static bool may_read(const struct connection *c)
 {
-    return !c->broken && !c->is_deaf && !c->broker->stopping && c->request_count < BROKER_PIPELINE_MAX &&
-           !is_set(c->muted_until);
+    return !c->broken && !c->is_deaf && !c->broker->stopping && !is_set(c->muted_until) &&
+           c->request_count < (c->is_limited ? 1 : BROKER_PIPELINE_MAX);
 }
 
 /* The size of the request that begins at p[n], checked; 0: it is not there yet, or cannot be (the connection ends then). */
@@ -394,7 +446,9 @@ static void charge_large(struct connection *c, size_t capacity) ON(net)
 static void begin_large(struct connection *c, size_t size, const uint8_t *p, size_t n) ON(net)
 {
     size_t capacity = size < LARGE_FIRST_BYTES ? size : LARGE_FIRST_BYTES;
-    c->large = buf_new(capacity);
+    c->large = size >= REQUEST_POOL_MIN && size <= REQUEST_POOL_BYTES
+                   ? buf_pool_take(c->broker->request_pool, size)
+                   : buf_new(capacity);
     c->large_size = size;
     charge_large(c, c->large->capacity);
     memcpy(c->large->p, p, n);
@@ -563,12 +617,6 @@ static size_t gather_answers(const struct connection *c, struct os_span spans[OS
     return count;
 }
 
-static void mute(struct connection *c, int32_t ms) ON(net)
-{
-    c->muted_until = after(os_mono(), ms);
-    wake_by(c, c->muted_until);
-}
-
 /* c->sent has grown: whole answers go. */
 static void drop_sent(struct connection *c) ON(net)
 {
@@ -580,8 +628,6 @@ static void drop_sent(struct connection *c) ON(net)
         counter_add(&c->broker->bytes_out, r->reply.total);
         if (r->ends)
             c->broken = true;
-        if (r->throttle_ms > 0)
-            mute(c, r->throttle_ms);
         list_remove(&r->link);
         c->request_count--;
         request_free(r);
@@ -682,7 +728,7 @@ static void on_patience(struct timer *timer)
         end_connection(c, "idle for too long");
 }
 
-bool connection_open(struct broker *b, int file, const char *peer, struct err *err)
+bool connection_open(struct broker *b, int file, const char *peer, int32_t hold_ms, struct err *err)
 {
     struct connection *c = mem_new(sizeof *c);
     *c = (struct connection){.broker = b, .file = file, .heard = os_mono()};
@@ -692,12 +738,15 @@ bool connection_open(struct broker *b, int file, const char *peer, struct err *e
     task_init(&c->flush, run_flush);
     timer_init(&c->patience, on_patience);
     c->watch.ready = on_ready;
-    if (!loop_watch(b->net, &c->watch, file, OS_READABLE, err)) {
+    c->is_deaf = hold_ms > 0;
+    if (!c->is_deaf && !loop_watch(b->net, &c->watch, file, OS_READABLE, err)) {
         os_close(file);
         mem_free(c);
         return false;
     }
     timer_set_in(&c->patience, BROKER_IDLE_MS * NS_PER_MS);
+    if (c->is_deaf)
+        mute(c, hold_ms);
     list_push_back(&b->connections, &c->link);
     b->connection_count++;
     return true;

@@ -7,6 +7,7 @@
 #include "broker/coordinator.h"
 
 #include "broker/api.h"
+#include "broker/features.h"
 #include "broker/topic_log.h"
 #include "obs/event.h"
 #include "os/os.h"
@@ -209,6 +210,8 @@ static void cancel(struct request *r)
 
 void coordinator_serve(struct request *r)
 {
+    if (features_refuse(r))
+        return;
     struct groups_call *call = arena_new(&r->arena, struct groups_call);
     *call = (struct groups_call){.api = r->header.key,
                                  .version = r->header.version,

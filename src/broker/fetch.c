@@ -10,6 +10,8 @@
  * A fetch that has to wait lets go of its slices, and gathers again when one of its logs has grown. */
 #include "broker/api.h"
 #include "broker/session.h"
+#include "broker/throttle.h"
+#include "format/compress.h"
 
 enum {
     ANSWER_BYTES_MAX = 8 << 20, /* of one fetch, if its first batch is not larger: others want memory too */
@@ -32,11 +34,11 @@ struct fetch {
         int64_t diverging_offset;
         struct reply_records records;
         size_t bytes;
-        struct log_aborted *aborted;
+        struct records_aborted *aborted;
         size_t aborted_count;
     } * gathered; /* [count] */
     uint32_t count;
-    size_t bytes;
+    size_t bytes, bytes_max; /* gathered, and how many may be */
     bool has_error, is_cold, is_waiting, is_cancelled;
     struct mono_time deadline;
     struct log_wait *waits; /* [count] while it waits */
@@ -207,8 +209,8 @@ static void add_aborted(struct fetch *f, struct gathered *g, const struct log_fe
 {
     if (more->aborted_count == 0)
         return;
-    struct log_aborted *all = arena_array(&f->request->arena, struct log_aborted,
-                                          g->aborted_count + more->aborted_count);
+    struct records_aborted *all = arena_array(&f->request->arena, struct records_aborted,
+                                              g->aborted_count + more->aborted_count);
     if (g->aborted_count)
         memcpy(all, g->aborted, g->aborted_count * sizeof *all);
     size_t n = g->aborted_count;
@@ -255,11 +257,19 @@ static int16_t gather_part(struct fetch *f, const struct fetch_part *part, struc
     return KAFKA_ERR_NONE;
 }
 
+enum { ZSTD_FROM_VERSION = 10 };
+
+/* A client that does not know zstd is told so where the topic has it by its configuration, as in Kafka. */
+static bool is_unreadable(const struct fetch *f, const struct fetch_part *part)
+{
+    const struct topic_config *config = &log_topic(part->log)->config;
+    return f->request->header.version < ZSTD_FROM_VERSION && config->recompress &&
+           config->compression == CODEC_ZSTD;
+}
+
 /* On net with LOG_CACHED, on block without: a fetch is in one place at a time. */
 static void gather(struct fetch *f, unsigned flags)
 {
-    size_t limit = f->in->max_bytes < 0 ? 0 : (size_t)f->in->max_bytes;
-    limit = limit < ANSWER_BYTES_MAX ? limit : ANSWER_BYTES_MAX;
     if (f->in->isolation_level == 1)
         flags |= LOG_COMMITTED;
     let_go(f);
@@ -269,10 +279,12 @@ static void gather(struct fetch *f, unsigned flags)
         if (part->log == NULL)
             g->error = f->request->header.version >= 13 ? KAFKA_ERR_UNKNOWN_TOPIC_ID
                                                         : KAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+        else if (is_unreadable(f, part))
+            g->error = KAFKA_ERR_UNSUPPORTED_COMPRESSION_TYPE;
         else
             g->error = check_epochs(part, g);
         if (g->error == KAFKA_ERR_NONE && !g->diverges)
-            g->error = gather_part(f, part, g, f->bytes < limit ? limit - f->bytes : 0, flags);
+            g->error = gather_part(f, part, g, f->bytes < f->bytes_max ? f->bytes_max - f->bytes : 0, flags);
         f->has_error |= g->error != KAFKA_ERR_NONE || g->diverges;
     }
 }
@@ -360,19 +372,37 @@ static void leave(struct fetch *f) ON(net)
     f->session->busy = false;
 }
 
+/* May the client have that now? If not it is answered at once, with nothing, and asks again for the same. */
+static bool may_have(struct fetch *f) ON(net)
+{
+    struct request *r = f->request;
+    throttle_time(r);
+    return r->throttle_ms == 0 && throttle_take(r, QUOTA_FETCH, (double)f->bytes);
+}
+
+static void drop_slices(struct request *r)
+{
+    let_go(r->work);
+}
+
 static void answer(struct fetch *f) ON(net)
 {
+    struct fetch_session *session = f->session;
     struct kafka_fetch_response out;
     KAFKA_INIT(kafka_fetch_response, &out);
-    if (f->session)
-        out.session_id = f->session->id;
-    put_parts(f, &out);
-    leave(f);
-    if (request_is_orphan(f->request))
+    bool has_nothing = request_is_orphan(f->request) || !may_have(f);
+    if (session && !(has_nothing && f->is_full))
+        out.session_id = session->id;
+    if (has_nothing)
         let_go(f);
+    else
+        put_parts(f, &out);
+    leave(f);
+    if (session && out.session_id != session->id) /* one that it never hears of */
+        session_free(&f->request->broker->sessions, session);
     timer_cancel(&f->timer);
     task_cancel(&f->task);
-    request_answer_records(f->request, &out);
+    request_answer_records(f->request, &out, drop_slices);
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------------------------- */
@@ -390,6 +420,7 @@ static void wait_for_more(struct fetch *f) ON(net)
     if (f->waits == NULL)
         f->waits = arena_zarray(&f->request->arena, struct log_wait, f->count);
     f->is_waiting = true;
+    throttle_clock_stop(f->request);
     for (uint32_t i = 0; i < f->count; i++) {
         if (f->in->isolation_level == 1)
             log_wait_stable(f->parts[i]->log, &f->waits[i], &f->waker, f->gathered[i].stable);
@@ -401,9 +432,18 @@ static void wait_for_more(struct fetch *f) ON(net)
 
 static bool is_enough(const struct fetch *f)
 {
-    return f->has_error || f->count == 0 ||
-           f->bytes >= (size_t)(f->in->min_bytes < 0 ? 0 : f->in->min_bytes) || f->is_cancelled ||
-           os_mono().ns >= f->deadline.ns;
+    size_t wanted = f->in->min_bytes < 0 ? 0 : (size_t)f->in->min_bytes;
+    return f->has_error || f->count == 0 || f->bytes >= wanted || f->bytes >= f->bytes_max ||
+           f->is_cancelled || os_mono().ns >= f->deadline.ns;
+}
+
+/* What the client asks for, no more than what is good for others, nor than it may ever have at once. */
+static size_t bytes_allowed(const struct fetch *f) ON(net)
+{
+    size_t asked = f->in->max_bytes < 0 ? 0 : (size_t)f->in->max_bytes;
+    size_t quota = throttle_burst(f->request, QUOTA_FETCH);
+    asked = asked < ANSWER_BYTES_MAX ? asked : ANSWER_BYTES_MAX;
+    return asked < quota ? asked : quota;
 }
 
 static void look(struct fetch *f) ON(net);
@@ -413,6 +453,7 @@ static void handle_back(struct msg *msg)
     struct fetch *f = CONTAINER_OF(msg, struct fetch, back);
     run_on_net();
     f->is_cold = false;
+    throttle_clock_start(f->request);
     look(f);
 }
 
@@ -429,9 +470,10 @@ static void handle_cold(struct msg *msg)
 static void look(struct fetch *f)
 {
     struct broker *b = f->request->broker;
-    if (f->is_cold && !f->is_cancelled)
+    if (f->is_cold && !f->is_cancelled) {
+        throttle_clock_stop(f->request);
         loop_post(b->reader, &f->cold);
-    else if (is_enough(f))
+    } else if (is_enough(f))
         answer(f);
     else
         wait_for_more(f);
@@ -449,6 +491,7 @@ static bool run_again(struct task *task)
         list_push_back(&b->hungry, &f->hungry);
         return false;
     }
+    throttle_clock_start(f->request);
     for (uint32_t i = 0; i < f->count; i++)
         resolve(b, f->parts[i]);
     gather(f, LOG_CACHED);
@@ -501,6 +544,7 @@ void handle_fetch(struct request *r)
     } else {
         take_parts_of_request(f);
     }
+    f->bytes_max = bytes_allowed(f);
     f->gathered = arena_zarray(&r->arena, struct gathered, f->count);
     f->deadline = (struct mono_time){os_mono().ns +
                                      (f->in->max_wait_ms < 0 ? 0 : f->in->max_wait_ms) * NS_PER_MS};

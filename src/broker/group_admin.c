@@ -28,7 +28,7 @@ void groups_list(struct groups *groups, struct groups_call *call)
     TABLE_EACH(entry, &groups->by_name)
     {
         const struct group *group = (const struct group *)entry;
-        const char *type = group->consumer ? "Consumer" : "Classic";
+        const char *type = group->consumer ? "consumer" : "classic";
         if (!is_in(request->states_filter, request->states_filter_count, state_name(group)) ||
             !is_in(request->types_filter, request->types_filter_count, type))
             continue;

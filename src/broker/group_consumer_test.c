@@ -88,7 +88,7 @@ TEST(one_member_gets_everything)
     HAS(all, "TopicName: \"t\", Partitions: [0, 1, 2, 3]");
     HAS(all, "MemberType: 1");
     HAS(world_ask(&w, "ListGroups", 5, "TypesFilter: [consumer]"),
-        "{GroupId: \"g\", ProtocolType: \"consumer\", GroupState: \"Stable\", GroupType: \"Consumer\"}");
+        "{GroupId: \"g\", ProtocolType: \"consumer\", GroupState: \"Stable\", GroupType: \"consumer\"}");
     HAS(world_ask(&w, "DescribeGroups", 6, "Groups: [g]"), "Group g is not a classic group.");
     end();
 }

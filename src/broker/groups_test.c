@@ -822,8 +822,8 @@ TEST(groups_are_listed)
     make_pair(&a, &b);
     commit("h", -1, "", 0, 5);
     const char *all = world_ask(&w, "ListGroups", 5, "%s", "");
-    HAS(all, "{GroupId: \"g\", ProtocolType: \"consumer\", GroupState: \"Stable\", GroupType: \"Classic\"}");
-    HAS(all, "{GroupId: \"h\", ProtocolType: \"\", GroupState: \"Empty\", GroupType: \"Classic\"}");
+    HAS(all, "{GroupId: \"g\", ProtocolType: \"consumer\", GroupState: \"Stable\", GroupType: \"classic\"}");
+    HAS(all, "{GroupId: \"h\", ProtocolType: \"\", GroupState: \"Empty\", GroupType: \"classic\"}");
     const char *stable = world_ask(&w, "ListGroups", 4, "StatesFilter: [stable]");
     HAS(stable, "\"g\"");
     EXPECT(strstr(stable, "\"h\"") == NULL);

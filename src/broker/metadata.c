@@ -3,6 +3,7 @@
 
 #include "broker/api.h"
 #include "broker/settings.h"
+#include "broker/throttle.h"
 
 enum {
     PARTITIONS_LIMIT_MAX = 2000
@@ -61,19 +62,23 @@ static bool creates(const struct request *r) ON(net)
 }
 
 /* What a topic that is not there is answered with. */
-static int16_t error_of_missing(const struct request *r, const struct kafka_metadata_request_topic *asked)
-    ON(net)
+static int16_t error_of_missing(struct request *r, const struct kafka_metadata_request_topic *asked,
+                                struct topic_list *list) ON(net)
 {
     if (asked->name.p == NULL)
         return KAFKA_ERR_UNKNOWN_TOPIC_ID;
     if (!broker_topic_name_is_valid(asked->name))
         return KAFKA_ERR_INVALID_TOPIC_EXCEPTION;
-    return creates(r) ? KAFKA_ERR_LEADER_NOT_AVAILABLE : KAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+    if (!creates(r))
+        return KAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION;
+    return broker_topic_collides(r, list, asked->name) ? KAFKA_ERR_INVALID_TOPIC_EXCEPTION
+                                                       : KAFKA_ERR_LEADER_NOT_AVAILABLE;
 }
 
 static void put_asked_topics(struct request *r, struct kafka_metadata_response *out) ON(net)
 {
     const struct kafka_metadata_request *in = r->body;
+    struct topic_list list = {0};
     out->topics = KAFKA_NEW(&r->arena, kafka_metadata_response_topic, in->topics_count);
     out->topics_count = in->topics_count;
     for (uint32_t i = 0; i < in->topics_count; i++) {
@@ -83,7 +88,7 @@ static void put_asked_topics(struct request *r, struct kafka_metadata_response *
             put_topic(r, &info, &out->topics[i]);
             continue;
         }
-        out->topics[i].error_code = error_of_missing(r, asked);
+        out->topics[i].error_code = error_of_missing(r, asked, &list);
         out->topics[i].name = asked->name.p || r->header.version >= 12 ? asked->name : STR("");
         out->topics[i].topic_id = asked->topic_id;
     }
@@ -138,7 +143,7 @@ static void created(struct frame *frame)
 static bool is_named_before(const struct kafka_metadata_request *in, uint32_t i)
 {
     for (uint32_t k = 0; k < i; k++)
-        if (str_eq(in->topics[k].name, in->topics[i].name))
+        if (broker_topic_names_collide(in->topics[k].name, in->topics[i].name))
             return true;
     return false;
 }
@@ -151,16 +156,19 @@ static struct frame *missing_topics(struct request *r) ON(net)
     const struct kafka_metadata_request *in = r->body;
     struct frame *frame = NULL;
     struct topic_config config;
+    struct topic_list list = {0};
     uint32_t count = 0;
+    int32_t partitions = settings_partitions(r->broker);
     settings_topic_default(r->broker, &config);
     for (uint32_t i = 0; i < in->topics_count && count < CREATED_MAX; i++) {
         struct str name = in->topics[i].name;
         if (name.p == NULL || !broker_topic_name_is_valid(name) || broker_topic_is_reserved(name) ||
-            broker_topic_find(r->broker, name, NULL, NULL) || is_named_before(in, i))
+            broker_topic_find(r->broker, name, NULL, NULL) || is_named_before(in, i) ||
+            broker_topic_collides(r, &list, name) || !throttle_auto_create(r, partitions))
             continue;
         if (frame == NULL)
             frame = frame_take(r->broker, created, r);
-        frame_topic_create(frame, str_dup(&r->arena, name), settings_partitions(r->broker), &config);
+        frame_topic_create(frame, str_dup(&r->arena, name), partitions, &config);
         count++;
     }
     return frame;

@@ -8,6 +8,7 @@ enum {
     BUCKETS = 18, /* of latencies: 64 µs, twice as much, … 8.4 s; and more */
     FIRST_BUCKET_US = 64,
     ERROR_COUNT = 140, /* codes −1 … */
+    LAGS_MAX = 10000,  /* of groups and their partitions on one page; the help text says so */
 };
 
 struct api_figures {
@@ -86,6 +87,7 @@ static void put_api(struct metric_page *page, const char *api, const struct api_
 struct lag {
     struct metric_page *page;
     struct broker *broker;
+    uint32_t count, left_out;
 };
 
 static void put_lag(void *arg, struct str group, struct str topic, int32_t partition, int64_t offset)
@@ -93,6 +95,11 @@ static void put_lag(void *arg, struct str group, struct str topic, int32_t parti
     struct lag *lag = arg;
     struct arena arena = {0};
     char name[TOPIC_NAME_MAX + 1], number[16];
+    if (lag->count >= LAGS_MAX) {
+        lag->left_out++;
+        return;
+    }
+    lag->count++;
     str_copy(name, sizeof name, topic);
     snprintf(number, sizeof number, "%d", partition);
     struct log *log = log_get(lag->broker->store, name, partition);
@@ -122,7 +129,7 @@ void broker_metrics(struct broker *b, struct metric_page *page)
     if (b == NULL)
         return;
     struct txns_stats txns;
-    struct lag lag = {page, b};
+    struct lag lag = {.page = page, .broker = b};
     METRIC_PUT(page, METRIC_KAFKA_CONNECTIONS, b->connection_count);
     METRIC_PUT(page, METRIC_KAFKA_BYTES_IN, (double)counter_get(&b->bytes_in));
     METRIC_PUT(page, METRIC_KAFKA_BYTES_OUT, (double)counter_get(&b->bytes_out));
@@ -131,6 +138,9 @@ void broker_metrics(struct broker *b, struct metric_page *page)
             put_api(page, kafka_api_of(key)->name, b->figures[key]);
     put_groups(page, b->coordinator.groups);
     groups_each_offset(b->coordinator.groups, put_lag, &lag);
+    METRIC_PUT(page, METRIC_KAFKA_GROUP_LAG_LEFT_OUT, lag.left_out);
+    for (int kind = 0; kind < QUOTA_KINDS; kind++)
+        METRIC_PUT(page, METRIC_KAFKA_THROTTLED, (double)b->throttled[kind], "quota", quotas_name(kind));
     txns_stats(b->coordinator.txns, &txns);
     METRIC_PUT(page, METRIC_KAFKA_TRANSACTIONS, (double)txns.ongoing);
 }

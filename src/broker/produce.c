@@ -7,6 +7,7 @@
  * Each partition stands for itself: what is wrong with one batch leaves the others alone. Sequences, epochs and duplicates are judged by the log,
  * in commit order; what a batch must be like in itself, and whether its transaction is open, is judged here. */
 #include "broker/api.h"
+#include "broker/throttle.h"
 #include "broker/validate.h"
 
 struct produce {
@@ -16,6 +17,7 @@ struct produce {
         struct kafka_produce_response_partition *to;
         struct log *log; /* one reference */
         struct str records;
+        struct buf *packed; /* what records lie in, if that is not the request: one reference, or NULL */
         struct records_batch batch;
     } * accepted;                 /* in the order of the frame's appends */
     struct txns_partition *names; /* [accepted_count], for the transaction coordinator */
@@ -50,6 +52,7 @@ static void answer(struct produce *p) ON(net)
 {
     const struct kafka_produce_request *in = p->request->body;
     bool failed = false;
+    throttle_charge(p->request, QUOTA_PRODUCE, (double)p->request->held->n);
     for (uint32_t i = 0; in->acks == 0 && i < p->out.responses_count; i++)
         for (uint32_t k = 0; k < p->out.responses[i].partition_responses_count; k++)
             failed |= p->out.responses[i].partition_responses[k].error_code != KAFKA_ERR_NONE;
@@ -59,6 +62,12 @@ static void answer(struct produce *p) ON(net)
         request_refuse(p->request, "an append that nobody waits for has failed");
     else
         request_answer_nothing(p->request);
+}
+
+static void let_go(struct accepted *a)
+{
+    log_release(a->log);
+    buf_unref(a->packed);
 }
 
 static void written(struct frame *frame)
@@ -78,7 +87,7 @@ static void written(struct frame *frame)
             if (log_topic(a->log)->config.log_append_time)
                 a->to->log_append_time_ms = result->timestamp_ms;
         }
-        log_release(a->log);
+        let_go(a);
     }
     frame_give(r->broker, frame);
     answer(p);
@@ -95,8 +104,9 @@ static void submit(struct produce *p) ON(net)
     struct frame *frame = frame_take(r->broker, written, p);
     for (uint32_t i = 0; i < p->accepted_count; i++) {
         const struct accepted *a = &p->accepted[i];
-        size_t at = (size_t)((const uint8_t *)a->records.p - r->held->p);
-        frame_append_produce(frame, a->log, r->held, at, a->records.n, flags);
+        struct buf *buf = a->packed ? a->packed : r->held;
+        size_t at = (size_t)((const uint8_t *)a->records.p - buf->p);
+        frame_append_produce(frame, a->log, buf, at, a->records.n, flags);
     }
     frame_submit(frame);
 }
@@ -113,7 +123,7 @@ static void drop_refused(struct produce *p, const int16_t *errors)
             continue;
         }
         fail(p->accepted[i].to, errors[i], NULL);
-        log_release(p->accepted[i].log);
+        let_go(&p->accepted[i]);
     }
     p->accepted_count = kept;
 }
@@ -171,39 +181,66 @@ static int16_t check_transaction(const struct produce *p)
 
 /* ---- what is asked for ------------------------------------------------------------------------------------------------------------- */
 
+/* The topic's codec is another than the batch's: the batch is packed anew. Its memory counts as the request's. */
+static struct verdict recompress(struct request *r, const struct topic_config *config, struct verdict v,
+                                 struct str *records, struct buf **packed) ON(net)
+{
+    struct err err;
+    if (!config->recompress || (v.batch.attributes & RECORDS_CODEC_MASK) == config->compression)
+        return v;
+    int level = config->compression_level ? config->compression_level : COMPRESS_LEVEL_DEFAULT;
+    if (!records_batch_recompress((const uint8_t *)records->p, records->n, config->compression, level,
+                                  r->broker->compress, packed, &err)) {
+        v.error = KAFKA_ERR_CORRUPT_MESSAGE;
+        v.text = "the record batch is damaged, or too large when it is decompressed";
+        return v;
+    }
+    request_charge(r, (*packed)->capacity);
+    *records = str_n((*packed)->p, (*packed)->n);
+    if (records->n > (size_t)config->max_message_bytes) {
+        v.error = KAFKA_ERR_MESSAGE_TOO_LARGE;
+        v.text = "the record batch, compressed as the topic wants it, is larger than its max.message.bytes";
+    }
+    return v;
+}
+
 static void accept(struct produce *p, const struct topic_info *topic, struct str name,
                    const struct kafka_produce_request_partition *in,
-                   struct kafka_produce_response_partition *to)
+                   struct kafka_produce_response_partition *to) ON(net)
 {
     struct request *r = p->request;
     struct log *log = log_get(r->broker->store, topic->name, in->index);
     struct verdict v = {0};
+    struct str records = in->records;
+    struct buf *packed = NULL;
     to->index = in->index;
     if (log == NULL)
         v.error = KAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION;
     else
         v = records_validate((const uint8_t *)in->records.p, in->records.n, r->header.version, &topic->config,
                              os_wall(), r->broker->compress, &r->arena);
-    if (v.error == KAFKA_ERR_NONE && p->bytes + in->records.n > FRAME_BYTES_MAX) {
+    if (v.error == KAFKA_ERR_NONE)
+        v = recompress(r, &topic->config, v, &records, &packed);
+    if (v.error == KAFKA_ERR_NONE && p->bytes + records.n > FRAME_BYTES_MAX) {
         v.error = KAFKA_ERR_MESSAGE_TOO_LARGE;
         v.text = "the batches of the request are too large together";
     }
     if (v.error != KAFKA_ERR_NONE) {
-        log_release(log);
+        let_go(&(struct accepted){.log = log, .packed = packed});
         fail(to, v.error, v.text);
         to->record_errors = v.blamed;
         to->record_errors_count = v.blamed_count;
         return;
     }
     p->names[p->accepted_count] = (struct txns_partition){name, in->index};
-    p->accepted[p->accepted_count] = (struct accepted){to, log, in->records, v.batch};
+    p->accepted[p->accepted_count] = (struct accepted){to, log, records, packed, v.batch};
     p->is_transactional |= is_transactional(&p->accepted[p->accepted_count]);
     p->accepted_count++;
-    p->bytes += in->records.n;
+    p->bytes += records.n;
 }
 
 static void accept_topic(struct produce *p, const struct kafka_produce_request_topic *in,
-                         struct kafka_produce_response_topic *out)
+                         struct kafka_produce_response_topic *out) ON(net)
 {
     struct request *r = p->request;
     struct topic_info topic;

@@ -17,14 +17,16 @@ static const char *const part_names[PARTS] = {"user", "client-id", "ip"};
 
 static const struct {
     const char *key;
+    int32_t wait_max_ms;
+    uint8_t burst_s; /* what so many seconds allow may be used at once */
     bool of_address; /* or of users and client ids */
     bool is_whole;   /* no fractions */
 } kinds[QUOTA_KINDS] = {
-    [QUOTA_PRODUCE] = {"producer_byte_rate", false, true},
-    [QUOTA_FETCH] = {"consumer_byte_rate", false, true},
-    [QUOTA_REQUEST] = {"request_percentage", false, false},
-    [QUOTA_MUTATIONS] = {"controller_mutation_rate", false, false},
-    [QUOTA_CONNECT] = {"connection_creation_rate", true, true},
+    [QUOTA_PRODUCE] = {"producer_byte_rate", QUOTA_WAIT_MAX_MS, QUOTA_BURST_S, false, true},
+    [QUOTA_FETCH] = {"consumer_byte_rate", QUOTA_WAIT_MAX_MS, QUOTA_BURST_S, false, true},
+    [QUOTA_REQUEST] = {"request_percentage", QUOTA_REQUEST_WAIT_MAX_MS, QUOTA_BURST_S, false, false},
+    [QUOTA_MUTATIONS] = {"controller_mutation_rate", QUOTA_WAIT_MAX_MS, QUOTA_BURST_S + 1, false, false},
+    [QUOTA_CONNECT] = {"connection_creation_rate", QUOTA_WAIT_MAX_MS, QUOTA_BURST_S, true, true},
 };
 
 /* An entry of the table. */
@@ -215,7 +217,8 @@ static bool read_op(const struct kafka_alter_client_quotas_request_op *op, bool 
     while (kind < QUOTA_KINDS && !(str_is(op->key, kinds[kind].key) && kinds[kind].of_address == of_address))
         kind++;
     if (kind == QUOTA_KINDS)
-        return err_set(err, ERR_CONFIG, "unknown quota of such an entity: \"%.*s\"", STR_ARG(op->key));
+        return op->remove || /* it is not there, as is wanted */
+               err_set(err, ERR_CONFIG, "unknown quota of such an entity: \"%.*s\"", STR_ARG(op->key));
     limits[kind] = op->remove ? NAN : op->value;
     if (op->remove)
         return true;
@@ -380,6 +383,11 @@ bool quotas_load(struct quotas *quotas, struct str key, struct str value, struct
 
 /* ---- use ------------------------------------------------------------------------------------------------------ */
 
+bool quotas_has(const struct quotas *quotas, enum quota_kind kind)
+{
+    return quotas->count[kind] > 0;
+}
+
 /* The limit of one entity, or NAN. *who: of all that share it. */
 static double limit_at(struct quotas *quotas, enum quota_kind kind, const struct parts *parts,
                        const struct parts *sharing, uint64_t *who)
@@ -449,21 +457,60 @@ static struct bucket *bucket_of(struct quotas *quotas, uint64_t who, double full
     return oldest;
 }
 
-int32_t quotas_charge(struct quotas *quotas, enum quota_kind kind, const struct quota_client *client,
-                      double amount, int64_t now_ms)
+/* A client's bucket, filled up to now. NULL: it has no quota. *per_s: what it may use. */
+static struct bucket *fill(struct quotas *quotas, enum quota_kind kind, const struct quota_client *client,
+                           int64_t now_ms, double *per_s)
 {
     uint64_t who;
     double limit = find_limit(quotas, kind, client, &who);
     if (isinf(limit))
-        return 0;
-    /* Per cent of a thread are tens of milliseconds a second. */
-    double per_s = kind == QUOTA_REQUEST ? 10 * limit : limit, full = per_s * QUOTA_BURST_S;
+        return NULL;
+    *per_s = kind == QUOTA_REQUEST ? 10 * limit : limit; /* per cent of a thread are tens of ms a second */
+    double full = *per_s * kinds[kind].burst_s;
     struct bucket *bucket = bucket_of(quotas, who, full, now_ms);
     double passed_ms = now_ms > bucket->at_ms ? (double)(now_ms - bucket->at_ms) : 0;
-    bucket->tokens = fmin(full, bucket->tokens + per_s * passed_ms / 1000) - amount;
+    bucket->tokens = fmin(full, bucket->tokens + *per_s * passed_ms / 1000);
     bucket->at_ms = now_ms;
-    if (bucket->tokens >= 0)
+    return bucket;
+}
+
+static int32_t wait_for(enum quota_kind kind, double missing, double per_s)
+{
+    double wait_ms = ceil(missing / per_s * 1000);
+    return wait_ms > kinds[kind].wait_max_ms ? kinds[kind].wait_max_ms : (int32_t)wait_ms;
+}
+
+int32_t quotas_charge(struct quotas *quotas, enum quota_kind kind, const struct quota_client *client,
+                      double amount, int64_t now_ms)
+{
+    double per_s;
+    struct bucket *bucket = fill(quotas, kind, client, now_ms, &per_s);
+    if (bucket == NULL)
         return 0;
-    double wait_ms = ceil(-bucket->tokens / per_s * 1000);
-    return wait_ms > QUOTA_WAIT_MAX_MS ? QUOTA_WAIT_MAX_MS : (int32_t)wait_ms;
+    bucket->tokens -= amount;
+    return bucket->tokens >= 0 ? 0 : wait_for(kind, -bucket->tokens, per_s);
+}
+
+int32_t quotas_take(struct quotas *quotas, enum quota_kind kind, const struct quota_client *client,
+                    double amount, int64_t now_ms)
+{
+    double per_s;
+    struct bucket *bucket = fill(quotas, kind, client, now_ms, &per_s);
+    if (bucket == NULL)
+        return 0;
+    double needed = fmin(amount, per_s * kinds[kind].burst_s);
+    if (bucket->tokens < needed)
+        return wait_for(kind, needed - bucket->tokens, per_s);
+    bucket->tokens -= amount;
+    return 0;
+}
+
+double quotas_burst(struct quotas *quotas, enum quota_kind kind, const struct quota_client *client)
+{
+    return quotas_limit(quotas, kind, client) * kinds[kind].burst_s;
+}
+
+const char *quotas_name(enum quota_kind kind)
+{
+    return kinds[kind].key;
 }

@@ -28,8 +28,9 @@ enum {
     QUOTA_ENTITIES_MAX = 10000, /* entries of the table */
     QUOTA_CLIENTS =
         16384, /* clients whose use is remembered; the longest idle ones make room, with what they owe */
-    QUOTA_BURST_S = 10,
-    QUOTA_WAIT_MAX_MS = 3600000,
+    QUOTA_BURST_S = 10, /* and a second more for QUOTA_MUTATIONS, as in Kafka */
+    QUOTA_WAIT_MAX_MS = 3600 * 1000,
+    QUOTA_REQUEST_WAIT_MAX_MS = 1000, /* of QUOTA_REQUEST: Kafka's quota.window.size.seconds */
 };
 
 enum quota_kind {
@@ -70,7 +71,16 @@ struct quota_client {
 /* The client has used `amount`. Returns how long it is to wait, in ms; 0: not at all. now_ms: of a clock that never goes back. */
 int32_t quotas_charge(struct quotas *quotas, enum quota_kind kind, const struct quota_client *client,
                       double amount, int64_t now_ms);
+/* The same, but what it may not have at once it is not charged for. More than it may ever have at once it has when its bucket is full. */
+int32_t quotas_take(struct quotas *quotas, enum quota_kind kind, const struct quota_client *client,
+                    double amount, int64_t now_ms);
+/* Does anybody have such a quota? */
+bool quotas_has(const struct quotas *quotas, enum quota_kind kind);
+/* What it may use at once; INFINITY: as much as it likes. */
+double quotas_burst(struct quotas *quotas, enum quota_kind kind, const struct quota_client *client);
 /* What it may use a second; INFINITY: as it likes. */
 double quotas_limit(struct quotas *quotas, enum quota_kind kind, const struct quota_client *client);
+/* "producer_byte_rate" */
+const char *quotas_name(enum quota_kind kind);
 
 #endif

@@ -91,6 +91,7 @@ TEST(what_is_no_quota)
     EXPECT_EQ_INT(set("ann", NULL, NULL, "producer_byte_rate", 1.5), KAFKA_ERR_INVALID_REQUEST);
     EXPECT_EQ_INT(set("ann", NULL, NULL, "request_percentage", NAN), KAFKA_ERR_INVALID_REQUEST);
     EXPECT_EQ_INT(set("ann", NULL, NULL, "request_percentage", 1.5), 0);
+    EXPECT_EQ_INT(set("ann", NULL, NULL, "happiness", 0), 0); /* to remove what is not there is no mistake */
     EXPECT_EQ_INT(set(NULL, NULL, "10.0.0.1", "connection_creation_rate", 5), 0);
     EXPECT_EQ_INT(set(NULL, NULL, DEFAULT, "connection_creation_rate", 9), 0);
     EXPECT_EQ_DOUBLE(quotas_limit(q, QUOTA_CONNECT, &(struct quota_client){.address = STR("10.0.0.1")}), 5);
@@ -123,6 +124,41 @@ TEST(who_uses_more_waits)
         now += 1 + quotas_charge(q, QUOTA_PRODUCE, &s, 7000, now);
     }
     EXPECT(sent > 50000.0 * 105 && sent < 50000.0 * 111);
+    end();
+}
+
+TEST(who_cannot_have_it_yet_is_not_charged)
+{
+    begin();
+    EXPECT_EQ_INT(set(NULL, "c", NULL, "consumer_byte_rate", 1000), 0);
+    struct quota_client c = {.client_id = STR("c")}, other = {.client_id = STR("d")};
+    EXPECT(quotas_has(q, QUOTA_FETCH) && !quotas_has(q, QUOTA_PRODUCE));
+    EXPECT_EQ_DOUBLE(quotas_burst(q, QUOTA_FETCH, &c), 10000);
+    EXPECT(isinf(quotas_burst(q, QUOTA_FETCH, &other)));
+    EXPECT_EQ_INT(quotas_take(q, QUOTA_FETCH, &c, 9000, 0), 0);
+    EXPECT_EQ_INT(quotas_take(q, QUOTA_FETCH, &c, 3000, 0), 2000);
+    EXPECT_EQ_INT(quotas_take(q, QUOTA_FETCH, &c, 3000, 1000), 1000);
+    EXPECT_EQ_INT(quotas_take(q, QUOTA_FETCH, &c, 3000, 2000), 0);
+    EXPECT_EQ_INT(quotas_take(q, QUOTA_FETCH, &c, 1, 2000), 1);
+    /* One record that is larger than what ten seconds allow comes through, once the bucket is full; and is paid for. */
+    EXPECT_EQ_INT(quotas_take(q, QUOTA_FETCH, &c, 25000, 2000), 10000);
+    EXPECT_EQ_INT(quotas_take(q, QUOTA_FETCH, &c, 25000, 12000), 0);
+    EXPECT_EQ_INT(quotas_take(q, QUOTA_FETCH, &c, 1000, 12000), 16000);
+    EXPECT_EQ_INT(quotas_take(q, QUOTA_FETCH, &other, 1e12, 0), 0);
+    end();
+}
+
+TEST(kinds_differ)
+{
+    begin();
+    EXPECT_EQ_INT(set(DEFAULT, NULL, NULL, "request_percentage", 1), 0);
+    EXPECT_EQ_INT(set(DEFAULT, NULL, NULL, "controller_mutation_rate", 2), 0);
+    struct quota_client ann = {.user = STR("ann")};
+    EXPECT_EQ_INT(quotas_charge(q, QUOTA_REQUEST, &ann, 100, 0), 0); /* ms, of 10 a second */
+    EXPECT_EQ_INT(quotas_charge(q, QUOTA_REQUEST, &ann, 1, 0), 100);
+    EXPECT_EQ_INT(quotas_charge(q, QUOTA_REQUEST, &ann, 1000, 0), QUOTA_REQUEST_WAIT_MAX_MS);
+    EXPECT_EQ_INT(quotas_charge(q, QUOTA_MUTATIONS, &ann, 22, 0), 0); /* eleven seconds */
+    EXPECT_EQ_INT(quotas_charge(q, QUOTA_MUTATIONS, &ann, 1, 0), 500);
     end();
 }
 
@@ -212,6 +248,8 @@ int main(void)
     RUN(the_nearest_entity_counts);
     RUN(what_is_no_quota);
     RUN(who_uses_more_waits);
+    RUN(who_cannot_have_it_yet_is_not_charged);
+    RUN(kinds_differ);
     RUN(more_clients_than_are_remembered);
     RUN(quotas_are_described);
     RUN(quotas_are_kept);

@@ -3,11 +3,13 @@
 #include <stdio.h>
 
 #include "broker/broker_private.h"
+#include "broker/features.h"
 #include "broker/settings.h"
+#include "broker/throttle.h"
 #include "format/compress.h"
 #include "obs/event.h"
 
-enum { ACCEPTS_PER_TURN = 64, ACCEPT_PAUSE_MS = 100 };
+enum { ACCEPTS_PER_TURN = 64, ACCEPT_PAUSE_MS = 100, TRIM_MS = 30 * 1000 };
 
 /* ---- accepting -------------------------------------------------------------------------------------------------------------- */
 
@@ -58,7 +60,10 @@ static void on_listener(struct watch *watch, unsigned events)
             return;
         }
         b->pause_said = false;
-        if (!connection_open(b, file, peer, &err))
+        int32_t hold_ms = throttle_connect(b, peer);
+        if (hold_ms > 0)
+            event_log(EVENT_KAFKA, peer, "connection refused: its address connects too often");
+        if (!connection_open(b, file, peer, hold_ms, &err))
             event_err(EVENT_KAFKA_TROUBLE, peer, &err);
     }
 }
@@ -101,12 +106,21 @@ int16_t frame_error(const struct err *err)
 
 /* ---- its life ------------------------------------------------------------------------------------------------------------------ */
 
+/* What a burst of requests took and nobody needs any more. */
+static void on_trim_timer(struct timer *timer)
+{
+    struct broker *b = CONTAINER_OF(timer, struct broker, trim_timer);
+    buf_pool_trim(b->request_pool);
+    timer_set_in(timer, TRIM_MS * NS_PER_MS);
+}
+
 static void handle_start(struct msg *msg)
 {
     struct broker *b = CONTAINER_OF(msg, struct broker, start);
     struct err err;
     run_on_net();
     coordinator_open(b);
+    timer_set_in(&b->trim_timer, TRIM_MS * NS_PER_MS);
     if (!listen_on(b, true, &err))
         event_err(EVENT_KAFKA_TROUBLE, "kafka", &err);
 }
@@ -137,6 +151,7 @@ bool broker_start(struct pool *pool, struct loop *net, struct store *store,
     sessions_init(&b->sessions);
     list_init(&b->idle_requests);
     timer_init(&b->accept_timer, on_accept_timer);
+    timer_init(&b->trim_timer, on_trim_timer);
     msg_init(&b->start, handle_start);
     b->watch.ready = on_listener;
     TRY(os_listen(options->address, &b->listener, b->address, sizeof b->address, err));
@@ -147,8 +162,11 @@ bool broker_start(struct pool *pool, struct loop *net, struct store *store,
     broker_cluster_id(b);
     b->compress = compress_ctx_new();
     b->scratch = buf_new(CONNECTION_READ_BYTES);
+    b->request_pool = buf_pool_new(REQUEST_POOL_BYTES, REQUEST_POOL_KEEP);
     *out = b; /* from here on broker_stop ends it */
     TRY(settings_start(b, err));
+    TRY(throttle_start(b, err));
+    TRY(features_start(b, err));
     TRY(coordinator_start(b, err));
     TRY(loop_new(ROLE_BLOCK, "kafka-read", &b->reader, err));
     TRY(loop_start(b->reader, err));
@@ -182,6 +200,7 @@ static void handle_end(struct msg *msg)
     run_on_net();
     listen_on(b, false, &ignored);
     timer_cancel(&b->accept_timer);
+    timer_cancel(&b->trim_timer);
     b->stopping = true;
     b->running++; /* no end before all have been told */
     LIST_EACH(link, &b->connections)
@@ -209,12 +228,14 @@ void broker_stop(struct broker *b)
         loop_free(b->reader);
     }
     coordinator_stop(b);
+    throttle_stop(b);
     settings_stop(b);
     sessions_fini(&b->sessions);
     requests_fini(b);
     frames_fini(b);
     metrics_fini(b);
     buf_unref(b->scratch);
+    buf_pool_close(b->request_pool);
     compress_ctx_free(b->compress);
     os_close(b->listener);
 }

@@ -18,8 +18,7 @@ static struct config_layers layers_of(const struct broker *b, const struct confi
 
 static struct str key_of(enum config_scope scope, struct str name, struct arena *arena)
 {
-    const char *kind = scope == CONFIG_TOPIC ? "topic" : scope == CONFIG_GROUP ? "group" : "broker";
-    return str_of(arena_printf(arena, "kafka.config.%s/%.*s", kind, STR_ARG(name)));
+    return str_of(arena_printf(arena, "kafka.config.%s/%.*s", config_scope_name(scope), STR_ARG(name)));
 }
 
 static bool load_list(struct broker *b, enum config_scope scope, struct str name, struct arena *arena,
@@ -190,6 +189,8 @@ static bool open_broker(struct request *r, struct resource *to, int16_t *error, 
     return true;
 }
 
+enum { RESOURCE_NAME_MAX = 900 }; /* bytes of a group's name, or of another that is a key's end */
+
 static bool open_resource(struct request *r, int8_t type, struct str name, struct resource *to,
                           int16_t *error, struct str *why)
 {
@@ -198,7 +199,12 @@ static bool open_resource(struct request *r, int8_t type, struct str name, struc
     *to = (struct resource){.scope = (enum config_scope)type, .name = name};
     switch (type) {
     case CONFIG_BROKER: return open_broker(r, to, error, why);
-    case CONFIG_GROUP: done = load_list(r->broker, CONFIG_GROUP, name, &r->arena, &to->own, &err); break;
+    case CONFIG_GROUP:
+    case CONFIG_CLIENT_METRICS:
+        if (name.n == 0 || name.n > RESOURCE_NAME_MAX || memchr(name.p, '\0', name.n) != NULL)
+            return refuse(error, why, KAFKA_ERR_INVALID_REQUEST, "a name has 1 to 900 bytes, and no NUL");
+        done = load_list(r->broker, to->scope, name, &r->arena, &to->own, &err);
+        break;
     case CONFIG_TOPIC:
         if (!broker_topic_name_is_valid(name))
             return refuse(error, why, KAFKA_ERR_INVALID_TOPIC_EXCEPTION, "that is no topic's name");
@@ -289,74 +295,150 @@ static void submit(struct changes *all, const struct resource *resource, const s
     frame_submit(frame);
 }
 
+/* A request that alters: what it wants of a resource becomes the new list. */
+struct altering {
+    struct changes *all;
+    bool validate_only;
+    bool (*make_list)(struct request *r, const struct resource *resource, const void *in,
+                      struct config_list *list, int16_t *error, struct err *err);
+};
+
+static void alter(const struct altering *a, int8_t type, struct str name, const void *in, int16_t *error,
+                  struct str *why) ON(net)
+{
+    struct request *r = a->all->request;
+    struct resource resource;
+    struct config_list list;
+    struct err err;
+    if (!open_resource(r, type, name, &resource, error, why))
+        return;
+    if (!a->make_list(r, &resource, in, &list, error, &err))
+        *why = str_of(arena_strdup(&r->arena, err.text));
+    else if (!a->validate_only)
+        submit(a->all, &resource, &list, error, why);
+}
+
+static bool list_altered(struct request *r, const struct resource *resource, const void *in,
+                         struct config_list *list, int16_t *error, struct err *err)
+{
+    return config_alter(resource->scope, &resource->layers, in, &r->arena, list, error, err);
+}
+
+static bool list_replaced(struct request *r, const struct resource *resource, const void *in,
+                          struct config_list *list, int16_t *error, struct err *err)
+{
+    return config_replace(resource->scope, in, &r->arena, list, error, err);
+}
+
 void handle_incremental_alter_configs(struct request *r)
 {
     const struct kafka_incremental_alter_configs_request *in = r->body;
     struct kafka_incremental_alter_configs_response *out = KAFKA_NEW(
         &r->arena, kafka_incremental_alter_configs_response, 1);
-    struct changes *all = changes_new(r, out);
+    const struct altering a = {changes_new(r, out), in->validate_only, list_altered};
     out->responses = KAFKA_NEW(&r->arena, kafka_incremental_alter_configs_response_resource,
                                in->resources_count);
     out->responses_count = in->resources_count;
     for (uint32_t i = 0; i < in->resources_count; i++) {
         struct kafka_incremental_alter_configs_response_resource *to = &out->responses[i];
-        struct resource resource;
-        struct config_list list;
-        struct err err;
         to->resource_type = in->resources[i].resource_type;
         to->resource_name = in->resources[i].resource_name;
         to->error_message = (struct str){0};
-        if (!open_resource(r, to->resource_type, to->resource_name, &resource, &to->error_code,
-                           &to->error_message))
-            continue;
-        if (!config_alter(resource.scope, &resource.layers, &in->resources[i], &r->arena, &list,
-                          &to->error_code, &err))
-            to->error_message = str_of(arena_strdup(&r->arena, err.text));
-        else if (!in->validate_only)
-            submit(all, &resource, &list, &to->error_code, &to->error_message);
+        alter(&a, to->resource_type, to->resource_name, &in->resources[i], &to->error_code,
+              &to->error_message);
     }
-    changes_done_one(all);
+    changes_done_one(a.all);
 }
 
 void handle_alter_configs(struct request *r)
 {
     const struct kafka_alter_configs_request *in = r->body;
     struct kafka_alter_configs_response *out = KAFKA_NEW(&r->arena, kafka_alter_configs_response, 1);
-    struct changes *all = changes_new(r, out);
+    const struct altering a = {changes_new(r, out), in->validate_only, list_replaced};
     out->responses = KAFKA_NEW(&r->arena, kafka_alter_configs_response_resource, in->resources_count);
     out->responses_count = in->resources_count;
     for (uint32_t i = 0; i < in->resources_count; i++) {
         struct kafka_alter_configs_response_resource *to = &out->responses[i];
-        struct resource resource;
-        struct config_list list;
-        struct err err;
         to->resource_type = in->resources[i].resource_type;
         to->resource_name = in->resources[i].resource_name;
         to->error_message = (struct str){0};
-        if (!open_resource(r, to->resource_type, to->resource_name, &resource, &to->error_code,
-                           &to->error_message))
-            continue;
-        if (!config_replace(resource.scope, &in->resources[i], &r->arena, &list, &to->error_code, &err))
-            to->error_message = str_of(arena_strdup(&r->arena, err.text));
-        else if (!in->validate_only)
-            submit(all, &resource, &list, &to->error_code, &to->error_message);
+        alter(&a, to->resource_type, to->resource_name, &in->resources[i], &to->error_code,
+              &to->error_message);
     }
-    changes_done_one(all);
+    changes_done_one(a.all);
 }
 
 /* ---- ListConfigResources ------------------------------------------------------------------------------------------------------------------ */
-
-enum { RESOURCE_CLIENT_METRICS = 16 };
 
 static bool is_wanted(const struct request *r, int8_t type)
 {
     const struct kafka_list_config_resources_request *in = r->body;
     if (r->header.version == 0)
-        return type == RESOURCE_CLIENT_METRICS;
+        return type == CONFIG_CLIENT_METRICS;
     for (uint32_t i = 0; i < in->resource_types_count; i++)
         if (in->resource_types[i] == type)
             return true;
     return in->resource_types_count == 0;
+}
+
+/* Those that somebody has set something of. */
+struct listed {
+    struct arena *arena;
+    struct kafka_list_config_resources_response_resource *to; /* NULL: they are counted */
+    enum config_scope scope;
+    size_t prefix, count, capacity;
+};
+
+static void list_one(void *arg, struct str key, struct str value)
+{
+    struct listed *all = arg;
+    (void)value;
+    if (all->to && all->count == all->capacity)
+        return; /* made since they were counted */
+    if (all->to) {
+        struct str name = str_n(key.p + all->prefix, key.n - all->prefix);
+        all->to[all->count].resource_type = (int8_t)all->scope;
+        all->to[all->count].resource_name = str_n(arena_dup(all->arena, name.p, name.n), name.n);
+    }
+    all->count++;
+}
+
+static void list_set(struct request *r, enum config_scope scope,
+                     struct kafka_list_config_resources_response *out)
+{
+    struct str prefix = key_of(scope, STR(""), &r->arena);
+    struct listed all = {.arena = &r->arena, .scope = scope, .prefix = prefix.n};
+    if (!is_wanted(r, (int8_t)scope))
+        return;
+    store_each(r->broker->store, prefix, list_one, &all);
+    struct kafka_list_config_resources_response_resource *before = out->config_resources;
+    uint32_t count = out->config_resources_count;
+    out->config_resources = KAFKA_NEW(&r->arena, kafka_list_config_resources_response_resource,
+                                      count + all.count);
+    if (count)
+        memcpy(out->config_resources, before, count * sizeof *before);
+    all.to = out->config_resources + count;
+    all.capacity = all.count;
+    all.count = 0;
+    store_each(r->broker->store, prefix, list_one, &all);
+    out->config_resources_count = count + (uint32_t)all.count;
+}
+
+enum { BROKER_LOGGER = 8 };
+
+static bool knows_types(const struct request *r)
+{
+    const struct kafka_list_config_resources_request *in = r->body;
+    for (uint32_t i = 0; i < in->resource_types_count; i++)
+        switch (in->resource_types[i]) {
+        case CONFIG_TOPIC:
+        case CONFIG_BROKER:
+        case BROKER_LOGGER: /* there are none */
+        case CONFIG_CLIENT_METRICS:
+        case CONFIG_GROUP: continue;
+        default: return false;
+        }
+    return true;
 }
 
 void handle_list_config_resources(struct request *r)
@@ -364,6 +446,11 @@ void handle_list_config_resources(struct request *r)
     struct kafka_list_config_resources_response out;
     struct topic_info *infos;
     KAFKA_INIT(kafka_list_config_resources_response, &out);
+    if (!knows_types(r)) {
+        out.error_code = KAFKA_ERR_UNSUPPORTED_VERSION;
+        request_answer(r, &out);
+        return;
+    }
     size_t count = store_topics(r->broker->store, &r->arena, &infos);
     out.config_resources = KAFKA_NEW(&r->arena, kafka_list_config_resources_response_resource, count + 1);
     for (size_t i = 0; i < count && is_wanted(r, CONFIG_TOPIC); i++) {
@@ -377,5 +464,7 @@ void handle_list_config_resources(struct request *r)
         out.config_resources[out.config_resources_count++].resource_name = str_of(
             arena_printf(&r->arena, "%d", BROKER_NODE));
     }
+    list_set(r, CONFIG_GROUP, &out);
+    list_set(r, CONFIG_CLIENT_METRICS, &out);
     request_answer(r, &out);
 }

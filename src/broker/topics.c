@@ -4,6 +4,7 @@
 #include "broker/api.h"
 #include "broker/changes.h"
 #include "broker/settings.h"
+#include "broker/throttle.h"
 
 bool broker_topic_is_internal(const char *name)
 {
@@ -56,6 +57,32 @@ bool broker_topic_find(struct broker *b, struct str name, const struct kafka_uui
     return !broker_topic_is_hidden(&found);
 }
 
+bool broker_topic_names_collide(struct str a, struct str b)
+{
+    size_t i = 0;
+    while (i < a.n && i < b.n && (a.p[i] == '.' ? '_' : a.p[i]) == (b.p[i] == '.' ? '_' : b.p[i]))
+        i++;
+    return a.n == b.n && i == a.n;
+}
+
+bool broker_topic_collides(struct request *r, struct topic_list *list, struct str name)
+{
+    bool found = false;
+    if (memchr(name.p, '.', name.n) == NULL && memchr(name.p, '_', name.n) == NULL)
+        return false;
+    if (list->infos == NULL)
+        list->count = store_topics(r->broker->store, &r->arena, &list->infos);
+    for (size_t i = 0; i < list->count && !found; i++)
+        found = broker_topic_names_collide(name, str_of(list->infos[i].name)) &&
+                !broker_topic_is_hidden(&list->infos[i]);
+    return found;
+}
+
+/* From these versions on, clients know THROTTLING_QUOTA_EXCEEDED (KIP-599). */
+enum { CREATE_STRICT_FROM = 6, DELETE_STRICT_FROM = 5, GROW_STRICT_FROM = 3 };
+static const char TOO_MUCH[] =
+    "the quota of topics and partitions that are made and deleted is used up for now";
+
 /* ---- CreateTopics ------------------------------------------------------------------------------------------------------------------- */
 
 static bool refuse_topic(struct kafka_create_topics_response_topic *out, int16_t error, const char *why)
@@ -95,28 +122,6 @@ static bool is_asked_twice(const struct kafka_create_topics_request *in, uint32_
     return false;
 }
 
-/* Names that differ only by "." and "_" would be one name among Kafka's metrics. */
-static bool is_nearly_same(struct str a, struct str b)
-{
-    size_t i = 0;
-    while (i < a.n && i < b.n && (a.p[i] == '.' ? '_' : a.p[i]) == (b.p[i] == '.' ? '_' : b.p[i]))
-        i++;
-    return a.n == b.n && i == a.n;
-}
-
-static bool collides(struct changes *all, struct str name)
-{
-    struct request *r = all->request;
-    bool found = false;
-    if (memchr(name.p, '.', name.n) == NULL && memchr(name.p, '_', name.n) == NULL)
-        return false;
-    if (all->topics == NULL)
-        all->topic_count = store_topics(r->broker->store, &r->arena, &all->topics);
-    for (size_t i = 0; i < all->topic_count && !found; i++)
-        found = is_nearly_same(name, str_of(all->topics[i].name)) && !broker_topic_is_hidden(&all->topics[i]);
-    return found;
-}
-
 static bool check_new_topic(struct changes *changes, uint32_t i,
                             struct kafka_create_topics_response_topic *out, int32_t *partitions) ON(net)
 {
@@ -130,7 +135,7 @@ static bool check_new_topic(struct changes *changes, uint32_t i,
                             "a topic's name has 1 to 249 letters, digits, \".\", \"_\" and \"-\"");
     if (broker_topic_is_there(r->broker, in->name))
         return refuse_topic(out, KAFKA_ERR_TOPIC_ALREADY_EXISTS, "the topic exists already");
-    if (collides(changes, in->name))
+    if (broker_topic_collides(r, &changes->topics, in->name))
         return refuse_topic(out, KAFKA_ERR_INVALID_TOPIC_EXCEPTION,
                             "there is a topic whose name differs only by \".\" and \"_\"");
     if (in->assignments_count > 0)
@@ -172,6 +177,10 @@ static void create_topic(struct changes *all, uint32_t i, struct kafka_create_to
         return;
     if (!settings_of_new_topic(r, &in->topics[i], &settings, &out->error_code, &out->error_message))
         return;
+    if (!throttle_mutations(r, partitions, CREATE_STRICT_FROM)) {
+        refuse_topic(out, KAFKA_ERR_THROTTLING_QUOTA_EXCEEDED, TOO_MUCH);
+        return;
+    }
     out->num_partitions = partitions;
     out->replication_factor = 1;
     settings_describe_new_topic(r, &settings, out);
@@ -229,6 +238,11 @@ static void delete_topic(struct changes *all, struct str name, const struct kafk
     if (broker_topic_is_internal(info.name)) {
         out->error_code = KAFKA_ERR_INVALID_REQUEST;
         out->error_message = STR("an internal topic cannot be deleted");
+        return;
+    }
+    if (!throttle_mutations(r, info.partitions, DELETE_STRICT_FROM)) {
+        out->error_code = KAFKA_ERR_THROTTLING_QUOTA_EXCEEDED;
+        out->error_message = str_of(TOO_MUCH);
         return;
     }
     struct frame *frame = change_begin(all, out, deleted);
@@ -310,7 +324,13 @@ void handle_create_partitions(struct request *r)
     for (uint32_t i = 0; i < in->topics_count; i++) {
         struct topic_info info;
         out->results[i].name = in->topics[i].name;
-        if (!check_growth(r, &in->topics[i], &info, &out->results[i]) || in->validate_only)
+        if (!check_growth(r, &in->topics[i], &info, &out->results[i]))
+            continue;
+        if (!throttle_mutations(r, in->topics[i].count - info.partitions, GROW_STRICT_FROM)) {
+            refuse_growth(&out->results[i], KAFKA_ERR_THROTTLING_QUOTA_EXCEEDED, TOO_MUCH);
+            continue;
+        }
+        if (in->validate_only)
             continue;
         struct frame *frame = change_begin(all, &out->results[i], grown);
         frame_topic_alter(frame, info.name, in->topics[i].count, &info.config);

@@ -34,6 +34,18 @@ struct cli_args {
 
 struct command_env;
 
+/* Does a command speak Kafka's protocol: to the brokers that its flag --bootstrap names, else to the project's own listener? */
+enum cli_kafka {
+    CLI_KAFKA_NO,
+    CLI_KAFKA_IF_RUNNING, /* without both it looks into the data folder itself */
+    CLI_KAFKA_ALWAYS,
+};
+#define CLI_BOOTSTRAP_FLAG                                                                                   \
+    {                                                                                                        \
+        "--bootstrap", "-b", "BROKERS",                                                                      \
+            "HOST:PORT[,…] of any Kafka cluster; default: the running project's own"                       \
+    }
+
 struct cli_command {
     const char *name;             /* "topic list" */
     const char *operands;         /* "[DIR]" */
@@ -46,6 +58,7 @@ struct cli_command {
     bool reads_stdin;
     bool loads_project; /* beside a running process, too: --set has its effect there */
     int (*run)(struct cli_args *args);
+    enum cli_kafka kafka; /* of a command that looks */
     /* Instead of run: a command that looks into a data folder, wherever it runs; see command.h. */
     int (*look)(struct command_env *env);
 };

@@ -7,6 +7,7 @@
 #include "cli/control.h"
 #include "cli/host.h"
 #include "os/vfs.h"
+#include "type/timestamp.h"
 
 /* ---- output ------------------------------------------------------------------------------------------------------ */
 
@@ -38,6 +39,15 @@ bool env_flush(struct command_env *env)
 const char *env_path(struct command_env *env, const char *path)
 {
     return path[0] == '/' ? path : pool_printf(env->pool, "%s/%s", env->cwd, path);
+}
+
+const char *env_visible(struct command_env *env, const char *text)
+{
+    struct sbuf visible = {0};
+    sbuf_visible(&visible, str_of(text));
+    const char *copy = str_dup(pool_arena(env->pool), sbuf_view(&visible));
+    sbuf_fini(&visible);
+    return copy;
 }
 
 static void to_stderr(struct command_env *env, struct sbuf *text)
@@ -104,6 +114,36 @@ bool command_needs_store(struct command_env *env, struct err *err)
         return false;
     err_set(err, ERR_FATAL, "nothing has run here yet: there is no data in \"%s\"", env->project->data);
     return err_hint(err, "Start the project with: sluice up.");
+}
+
+const struct type *command_topic_columns(struct command_env *env, const char *topic)
+{
+    struct arena *arena = pool_arena(env->pool);
+    const struct type *schema = env->engine ? engine_topic_schema(env->engine, arena, topic) : NULL;
+    struct sbuf json = {0};
+    struct err ignored;
+    if (schema == NULL && env->store) {
+        char key[STORE_KEY_MAX];
+        snprintf(key, sizeof key, "schema/%s", topic);
+        store_get(env->store, str_of(key), &json);
+    } else if (schema == NULL && env->kafka && !env->is_foreign) {
+        (void)!control_ask(env, pool_printf(env->pool, "columns/%s", topic), &json);
+    }
+    if (json.n > 0 && !type_from_json(arena, str_of(str_dup(arena, sbuf_view(&json))), &schema, &ignored))
+        schema = NULL;
+    sbuf_fini(&json);
+    int32_t index = project_topic_of(env->project, str_of(topic));
+    return schema || index < 0 ? schema : env->project->topics[index].schema;
+}
+
+bool command_wants_json(struct command_env *env, bool *json, struct err *err)
+{
+    const char *output = cli_value(env->args, "--output");
+    *json = output && strcmp(output, "json") == 0;
+    if (output == NULL || *json || strcmp(output, "table") == 0)
+        return true;
+    err_set(err, ERR_CONFIG, "unknown output format \"%s\"", output);
+    return err_hint(err, "There are table and json.");
 }
 
 /* A frame that is submitted on the frames loop while the command waits. */
@@ -236,15 +276,57 @@ static const char *folder_of(const struct cli_args *args)
     return ".";
 }
 
+/* Where the project's own broker listens, if a process runs: *address NULL = none runs, "" = it does not listen. Returns as control_ask does. */
+static int own_broker(struct command_env *env, const char **address)
+{
+    struct sbuf answer = {0};
+    int status = control_ask(env, "kafka", &answer);
+    *address = status == EXIT_DONE ? str_dup(env->args->arena, sbuf_view(&answer)) : NULL;
+    sbuf_fini(&answer);
+    return status;
+}
+
+static int through_kafka(struct command_env *env, const char *bootstrap)
+{
+    const struct client_options options = {.bootstrap = bootstrap, .client_id = "sluice"};
+    struct pool *pool = pool_new(NULL, "kafka");
+    struct err err;
+    int status = client_open(pool, &options, &env->kafka, &err) ? run_here(env) : cli_fail(env->args, &err);
+    pool_free(pool);
+    return status;
+}
+
+static int no_broker(const struct command_env *env, bool runs)
+{
+    struct err err;
+    err_set(&err, ERR_FATAL,
+            runs ? "the project that runs here has no Kafka listener" : "no broker runs here: \"%s\"",
+            env->project->folder);
+    err_hint(&err, runs ? "Set settings.listen.kafka, or name a broker: -b HOST:PORT."
+                        : "Start the project with sluice up, or name a broker: -b HOST:PORT.");
+    return cli_fail(env->args, &err);
+}
+
+/* A cluster that the caller named: no project has anything to say about it. */
+static int look_abroad(struct command_env *env, const char *bootstrap)
+{
+    struct project none = {.zone = timezone_utc(), .folder = env->cwd};
+    struct err err;
+    if (env->args->folder || env->args->set_count > 0 ||
+        env->args->operand_count > env->args->command->dir_at) {
+        err_set(&err, ERR_CONFIG, "a project's folder, or --set, has no meaning beside --bootstrap");
+        return cli_fail(env->args, &err);
+    }
+    env->project = &none;
+    env->is_foreign = true;
+    return through_kafka(env, bootstrap);
+}
+
 int command_look(struct cli_args *args)
 {
     struct project project;
     struct conf_diags diags = {.arena = args->arena};
-    const char *folder = folder_of(args);
     int columns, rows;
-    project_load(args->arena, folder, args->sets, args->set_count, &project, &diags);
-    if (diags.errors) /* warnings are for those who check or start the project */
-        return host_say(args, &diags);
     os_terminal_size(&columns, &rows);
     struct command_env env = {
         .args = args,
@@ -252,6 +334,20 @@ int command_look(struct cli_args *args)
         .cwd = os_absolute(args->arena, "."),
         .columns = os_is_terminal(1) ? columns : 0,
     };
-    int status = control_call(&env);
+    enum cli_kafka kafka = args->command->kafka;
+    const char *bootstrap = kafka ? cli_value(args, "--bootstrap") : NULL, *address = NULL;
+    if (bootstrap)
+        return look_abroad(&env, bootstrap);
+    project_load(args->arena, folder_of(args), args->sets, args->set_count, &project, &diags);
+    if (diags.errors) /* warnings are for those who check or start the project */
+        return host_say(args, &diags);
+    int status = kafka ? own_broker(&env, &address) : EXIT_DONE;
+    if (status > EXIT_DONE)
+        return status;
+    if (address && address[0] != '\0')
+        return through_kafka(&env, address);
+    if (kafka == CLI_KAFKA_ALWAYS)
+        return no_broker(&env, address != NULL);
+    status = control_call(&env);
     return status >= 0 ? status : run_here(&env);
 }

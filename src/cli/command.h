@@ -5,6 +5,7 @@
  *     a process runs on the folder     in that process, on a thread of its own; the caller is at the other end of
  *                                      control.sock (control.c), which carries arguments, stdin, stdout, stderr, exit status
  *     none runs                        in the caller's own process, which takes the lock, recovers, answers and lets go
+ *     through Kafka's protocol         in the caller's own process, without the folder: env->kafka is there instead of a store (cli_kafka)
  *
  * The store is opened when it is first asked for, so a query over files needs no data folder at all. */
 #ifndef CLI_COMMAND_H
@@ -12,10 +13,13 @@
 
 #include "cli/cli.h"
 #include "job/engine.h"
+#include "topic/client.h"
 
 struct command_env {
     struct cli_args *args;
     const struct project *project;
+    struct client *kafka;  /* NULL: not through Kafka's protocol */
+    bool is_foreign;       /* kafka is a cluster that the caller named: project is an empty one */
     struct store *store;   /* NULL: not opened (see command_store) */
     struct engine *engine; /* NULL: no process runs */
     struct loop *frames;   /* submits frames while a disk loop runs; NULL: committed in place */
@@ -44,6 +48,8 @@ void env_add(struct command_env *env, struct str text);
 bool env_flush(struct command_env *env);
 /* A path that the caller gave, from where the caller is. */
 const char *env_path(struct command_env *env, const char *path);
+/* A text from elsewhere, as it may be shown on a terminal (sbuf_visible). Lives in the command's pool. */
+const char *env_visible(struct command_env *env, const char *text);
 /* A line on stderr. */
 void env_note(struct command_env *env, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The error on stderr; returns the exit status that fits it. file: what its place points into, or NULL. */
@@ -57,6 +63,15 @@ struct store *command_store(struct command_env *env, struct err *err);
 bool command_needs_store(struct command_env *env, struct err *err);
 /* The project's stream of that name; NULL: there is none, err says so and which one may have been meant. */
 const struct stream_def *command_stream(struct command_env *env, const char *name, struct err *err);
+/* Does a process run on the project's folder? (Not asked for a foreign cluster.) */
+static inline bool env_runs(const struct command_env *env)
+{
+    return env->engine != NULL || (env->kafka != NULL && !env->is_foreign);
+}
+/* The columns of a topic of the project, as they are known where it runs or has run; NULL: they are not. */
+const struct type *command_topic_columns(struct command_env *env, const char *topic);
+/* --output: table, which is the default, or json. */
+bool command_wants_json(struct command_env *env, bool *json, struct err *err);
 /* Commits a frame wherever the command runs. */
 bool command_commit(struct command_env *env, struct frame *frame, struct err *err);
 

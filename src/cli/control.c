@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "base/bytes.h"
-#include "format/json_tree.h"
 #include "obs/event.h"
+#include "json/tree.h"
 
 enum { FRAME_HEAD = 5, FRAME_OUT_MAX = 256 * 1024, END_WAIT_MS = 20 };
 
@@ -69,6 +69,7 @@ struct connection {
 };
 
 struct control {
+    const char *kafka; /* or NULL */
     const struct project *project;
     struct store *store;
     struct engine *engine;
@@ -218,8 +219,9 @@ static bool sets_are_known(const struct command_env *env, struct err *err)
     return true;
 }
 
-/* The request as arguments of a command. */
-static bool read_arguments(struct connection *c, struct str line, struct command_env *env, struct err *err)
+/* The request as arguments of a command; *ask: what is asked instead, p NULL = nothing. */
+static bool read_arguments(struct connection *c, struct str line, struct command_env *env, struct str *ask,
+                           struct err *err)
 {
     const struct json_node *root;
     const char *argv[CLI_SETS_MAX];
@@ -235,12 +237,37 @@ static bool read_arguments(struct connection *c, struct str line, struct command
     }
     json_bool(root, "colour", &env->args->colour);
     json_i64(root, "columns", &columns);
+    *ask = (struct str){0};
+    json_str(root, "ask", ask);
     env->columns = columns > 0 && columns < 10000 ? (int)columns : 0;
     env->cwd = json_str(root, "cwd", &cwd) ? str_dup(&c->arena, cwd) : env->project->folder;
     TRY(cli_read(env->args, argc, argv, err));
     if (env->args->command->look == NULL)
         return err_set(err, ERR_CONFIG, "not a command for a running process");
     return sets_are_known(env, err);
+}
+
+/* One thing about this process. */
+static int say(struct connection *c, struct command_env *env, struct str ask)
+{
+    if (str_is(ask, "kafka")) {
+        env_add(env, str_of(c->control->kafka));
+    } else if (str_starts(ask, STR("columns/"))) {
+        const char *topic = str_dup(&c->arena, str_n(ask.p + 8, ask.n - 8));
+        const struct type *columns = command_topic_columns(env, topic);
+        if (columns)
+            type_to_json(columns, &env->out);
+    }
+    return EXIT_DONE;
+}
+
+static int serve(struct connection *c, struct command_env *env)
+{
+    struct str line, ask;
+    struct err err;
+    if (!read_request(c, &line, &err) || !read_arguments(c, line, env, &ask, &err))
+        return env_fail(env, &err, NULL);
+    return ask.p ? say(c, env, ask) : env->args->command->look(env);
 }
 
 static void answer(struct connection *c)
@@ -258,11 +285,8 @@ static void answer(struct connection *c)
         .gone = conn_gone,
         .arg = c,
     };
-    struct str line;
     struct err err;
-    int status = read_request(c, &line, &err) && read_arguments(c, line, &env, &err)
-                     ? args.command->look(&env)
-                     : env_fail(&env, &err, NULL);
+    int status = serve(c, &env);
     env_flush(&env);
     uint8_t end[FRAME_HEAD + 1] = {0, 0, 0, 0, 1, (uint8_t)status};
     (void)!send_all(c->socket, end, sizeof end,
@@ -373,12 +397,12 @@ static void handle_stop(struct msg *msg)
 }
 
 bool control_start(struct pool *pool, const struct project *project, struct store *store,
-                   struct engine *engine, struct control **out, struct err *err)
+                   struct engine *engine, const char *kafka, struct control **out, struct err *err)
 {
     struct control *control = pool_new_struct(pool, struct control);
     char bound[OS_PATH_MAX];
     *control = (struct control){
-        .project = project, .store = store, .engine = engine, .pool = pool, .listener = -1};
+        .project = project, .store = store, .engine = engine, .kafka = kafka, .pool = pool, .listener = -1};
     char *address = socket_address(pool_arena(pool), project->data, &control->folder, err);
     TRY(address != NULL);
     control->path = pool_printf(pool, "%s/%s", project->data, SOCKET_NAME);
@@ -411,7 +435,8 @@ void control_stop(struct control *control)
 struct caller {
     int socket;
     struct sbuf in;
-    int status; /* −1: not yet */
+    int status;          /* −1: not yet */
+    struct sbuf *answer; /* where stdout goes; NULL: to stdout */
 };
 
 /* Puts out the whole frames that have come. */
@@ -426,7 +451,9 @@ static bool put_frames(struct caller *c, struct err *err)
         if (c->in.n - at < FRAME_HEAD + n)
             break;
         FILE *to = p[0] == 1 ? stdout : stderr;
-        if (p[0] == 0)
+        if (p[0] == 1 && c->answer)
+            sbuf_add(c->answer, p + FRAME_HEAD, n);
+        else if (p[0] == 0)
             c->status = n ? p[FRAME_HEAD] : EXIT_FAILED;
         else if (fwrite(p + FRAME_HEAD, 1, n, to) != n || fflush(to) != 0)
             return err_set_errno(err, ERR_FATAL, errno, "could not write");
@@ -487,9 +514,15 @@ static bool send_stdin(struct caller *c, struct err *err)
     return ok;
 }
 
-static void put_request(const struct command_env *env, struct sbuf *out)
+static void put_request(const struct command_env *env, const char *ask, struct sbuf *out)
 {
-    sbuf_cstr(out, "{\"args\":[");
+    sbuf_char(out, '{');
+    if (ask) {
+        sbuf_cstr(out, "\"ask\":");
+        sbuf_json(out, str_of(ask));
+        sbuf_char(out, ',');
+    }
+    sbuf_cstr(out, "\"args\":[");
     for (uint32_t i = 0; i < env->args->argc; i++) {
         sbuf_cstr(out, i ? "," : "");
         sbuf_json(out, str_of(env->args->argv[i]));
@@ -508,25 +541,25 @@ static bool wants_stdin(const struct cli_args *args)
     return wants;
 }
 
-static bool talk(struct caller *c, const struct command_env *env, struct err *err)
+static bool talk(struct caller *c, const struct command_env *env, const char *ask, struct err *err)
 {
     struct sbuf request = {0};
-    put_request(env, &request);
+    put_request(env, ask, &request);
     bool ok = send_or_take(c, request.p, request.n, err);
     sbuf_fini(&request);
     TRY(ok);
-    if (wants_stdin(env->args))
+    if (ask == NULL && wants_stdin(env->args))
         TRY(send_stdin(c, err));
     while (c->status < 0)
         TRY(take_answer(c, true, err));
     return true;
 }
 
-int control_call(struct command_env *env)
+static int call(struct command_env *env, const char *ask, struct sbuf *answer)
 {
-    struct caller c = {.socket = -1, .status = -1};
+    struct caller c = {.socket = -1, .status = -1, .answer = answer};
     char path[OS_PATH_MAX];
-    struct err err;
+    struct err err = {0};
     int folder;
     snprintf(path, sizeof path, "%s/%s", env->project->data, SOCKET_NAME);
     if (!os_exists(path))
@@ -536,9 +569,19 @@ int control_call(struct command_env *env)
     os_close(folder);
     if (!connected) /* a socket that nobody listens on was left by a process that died */
         return err.code == ECONNREFUSED || err.code == ENOENT ? -1 : cli_fail(env->args, &err);
-    if (!talk(&c, env, &err))
+    if (!talk(&c, env, ask, &err))
         c.status = cli_fail(env->args, &err);
     os_close(c.socket);
     sbuf_fini(&c.in);
     return c.status;
+}
+
+int control_call(struct command_env *env)
+{
+    return call(env, NULL, NULL);
+}
+
+int control_ask(struct command_env *env, const char *what, struct sbuf *answer)
+{
+    return call(env, what, answer);
 }

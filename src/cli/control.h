@@ -2,6 +2,7 @@
  *
  *     caller → process    {"args":["query","SELECT 1"],"cwd":"/home/a","columns":80,"colour":true}\n
  *                         then stdin in frames: size u32 be │ bytes; size 0 = its end
+ *                         or "ask" besides: instead of doing the command, the process says one thing of itself on stdout
  *     process → caller    frames: kind u8 (1 stdout, 2 stderr, 0 the end: bytes[0] = exit status) │ size u32 be │ bytes
  *
  * The socket has mode 0600: whoever may connect may do all that the process may. Each connection has a thread of its own (a loop of the
@@ -20,13 +21,16 @@ enum {
 
 struct control;
 
-/* Listens in the project's data folder, on a loop of its own. All is borrowed until control_stop. */
+/* Listens in the project's data folder, on a loop of its own. All is borrowed until control_stop. kafka: where the broker listens, or NULL. */
 bool control_start(struct pool *pool, const struct project *project, struct store *store,
-                   struct engine *engine, struct control **control, struct err *err);
+                   struct engine *engine, const char *kafka, struct control **control, struct err *err);
 /* Ends connections in order, waits for their threads, removes the socket. NULL is fine. The other loops still run. */
 void control_stop(struct control *control);
 
 /* Has the running process do the command; its exit status, or −1: none runs. */
 int control_call(struct command_env *env);
+/* Asks the running process one thing, appended to answer: "kafka", where its broker listens ("" = nowhere); "columns/TOPIC", what type_to_json makes
+ * of a topic's columns ("" = not known). Returns 0, −1: none runs, or the exit status after what was wrong was said on stderr. */
+int control_ask(struct command_env *env, const char *what, struct sbuf *answer);
 
 #endif

@@ -3,10 +3,10 @@
 
 #include "cli/relation_private.h"
 #include "cli/table.h"
-#include "format/json_tree.h"
 #include "os/os.h"
 #include "sink/delta/log.h"
 #include "type/timestamp.h"
+#include "json/tree.h"
 
 enum { HISTORY_DEFAULT = 20 }; /* versions */
 

@@ -7,8 +7,8 @@
 #include "cli/relation_private.h"
 #include "format/compress.h"
 #include "format/csv.h"
-#include "format/json_tree.h"
 #include "format/parquet.h"
+#include "json/tree.h"
 
 enum { CHUNK = 1 << 20, RECORDS = 4096 };
 

@@ -1,4 +1,4 @@
-/* Topics: what is in them when the query begins. */
+/* Topics: what is committed in them when the query begins. */
 #include <stdio.h>
 
 #include "cli/relation_private.h"
@@ -34,9 +34,9 @@ static bool infer_topic(struct relations *r, const struct topic_def *def, const 
     for (int32_t p = 0; ok && p < def->partitions; p++) {
         struct log *log = log_get(r->env->store, def->name, p);
         for (int64_t at = log ? log_start(log) : 0;
-             ok && log && at < log_end(log) && in->tried < RELATION_INFER_RECORDS;) {
+             ok && log && at < log_stable(log) && in->tried < RELATION_INFER_RECORDS;) {
             struct log_slice slice;
-            ok = log_read(log, at, SLICE_BYTES, &slice, err);
+            ok = log_read_committed(log, at, SLICE_BYTES, &slice, err);
             if (!ok || slice.n == 0)
                 break;
             ok = topic_values(decoder, &slice, at, infer_value, in, err);
@@ -101,10 +101,10 @@ static bool feed_partition(struct feed *f, struct topic_decoder *decoder, struct
                            struct batch *batch, struct err *err)
 {
     const struct topic_report report = {.bad = bad_record, .arg = f};
-    int64_t until = log_end(log);
+    int64_t until = log_stable(log);
     for (int64_t at = log_start(log); at < until && !f->stopped;) {
         struct log_slice slice;
-        TRY(log_read(log, at, SLICE_BYTES, &slice, err));
+        TRY(log_read_committed(log, at, SLICE_BYTES, &slice, err));
         if (slice.n == 0)
             break;
         bool ok = topic_decode(decoder, &slice, partition, at, until, batch, &report, err);

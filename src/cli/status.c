@@ -238,13 +238,9 @@ static int look_status(struct command_env *env)
 {
     struct engine_report report;
     struct err err;
-    const char *output = cli_value(env->args, "--output");
-    bool json = output && strcmp(output, "json") == 0;
-    if (output && !json && strcmp(output, "table") != 0) {
-        err_set(&err, ERR_CONFIG, "unknown output format \"%s\"", output);
-        err_hint(&err, "There are table and json.");
+    bool json;
+    if (!command_wants_json(env, &json, &err))
         return env_fail(env, &err, NULL);
-    }
     if (env->engine)
         engine_report(env->engine, pool_arena(env->pool), &report);
     if (json) {

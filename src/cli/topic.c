@@ -4,60 +4,12 @@
 #include "cli/rows.h"
 #include "cli/topic.h"
 
-bool topic_is_internal(const struct topic_info *info)
-{
-    return info->config.internal || strncmp(info->name, "__", 2) == 0;
-}
-
-bool topic_find(struct command_env *env, const char *name, struct topic_info *info, struct err *err)
-{
-    TRY(command_needs_store(env, err));
-    if (store_topic(env->store, name, info))
-        return true;
-    struct topic_info *infos;
-    const char *names[256];
-    size_t count = store_topics(env->store, pool_arena(env->pool), &infos), n = 0;
-    for (size_t i = 0; i < count && n < 256; i++)
-        if (!topic_is_internal(&infos[i]))
-            names[n++] = infos[i].name;
-    err_set(err, ERR_CONFIG, "there is no topic \"%s\"", name);
-    const char *nearest = str_nearest(str_of(name), names, n);
-    return nearest ? err_hint(err, "Did you mean \"%s\"?", nearest)
-                   : err_hint(err, "See: sluice topic list.");
-}
-
 /* ---- list ------------------------------------------------------------------------------------------------------------- */
 
-struct topic_sums {
-    int64_t records;
-    uint64_t bytes;
-};
-
-static struct topic_sums sum_topic(struct store *store, const struct topic_info *info)
+/* p NULL where it is not known. */
+static struct str number(struct arena *arena, int64_t n)
 {
-    struct topic_sums sums = {0};
-    for (int32_t p = 0; p < info->partitions; p++) {
-        struct log *log = log_get(store, info->name, p);
-        if (log == NULL)
-            continue;
-        sums.records += log_end(log) - log_start(log);
-        sums.bytes += log_bytes(log);
-        log_release(log);
-    }
-    return sums;
-}
-
-static struct str text_of(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static struct str text_of(struct arena *arena, const char *format, ...)
-{
-    struct sbuf text = {0};
-    va_list args;
-    va_start(args, format);
-    sbuf_vprintf(&text, format, args);
-    va_end(args);
-    char *copy = str_dup(arena, sbuf_view(&text));
-    sbuf_fini(&text);
-    return str_of(copy);
+    return n < 0 ? (struct str){0} : str_of(arena_printf(arena, "%lld", (long long)n));
 }
 
 static struct str duration_text(struct arena *arena, int64_t ms)
@@ -70,18 +22,46 @@ static struct str duration_text(struct arena *arena, int64_t ms)
         return STR("forever");
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
         if (ms && ms % units[i].ms == 0)
-            return text_of(arena, "%lld%s", (long long)(ms / units[i].ms), units[i].name);
+            return str_of(arena_printf(arena, "%lld%s", (long long)(ms / units[i].ms), units[i].name));
     return STR("0");
 }
 
-static bool wants_json(struct command_env *env, bool *json, struct err *err)
+/* Of all partitions; −1 where one is not known. */
+struct topic_sums {
+    int64_t records, bytes;
+};
+
+static struct topic_sums sum_topic(const struct topic_view *view)
 {
-    const char *output = cli_value(env->args, "--output");
-    *json = output && strcmp(output, "json") == 0;
-    if (output == NULL || *json || strcmp(output, "table") == 0)
-        return true;
-    err_set(err, ERR_CONFIG, "unknown output format \"%s\"", output);
-    return err_hint(err, "There are table and json.");
+    struct topic_sums sums = {0};
+    for (int32_t p = 0; p < view->partitions; p++) {
+        const struct topic_part *part = &view->parts[p];
+        sums.records = sums.records < 0 || part->start < 0 || part->end < part->start
+                           ? -1
+                           : sums.records + part->end - part->start;
+        sums.bytes = sums.bytes < 0 || part->bytes < 0 ? -1 : sums.bytes + part->bytes;
+    }
+    return sums;
+}
+
+static void put_number(struct command_env *env, const char *name, int64_t n)
+{
+    if (n < 0)
+        env_print(env, "\"%s\":null,", name);
+    else
+        env_print(env, "\"%s\":%lld,", name, (long long)n);
+}
+
+static void list_json(struct command_env *env, const struct topic_view *view)
+{
+    struct topic_sums sums = sum_topic(view);
+    sbuf_cstr(&env->out, "{\"topic\":");
+    sbuf_json(&env->out, str_of(view->name));
+    env_print(env, ",\"partitions\":%d,", view->partitions);
+    put_number(env, "records", sums.records);
+    put_number(env, "bytes", sums.bytes);
+    env_print(env, "\"retention_ms\":%lld,\"compact\":%s}\n", (long long)view->retention_ms,
+              view->is_compact ? "true" : "false");
 }
 
 static int look_list(struct command_env *env)
@@ -92,107 +72,84 @@ static int look_list(struct command_env *env)
                                                   {.name = "bytes", .right = true},
                                                   {.name = "retention"}};
     struct arena *arena = pool_arena(env->pool);
-    struct topic_info *infos = NULL;
+    struct topic_view *views = NULL;
     struct table table;
     struct err err;
+    size_t count = 0;
     bool json, all = cli_given(env->args, "--all");
-    if (!wants_json(env, &json, &err))
+    if (!command_wants_json(env, &json, &err) || !topic_views(env, &views, &count, &err))
         return env_fail(env, &err, NULL);
-    struct store *store = command_store(env, &err);
-    if (store == NULL && err.class != ERR_NONE)
-        return env_fail(env, &err, NULL);
-    size_t count = store ? store_topics(store, arena, &infos) : 0;
     if (!json)
         table_init(&table, env, columns, 5);
     for (size_t i = 0; i < count; i++) {
-        if (topic_is_internal(&infos[i]) && !all)
+        if (views[i].is_internal && !all)
             continue;
-        struct topic_sums sums = sum_topic(store, &infos[i]);
         if (json) {
-            env_print(
-                env,
-                "{\"topic\":\"%s\",\"partitions\":%d,\"records\":%lld,\"bytes\":%llu,\"retention_ms\":%lld,\"compact\":%s}\n",
-                infos[i].name, infos[i].partitions, (long long)sums.records, (unsigned long long)sums.bytes,
-                (long long)infos[i].config.retention_ms, infos[i].config.compact ? "true" : "false");
+            list_json(env, &views[i]);
             continue;
         }
-        const struct str cells[] = {
-            str_of(infos[i].name), text_of(arena, "%d", infos[i].partitions),
-            text_of(arena, "%lld", (long long)sums.records),
-            text_of(arena, "%llu", (unsigned long long)sums.bytes),
-            infos[i].config.compact ? STR("compact") : duration_text(arena, infos[i].config.retention_ms)};
+        struct topic_sums sums = sum_topic(&views[i]);
+        const struct str cells[] = {str_of(views[i].name), number(arena, views[i].partitions),
+                                    number(arena, sums.records), number(arena, sums.bytes),
+                                    views[i].is_compact ? STR("compact")
+                                                        : duration_text(arena, views[i].retention_ms)};
         table_row(&table, cells);
     }
     if (!json)
         table_end(&table, false);
+    for (size_t i = 0; i < count; i++)
+        if (views[i].error && (all || !views[i].is_internal))
+            env_note(env, "topic \"%s\": %s", env_visible(env, views[i].name), views[i].error);
     return EXIT_DONE;
 }
 
 /* ---- describe ------------------------------------------------------------------------------------------------------------ */
 
-static const struct type *columns_of(struct command_env *env, const char *topic)
+static struct str nodes_text(struct arena *arena, const int32_t *nodes, uint32_t count)
 {
-    struct arena *arena = pool_arena(env->pool);
-    const struct type *schema = env->engine ? engine_topic_schema(env->engine, arena, topic) : NULL;
-    struct sbuf json = {0};
-    struct err ignored;
-    char key[STORE_KEY_MAX];
-    snprintf(key, sizeof key, "schema/%s", topic);
-    if (schema == NULL && store_get(env->store, str_of(key), &json) &&
-        !type_from_json(arena, str_of(str_dup(arena, sbuf_view(&json))), &schema, &ignored))
-        schema = NULL;
-    sbuf_fini(&json);
-    int32_t index = project_topic_of(env->project, str_of(topic));
-    return schema || index < 0 ? schema : env->project->topics[index].schema;
+    struct sbuf text = {0};
+    for (uint32_t i = 0; i < count; i++)
+        sbuf_printf(&text, "%s%d", i ? "," : "", nodes[i]);
+    struct str copy = str_of(str_dup(arena, sbuf_view(&text)));
+    sbuf_fini(&text);
+    return copy;
 }
 
-static void describe_partitions(struct command_env *env, const struct topic_info *info)
+/* Leaders and replicas are worth a column where there is more than one place to be. */
+static void describe_partitions(struct command_env *env, const struct topic_view *view)
 {
     static const struct table_column columns[] = {{.name = "partition", .right = true},
                                                   {.name = "start", .right = true},
                                                   {.name = "end", .right = true},
-                                                  {.name = "bytes", .right = true}};
+                                                  {.name = "bytes", .right = true},
+                                                  {.name = "leader", .right = true},
+                                                  {.name = "replicas"},
+                                                  {.name = "in sync"}};
     struct arena *arena = pool_arena(env->pool);
     struct table table;
-    table_init(&table, env, columns, 4);
-    for (int32_t p = 0; p < info->partitions; p++) {
-        struct log *log = log_get(env->store, info->name, p);
-        if (log == NULL)
-            continue;
-        const struct str cells[] = {text_of(arena, "%d", p),
-                                    text_of(arena, "%lld", (long long)log_start(log)),
-                                    text_of(arena, "%lld", (long long)log_end(log)),
-                                    text_of(arena, "%llu", (unsigned long long)log_bytes(log))};
+    const struct client_partition *first = view->partitions > 0 ? view->parts[0].at : NULL;
+    bool spread = false;
+    for (int32_t p = 0; first && p < view->partitions; p++) {
+        const struct client_partition *at = view->parts[p].at;
+        spread = spread || (at && (at->replica_count > 1 || at->leader != first->leader));
+    }
+    table_init(&table, env, columns, spread ? 7 : 4);
+    for (int32_t p = 0; p < view->partitions; p++) {
+        const struct topic_part *part = &view->parts[p];
+        struct str cells[7] = {number(arena, p), number(arena, part->start), number(arena, part->end),
+                               number(arena, part->bytes)};
+        if (spread && part->at) {
+            cells[4] = number(arena, part->at->leader);
+            cells[5] = nodes_text(arena, part->at->replicas, part->at->replica_count);
+            cells[6] = nodes_text(arena, part->at->isr, part->at->isr_count);
+        }
         table_row(&table, cells);
-        log_release(log);
     }
     table_end(&table, false);
 }
 
-static int look_describe(struct command_env *env)
+static void describe_columns(struct command_env *env, const struct type *schema)
 {
-    struct topic_info info;
-    struct err err;
-    char id[33];
-    if (!topic_find(env, env->args->operands[0], &info, &err))
-        return env_fail(env, &err, NULL);
-    struct arena *arena = pool_arena(env->pool);
-    hex_encode(id, info.id, sizeof info.id);
-    struct str retention = duration_text(arena, info.config.retention_ms);
-    env_print(env, "topic       %s\nid          %s\npartitions  %d\nretention   %.*s\n", info.name, id,
-              info.partitions, STR_ARG(retention));
-    if (info.config.retention_bytes >= 0)
-        env_print(env, "size        %lld bytes of a partition are kept\n",
-                  (long long)info.config.retention_bytes);
-    if (info.config.compression)
-        env_print(env, "compression %s\n", codec_name((enum codec)info.config.compression));
-    if (info.config.compact)
-        env_print(env, "compact     the newest value of each key is kept\n");
-    env_print(env, "\n");
-    describe_partitions(env, &info);
-    const struct type *schema = columns_of(env, info.name);
-    if (schema == NULL)
-        return EXIT_DONE;
     static const struct table_column columns[] = {{.name = "column"}, {.name = "type"}};
     struct table table;
     env_print(env, "\n");
@@ -204,6 +161,35 @@ static int look_describe(struct command_env *env)
         sbuf_fini(&type);
     }
     table_end(&table, false);
+}
+
+static int look_describe(struct command_env *env)
+{
+    struct topic_view view;
+    struct err err;
+    char id[KAFKA_UUID_TEXT + 1];
+    if (!topic_view(env, env->args->operands[0], &view, &err))
+        return env_fail(env, &err, NULL);
+    kafka_uuid_print(view.id, id);
+    struct str retention = duration_text(pool_arena(env->pool), view.retention_ms);
+    env_print(env, "topic       %s\nid          %s\npartitions  %d\nretention   %.*s\n", view.name, id,
+              view.partitions, STR_ARG(retention));
+    if (view.retention_bytes >= 0)
+        env_print(env, "size        %lld bytes of a partition are kept\n", (long long)view.retention_bytes);
+    if (view.compression)
+        env_print(env, "compression %s\n", env_visible(env, view.compression));
+    if (view.is_compact)
+        env_print(env, "compact     the newest value of each key is kept\n");
+    for (uint32_t i = 0; i < view.more_count; i++)
+        env_print(env, "config      %s=%s\n", env_visible(env, view.more[i].name),
+                  env_visible(env, view.more[i].value ? view.more[i].value : ""));
+    env_print(env, "\n");
+    describe_partitions(env, &view);
+    const struct type *schema = command_topic_columns(env, view.name);
+    if (schema)
+        describe_columns(env, schema);
+    if (view.error)
+        env_note(env, "topic \"%s\": %s", view.name, view.error);
     return EXIT_DONE;
 }
 
@@ -239,15 +225,20 @@ static bool read_config(const struct cli_args *args, int32_t *partitions, struct
     return true;
 }
 
+static int done(struct command_env *env, bool ok, const struct err *err, const char *did)
+{
+    if (!ok)
+        return env_fail(env, err, NULL);
+    env_note(env, "topic \"%s\" %s", env->args->operands[0], did);
+    return EXIT_DONE;
+}
+
 static int commit_topic(struct command_env *env, struct frame *frame, const char *did)
 {
     struct err err;
     bool ok = command_commit(env, frame, &err);
     frame_free(frame);
-    if (!ok)
-        return env_fail(env, &err, NULL);
-    env_note(env, "topic \"%s\" %s", env->args->operands[0], did);
-    return EXIT_DONE;
+    return done(env, ok, &err, did);
 }
 
 /* Makes the data folder if need be: a topic may be there before anything has run. */
@@ -261,6 +252,25 @@ static bool make_store(struct command_env *env, struct err *err)
            store_open(env->pool, env->project->data, &options, NULL, &env->store, err);
 }
 
+static struct topic_wish wish_of(const struct cli_args *args)
+{
+    return (struct topic_wish){.partitions = cli_value(args, "--partitions"),
+                               .retention = cli_value(args, "--retention"),
+                               .retention_size = cli_value(args, "--retention-size"),
+                               .compression = cli_value(args, "--compression"),
+                               .config = cli_value(args, "--config"),
+                               .compact = cli_given(args, "--compact")};
+}
+
+/* An option that only a broker understands. */
+static bool needs_no_broker(const struct cli_args *args, const char *option, struct err *err)
+{
+    if (!cli_given(args, option))
+        return true;
+    err_set(err, ERR_CONFIG, "%s needs a broker, and none runs here", option);
+    return err_hint(err, "Start the project with sluice up, or name a broker: -b HOST:PORT.");
+}
+
 static int look_create(struct command_env *env)
 {
     const char *name = env->args->operands[0];
@@ -269,8 +279,15 @@ static int look_create(struct command_env *env)
     struct err err;
     int32_t partitions = 1;
     topic_config_default(&config);
-    if (!conf_text_topic(str_of(name), &err) || !read_config(env->args, &partitions, &config, &err) ||
-        !make_store(env, &err))
+    if (!conf_text_topic(str_of(name), &err))
+        return env_fail(env, &err, NULL);
+    if (env->kafka) {
+        struct topic_wish wish = wish_of(env->args);
+        wish.replicas = cli_value(env->args, "--replicas");
+        return done(env, topic_create_remote(env, name, &wish, &err), &err, "created");
+    }
+    if (!needs_no_broker(env->args, "--replicas", &err) || !needs_no_broker(env->args, "--config", &err) ||
+        !read_config(env->args, &partitions, &config, &err) || !make_store(env, &err))
         return env_fail(env, &err, NULL);
     if (store_topic(env->store, name, &info)) {
         err_set(&err, ERR_FATAL, "there is a topic \"%s\" already", name);
@@ -285,7 +302,12 @@ static int look_alter(struct command_env *env)
 {
     struct topic_info info;
     struct err err;
-    if (!topic_find(env, env->args->operands[0], &info, &err))
+    if (env->kafka) {
+        struct topic_wish wish = wish_of(env->args);
+        return done(env, topic_alter_remote(env, env->args->operands[0], &wish, &err), &err, "altered");
+    }
+    if (!needs_no_broker(env->args, "--config", &err) ||
+        !topic_find(env, env->args->operands[0], &info, &err))
         return env_fail(env, &err, NULL);
     int32_t partitions = info.partitions;
     if (!read_config(env->args, &partitions, &info.config, &err))
@@ -306,17 +328,23 @@ static int look_alter(struct command_env *env)
     return commit_topic(env, frame, "altered");
 }
 
+static bool delete_remote(struct command_env *env, const char *name, struct err *err)
+{
+    struct client_topic topic;
+    return client_topic(env->kafka, pool_arena(env->pool), name, &topic, err) &&
+           topic_may_go(env, name, topic.is_internal || topic_name_is_internal(name), err) &&
+           client_topic_delete(env->kafka, name, err);
+}
+
 static int look_delete(struct command_env *env)
 {
+    const char *name = env->args->operands[0];
     struct topic_info info;
     struct err err;
-    if (!topic_find(env, env->args->operands[0], &info, &err))
+    if (env->kafka)
+        return done(env, delete_remote(env, name, &err), &err, "deleted");
+    if (!topic_find(env, name, &info, &err) || !topic_may_go(env, name, topic_is_internal(&info), &err))
         return env_fail(env, &err, NULL);
-    if (topic_is_internal(&info) || (env->engine && project_topic_of(env->project, str_of(info.name)) >= 0)) {
-        err_set(&err, ERR_FATAL, "topic \"%s\" is in use by the %s", info.name,
-                topic_is_internal(&info) ? "program itself" : "running project");
-        return env_fail(env, &err, NULL);
-    }
     struct frame *frame = frame_new(env->store);
     frame_topic_delete(frame, info.name);
     return commit_topic(env, frame, "deleted");
@@ -326,16 +354,21 @@ static int look_delete(struct command_env *env)
 
 static const struct cli_flag list_flags[] = {{"--all", "-a", NULL, "internal topics too"},
                                              {"--output", "-o", "FORMAT", "table (default) or json"},
+                                             CLI_BOOTSTRAP_FLAG,
                                              {0}};
-static const struct cli_flag config_flags[] = {
-    {"--partitions", "-p", "COUNT", "how many partitions"},
-    {"--retention", NULL, "DURATION", "how long records are kept: 7d, forever"},
-    {"--retention-size", NULL, "SIZE", "bytes of each partition that are kept: 10GiB"},
-    {"--compression", NULL, "CODEC",
-     "of record batches that are written here: none, gzip, snappy, lz4, zstd"},
-    {"--compact", NULL, NULL, "keeps the newest value of each key"},
-    {0},
-};
+static const struct cli_flag bootstrap_flags[] = {CLI_BOOTSTRAP_FLAG, {0}};
+#define CONFIG_FLAGS                                                                                         \
+    {"--partitions", "-p", "COUNT", "how many partitions"},                                                  \
+        {"--retention", NULL, "DURATION", "how long records are kept: 7d, forever"},                         \
+        {"--retention-size", NULL, "SIZE", "bytes of each partition that are kept: 10GiB"},                  \
+        {"--compression", NULL, "CODEC",                                                                     \
+         "of record batches that are written here: none, gzip, snappy, lz4, zstd"},                          \
+        {"--compact", NULL, NULL, "keeps the newest value of each key"},                                     \
+        {"--config", "-c", "NAME=VALUE", "[;…] more of its configuration, by Kafka's names"},                \
+        CLI_BOOTSTRAP_FLAG
+static const struct cli_flag create_flags[] = {
+    CONFIG_FLAGS, {"--replicas", "-r", "COUNT", "how many brokers of a cluster keep each partition"}, {0}};
+static const struct cli_flag alter_flags[] = {CONFIG_FLAGS, {0}};
 
 extern const struct cli_command command_topic_list, command_topic_describe, command_topic_create,
     command_topic_alter, command_topic_delete;
@@ -344,34 +377,41 @@ const struct cli_command command_topic_list = {.name = "topic list",
                                                .summary = "lists topics",
                                                .flags = list_flags,
                                                .operands_max = 1,
+                                               .kafka = CLI_KAFKA_IF_RUNNING,
                                                .look = look_list};
 const struct cli_command command_topic_describe = {.name = "topic describe",
                                                    .operands = "TOPIC [DIR]",
                                                    .summary = "shows a topic: partitions, offsets, columns",
+                                                   .flags = bootstrap_flags,
                                                    .operands_min = 1,
                                                    .operands_max = 2,
                                                    .dir_at = 1,
+                                                   .kafka = CLI_KAFKA_IF_RUNNING,
                                                    .look = look_describe};
 const struct cli_command command_topic_create = {.name = "topic create",
                                                  .operands = "TOPIC [DIR]",
                                                  .summary = "creates a topic",
-                                                 .flags = config_flags,
+                                                 .flags = create_flags,
                                                  .operands_min = 1,
                                                  .operands_max = 2,
                                                  .dir_at = 1,
+                                                 .kafka = CLI_KAFKA_IF_RUNNING,
                                                  .look = look_create};
 const struct cli_command command_topic_alter = {.name = "topic alter",
                                                 .operands = "TOPIC [DIR]",
                                                 .summary = "changes a topic: more partitions, retention",
-                                                .flags = config_flags,
+                                                .flags = alter_flags,
                                                 .operands_min = 1,
                                                 .operands_max = 2,
                                                 .dir_at = 1,
+                                                .kafka = CLI_KAFKA_IF_RUNNING,
                                                 .look = look_alter};
 const struct cli_command command_topic_delete = {.name = "topic delete",
                                                  .operands = "TOPIC [DIR]",
                                                  .summary = "deletes a topic and its records",
+                                                 .flags = bootstrap_flags,
                                                  .operands_min = 1,
                                                  .operands_max = 2,
                                                  .dir_at = 1,
+                                                 .kafka = CLI_KAFKA_IF_RUNNING,
                                                  .look = look_delete};

@@ -2,11 +2,11 @@
  * a text, inferring a schema, widening one.
  *
  * The reader is compiled from a schema and works in two steps per record: a structural index made with
- * vector instructions (json_scan.c), then one walk over that index which writes values straight into
+ * vector instructions (json/), then one walk over that index which writes values straight into
  * columns (json_decode.c). Strings without escapes become views into the record's own bytes.
  *
  * Everything here is pure. Nothing is shared between decoders, so each role has its own. Small documents
- * for control use (answers of a REST API, a Delta log) have a tree: json_tree.h. */
+ * for control use (answers of a REST API, a Delta log) have a tree: json/tree.h. */
 #ifndef FORMAT_JSON_H
 #define FORMAT_JSON_H
 
@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "batch/batch.h"
 #include "type/type.h"
+#include "json/scan.h"
 
 struct timezone_data;
 
@@ -28,10 +29,6 @@ enum {
 };
 
 enum json_mode { JSON_PERMISSIVE, JSON_DROPMALFORMED, JSON_FAILFAST };
-
-/* Which code finds the structure; JSON_CPU_BEST asks the processor. The others are for tests and
- * measurements, and are lowered to what the processor has. */
-enum json_cpu { JSON_CPU_BEST, JSON_CPU_SCALAR, JSON_CPU_SSE, JSON_CPU_AVX2, JSON_CPU_AVX512 };
 
 /* Start from json_options_default(); texts and zone are borrowed for as long as what is made from the
  * options lives. */

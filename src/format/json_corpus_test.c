@@ -3,7 +3,7 @@
 
 #include "base/test.h"
 #include "format/json.h"
-#include "format/json_tree.h"
+#include "json/tree.h"
 
 enum { USERS_MAX = 1000 };
 

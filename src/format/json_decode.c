@@ -1,6 +1,6 @@
 /* Records to columns: one walk over a record's structural index, led by the schema.
  *
- * The index (json_scan.c) has every bracket, colon, comma, both quotes of every string and the first byte
+ * The index (json/scan.c) has every bracket, colon, comma, both quotes of every string and the first byte
  * of every bare word, so the walk never searches: a string's end is the next entry, a value's successor
  * two or one further. The positions do not depend on each other through memory that was just read, so the
  * processor overlaps the work of several fields; what remains per field is to compare the expected name,
@@ -18,9 +18,9 @@
 #include "base/bytes.h"
 #include "base/utf8.h"
 #include "format/json_decode_private.h"
-#include "format/json_number.h"
 #include "format/variant.h"
 #include "type/cast.h"
+#include "json/number.h"
 
 static const uint32_t *decode_value(struct json_decoder *d, struct json_slot *slot, uint32_t row,
                                     const uint32_t *at);

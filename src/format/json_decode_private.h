@@ -5,6 +5,7 @@
 
 #include "format/json_private.h"
 #include "type/timestamp.h"
+#include "json/text.h"
 
 enum {
     JSON_KEY_FAST_MAX = 32,      /* bytes of "name": that are compared without a call */
@@ -121,17 +122,5 @@ struct str json_slot_path(struct json_decoder *d, const struct json_slot *slot, 
 /* json_lenient.c: rewrites what Spark's options allow into strict JSON; false: nothing to rewrite, or
  * hopeless. */
 bool json_lenient(struct str record, const struct json_options *options, struct sbuf *out);
-
-/* json_text.c */
-
-/* The text between the quotes, escapes resolved, to out[n]; returns the size, or SIZE_MAX for a bad
- * escape. A lone surrogate becomes U+FFFD. */
-size_t json_unescape(const char *p, size_t n, char *out);
-/* Standard base64, padding optional, to out[n / 4 * 3 + 3]; SIZE_MAX: is none. */
-size_t json_base64_decode(const char *p, size_t n, uint8_t *out);
-/* out[(n + 2) / 3 * 4]; returns the size. */
-size_t json_base64_encode(const uint8_t *p, size_t n, char *out);
-/* NaN, Infinity … as the option has them, in the whole text. */
-bool json_non_numeric(struct str text, double *value);
 
 #endif

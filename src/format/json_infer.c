@@ -5,9 +5,9 @@
  * their types. */
 #include "base/map.h"
 #include "format/json_decode_private.h"
-#include "format/json_number.h"
-#include "format/json_tree_private.h"
 #include "type/timestamp.h"
+#include "json/number.h"
+#include "json/tree.h"
 
 enum known_kind {
     KNOWN_NOTHING, /* null, or not seen */

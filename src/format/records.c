@@ -60,6 +60,15 @@ void records_batch_set_producer(uint8_t *p, size_t size, int64_t producer_id, in
     put_be32(p + 17, crc32c(0, p + 21, size - 21));
 }
 
+void records_batch_set_sequence(uint8_t *p, size_t size, int64_t producer_id, int16_t producer_epoch,
+                                int32_t base_sequence)
+{
+    put_be64(p + 43, (uint64_t)producer_id);
+    put_be16(p + 51, (uint16_t)producer_epoch);
+    put_be32(p + 53, (uint32_t)base_sequence);
+    put_be32(p + 17, crc32c(0, p + 21, size - 21));
+}
+
 void records_batch_set_time(uint8_t *p, size_t size, int64_t timestamp_ms)
 {
     put_be16(p + 21, (uint16_t)(get_be16(p + 21) | RECORDS_LOG_APPEND_TIME));
@@ -259,6 +268,41 @@ static void put_batch_header(const struct records_builder *b, uint8_t *p, size_t
     put_be32(p + 17, crc32c(0, p + 21, n - 21));
 }
 
+bool records_batch_recompress(const uint8_t *p, size_t n, int codec, int level, struct compress_ctx *ctx,
+                              struct buf **out, struct err *err)
+{
+    struct records_reader reader;
+    struct records_batch checked;
+    struct buf *scratch, *to = NULL;
+    bool done = false;
+    TRY(records_batch_read(p, n, true, &checked, err));
+    TRY(records_open(p, n, ctx, &scratch, &reader, err));
+    size_t raw = rd_left(&reader.rd), body = raw;
+    if (RECORDS_HEADER - 12 + raw > RECORDS_BATCH_BYTES_MAX) {
+        err_set(err, ERR_DATA, "record batch of %zu bytes is over the limit of %d", RECORDS_HEADER + raw,
+                RECORDS_BATCH_BYTES_MAX);
+        goto out;
+    }
+    size_t bound = codec == CODEC_NONE ? raw : codec_bound((enum codec)codec, FORM_KAFKA, raw);
+    to = buf_new(RECORDS_HEADER + bound);
+    if (codec == CODEC_NONE)
+        memcpy(to->p + RECORDS_HEADER, reader.rd.p, raw);
+    else
+        TRY_OUT(codec_compress(ctx, (enum codec)codec, FORM_KAFKA, level, reader.rd.p, raw,
+                               to->p + RECORDS_HEADER, bound, &body, err));
+    memcpy(to->p, p, RECORDS_HEADER);
+    to->n = RECORDS_HEADER + body;
+    put_be32(to->p + 8, (uint32_t)(to->n - 12));
+    put_be16(to->p + 21, (uint16_t)((checked.attributes & ~RECORDS_CODEC_MASK) | codec));
+    put_be32(to->p + 17, crc32c(0, to->p + 21, to->n - 21));
+    *out = buf_ref(to);
+    done = true;
+out:
+    buf_unref(to);
+    buf_unref(scratch);
+    return done;
+}
+
 /* The records, body[n], in place of themselves; *n = their size now. */
 static bool pack(struct records_builder *b, enum codec codec, int level, struct compress_ctx *ctx,
                  uint8_t *body, size_t *n, struct err *err)
@@ -341,6 +385,24 @@ bool records_marker_read(const uint8_t *p, size_t n, struct records_marker *mark
                                       .producer_epoch = reader.batch.producer_epoch,
                                       .commits = type == 1};
     return type <= 1;
+}
+
+bool records_is_aborted(struct records_aborting *a, const uint8_t *p, const struct records_batch *batch)
+{
+    int64_t last = batch->base_offset + batch->last_offset_delta;
+    for (; a->next < a->aborted_count && a->aborted[a->next].first_offset <= last; a->next++)
+        a->producers[a->count++] = a->aborted[a->next].producer_id;
+    size_t i = 0;
+    while (i < a->count && a->producers[i] != batch->producer_id)
+        i++;
+    struct records_marker marker;
+    if (i == a->count || !(batch->attributes & RECORDS_TRANSACTIONAL))
+        return false;
+    if (!(batch->attributes & RECORDS_CONTROL))
+        return true;
+    if (records_marker_read(p, batch->size, &marker) && !marker.commits)
+        a->producers[i] = a->producers[--a->count];
+    return false;
 }
 
 uint32_t records_murmur2(const void *data, size_t n)

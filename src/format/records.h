@@ -47,8 +47,16 @@ bool records_batch_read(const uint8_t *p, size_t n, bool check_crc, struct recor
                         struct err *err);
 /* Makes the batch a part of a transaction of that producer, without sequences, in place. */
 void records_batch_set_producer(uint8_t *p, size_t size, int64_t producer_id, int16_t producer_epoch);
+/* Makes the batch one of an idempotent producer's, in place. */
+void records_batch_set_sequence(uint8_t *p, size_t size, int64_t producer_id, int16_t producer_epoch,
+                                int32_t base_sequence);
 /* Sets baseOffset and partitionLeaderEpoch in place. */
 void records_batch_place(uint8_t *p, int64_t base_offset, int32_t leader_epoch);
+struct compress_ctx;
+/* The whole batch at p[n], its records compressed by codec (format/compress.h) and all else as it was, in a new buffer: one reference, given. ERR_DATA: the
+ * batch is damaged, its checksum included, or too large. */
+bool records_batch_recompress(const uint8_t *p, size_t n, int codec, int level, struct compress_ctx *ctx,
+                              struct buf **out, struct err *err);
 /* Makes a batch without records of the one at p: offsets, sequence, producer and newest time stay. out[RECORDS_HEADER] */
 void records_batch_empty(uint8_t *out, const uint8_t *p);
 /* All its records get this time, in place: attribute, maxTimestamp, checksum. */
@@ -73,7 +81,6 @@ struct records_reader {
     struct records_batch batch;
     int32_t index;
 };
-struct compress_ctx;
 bool records_open(const uint8_t *p, size_t n, struct compress_ctx *ctx, struct buf **scratch,
                   struct records_reader *reader, struct err *err);
 /* true and *more = false after the last. ERR_DATA for malformed ones. */
@@ -121,6 +128,23 @@ struct records_marker {
 void records_marker_put(uint8_t p[RECORDS_MARKER_BYTES], const struct records_marker *marker);
 /* Of a control batch p[n]. False: it is another kind of control batch, or its record is gone. */
 bool records_marker_read(const uint8_t *p, size_t n, struct records_marker *marker);
+
+/* Who reads what is committed is told which transactions were aborted: records of this producer from first_offset on, up to its next abort
+ * marker, are of no account. */
+struct records_aborted {
+    int64_t producer_id, first_offset;
+};
+/* What is known of them while batches are looked at one after the other. */
+struct records_aborting {
+    const struct records_aborted *aborted; /* aborted[aborted_count], by first offset; borrowed */
+    size_t aborted_count, next;
+    int64_t *
+        producers; /* producers[aborted_count] of the caller: `count` of them have a transaction open that was aborted */
+    size_t count;
+};
+/* Is the batch at p part of an aborted transaction? (A marker is not.) */
+bool records_is_aborted(struct records_aborting *aborting, const uint8_t *p,
+                        const struct records_batch *batch);
 
 /* Kafka's default partitioner: murmur2 of the key, made positive, modulo partitions. */
 int32_t records_partition(struct str key, int32_t partitions);

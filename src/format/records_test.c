@@ -185,6 +185,42 @@ TEST(segments_of_kafka_are_read)
     compress_ctx_free(ctx);
 }
 
+TEST(a_batch_is_packed_anew)
+{
+    struct compress_ctx *ctx = compress_ctx_new();
+    struct records_builder b = {0};
+    struct str batch;
+    struct err err;
+    struct buf *packed, *again;
+    records_begin(&b);
+    for (int i = 0; i < 50; i++)
+        records_add(&b, 1000 + i, STR("a key"), STR("a value that comes again and again"), NULL, 0);
+    EXPECT(records_end(&b, CODEC_NONE, COMPRESS_LEVEL_DEFAULT, NULL, &batch, &err));
+    uint8_t *p = b.buf->p;
+    put_be64(p + 43, 77); /* producer, epoch, sequence: they stay */
+    put_be16(p + 51, 3);
+    put_be32(p + 53, 9);
+    put_be16(p + 21, RECORDS_TRANSACTIONAL);
+    put_be32(p + 17, crc32c(0, p + 21, batch.n - 21));
+    for (int codec = CODEC_NONE; codec < CODEC_COUNT; codec++) {
+        struct records_batch header;
+        EXPECT(records_batch_recompress(p, batch.n, codec, COMPRESS_LEVEL_DEFAULT, ctx, &packed, &err));
+        EXPECT(records_batch_read(packed->p, packed->n, true, &header, &err) && header.size == packed->n);
+        EXPECT_EQ_INT(header.attributes, RECORDS_TRANSACTIONAL | codec);
+        EXPECT(header.producer_id == 77 && header.producer_epoch == 3 && header.base_sequence == 9);
+        EXPECT(header.count == 50 && header.last_offset_delta == 49 && header.max_timestamp_ms == 1049);
+        EXPECT((packed->n < batch.n) == (codec != CODEC_NONE));
+        EXPECT(records_batch_recompress(packed->p, packed->n, CODEC_NONE, 0, ctx, &again, &err));
+        EXPECT(again->n == batch.n && memcmp(again->p, p, batch.n) == 0);
+        packed->p[30] ^= 1;
+        buf_unref(again);
+        EXPECT(!records_batch_recompress(packed->p, packed->n, CODEC_NONE, 0, ctx, &again, &err));
+        buf_unref(packed);
+    }
+    records_builder_fini(&b);
+    compress_ctx_free(ctx);
+}
+
 /* The values that Kafka's own test of its hash expects. */
 TEST(murmur2_is_kafkas)
 {
@@ -208,6 +244,7 @@ int main(void)
     RUN(round_trip_in_every_codec);
     RUN(batches_follow_in_one_buffer_that_others_hold);
     RUN(damage_is_found);
+    RUN(a_batch_is_packed_anew);
     RUN(segments_of_kafka_are_read);
     RUN(murmur2_is_kafkas);
     return test_end();

@@ -19,9 +19,9 @@
 #include "base/bytes.h"
 #include "base/map.h"
 #include "format/json_decode_private.h"
-#include "format/json_number.h"
-#include "format/json_tree.h"
 #include "type/cast.h"
+#include "json/number.h"
+#include "json/tree.h"
 
 enum { BASIC_PRIMITIVE, BASIC_SHORT_STRING, BASIC_OBJECT, BASIC_ARRAY };
 enum {

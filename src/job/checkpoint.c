@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "format/json_tree.h"
+#include "json/tree.h"
 
 enum { HEADER = 32, INPUT_BYTES = 28, TOPIC_ID = 16, CRC_AT = 8, CRC_FROM = 12 };
 static const char MAGIC[8] = "SLUICEC2";

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
-#include "format/json_tree.h"
+#include "json/tree.h"
 
 static const char *const modes[] = {"append", "upsert", "update", "complete"};
 

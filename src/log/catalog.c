@@ -17,7 +17,7 @@
 #include "format/compress.h"
 #include "log/log_private.h"
 
-enum { TOPIC_VERSION = 2, STATE_VERSION = 2, ROOT_VERSION = 1, ROOT_SEGMENTS_MAX = 4096 };
+enum { TOPIC_VERSION = 3, STATE_VERSION = 2, ROOT_VERSION = 1, ROOT_SEGMENTS_MAX = 4096 };
 
 /* ---- keys and values -------------------------------------------------------------------------------------------------------- */
 
@@ -124,7 +124,8 @@ enum topic_bit {
     TOPIC_COMPACT = 1 << 0,
     TOPIC_INTERNAL = 1 << 1,
     TOPIC_DELETE_TOO = 1 << 2,
-    TOPIC_LOG_TIME = 1 << 3
+    TOPIC_LOG_TIME = 1 << 3,
+    TOPIC_RECOMPRESS = 1 << 4
 };
 
 static void put_topic(struct sbuf *value, const struct topic_info *info, struct log *const *logs,
@@ -141,7 +142,8 @@ static void put_topic(struct sbuf *value, const struct topic_info *info, struct 
     add_le64(value, c->pin_bytes);
     sbuf_char(value,
               (char)((c->compact ? TOPIC_COMPACT : 0) | (c->internal ? TOPIC_INTERNAL : 0) |
-                     (c->delete_too ? TOPIC_DELETE_TOO : 0) | (c->log_append_time ? TOPIC_LOG_TIME : 0)));
+                     (c->delete_too ? TOPIC_DELETE_TOO : 0) | (c->log_append_time ? TOPIC_LOG_TIME : 0) |
+                     (c->recompress ? TOPIC_RECOMPRESS : 0)));
     sbuf_char(value, (char)c->compression);
     add_le64(value, c->min_compaction_lag_ms);
     add_le64(value, c->max_compaction_lag_ms);
@@ -150,11 +152,12 @@ static void put_topic(struct sbuf *value, const struct topic_info *info, struct 
     add_le64(value, c->timestamp_after_max_ms);
     add_le32(value, (uint32_t)c->max_message_bytes);
     add_le32(value, c->min_dirty_permille);
+    add_le32(value, (uint32_t)c->compression_level);
     for (int32_t i = 0; i < info->partitions; i++)
         add_le32(value, i < log_count ? logs[i]->id : new_log_id++);
 }
 
-/* Version 1 had compression in the bits, and nothing of what follows them. */
+/* Version 1 had compression in the bits, and nothing of what follows them; version 2 no level. */
 static void get_config(struct rd *rd, uint8_t version, struct topic_config *c)
 {
     topic_config_default(c);
@@ -172,6 +175,7 @@ static void get_config(struct rd *rd, uint8_t version, struct topic_config *c)
     }
     c->delete_too = bits & TOPIC_DELETE_TOO;
     c->log_append_time = bits & TOPIC_LOG_TIME;
+    c->recompress = bits & TOPIC_RECOMPRESS;
     c->compression = rd_u8(rd);
     c->min_compaction_lag_ms = (int64_t)rd_le64(rd);
     c->max_compaction_lag_ms = (int64_t)rd_le64(rd);
@@ -180,6 +184,8 @@ static void get_config(struct rd *rd, uint8_t version, struct topic_config *c)
     c->timestamp_after_max_ms = (int64_t)rd_le64(rd);
     c->max_message_bytes = (int32_t)rd_le32(rd);
     c->min_dirty_permille = (uint16_t)rd_le32(rd);
+    if (version > 2)
+        c->compression_level = (int32_t)rd_le32(rd);
 }
 
 static bool get_topic(struct str name, struct str value, struct topic_record *topic)

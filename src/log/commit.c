@@ -356,6 +356,7 @@ static void acknowledge(struct store *store, struct group *group) ON(disk)
         }
         g->frame->f.lsn = g->header.lsn;
         counter_add(&store->frames, 1);
+        counter_set(&store->lsn, g->header.lsn);
         frame_finish(g->frame, true, NULL);
     }
     for (size_t i = 0; i < group->rider_count; i++)

@@ -23,6 +23,7 @@
 #include "log/kv.h"
 #include "log/producer.h"
 #include "log/store.h"
+#include "run/buf_pool.h"
 
 /* Test only: each breaks one mechanism of exactly-once on purpose, so that a test can show that it is caught. */
 struct store_faults {
@@ -72,11 +73,14 @@ enum {
     SEGMENT_BYTES_MAX = 1 << 30,
     ALLOCATE_FIRST = 64 << 10, /* a segment's space is reserved in doubling steps */
     ALLOCATE_STEP_MAX = 16 << 20,
-    KV_ALLOCATE = 1 << 20,         /* and at least so far ahead for built-in logs */
-    KV_SLACK_BYTES = 4 << 20,      /* a kv log is rewritten when it is twice its content and this */
-    DISK_MARGIN_BYTES = 32 << 20,  /* disk space that is left for internal frames */
-    OPEN_FILES_MAX = 384,          /* segment files that are kept open */
-    CURSORS = 8,                   /* remembered places of sequential readers, per log */
+    KV_ALLOCATE = 1 << 20,        /* and at least so far ahead for built-in logs */
+    KV_SLACK_BYTES = 4 << 20,     /* a kv log is rewritten when it is twice its content and this */
+    DISK_MARGIN_BYTES = 32 << 20, /* disk space that is left for internal frames */
+    OPEN_FILES_MAX = 384,         /* segment files that are kept open */
+    CURSORS = 8,                  /* remembered places of sequential readers, per log */
+    READ_POOL_BYTES = (1 << 20) +
+                      4 * INDEX_INTERVAL, /* clients ask for 1 MiB; more is read to find its beginning */
+    READ_POOL_KEEP = 16,
     QUEUE_BYTES_MAX = 64 << 20,    /* of frames waiting; then store_has_room is false */
     EPOCHS_MAX = 64,               /* kept leader epochs of a log */
     PRODUCER_LOOK_MS = 600 * 1000, /* how often producers are looked for that were idle for too long */
@@ -87,16 +91,6 @@ enum {
     ABORTED_BYTES = 34, /* of one entry in the file */
 };
 #define PIN_BYTES_DEFAULT (INT64_C(16) << 30)
-
-/* ---- memory (pool.c) --------------------------------------------------------------------------------------------------- */
-
-/* Recycles aligned buffers of one size: their last unref brings them back, on any role, also after the store is gone. */
-struct buf_pool;
-struct buf_pool *buf_pool_new(size_t size, size_t keep);
-/* No buffer comes back any more; those that are out are freed when they come. */
-void buf_pool_close(struct buf_pool *pool);
-/* At least n bytes: of the pool when n is at most its size. */
-struct buf *buf_pool_take(struct buf_pool *pool, size_t n);
 
 /* ---- segments -------------------------------------------------------------------------------------------------------------- */
 
@@ -371,9 +365,9 @@ struct store {
 
     /* counters of the disk role, read by any */
     struct counter frames, refused, ring_used, ring_bytes, tail_bytes, writes, bytes, syncs, waiting,
-        pausing,   /* an append was refused: the next ones wait until room_timer fires */
-        full_said, /* the disk is full, and those who listen know */
-        epoch;
+        pausing,    /* an append was refused: the next ones wait until room_timer fires */
+        full_said,  /* the disk is full, and those who listen know */
+        epoch, lsn; /* of the newest frame that is durable */
 };
 
 /* store.c */
@@ -492,7 +486,7 @@ bool log_find_aborted(struct log *log, int64_t from, int64_t to, bool cached, st
                       size_t *count, bool *cold, struct err *err);
 /* The same as log_aborted gives them. */
 bool log_give_aborted(struct log *log, int64_t from, int64_t to, bool cached, struct arena *arena,
-                      struct log_aborted **given, size_t *count, bool *cold, struct err *err);
+                      struct records_aborted **given, size_t *count, bool *cold, struct err *err);
 /* Deletes files of a segment that is in no log any more. */
 void segment_delete(struct segment *segment) ON(disk);
 bool segment_swap_in(struct segment *segment, struct err *err) ON(disk);

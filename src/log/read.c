@@ -394,45 +394,18 @@ bool log_fetch(struct log *log, int64_t offset, size_t max_bytes, unsigned flags
     return done;
 }
 
-/* Producers whose aborted transaction has begun and has not ended. */
-struct aborting {
-    const struct log_fetched *fetched;
-    size_t next;
-    int64_t *producers; /* [fetched->aborted_count] */
-    size_t count;
-};
-
-static bool is_aborted(struct aborting *aborting, const uint8_t *p, const struct records_batch *batch)
-{
-    const struct log_fetched *fetched = aborting->fetched;
-    int64_t last = batch->base_offset + batch->last_offset_delta;
-    for (; aborting->next < fetched->aborted_count && fetched->aborted[aborting->next].first_offset <= last;
-         aborting->next++)
-        aborting->producers[aborting->count++] = fetched->aborted[aborting->next].producer_id;
-    size_t i = 0;
-    while (i < aborting->count && aborting->producers[i] != batch->producer_id)
-        i++;
-    struct records_marker marker;
-    if (i == aborting->count || !(batch->attributes & RECORDS_TRANSACTIONAL))
-        return false;
-    if (!(batch->attributes & RECORDS_CONTROL))
-        return true;
-    if (records_marker_read(p, batch->size, &marker) && !marker.commits)
-        aborting->producers[i] = aborting->producers[--aborting->count];
-    return false;
-}
-
 /* A copy of the slice in which batches of aborted transactions are empty. */
 static void empty_aborted(const struct log_fetched *fetched, struct arena *arena, struct log_slice *slice)
 {
-    struct aborting aborting = {.fetched = fetched,
-                                .producers = arena_array(arena, int64_t, fetched->aborted_count)};
+    struct records_aborting aborting = {.aborted = fetched->aborted,
+                                        .aborted_count = fetched->aborted_count,
+                                        .producers = arena_array(arena, int64_t, fetched->aborted_count)};
     struct buf *buf = buf_new(slice->n);
     for (size_t at = 0; at < slice->n;) {
         struct records_batch batch;
         bool whole = records_batch_read(slice->p + at, slice->n - at, false, &batch, NULL);
         CHECK(whole);
-        if (is_aborted(&aborting, slice->p + at, &batch)) {
+        if (records_is_aborted(&aborting, slice->p + at, &batch)) {
             records_batch_empty(buf->p + buf->n, slice->p + at);
             buf->n += RECORDS_HEADER;
         } else {

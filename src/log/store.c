@@ -292,7 +292,7 @@ static void init(struct store *store)
     list_init(&store->dirty);
     list_init(&store->unsynced_ends);
     store->chunk_pool = buf_pool_new(store->chunk_bytes, (size_t)(o->tail_bytes / store->chunk_bytes) + 2);
-    store->read_pool = buf_pool_new(1 << 20, 8);
+    store->read_pool = buf_pool_new(READ_POOL_BYTES, READ_POOL_KEEP);
     catalog_builtin(store);
 }
 
@@ -410,6 +410,8 @@ static void tail_fire(struct timer *timer)
     struct store *store = CONTAINER_OF(timer, struct store, tail_timer);
     timer_set_in(timer, TAIL_MOVE_MS * NS_PER_MS);
     store_check_folder(store);
+    buf_pool_trim(store->chunk_pool);
+    buf_pool_trim(store->read_pool);
     store->journal.grow_refused = false;
     if (store->unspilled_bytes > 0) {
         store->tail_wanted = true;
@@ -595,6 +597,7 @@ void store_stats(struct store *store, struct store_stats *stats)
         .ring_used = counter_get(&store->ring_used),
         .tail_bytes = counter_get(&store->tail_bytes),
         .refused = counter_get(&store->refused),
+        .lsn = counter_get(&store->lsn),
         .disk_full = counter_get(&store->full_said) != 0,
     };
 }

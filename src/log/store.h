@@ -91,6 +91,10 @@ struct topic_config {
     uint16_t min_dirty_permille;     /* compaction is due from so large a part of new bytes on; default 500 */
     uint8_t
         compression; /* of the record batches that this program writes into it: a codec of format/compress.h; default none */
+    /* Batches of clients get that codec, too, at this level of format/compress.h (0: the codec's default); else they stay as they came. For whoever takes
+     * them in. */
+    bool recompress;
+    int32_t compression_level;
     bool compact;    /* keep the newest value of each key */
     bool delete_too; /* a compact topic: and what retention says goes as well (Kafka's "compact,delete") */
     bool log_append_time; /* record batches get the time when they were appended, not their producer's */
@@ -244,13 +248,9 @@ bool log_read(struct log *log, int64_t offset, size_t max_bytes, struct log_slic
  *   LOG_COMMITTED  nothing at or after log_stable; *aborted: the aborted transactions that the slice has records of
  *   LOG_CACHED     from memory alone: *cold when it would have had to come from the disk (nothing is read then) */
 enum { LOG_COMMITTED = 1 << 0, LOG_CACHED = 1 << 1 };
-/* Records of this producer from first_offset on, up to its next abort marker, are of no account. */
-struct log_aborted {
-    int64_t producer_id, first_offset;
-};
 struct log_fetched {
     struct log_slice slice;
-    struct log_aborted *aborted; /* in the caller's arena, by first offset */
+    struct records_aborted *aborted; /* in the caller's arena, by first offset */
     size_t aborted_count;
     int64_t start, end, stable; /* of the log, when it was read */
     bool cold;
@@ -258,8 +258,8 @@ struct log_fetched {
 bool log_fetch(struct log *log, int64_t offset, size_t max_bytes, unsigned flags, struct arena *arena,
                struct log_fetched *fetched, struct err *err);
 /* Aborted transactions with records in [from, to), to ≤ log_stable, in arena, by first offset. */
-bool log_aborted(struct log *log, int64_t from, int64_t to, struct arena *arena, struct log_aborted **aborted,
-                 size_t *count, struct err *err);
+bool log_aborted(struct log *log, int64_t from, int64_t to, struct arena *arena,
+                 struct records_aborted **aborted, size_t *count, struct err *err);
 /* log_read for what is committed, as a program wants it that is no Kafka client: nothing at or after log_stable, and batches of aborted
  * transactions have no records. */
 bool log_read_committed(struct log *log, int64_t offset, size_t max_bytes, struct log_slice *slice,
@@ -312,6 +312,7 @@ bool log_pin_broken(const struct log_pin *pin);
 /* ---- figures ---------------------------------------------------------------------------------------------------------- */
 struct store_stats {
     uint64_t frames, writes, bytes, syncs, ring_bytes, ring_used, tail_bytes, refused;
+    uint64_t lsn; /* of the newest frame that is durable; never goes back, over all starts */
     bool disk_full;
 };
 void store_stats(struct store *store, struct store_stats *stats);

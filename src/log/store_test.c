@@ -250,6 +250,8 @@ TEST(configuration_is_kept)
     topic_config_retain(&config, -1, -1);
     EXPECT(config.segment_bytes == SEGMENT_BYTES_MAX && config.segment_ms == INT64_C(7) * 24 * 3600 * 1000);
     config.compression = 4;
+    config.recompress = true;
+    config.compression_level = -7;
     config.compact = config.delete_too = config.log_append_time = true;
     config.min_compaction_lag_ms = 1;
     config.max_compaction_lag_ms = 2;
@@ -269,12 +271,12 @@ TEST(configuration_is_kept)
     EXPECT(store_close(store, NULL));
     store = open_store(folder, &small);
     const struct topic_config *kept = &info.config;
-    EXPECT(store_topic(store, "t", &info) && kept->compression == 4 && !kept->internal &&
-           kept->retention_ms == -1 && kept->compact && kept->delete_too && kept->log_append_time &&
-           kept->min_compaction_lag_ms == 1 && kept->max_compaction_lag_ms == 2 &&
-           kept->delete_retention_ms == 3 && kept->timestamp_before_max_ms == 4 &&
-           kept->timestamp_after_max_ms == 5 && kept->max_message_bytes == 6 &&
-           kept->min_dirty_permille == 7);
+    EXPECT(store_topic(store, "t", &info) && kept->compression == 4 && kept->recompress &&
+           kept->compression_level == -7 && !kept->internal && kept->retention_ms == -1 && kept->compact &&
+           kept->delete_too && kept->log_append_time && kept->min_compaction_lag_ms == 1 &&
+           kept->max_compaction_lag_ms == 2 && kept->delete_retention_ms == 3 &&
+           kept->timestamp_before_max_ms == 4 && kept->timestamp_after_max_ms == 5 &&
+           kept->max_message_bytes == 6 && kept->min_dirty_permille == 7);
     expect_old_record(store);
     EXPECT(store_close(store, NULL));
     os_remove_tree(folder, NULL);
@@ -598,7 +600,7 @@ TEST(aborted_transactions_are_found_again)
     }
     EXPECT(log->segment_count > 3);
     for (int round = 0; round < 3; round++) {
-        struct log_aborted *aborted;
+        struct records_aborted *aborted;
         size_t n;
         EXPECT(log_aborted(log, 0, 2 * TXNS, &scratch, &aborted, &n, NULL));
         EXPECT_EQ_INT(n, TXNS / 2);

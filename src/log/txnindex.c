@@ -250,22 +250,22 @@ bool log_find_aborted(struct log *log, int64_t from, int64_t to, bool cached, st
 }
 
 bool log_give_aborted(struct log *log, int64_t from, int64_t to, bool cached, struct arena *arena,
-                      struct log_aborted **given, size_t *count, bool *cold, struct err *err)
+                      struct records_aborted **given, size_t *count, bool *cold, struct err *err)
 {
     struct aborted *found;
     *given = NULL;
     TRY(log_find_aborted(log, from, to, cached, &found, count, cold, err));
     if (*count > 0)
-        *given = arena_array(arena, struct log_aborted, *count);
+        *given = arena_array(arena, struct records_aborted, *count);
     for (size_t i = 0; i < *count; i++)
-        (*given)[i] = (struct log_aborted){.producer_id = found[i].producer_id,
-                                           .first_offset = found[i].first};
+        (*given)[i] = (struct records_aborted){.producer_id = found[i].producer_id,
+                                               .first_offset = found[i].first};
     mem_free(found);
     return true;
 }
 
-bool log_aborted(struct log *log, int64_t from, int64_t to, struct arena *arena, struct log_aborted **aborted,
-                 size_t *count, struct err *err)
+bool log_aborted(struct log *log, int64_t from, int64_t to, struct arena *arena,
+                 struct records_aborted **aborted, size_t *count, struct err *err)
 {
     bool cold;
     lock_take(log->lock);

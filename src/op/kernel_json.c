@@ -2,9 +2,9 @@
  * writer is made with the first batch, when the time zone is known. */
 #include "format/csv.h"
 #include "format/json.h"
-#include "format/json_tree.h"
 #include "op/gather.h"
 #include "op/kernels_private.h"
+#include "json/tree.h"
 
 /* State of a from_ or to_ call: the options of its last argument, and what was made of them. */
 struct reader {

@@ -418,7 +418,7 @@ int sim_poller_wait(struct os_poller *base, struct os_event *events, int max, in
         int64_t next = sim_next_io().ns;
         next = next == INT64_MAX ? next : next + sim->boot_ns;
         CHECK(next != INT64_MAX || end != INT64_MAX); /* else nothing will ever end this wait */
-        sim_advance((next < end ? next : end) - sim->clock_ns);
+        sim_sleep((next < end ? next : end) - sim->clock_ns);
     }
 }
 

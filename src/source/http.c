@@ -15,9 +15,9 @@
 
 #include "base/utf8.h"
 #include "format/json.h"
-#include "format/json_tree.h"
 #include "http/client.h"
 #include "source/source.h"
+#include "json/tree.h"
 
 enum {
     BACKOFF_MIN_MS = 500,

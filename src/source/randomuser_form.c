@@ -1,6 +1,6 @@
 /* The answer in its other forms: pretty JSON, CSV, YAML, XML. Made from the JSON text, so that all say the same. The answer is five levels deep. */
-#include "format/json_tree.h"
 #include "source/randomuser.h"
+#include "json/tree.h"
 
 enum { DEPTH_MAX = 8 };
 

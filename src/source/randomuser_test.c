@@ -2,7 +2,7 @@
 #include "source/randomuser.h"
 
 #include "base/test.h"
-#include "format/json_tree.h"
+#include "json/tree.h"
 
 /* A fixed day: ages count from it. */
 static const struct wall_time today = {INT64_C(1790000000) * US_PER_S};

@@ -24,6 +24,7 @@ struct topic_writer {
     struct pool *pool;
     const struct topic_def *def;
     struct partition *partitions; /* partitions[def->partitions] */
+    struct buf **taken;           /* taken[def->partitions], by the last flush */
     int32_t sticky;               /* partition of rows without a key, for this turn */
     enum codec codec;             /* the topic's, as of the last flush */
     struct compress_ctx *compress;
@@ -68,6 +69,7 @@ bool topic_writer_new(struct pool *pool, const struct topic_def *def, struct top
     struct topic_writer *w = pool_new_struct(pool, struct topic_writer);
     *w = (struct topic_writer){.pool = pool, .def = def, .codec = (enum codec)def->config.compression};
     w->partitions = pool_alloc(pool, mem_product((size_t)def->partitions, sizeof *w->partitions));
+    w->taken = pool_alloc(pool, mem_product((size_t)def->partitions, sizeof(struct buf *)));
     w->compress = compress_ctx_new();
     pool_on_free(pool, close_writer, w);
     *writer = w;
@@ -272,22 +274,32 @@ bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64
     return w->def->format == TOPIC_RAW ? add_raw(w, batch, now_ms, err) : add_json(w, batch, now_ms, err);
 }
 
-bool topic_writer_flush(struct topic_writer *w, struct frame *frame, struct log *const *logs,
-                        uint64_t *records, struct err *err)
+bool topic_writer_take(struct topic_writer *w, struct buf **bufs, uint64_t *records, struct err *err)
 {
     for (int32_t i = 0; i < w->def->partitions; i++) {
         struct partition *p = &w->partitions[i];
+        bufs[i] = NULL;
         if (!p->begun)
             continue;
         p->begun = false;
         TRY(end_batch(w, p, err));
-        frame_append(frame, logs[i], p->builder.buf, 0, p->builder.buf->n);
+        bufs[i] = p->builder.buf;
         *records += p->records;
         p->records = 0;
     }
-    w->codec = (enum codec)log_topic(logs[0])->config.compression;
     w->bytes = 0;
     w->sticky = (w->sticky + 1) % w->def->partitions;
+    return true;
+}
+
+bool topic_writer_flush(struct topic_writer *w, struct frame *frame, struct log *const *logs,
+                        uint64_t *records, struct err *err)
+{
+    TRY(topic_writer_take(w, w->taken, records, err));
+    for (int32_t i = 0; i < w->def->partitions; i++)
+        if (w->taken[i])
+            frame_append(frame, logs[i], w->taken[i], 0, w->taken[i]->n);
+    w->codec = (enum codec)log_topic(logs[0])->config.compression;
     return true;
 }
 

@@ -4,7 +4,7 @@
 #include "topic/key.h"
 
 #include "format/json.h"
-#include "format/json_tree.h"
+#include "json/tree.h"
 
 struct key_column {
     const char *name;             /* the path, as the project has it */

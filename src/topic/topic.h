@@ -86,6 +86,9 @@ bool topic_writer_add(struct topic_writer *w, const struct str *keys, const stru
 bool topic_takes(const struct topic_def *def, const struct type *schema, struct err *err);
 /* Rows of a batch, encoded in the topic's format; deletes (change kind −D) become tombstones, −U is left out. The schema may differ from call to call. */
 bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64_t now_ms, struct err *err);
+/* Ends all batches: bufs[partition] holds them, one behind the other, or is NULL where there is none; borrowed until the next rows. Adds to
+ * *records. */
+bool topic_writer_take(struct topic_writer *w, struct buf **bufs, uint64_t *records, struct err *err);
 /* Moves everything into the frame: logs[partition]. Adds to *records. */
 bool topic_writer_flush(struct topic_writer *w, struct frame *frame, struct log *const *logs,
                         uint64_t *records, struct err *err);

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "base/test.h"
-#include "format/json_tree.h"
 #include "os/os.h"
 #include "ref/outside.h"
 #include "ref/web_stand.h"
+#include "json/tree.h"
 
 enum { SOURCES = 5, KEYS = 7, PAGE = 40, KILLS = 10, ROTATE = 700 };
 

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 
 #include "base/test.h"
-#include "format/json_tree.h"
 #include "os/os.h"
 #include "sink/delta/scan.h"
 #include "type/cast.h"
+#include "json/tree.h"
 
 /* Tables that cannot be read, and the words that say why. Everything else must be read. */
 static const struct {

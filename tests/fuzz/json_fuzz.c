@@ -1,8 +1,8 @@
 /* Any bytes as JSON: the index of every processor's code, the tree, the splitter, the lenient rewriting,
  * inference, VARIANT. What parses is written and must parse to the same again. */
 #include "format/json_decode_private.h"
-#include "format/json_tree.h"
 #include "format/variant.h"
+#include "json/tree.h"
 
 static void scan(struct str text)
 {

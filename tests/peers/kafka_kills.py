@@ -10,12 +10,16 @@
 Workers are processes of their own; what they saw is in their files, line by line, written before they go on. kafka_kills.py alone is the
 driver: it starts broker and workers, kills, stops (SIGSTOP) and starts again, and judges the files in the end.
 
-    kafka_kills.py --sluice build/release/sluice --folder /tmp/x [--kills 50] [--seed 1] [--port 19392] [--fill --data /small/fs/data]
+    kafka_kills.py --sluice build/release/sluice --folder /tmp/x [--kills 50] [--seed 1] [--port N] [--fill --data /small/fs/data]
 """
-import argparse, collections, json, os, random, signal, subprocess, sys, time
+import argparse, collections, json, os, random, signal, socket, subprocess, sys, time
 
 PARTITIONS = 4
 ENDING = False
+
+# With the only broker down librdkafka 2.16 would begin anew from its bootstrap list, and then keep the broker handle that it gave up in
+# its cache of group coordinators: TxnOffsetCommit waits there for ever.
+CLIENT = {"log_level": 4, "reconnect.backoff.max.ms": 500, "metadata.recovery.strategy": "none"}
 
 
 def on_term(*_):
@@ -38,9 +42,8 @@ def produce(bootstrap, name, out):
     """Values <name>-<n>, to partition n % PARTITIONS."""
     from confluent_kafka import Producer
 
-    producer = Producer({"bootstrap.servers": bootstrap, "log_level": 4, "enable.idempotence": True, "linger.ms": 2,
+    producer = Producer({**CLIENT, "bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 2,
                          "message.timeout.ms": 0, "client.id": name, "socket.timeout.ms": 10000,
-                         "reconnect.backoff.max.ms": 500,
                          "compression.type": random.choice(["none", "lz4", "zstd", "snappy", "gzip"])})
 
     def done(err, msg):
@@ -78,9 +81,9 @@ def copy(bootstrap, name, out):
 
     def consumer():
         dead.clear()
-        conf = {"bootstrap.servers": bootstrap, "log_level": 4, "group.id": group, "group.instance.id": name, "isolation.level": "read_committed",
+        conf = {**CLIENT, "bootstrap.servers": bootstrap, "group.id": group, "group.instance.id": name, "isolation.level": "read_committed",
                 "enable.auto.commit": False, "auto.offset.reset": "earliest", "client.id": name, "group.protocol": protocol,
-                "reconnect.backoff.max.ms": 500, "error_cb": on_error}
+                "error_cb": on_error}
         if protocol == "classic":
             conf.update({"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000})
         c = Consumer(conf)
@@ -88,8 +91,8 @@ def copy(bootstrap, name, out):
         return c
 
     def producer():
-        p = Producer({"bootstrap.servers": bootstrap, "log_level": 4, "transactional.id": name, "transaction.timeout.ms": 60000, "client.id": name,
-                      "linger.ms": 1, "reconnect.backoff.max.ms": 500})
+        p = Producer({**CLIENT, "bootstrap.servers": bootstrap, "transactional.id": name, "transaction.timeout.ms": 60000, "client.id": name,
+                      "linger.ms": 1})
         p.init_transactions(60)
         return p
 
@@ -152,8 +155,8 @@ def read(bootstrap, name, out):
     from confluent_kafka import Consumer
 
     protocol = "consumer" if name.startswith("new") else "classic"
-    conf = {"bootstrap.servers": bootstrap, "log_level": 4, "group.id": "readers-" + protocol, "auto.offset.reset": "earliest", "client.id": name,
-            "group.protocol": protocol, "auto.commit.interval.ms": 500, "reconnect.backoff.max.ms": 500}
+    conf = {**CLIENT, "bootstrap.servers": bootstrap, "group.id": "readers-" + protocol, "auto.offset.reset": "earliest", "client.id": name,
+            "group.protocol": protocol, "auto.commit.interval.ms": 500}
     if protocol == "classic":
         conf.update({"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000,
                      "partition.assignment.strategy": "cooperative-sticky"})
@@ -171,8 +174,8 @@ def read(bootstrap, name, out):
 def watch(bootstrap, name, out):
     from confluent_kafka import Consumer, TopicPartition
 
-    c = Consumer({"bootstrap.servers": bootstrap, "log_level": 4, "group.id": "watcher", "isolation.level": "read_committed",
-                  "enable.auto.commit": False, "client.id": name, "reconnect.backoff.max.ms": 500})
+    c = Consumer({**CLIENT, "bootstrap.servers": bootstrap, "group.id": "watcher", "isolation.level": "read_committed",
+                  "enable.auto.commit": False, "client.id": name})
     c.assign([TopicPartition(t, p, 0) for t in ("out-classic", "out-consumer") for p in range(PARTITIONS)])
     while not ENDING:
         for r in c.consume(500, 0.2):
@@ -283,7 +286,7 @@ def topic_now(bootstrap, topic, partitions, committed=True):
     """All records, by partition: [(offset, value)]."""
     from confluent_kafka import Consumer, TopicPartition
 
-    c = Consumer({"bootstrap.servers": bootstrap, "log_level": 4, "group.id": "judge", "enable.partition.eof": True,
+    c = Consumer({**CLIENT, "bootstrap.servers": bootstrap, "group.id": "judge", "enable.partition.eof": True,
                   "isolation.level": "read_committed" if committed else "read_uncommitted"})
     c.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
     found, ended = {p: [] for p in range(partitions)}, set()
@@ -298,6 +301,17 @@ def topic_now(bootstrap, topic, partitions, committed=True):
     if len(ended) < partitions:
         raise SystemExit(f"FAILED: {topic} cannot be read to its end")
     return found
+
+
+def wait_for_readers(world, kind, prefix, found, seconds):
+    """Until they were given everything: members that died leave their partitions only when their sessions end."""
+    wanted = {(p, o) for p, records in found.items() for o, _ in records}
+    end = time.time() + seconds
+    while time.time() < end:
+        wanted -= {(line["p"], line["o"]) for name, line in world.lines(kind) if "o" in line and name.startswith(prefix)}
+        if not wanted:
+            return
+        time.sleep(1)
 
 
 def wait_for_copies(bootstrap, wanted, seconds):
@@ -429,9 +443,26 @@ def fill(folder, seconds):
     os.unlink(path)
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def drive(args):
-    chance = random.Random(args.seed)
+    args.port = args.port or free_port()
     world = World(args)
+    try:
+        return play(args, world)
+    finally:  # whatever happened, nobody goes on writing to a port that another may have next
+        for _, process in world.workers.values():
+            process.kill()
+        if world.broker:
+            world.broker.kill()
+
+
+def play(args, world):
+    chance = random.Random(args.seed)
     bootstrap = f"127.0.0.1:{args.port}"
     world.start_broker()
     create_topics(bootstrap)
@@ -471,7 +502,9 @@ def drive(args):
     found = topic_now(bootstrap, "in", PARTITIONS)
     wanted = sum(len(v) for v in found.values())
     wait_for_copies(bootstrap, wanted, args.patience)
-    time.sleep(3)
+    python = topic_now(bootstrap, "python", 2)
+    for kind, prefix, all in (("read", "old", found), ("read", "new", found), ("pyread", "pyr", python)):
+        wait_for_readers(world, kind, prefix, all, args.patience)
     world.end([n for n, k in WORKERS if k not in ("produce", "pywrite")])
     judge = Judge()
     copies = {t: topic_now(bootstrap, t, PARTITIONS) for t in ("out-classic", "out-consumer")}
@@ -481,7 +514,6 @@ def drive(args):
     for prefix in ("old", "new"):
         judge.readers(world, found, "read", prefix)
     judge.watchers(world, {t: {p: dict(r) for p, r in v.items()} for t, v in copies.items()})
-    python = topic_now(bootstrap, "python", 2)
     judge.python(world, python)
     judge.readers(world, python, "pyread", "pyr")
     world.broker.terminate()
@@ -503,7 +535,7 @@ def main():
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--patience", type=int, default=120)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--port", type=int, default=19392)
+    parser.add_argument("--port", type=int, help="default: a free one")
     parser.add_argument("--worker")
     parser.add_argument("--name")
     args = parser.parse_args()

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 #include "base/test.h"
-#include "format/json_tree.h"
 #include "ref/life.h"
 #include "ref/seeds.h"
+#include "json/tree.h"
 
 enum { ROWS = 120, STOP_MS = 80, FILES_MAX = 128, FILE_BYTES_MAX = 8 << 20, SEEDS = 20 };
 

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 
 #include "base/test.h"
-#include "format/json_tree.h"
 #include "obs/event.h"
 #include "os/sim.h"
 #include "ref/seeds.h"
 #include "sink/delta/scan.h"
 #include "sink/sink.h"
+#include "json/tree.h"
 
 enum {
     COMMITS = 48,

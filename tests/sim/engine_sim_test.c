@@ -7,9 +7,9 @@
 #include <zlib.h>
 
 #include "base/test.h"
-#include "format/json_tree.h"
 #include "ref/life.h"
 #include "ref/seeds.h"
+#include "json/tree.h"
 
 enum { ROWS = 300, SEEDS = 6, CAUGHT_WITHIN = 200 };
 

@@ -705,7 +705,7 @@ static bool audit_stable(uint32_t log)
 
 static bool audit_aborted(uint32_t log, int64_t from, int64_t to)
 {
-    struct log_aborted *aborted;
+    struct records_aborted *aborted;
     size_t count, matched = 0;
     struct err err = {0};
     if (!log_aborted(life.logs[log], from, to, &life.arena, &aborted, &count, &err))

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 
 #include "base/test.h"
-#include "format/json_tree.h"
 #include "format/parquet.h"
 #include "log/log_private.h"
 #include "os/vfs.h"
 #include "ref/life.h"
 #include "ref/seeds.h"
 #include "sink/delta/log.h"
+#include "json/tree.h"
 
 enum { ROWS = 300, LIVES_MAX = 40, SEEDS = 1000 };
 

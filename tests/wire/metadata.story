@@ -39,6 +39,12 @@ a < {Topics: [{Name: made, Partitions: [{PartitionIndex: 0}, {PartitionIndex: 1}
 a > DescribeTopicPartitions 0 {Topics: [{Name: made}, {Name: made_}], ResponsePartitionLimit: 2000, Cursor: {TopicName: made, PartitionIndex: 2}}
 a < {Topics: [{Name: made, Partitions: [{PartitionIndex: 2}]}, {Name: made_, Partitions: [{}, {}, {}]}], NextCursor: null}
 
+# Nor is one made whose name differs only by dots and underscores from that of another, be it asked for at the same time.
+a > Metadata 9 {Topics: [{Name: made.}, {Name: x.y}, {Name: x_y}], AllowAutoTopicCreation: true}
+a < {Topics: [{ErrorCode: INVALID_TOPIC_EXCEPTION, Name: made., Partitions: []}, {ErrorCode: NONE, Name: x.y}, {ErrorCode: INVALID_TOPIC_EXCEPTION, Name: x_y}]}
+a > Metadata 9 {Topics: [{Name: made.}], AllowAutoTopicCreation: false}
+a < {Topics: [{ErrorCode: UNKNOWN_TOPIC_OR_PARTITION}]}
+
 restart
 with auto_create off
 

@@ -15,6 +15,7 @@
  *     a is cut off                 the same, whatever it hears before
  *     a >> 0000001a "text" 12*00   raw bytes; n*xx: n times
  *     a closes
+ *     metrics say LINE             a line of /metrics
  *     wait 3 s
  *     let $name = …                text for what follows
  *     with auto_create off         before all else, or behind `restart`; also: partitions 3
@@ -36,6 +37,7 @@
 #include "broker/broker.h"
 #include "format/compress.h"
 #include "obs/event.h"
+#include "obs/metric.h"
 #include "os/sim.h"
 #include "wire/kafka.h"
 
@@ -901,6 +903,22 @@ static enum course end_life(struct str text)
     sim_crash();
 }
 
+/* Nothing else runs meanwhile: in the simulator all roles share a thread. */
+static bool look_at_metrics(struct str line) UNSHARED
+{
+    struct metric_page page = {0};
+    struct sbuf text = {0}, wanted = {0};
+    broker_metrics(life.broker, &page);
+    metric_page_end(&page, &text);
+    sbuf_printf(&wanted, "\n%.*s\n", STR_ARG(line));
+    bool found = str_find(sbuf_view(&text), sbuf_view(&wanted), 0) != SIZE_MAX;
+    if (!found)
+        wrong("no line of the metrics is \"%.*s\"", STR_ARG(line));
+    sbuf_fini(&text);
+    sbuf_fini(&wanted);
+    return found;
+}
+
 static bool do_statement(struct str text)
 {
     int64_t ms;
@@ -914,6 +932,8 @@ static bool do_statement(struct str text)
         return str_is(next_word(&rest), "=") && fill_in(rest, true, &rest) && give_name(name, rest);
     }
     verb = next_word(&rest);
+    if (str_is(subject, "metrics"))
+        return look_at_metrics(rest);
     struct client *c = client_of(subject);
     if (c == NULL)
         return false;

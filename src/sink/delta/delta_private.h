@@ -4,10 +4,10 @@
 #ifndef SINK_DELTA_DELTA_PRIVATE_H
 #define SINK_DELTA_DELTA_PRIVATE_H
 
-#include "format/json_tree.h"
 #include "format/parquet.h"
 #include "sink/delta/log.h"
 #include "sink/sink.h"
+#include "json/tree.h"
 
 enum {
     DELTA_OPEN_MAX =

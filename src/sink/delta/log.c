@@ -4,12 +4,12 @@
 #include <stdio.h>
 
 #include "format/json.h"
-#include "format/json_tree.h"
 #include "format/parquet.h"
 #include "obs/event.h"
 #include "os/os.h"
 #include "type/cast.h"
 #include "type/timestamp.h"
+#include "json/tree.h"
 
 #define DAY_MS INT64_C(86400000)
 

@@ -9,8 +9,8 @@
 #define SINK_DELTA_LOG_H
 
 #include "base/map.h"
-#include "format/json_tree.h"
 #include "type/type.h"
+#include "json/tree.h"
 
 enum {
     DELTA_ACTIONS_MAX = 512 << 20, /* bytes of one commit file */

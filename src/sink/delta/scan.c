@@ -7,10 +7,10 @@
 #include <zlib.h>
 
 #include "base/bytes.h"
-#include "format/json_tree.h"
 #include "format/parquet.h"
 #include "os/os.h"
 #include "type/cast.h"
+#include "json/tree.h"
 
 #define VECTOR_ROWS_MAX (INT64_C(1) << 34) /* rows of a file with a deletion vector: 2 GiB of bits */
 

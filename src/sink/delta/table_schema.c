@@ -2,9 +2,9 @@
  *
  * A table belongs to its readers and other writers too: whatever its metaData holds that we do not know (names, properties, comments and other
  * metadata of fields) is written again as it was. */
-#include "format/json_tree.h"
 #include "os/os.h"
 #include "sink/delta/delta_private.h"
+#include "json/tree.h"
 
 /* ---- types --------------------------------------------------------------------------------------------------------------------------- */
 

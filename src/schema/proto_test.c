@@ -1,0 +1,486 @@
+/* Protobuf: .proto texts and descriptors as the registry writes them, names across files, and what can be read as what. */
+#include "schema/proto.h"
+
+#include "base/test.h"
+
+static struct arena arena;
+
+static const struct schema *parse_with(const char *text, const struct schema_reference *references,
+                                       uint32_t count, struct err *err)
+{
+    struct schema_source source = {
+        .kind = SCHEMA_PROTOBUF, .text = str_of(text), .references = references, .reference_count = count};
+    const struct schema *schema = NULL;
+    return schema_parse(&arena, &source, &schema, err) ? schema : NULL;
+}
+
+static const struct schema *parse(const char *text)
+{
+    struct err err = {0};
+    const struct schema *schema = parse_with(text, NULL, 0, &err);
+    if (!EXPECT(schema != NULL)) {
+        fprintf(stderr, "    %s: %s\n", text, err.text);
+        return parse("");
+    }
+    return schema;
+}
+
+static const char *text_of(struct sbuf *b)
+{
+    const char *text = arena_strdup(&arena, b->p ? b->p : "");
+    sbuf_fini(b);
+    return text;
+}
+
+static const char *canonical(const struct schema *schema)
+{
+    struct sbuf b = {0};
+    schema_canonical(schema, &b);
+    return text_of(&b);
+}
+
+static const char *normal(const struct schema *schema)
+{
+    struct sbuf b = {0};
+    schema_normalize(schema, &b);
+    return text_of(&b);
+}
+
+static const char rich[] =
+    "syntax = \"proto2\"; // c\n"
+    "package a.b;\n"
+    "import \"google/protobuf/timestamp.proto\"; import \"google/protobuf/descriptor.proto\"; import public \"google/protobuf/any.proto\";\n"
+    "option java_package = \"x\\\"y\"; option (my).deep.er = 5;\n"
+    "extend google.protobuf.FileOptions { optional Opt my = 50000; }\n"
+    "enum E { option allow_alias = true; Z = 1; A = 0; B = 0 [deprecated = true]; reserved 5 to 7, 9, \"Q\"; }\n"
+    "message Opt { optional Deep deep = 1; } message Deep { optional int32 er = 1; }\n"
+    "message M { reserved 9 to 11, 4; oneof o { int32 z = 30; string y = 20; } option deprecated = true; required int32 b = 2 [default = -0x10, json_name=\"bee\", packed=false]; optional .a.b.E e = 1 [default = Z]; map<string, E> m = 3; repeated group G = 8 { optional N n = 1; } message N { enum F { X = 0; } oneof p { F f = 1; } } extensions 100 to 199, 500 to max; extend M { optional string ext = 120 [(opts) = {a: 1, b: [1, 2], c { d: \"x\" }}]; } } service S { option deprecated = true; rpc R (M) returns (stream .a.b.Opt) { option idempotency_level = NO_SIDE_EFFECTS; } rpc Q (M) returns (M); }\n";
+
+TEST(canonical_text)
+{
+    EXPECT_STR(canonical(parse(rich)), "syntax = \"proto2\";\n"
+                                       "package a.b;\n"
+                                       "\n"
+                                       "import \"google/protobuf/timestamp.proto\";\n"
+                                       "import \"google/protobuf/descriptor.proto\";\n"
+                                       "import public \"google/protobuf/any.proto\";\n"
+                                       "\n"
+                                       "option java_package = \"x\\\"y\";\n"
+                                       "option (my).deep.er = 5;\n"
+                                       "\n"
+                                       "message Opt {\n"
+                                       "  optional Deep deep = 1;\n"
+                                       "}\n"
+                                       "message Deep {\n"
+                                       "  optional int32 er = 1;\n"
+                                       "}\n"
+                                       "message M {\n"
+                                       "  reserved 9 to 11, 4;\n"
+                                       "\n"
+                                       "  option deprecated = true;\n"
+                                       "\n"
+                                       "  required int32 b = 2 [\n"
+                                       "    packed = false,\n"
+                                       "    default = -0x10,\n"
+                                       "    json_name = \"bee\"\n"
+                                       "  ];\n"
+                                       "  optional .a.b.E e = 1 [default = Z];\n"
+                                       "  map<string, E> m = 3;\n"
+                                       "\n"
+                                       "  oneof o {\n"
+                                       "    int32 z = 30;\n"
+                                       "    string y = 20;\n"
+                                       "  }\n"
+                                       "\n"
+                                       "  repeated group G = 8 {\n"
+                                       "    optional N n = 1;\n"
+                                       "  }\n"
+                                       "\n"
+                                       "  extensions 100 to 199, 500 to max;\n"
+                                       "\n"
+                                       "  extend M {\n"
+                                       "    optional string ext = 120 [(opts) = {\n"
+                                       "      a: 1,\n"
+                                       "      b: [\n"
+                                       "        1,\n"
+                                       "        2\n"
+                                       "      ],\n"
+                                       "      c: {\n"
+                                       "        d: \"x\"\n"
+                                       "      }\n"
+                                       "    }];\n"
+                                       "  }\n"
+                                       "\n"
+                                       "  message N {\n"
+                                       "    oneof p {\n"
+                                       "      F f = 1;\n"
+                                       "    }\n"
+                                       "  \n"
+                                       "    enum F {\n"
+                                       "      X = 0;\n"
+                                       "    }\n"
+                                       "  }\n"
+                                       "}\n"
+                                       "enum E {\n"
+                                       "  reserved 5 to 7, 9, \"Q\";\n"
+                                       "  option allow_alias = true;\n"
+                                       "  Z = 1;\n"
+                                       "  A = 0;\n"
+                                       "  B = 0 [deprecated = true];\n"
+                                       "}\n"
+                                       "\n"
+                                       "extend google.protobuf.FileOptions {\n"
+                                       "  optional Opt my = 50000;\n"
+                                       "}\n"
+                                       "\n"
+                                       "service S {\n"
+                                       "  option deprecated = true;\n"
+                                       "\n"
+                                       "  rpc R (M) returns (stream .a.b.Opt) {\n"
+                                       "    option idempotency_level = NO_SIDE_EFFECTS;\n"
+                                       "  };\n"
+                                       "  rpc Q (M) returns (M);\n"
+                                       "}\n");
+    EXPECT_STR(canonical(parse(canonical(parse(rich)))), canonical(parse(rich)));
+}
+
+TEST(normal_text)
+{
+    EXPECT_STR(normal(parse(rich)), "package a.b;\n"
+                                    "\n"
+                                    "import \"google/protobuf/descriptor.proto\";\n"
+                                    "import \"google/protobuf/timestamp.proto\";\n"
+                                    "import public \"google/protobuf/any.proto\";\n"
+                                    "\n"
+                                    "option (a.b.my) = {\n"
+                                    "  deep: {\n"
+                                    "    er: 5\n"
+                                    "  }\n"
+                                    "};\n"
+                                    "option java_package = \"x\\\"y\";\n"
+                                    "\n"
+                                    "message Opt {\n"
+                                    "  optional .a.b.Deep deep = 1;\n"
+                                    "}\n"
+                                    "message Deep {\n"
+                                    "  optional int32 er = 1;\n"
+                                    "}\n"
+                                    "message M {\n"
+                                    "  reserved 4;\n"
+                                    "  reserved 9 to 11;\n"
+                                    "\n"
+                                    "  option deprecated = true;\n"
+                                    "\n"
+                                    "  optional .a.b.E e = 1 [default = Z];\n"
+                                    "  required int32 b = 2 [\n"
+                                    "    default = -16,\n"
+                                    "    json_name = \"bee\",\n"
+                                    "    packed = false\n"
+                                    "  ];\n"
+                                    "  map<string, .a.b.E> m = 3;\n"
+                                    "\n"
+                                    "  oneof o {\n"
+                                    "    string y = 20;\n"
+                                    "    int32 z = 30;\n"
+                                    "  }\n"
+                                    "\n"
+                                    "  repeated group G = 8 {\n"
+                                    "    optional .a.b.M.N n = 1;\n"
+                                    "  }\n"
+                                    "\n"
+                                    "  extensions 100 to 199;\n"
+                                    "  extensions 500 to max;\n"
+                                    "\n"
+                                    "  extend .a.b.M {\n"
+                                    "    optional string ext = 120 [(opts) = {\n"
+                                    "      a: 1,\n"
+                                    "      b: [\n"
+                                    "        1,\n"
+                                    "        2\n"
+                                    "      ],\n"
+                                    "      c: {\n"
+                                    "        d: \"x\"\n"
+                                    "      }\n"
+                                    "    }];\n"
+                                    "  }\n"
+                                    "\n"
+                                    "  message N {\n"
+                                    "    oneof p {\n"
+                                    "      .a.b.M.N.F f = 1;\n"
+                                    "    }\n"
+                                    "  \n"
+                                    "    enum F {\n"
+                                    "      X = 0;\n"
+                                    "    }\n"
+                                    "  }\n"
+                                    "}\n"
+                                    "enum E {\n"
+                                    "  reserved 5 to 7;\n"
+                                    "  reserved 9;\n"
+                                    "  reserved \"Q\";\n"
+                                    "  option allow_alias = true;\n"
+                                    "  A = 0;\n"
+                                    "  B = 0 [deprecated = true];\n"
+                                    "  Z = 1;\n"
+                                    "}\n"
+                                    "\n"
+                                    "extend .google.protobuf.FileOptions {\n"
+                                    "  optional .a.b.Opt my = 50000;\n"
+                                    "}\n"
+                                    "\n"
+                                    "service S {\n"
+                                    "  option deprecated = true;\n"
+                                    "\n"
+                                    "  rpc R (.a.b.M) returns (stream .a.b.Opt) {\n"
+                                    "    option idempotency_level = NO_SIDE_EFFECTS;\n"
+                                    "  };\n"
+                                    "  rpc Q (.a.b.M) returns (.a.b.M);\n"
+                                    "}\n");
+    EXPECT_STR(normal(parse(normal(parse(rich)))), normal(parse(rich)));
+}
+
+TEST(descriptors)
+{
+    static const char text[] =
+        "Cgd1LnByb3RvEgFhIrsBCgRVc2VyEgoKAmlkGAEgASgDEhEKBG5pY2sYAiABKAlIAYgBARIfCgR0YWdzGAMgAygLMhEuYS5Vc2VyLlRhZ3NFbnRyeRIOCgRtYWlsGAQgASgJSAASFwoFY29sb3IYBSABKA4yCC5hLkNvbG9yGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAU6AjgBQgkKB2NvbnRhY3RCBwoFX25pY2tKBAgHEApSA29sZCoQCgVDb2xvchIHCgNSRUQQAEIJCgVjb20uYVABYgZwcm90bzM=";
+    EXPECT_STR(canonical(parse(text)), "syntax = \"proto3\";\n"
+                                       "package a;\n"
+                                       "\n"
+                                       "option java_package = \"com.a\";\n"
+                                       "option java_multiple_files = true;\n"
+                                       "\n"
+                                       "message User {\n"
+                                       "  reserved 7 to 9;\n"
+                                       "  reserved \"old\";\n"
+                                       "\n"
+                                       "  int64 id = 1;\n"
+                                       "  optional string nick = 2;\n"
+                                       "  repeated .a.User.TagsEntry tags = 3;\n"
+                                       "  .a.Color color = 5;\n"
+                                       "\n"
+                                       "  oneof contact {\n"
+                                       "    string mail = 4;\n"
+                                       "  }\n"
+                                       "\n"
+                                       "  message TagsEntry {\n"
+                                       "    option map_entry = true;\n"
+                                       "  \n"
+                                       "    string key = 1;\n"
+                                       "    int32 value = 2;\n"
+                                       "  }\n"
+                                       "}\n"
+                                       "enum Color {\n"
+                                       "  RED = 0;\n"
+                                       "}\n");
+    EXPECT_STR(normal(parse(text)), "syntax = \"proto3\";\n"
+                                    "package a;\n"
+                                    "\n"
+                                    "option java_multiple_files = true;\n"
+                                    "option java_package = \"com.a\";\n"
+                                    "\n"
+                                    "message User {\n"
+                                    "  reserved 7 to 9;\n"
+                                    "  reserved \"old\";\n"
+                                    "\n"
+                                    "  int64 id = 1;\n"
+                                    "  optional string nick = 2;\n"
+                                    "  map<string, int32> tags = 3;\n"
+                                    "  .a.Color color = 5;\n"
+                                    "\n"
+                                    "  oneof contact {\n"
+                                    "    string mail = 4;\n"
+                                    "  }\n"
+                                    "}\n"
+                                    "enum Color {\n"
+                                    "  RED = 0;\n"
+                                    "}\n");
+    struct err err;
+    EXPECT(parse_with("Zm9v", NULL, 0, &err) == NULL && err.class == ERR_DATA);
+}
+
+static const char *formatted(const struct schema *schema, const char *format)
+{
+    struct sbuf b = {0};
+    schema_format(schema, str_of(format), &b);
+    return text_of(&b);
+}
+
+/* A descriptor says what the text says; maps, which it has no word for, come back when it is normalised. */
+TEST(texts_as_descriptors)
+{
+    static const char *const texts[] = {
+        rich,
+        "syntax = \"proto3\"; message A { optional string a_b = 1 [json_name = \"ab\"]; oneof o { int32 i = 2; A a = 3; } map<string, "
+        "A> my_map = 4; enum E { X = 0; Y = -1; } repeated E e = 5; }",
+    };
+    EXPECT_STR(formatted(parse(texts[1]), "nonsense"), canonical(parse(texts[1])));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const struct schema *s = parse(texts[i]);
+        const char *plain = formatted(s, "ignore_extensions");
+        const char *again = formatted(parse(formatted(parse(plain), "serialized")), "");
+        EXPECT_STR(normal(parse(again)), normal(parse(plain)));
+    }
+}
+
+TEST(names_and_kinds)
+{
+    const struct proto_schema *schema = schema_proto(parse(
+        "syntax = \"proto3\"; package a; import \"google/protobuf/timestamp.proto\";"
+        "message U { google.protobuf.Timestamp at = 1; map<string, In> m = 2; message In { enum E { X = 0; } E e = 3; } }"
+        "message V { message W {} message X {} }"));
+    const struct proto_message *u = proto_message_find(schema, STR("a.U"));
+    if (!EXPECT(u != NULL))
+        return;
+    EXPECT(str_is(u->fields.first->type.message->full, "google.protobuf.Timestamp"));
+    EXPECT(u->fields.last->is_map && u->fields.last->key.kind == PROTO_STRING);
+    EXPECT(str_is(u->fields.last->value.message->full, "a.U.In"));
+    EXPECT(u->fields.last->value.message->fields.first->type.kind == PROTO_ENUM);
+    EXPECT(proto_message_at(schema, (const int32_t[]){1, 1}, 2) == proto_message_find(schema, STR("a.V.X")));
+    EXPECT(proto_message_at(schema, (const int32_t[]){2}, 1) == NULL);
+}
+
+TEST(editions)
+{
+    EXPECT_STR(
+        canonical(parse(
+            "edition = \"2023\"; option features.field_presence = EXPLICIT; message M { reserved foo; string s = 1 "
+            "[features.field_presence = IMPLICIT]; }")),
+        "edition = \"2023\";\n\noption features.field_presence = EXPLICIT;\n\nmessage M {\n  reserved \"foo\";\n\n"
+        "  string s = 1 [features.field_presence = IMPLICIT];\n}\n");
+}
+
+TEST(what_is_refused_has_a_place)
+{
+    static const struct {
+        const char *text, *error;
+    } cases[] = {
+        {"message A {\n  Nope b = 1;\n}", "2:3 there is no type \"Nope\""},
+        {"message A { int32 a = 1; int32 b = 1; }", "1:26 the number 1 comes twice in \"A\""},
+        {"message A { int32 a = 0; }", "1:23 a field's number must be from 1 to 536870911"},
+        {"message A {} enum A { X = 0; }", "1:1 \"A\" is defined twice"},
+        {"message A {", "1:12 the text ends too early"},
+        {"nonsense A {}", "1:1 \"nonsense\" begins no statement"},
+        {"syntax = \"proto4\";", "1:7 the syntax \"proto4\" is neither proto2 nor proto3"},
+        {"message A { string s = 1 [x = \"\n\"]; }", "1:32 a line ends in a text"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err err = {0};
+        EXPECT(parse_with(cases[i].text, NULL, 0, &err) == NULL);
+        EXPECT_STR(arena_printf(&arena, "%d:%d %s", err.place.line, err.place.column, err.text),
+                   cases[i].error);
+    }
+}
+
+/* ---- compatibility ------------------------------------------------------------------------------------------------------ */
+
+/* The messages but those about the old schema, each on a line. */
+static const char *check(const struct schema *new, const struct schema *old)
+{
+    struct schema_version version = {old, 1};
+    struct schema_messages messages = {.arena = &arena};
+    struct err err = {0};
+    struct sbuf b = {0};
+    bool ok = schema_compatible(new, &version, 1, SCHEMA_BACKWARD, &messages, &err);
+    EXPECT(ok == (messages.count == 0));
+    for (uint32_t i = 0; i + 2 < messages.count; i++)
+        sbuf_printf(&b, "%s%s", i ? "\n" : "", messages.items[i].p);
+    return text_of(&b);
+}
+
+#define SAYS(type, text) "{errorType:\"" type "\", description:\"" text "\"}"
+
+TEST(confluent_words)
+{
+    static const struct {
+        const char *old, *new, *says;
+    } cases[] = {
+        {"package a;", "package b;",
+         SAYS("PACKAGE_CHANGED",
+              "The package at '#/' in the new schema does not match the package in the old schema")},
+        {"message A { message B {} }", "message A {}",
+         SAYS("MESSAGE_REMOVED",
+              "The new schema is missing a MESSAGE type at path '#/A/B' in the old schema")},
+        {"message A { optional int32 a = 1; }", "message A { optional A a = 1; }",
+         SAYS("FIELD_KIND_CHANGED",
+              "The type of a field at path '#/A/1' in the new schema does not match the old schema")},
+        {"message A { optional int32 a = 1; }", "message A { optional sint32 a = 1; }",
+         SAYS(
+             "FIELD_SCALAR_KIND_CHANGED",
+             "The kind of a SCALAR field at path '#/A/1' in the new schema does not match its kind in the old schema")},
+        {"message A { optional A a = 1; } message B {}", "message A { optional B a = 1; } message B {}",
+         SAYS(
+             "FIELD_NAMED_TYPE_CHANGED",
+             "The type of a MESSAGE field at path '#/A/1' in the new schema does not match its type in the old schema")},
+        {"message A { optional int32 a = 1; }", "message A { repeated int32 a = 1; }",
+         SAYS(
+             "FIELD_NUMERIC_LABEL_CHANGED",
+             "The label for a NUMERIC field at path '#/A/1' in the new schema does not match its label in the old schema")},
+        {"message A {}", "message A { required int32 a = 1; }",
+         SAYS("REQUIRED_FIELD_ADDED",
+              "A required field  at path '#/A/1' in the new schema is missing in the old schema")},
+        {"message A { required int32 a = 1; }", "message A {}",
+         SAYS("REQUIRED_FIELD_REMOVED",
+              "The new schema is missing a required field at path: '#/A/1' in the old schema")},
+        {"message A { oneof o { int32 a = 1; int32 b = 2; } }", "message A { oneof o { int32 a = 1; } }",
+         SAYS("ONEOF_FIELD_REMOVED",
+              "The new schema is missing a oneof field at path '#/A/o/2' in the old schema")},
+        {"message A { optional int32 a = 1; optional int32 b = 2; }",
+         "message A { oneof o { int32 a = 1; int32 b = 2; } }",
+         SAYS(
+             "MULTIPLE_FIELDS_MOVED_TO_ONEOF",
+             "Multiple fields in the oneof at path '#/A/o' in the new schema are outside a oneof in the old schema")},
+        {"message A { oneof o { int32 a = 1; } optional int32 b = 2; }",
+         "message A { oneof o { int32 a = 1; int32 b = 2; } }",
+         SAYS(
+             "FIELD_MOVED_TO_EXISTING_ONEOF",
+             "A field in the oneof at path '#/A/o' in the new schema is outside an existing oneof in the old schema")},
+        {"message A { optional int32 a = 1; optional string s = 2; }",
+         "message A { optional E b = 1; repeated bytes s = 2; } enum E { X = 0; }", ""},
+        {"message A { oneof o { int32 a = 1; } }", "message A {}", ""},
+        {"message A { oneof o { int32 a = 1; int32 b = 2; } }",
+         "message A { oneof p { int32 a = 1; } optional int32 b = 2; }", ""},
+        {"message A { map<string, int32> m = 1; }", "message A { map<string, uint64> m = 1; }", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (!EXPECT_STR(check(parse(cases[i].new), parse(cases[i].old)), cases[i].says))
+            fprintf(stderr, "    %s → %s\n", cases[i].old, cases[i].new);
+}
+
+TEST(messages_of_other_subjects)
+{
+    struct err err = {0};
+    static const char text[] = "syntax = \"proto3\"; import \"r.proto\"; message A { r.B b = 1; }";
+    struct schema_reference one = {.name = STR("r.proto"),
+                                   .subject = STR("r"),
+                                   .version = 1,
+                                   .text = STR("package r; message B { optional int32 x = 1; }")};
+    struct schema_reference two = one;
+    two.version = 2;
+    two.text = STR("package r; message B { optional string x = 1; }");
+    const struct schema *a = parse_with(text, &one, 1, &err), *b = parse_with(text, &two, 1, &err);
+    if (!EXPECT(a != NULL && b != NULL))
+        return;
+    EXPECT_STR(check(a, a), "");
+    EXPECT_STR(
+        check(b, a),
+        SAYS("FIELD_SCALAR_KIND_CHANGED", "The kind of a SCALAR field at path '#/B/1' in the new schema does not match its kind in the old schema") "\n" SAYS(
+            "FIELD_NAMED_TYPE_CHANGED",
+            "The type of a MESSAGE field at path '#/A/1' in the new schema does not match its type in the old schema"));
+    EXPECT(parse_with(text, NULL, 0, &err) == NULL);
+    EXPECT_STR(normal(a), "syntax = \"proto3\";\n\nimport \"r.proto\";\n\nmessage A {\n  .r.B b = 1;\n}\n");
+}
+
+int main(void)
+{
+    RUN(canonical_text);
+    RUN(normal_text);
+    RUN(descriptors);
+    RUN(texts_as_descriptors);
+    RUN(names_and_kinds);
+    RUN(editions);
+    RUN(what_is_refused_has_a_place);
+    RUN(confluent_words);
+    RUN(messages_of_other_subjects);
+    arena_fini(&arena);
+    return test_end();
+}
