@@ -50,13 +50,15 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 /* Words like those of a log line, so that codecs have something to do. */
 static void fill(char *p, size_t n, unsigned *seed)
 {
-    static const char *const words[] = {"\"view\"", "\"click\"", "\"purchase\"", "user_", "session", "Berlin", "Paris", "0.25",
-                                        "17",       ",\"id\":",  ",\"price\":",  "true",  "https",   "/item", "Mozilla", "{\"ts\":"};
+    static const char *const words[] = {
+        "\"view\"", "\"click\"", "\"purchase\"", "user_", "session", "Berlin", "Paris",   "0.25",
+        "17",       ",\"id\":",  ",\"price\":",  "true",  "https",   "/item",  "Mozilla", "{\"ts\":"};
     for (size_t at = 0; at < n;) {
         *seed = *seed * 1103515245u + 12345u;
         const char *word = words[(*seed >> 16) % 16];
         char text[32];
-        int len = (*seed >> 8) % 3 == 0 ? snprintf(text, sizeof text, "%08x", *seed) : snprintf(text, sizeof text, "%s", word);
+        int len = (*seed >> 8) % 3 == 0 ? snprintf(text, sizeof text, "%08x", *seed)
+                                        : snprintf(text, sizeof text, "%s", word);
         for (int i = 0; i < len && at < n; i++)
             p[at++] = text[i];
     }
@@ -74,16 +76,31 @@ static double processor_of(const char *pid)
     if (f == NULL || fgets(line, sizeof line, f) == NULL)
         fail(path, "cannot be read");
     fclose(f);
-    if (sscanf(strrchr(line, ')') + 2, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user, &system) != 2)
+    if (sscanf(strrchr(line, ')') + 2, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user,
+               &system) != 2)
         fail(path, "is not understood");
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static double produce(const char *brokers, const char *topic, long count, size_t size, const char *codec)
 {
-    const char *const settings[] = {"bootstrap.servers", brokers, "acks", "all", "compression.codec", codec,
-                                    "linger.ms", "5", "batch.size", "1000000", "batch.num.messages", "10000",
-                                    "queue.buffering.max.messages", "1000000", "queue.buffering.max.kbytes", "1048576", NULL};
+    const char *const settings[] = {"bootstrap.servers",
+                                    brokers,
+                                    "acks",
+                                    "all",
+                                    "compression.codec",
+                                    codec,
+                                    "linger.ms",
+                                    "5",
+                                    "batch.size",
+                                    "1000000",
+                                    "batch.num.messages",
+                                    "10000",
+                                    "queue.buffering.max.messages",
+                                    "1000000",
+                                    "queue.buffering.max.kbytes",
+                                    "1048576",
+                                    NULL};
     char why[256];
     enum { PAYLOADS = 1000 };
     static char *payloads[PAYLOADS];
@@ -102,8 +119,8 @@ static double produce(const char *brokers, const char *topic, long count, size_t
     for (long i = 0; i < count; i++) {
         char key[16];
         int n = snprintf(key, sizeof key, "%ld", i % 100000);
-        while (rd_kafka_produce(to, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, payloads[i % PAYLOADS], size, key, (size_t)n,
-                                NULL) != 0)
+        while (rd_kafka_produce(to, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, payloads[i % PAYLOADS], size,
+                                key, (size_t)n, NULL) != 0)
             rd_kafka_poll(rk, 10);
         if (i % 1000 == 0)
             rd_kafka_poll(rk, 0);
@@ -119,8 +136,19 @@ static double produce(const char *brokers, const char *topic, long count, size_t
 
 static double consume(const char *brokers, const char *topic, int partitions, long count)
 {
-    const char *const settings[] = {"bootstrap.servers", brokers, "group.id", "load", "auto.offset.reset", "earliest",
-                                    "enable.auto.commit", "false", "fetch.message.max.bytes", "1048576", "check.crcs", "true", NULL};
+    const char *const settings[] = {"bootstrap.servers",
+                                    brokers,
+                                    "group.id",
+                                    "load",
+                                    "auto.offset.reset",
+                                    "earliest",
+                                    "enable.auto.commit",
+                                    "false",
+                                    "fetch.message.max.bytes",
+                                    "1048576",
+                                    "check.crcs",
+                                    "true",
+                                    NULL};
     char why[256];
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf_new(settings), why, sizeof why);
     if (rk == NULL)
@@ -162,7 +190,9 @@ static int by_value(const void *a, const void *b)
 static void latency(const char *brokers, const char *topic, double rate, double seconds, size_t size)
 {
     const char *const out[] = {"bootstrap.servers", brokers, "acks", "all", "linger.ms", "0", NULL};
-    const char *const in[] = {"bootstrap.servers", brokers, "group.id", "latency", "auto.offset.reset", "earliest", "fetch.wait.max.ms", "500", NULL};
+    const char *const in[] = {
+        "bootstrap.servers", brokers, "group.id", "latency", "auto.offset.reset", "earliest",
+        "fetch.wait.max.ms", "500",   NULL};
     char why[256], *payload = calloc(1, size);
     rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf_new(out), why, sizeof why);
     rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf_new(in), why, sizeof why);
@@ -173,7 +203,8 @@ static void latency(const char *brokers, const char *topic, double rate, double 
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, topic, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_assign(consumer, list);
-    long count = (long)(rate * seconds), sent = 0, got = 0, warm = (long)rate; /* the first second does not count */
+    long count = (long)(rate * seconds), sent = 0, got = 0,
+         warm = (long)rate; /* the first second does not count */
     double *times = malloc((size_t)count * sizeof *times), start = now() + 1;
     while (got < count) {
         double t = now();
@@ -198,8 +229,8 @@ static void latency(const char *brokers, const char *topic, double rate, double 
     count -= warm;
     qsort(times + warm, (size_t)count, sizeof *times, by_value);
     printf("rate %.0f p50 %.3f p99 %.3f p99.9 %.3f max %.3f ms\n", rate, times[warm + count / 2] * 1e3,
-           times[warm + (long)((double)count * 0.99)] * 1e3, times[warm + (long)((double)count * 0.999)] * 1e3,
-           times[warm + count - 1] * 1e3);
+           times[warm + (long)((double)count * 0.99)] * 1e3,
+           times[warm + (long)((double)count * 0.999)] * 1e3, times[warm + count - 1] * 1e3);
     exit(0);
 }
 
@@ -226,7 +257,8 @@ int main(int argc, char **argv)
     double gb = (double)count * (double)size / 1e9, before = processor_of(pid);
     double produced = produce(brokers, topic, count, size, argv[6]), between = processor_of(pid);
     double consumed = consume(brokers, topic, partitions, count), after = processor_of(pid);
-    printf("produce %.0f records/s consume %.0f records/s", (double)count / produced, (double)count / consumed);
+    printf("produce %.0f records/s consume %.0f records/s", (double)count / produced,
+           (double)count / consumed);
     if (pid)
         printf(" processor %.2f %.2f s/GB", (between - before) / gb, (after - between) / gb);
     printf("\n");

@@ -264,8 +264,8 @@ void world_frame(struct txn_world *world, bool ok)
     if (token)
         txns_persisted(world->txns, token, ok, world->now_ms);
     else
-        add_answer(world,
-                   (struct txn_world_answer){.ticket = ticket, .error = ok ? 0 : KAFKA_ERR_NOT_ENOUGH_REPLICAS});
+        add_answer(world, (struct txn_world_answer){.ticket = ticket,
+                                                    .error = ok ? 0 : KAFKA_ERR_NOT_ENOUGH_REPLICAS});
     check(world);
 }
 
@@ -474,7 +474,7 @@ uint64_t world_add_offsets(struct txn_world *world, int version, const char *id,
 }
 
 uint64_t txn_world_end_txn(struct txn_world *world, int version, const char *id, int64_t producer_id,
-                       int16_t epoch, bool commit)
+                           int16_t epoch, bool commit)
 {
     struct world_request *request = request_new(world, KAFKA_API_END_TXN);
     struct kafka_end_txn_request *m = KAFKA_NEW(&request->arena, kafka_end_txn_request, 1);

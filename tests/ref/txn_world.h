@@ -59,7 +59,7 @@ struct txn_world {
     size_t answers_count, answers_capacity;
     struct world_request *requests; /* whose answers are due: their messages are kept so long */
     uint64_t next_ticket;
-    uint64_t offsets_ended[2];                                       /* [commit]: calls */
+    uint64_t offsets_ended[2];                                           /* [commit]: calls */
     void (*on_answer)(void *arg, const struct txn_world_answer *answer); /* if set, instead of `answers` */
     void *on_answer_arg;
     int depth; /* of on_answer within on_answer */
@@ -98,7 +98,7 @@ uint64_t world_add_partitions(struct txn_world *world, int version, const char *
 uint64_t world_add_offsets(struct txn_world *world, int version, const char *id, int64_t producer_id,
                            int16_t epoch, int log);
 uint64_t txn_world_end_txn(struct txn_world *world, int version, const char *id, int64_t producer_id,
-                       int16_t epoch, bool commit);
+                           int16_t epoch, bool commit);
 /* Produce for logs below WORLD_PARTITIONS, TxnOffsetCommit for one above. *error: the worst. */
 enum txns_admission world_admit(struct txn_world *world, uint64_t ticket, int version, const char *id,
                                 int64_t producer_id, int16_t epoch, unsigned logs, int16_t *error);

@@ -205,10 +205,10 @@ static void send_it(struct actor *actor)
         return;
     case END:
         txn_world_end_txn(&s.w,
-                      actor->is_v2 ? 5
-                      : old        ? 1
-                                   : 4,
-                      id, actor->producer_id, actor->epoch, actor->commit);
+                          actor->is_v2 ? 5
+                          : old        ? 1
+                                       : 4,
+                          id, actor->producer_id, actor->epoch, actor->commit);
         return;
     case WRITE: write_arrives(actor); return;
     case NOTHING: break;
