@@ -4,8 +4,6 @@
 # What is downloaded and built is kept under ~/.cache/sluice-peers. A run leaves $results/CLIENT.tsv behind, a line for each test: client, version,
 # test, outcome (passed, failed, skipped), what it said. tests/compat/card makes docs/compatibility.md of all that there are.
 #
-# SOURCES=folder: git repositories, folder/OWNER+NAME/repo, instead of those on GitHub. KAFKA_TESTS=1: a real Kafka in the broker's place
-# (its jars in $KAFKA_LIBS), to see what its one node passes; the outcome goes to $results/CLIENT.kafka.tsv.
 set -eu
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/sluice-peers
 results=$cache/compat
