@@ -728,6 +728,12 @@ static const char *shape(struct log *log)
     return copy;
 }
 
+static void retain(struct store *store) UNSHARED
+{
+    retain_work(store);
+    store_work(store);
+}
+
 /* A record that is too old when it comes is there for a while. */
 TEST(retention_leaves_time_to_read)
 {
@@ -739,15 +745,18 @@ TEST(retention_leaves_time_to_read)
     produce(frame, log, 5, 0, 0, false, "a", "of long ago", 1882488631);
     EXPECT(commit(frame));
     frame_free(frame);
-    retain_work(store);
-    store_work(store);
+    retain(store);
     EXPECT_EQ_INT(log_start(log), 0);
     log->segments[0]->state.created_ms -= RETENTION_LEAST_MS + 1;
-    retain_work(store);
-    store_work(store);
+    retain(store);
     EXPECT_EQ_INT(log_start(log), 1);
     EXPECT(store_close(store, NULL));
     os_remove_tree(folder, NULL);
+}
+
+static void look_for_compaction(struct store *store) UNSHARED
+{
+    compact_work(store);
 }
 
 /* Nobody waits for the tail to move by itself. */
@@ -774,7 +783,7 @@ TEST(compaction_asks_for_the_tail)
         if (i == 3)
             produce_one(store, log, 77, 8, false, "filler", filler);
         if (i == 3 || i == 6)
-            compact_work(store);
+            look_for_compaction(store);
         frame = frame_new(store);
         frame_put(frame, STR("round"), STR("round"));
         EXPECT(commit(frame));
