@@ -13,8 +13,9 @@ debug: ## the program with sanitizers and costly assertions, and all tests: buil
 release: ## the program that is shipped: build/release/sluice
 	$(call preset,release)
 
-demo: release ## the users example, with its rows
-	build/release/sluice demo
+demo: ## the users example, with its rows; compiled in a third of the time that release takes
+	$(call preset,demo)
+	build/demo/sluice demo
 
 check: debug ## what a change has to pass: both compilers, the order of the modules, all tests
 	@if command -v clang-14 >/dev/null; then set -x; $(call preset,clang-objects); \
