@@ -149,7 +149,7 @@ static bool search_file(struct search *search, const struct segment *s, uint32_t
 {
     char path[OS_PATH_MAX];
     int file;
-    uint32_t at;
+    uint32_t at = 0;
     struct aborted *entries = mem_new_array(struct aborted, READ_ENTRIES);
     bool done = false;
     segment_path(s, ".txnindex", path, sizeof path);

@@ -567,7 +567,7 @@ static bool resolve_ref(struct parse *p, struct pending *pending)
 {
     struct str text = STR("");
     const struct json_node *node = json_member(pending->ref->node, STR("$ref"));
-    struct place place;
+    struct place place = {0};
     struct at at = {pending->document, pending->base, pending->ref->node};
     (void)json_str(pending->ref->node, "$ref", &text);
     if (text.p == NULL)
