@@ -13,7 +13,7 @@ debug: ## the program with sanitizers and costly assertions, and all tests: buil
 release: ## the program that is shipped: build/release/sluice
 	$(call preset,release)
 
-demo: ## the users example, with its rows; compiled in a third of the time that release takes
+demo: ## the users example, with its rows; compiled in less than half the time of release
 	$(call preset,demo)
 	build/demo/sluice demo
 

@@ -9,8 +9,8 @@
  * Memory. A connection that rests holds no buffer: all read into one scratch buffer, small requests are copied out of it, the beginning of the
  * next one stays in `rest`. A large request arrives in a buffer of its own, which its record batches never leave until the
  * journal has copied them. What requests hold, all together, is limited: past it nothing more is read (and the kernel's
- * window closes), until answers went out. A large request's buffer grows with what has arrived, so that an
- * announced length takes nothing. */
+ * window closes), until answers went out. A request of ordinary size takes its buffer from a pool; a larger one's begins with
+ * LARGE_FIRST_BYTES and grows with what has arrived, so that an announced length takes no more than that. */
 #include <errno.h>
 #include <stdio.h>
 

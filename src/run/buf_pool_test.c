@@ -1,6 +1,7 @@
 /* Buffers that come back: as often as they are wanted, after the owner's end, and not for ever. */
 #include "run/buf_pool.h"
 
+#include "base/mem.h"
 #include "base/test.h"
 
 TEST(a_buffer_comes_back)
@@ -29,23 +30,30 @@ TEST(a_trim_frees_what_nobody_took_since_the_last)
 {
     struct buf_pool *pool = buf_pool_new(4096, 8);
     struct buf *bufs[4];
+    size_t none = mem_in_use(), all = 0;
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 4; i++)
             bufs[i] = buf_pool_take(pool, 4096);
+        all = mem_in_use();
         for (int i = 0; i < 4; i++)
             buf_unref(bufs[i]);
-        buf_pool_trim(pool); /* all four were used */
+        buf_pool_trim(pool);
+        EXPECT_EQ_INT(mem_in_use(), all); /* all four were used */
     }
+    size_t each = (all - none) / 4;
+    EXPECT(each > 0);
     struct buf *kept = buf_pool_take(pool, 1);
     uint8_t *p = kept->p;
     buf_unref(kept);
-    buf_pool_trim(pool); /* three were not */
+    buf_pool_trim(pool);
+    EXPECT_EQ_INT(mem_in_use(), none + each); /* three were not */
     kept = buf_pool_take(pool, 1);
     EXPECT(kept->p == p);
-    buf_pool_trim(pool);
     buf_unref(kept);
+    buf_pool_trim(pool); /* it was used before this one, and not before the next */
+    EXPECT_EQ_INT(mem_in_use(), none + each);
     buf_pool_trim(pool);
-    buf_pool_trim(pool);
+    EXPECT_EQ_INT(mem_in_use(), none);
     buf_pool_close(pool);
 }
 
