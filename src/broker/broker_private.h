@@ -123,11 +123,15 @@ struct connection {
     char peer[64];
     struct sbuf rest;  /* the beginning of a request: fewer than REQUEST_COPY_MAX bytes */
     struct buf *large; /* a large request that is arriving, its size not included */
-    size_t large_size, large_charge;
-    struct list requests;                            /* in order of arrival */
+    size_t large_size;
+    size_t step_n;         /* of it there were so many bytes */
+    struct mono_time step; /* at that time: BROKER_ARRIVING_STEP before, or when it last waited for us */
+    bool large_is_pooled;  /* counted in broker->arriving_pooled */
+    struct list arriving;  /* broker->arriving */
+    struct list requests;  /* in order of arrival */
     uint32_t request_count, running, running_others; /* others: of APIs that do not pipeline */
     size_t sent;                                     /* bytes of the first answer that are out */
-    struct list starved;                             /* broker->starved: reads again when there is room */
+    struct list starved; /* broker->starved, or starved_large: reads again when there is room */
     struct mono_time heard, partial_since, stuck_since, muted_until; /* 0 = not */
     bool is_limited; /* its client has a quota: its requests come one by one */
     bool is_deaf;    /* nothing more is read; it ends when all that was asked is answered */
@@ -162,6 +166,11 @@ struct broker {
     int32_t advertised_port;
     char cluster_id[CLUSTER_ID_SIZE];
     struct list connections, starved;
+    struct list arriving;      /* connections with a large request that has come in part, the eldest first */
+    struct list starved_large; /* of these, those that wait for others of these */
+    struct timer arriving_timer;
+    size_t arriving_bytes,
+        arriving_pooled; /* what has come of them; how many hold a buffer of request_pool */
     uint32_t connection_count;
     uint32_t running;                  /* requests that have begun and are not answered */
     size_t request_bytes, reply_bytes; /* of requests that are not gone, of answers that are not sent */
@@ -194,8 +203,10 @@ bool connection_open(struct broker *broker, int file, const char *peer, int32_t 
 void connection_close(struct connection *connection) ON(net);
 /* What waits for something else than the disk is told that nobody waits for it. */
 void connection_cancel(struct connection *connection) ON(net);
-/* After request_bytes has gone down: those who waited for it read again. */
+/* After request_bytes or arriving_bytes has gone down: those who waited for it read again. */
 void connections_feed(struct broker *broker) ON(net);
+/* broker->arriving_timer: the eldest has had its time. */
+void connections_judge(struct timer *timer) ON(net);
 
 /* ---- coordinators ----------------------------------------------------------------------------------------------------------------- */
 

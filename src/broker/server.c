@@ -147,11 +147,14 @@ bool broker_start(struct pool *pool, struct loop *net, struct store *store,
     *b = (struct broker){.pool = pool, .net = net, .store = store, .options = *options};
     list_init(&b->connections);
     list_init(&b->starved);
+    list_init(&b->starved_large);
+    list_init(&b->arriving);
     list_init(&b->hungry);
     sessions_init(&b->sessions);
     list_init(&b->idle_requests);
     timer_init(&b->accept_timer, on_accept_timer);
     timer_init(&b->trim_timer, on_trim_timer);
+    timer_init(&b->arriving_timer, connections_judge);
     msg_init(&b->start, handle_start);
     b->watch.ready = on_listener;
     TRY(os_listen(options->address, &b->listener, b->address, sizeof b->address, err));
@@ -201,6 +204,7 @@ static void handle_end(struct msg *msg)
     listen_on(b, false, &ignored);
     timer_cancel(&b->accept_timer);
     timer_cancel(&b->trim_timer);
+    timer_cancel(&b->arriving_timer);
     b->stopping = true;
     b->running++; /* no end before all have been told */
     LIST_EACH(link, &b->connections)
