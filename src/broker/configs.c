@@ -57,6 +57,16 @@ static bool check_group(const struct config_list *list, struct err *err)
     return true;
 }
 
+static bool check_broker(const struct config_list *list, struct err *err)
+{
+    struct str max, overrides;
+    if (config_list_get(list, STR("max.connections.per.ip"), &max) && str_is(str_trim(max), "0") &&
+        !(config_list_get(list, STR("max.connections.per.ip.overrides"), &overrides) && overrides.n > 0))
+        return err_set(err, ERR_CONFIG,
+                       "\"max.connections.per.ip\" can be 0 only with \"max.connections.per.ip.overrides\"");
+    return true;
+}
+
 const char *config_scope_name(enum config_scope scope)
 {
     switch (scope) {
@@ -79,6 +89,8 @@ bool config_check_list(enum config_scope scope, const struct config_list *list, 
     }
     if (scope == CONFIG_TOPIC)
         return check_topic(list, err);
+    if (scope == CONFIG_BROKER)
+        return check_broker(list, err);
     return scope != CONFIG_GROUP || check_group(list, err);
 }
 

@@ -236,8 +236,7 @@ void request_refuse(struct request *r, const char *why)
 
 /* ---- its life ----------------------------------------------------------------------------------------------------------------- */
 
-/* It ends as soon as its task runs; whoever calls may still look at it. */
-static void end_connection(struct connection *c, const char *why) ON(net)
+void connection_end(struct connection *c, const char *why)
 {
     if (c->broken)
         return;
@@ -251,7 +250,7 @@ static void end_connection(struct connection *c, const char *why) ON(net)
 static void go_deaf(struct connection *c, const char *why) ON(net)
 {
     if (c->request_count == 0) {
-        end_connection(c, why);
+        connection_end(c, why);
         return;
     }
     event_log(EVENT_KAFKA, c->peer, "connection ends: %s", why);
@@ -303,6 +302,7 @@ void connection_close(struct connection *c)
             r->cancel(r);
     }
     drop_large(c);
+    limits_leave(c);
     list_remove(&c->link);
     list_remove(&c->starved);
     b->connection_count--;
@@ -313,6 +313,7 @@ void connection_close(struct connection *c)
     sbuf_fini(&c->rest);
     mem_free(c);
     connections_feed(b);
+    listener_resume(b);
 }
 
 /* ---- requests begin ------------------------------------------------------------------------------------------------------------- */
@@ -549,7 +550,7 @@ static bool receive(struct connection *c, void *p, size_t n, size_t *got) ON(net
     struct err err;
     if (!os_recv(c->file, p, n, got, &err)) {
         if (err.code != EAGAIN)
-            end_connection(c, err.text);
+            connection_end(c, err.text);
         return false;
     }
     if (*got == 0) {
@@ -702,7 +703,7 @@ void connections_judge(struct timer *timer)
         task_wake(&c->flush);
         if (!holds_others_up(c, now))
             continue;
-        end_connection(c, "it sends a large request too slowly, and others wait");
+        connection_end(c, "it sends a large request too slowly, and others wait");
         drop_large(c);
     }
     connections_feed(b);
@@ -765,7 +766,7 @@ static bool send_answers(struct connection *c) ON(net)
         if (!os_send_spans(c->file, spans, count, &sent, &err)) {
             if (err.code == EAGAIN)
                 return true;
-            end_connection(c, err.text);
+            connection_end(c, err.text);
             return false;
         }
         c->stuck_since = (struct mono_time){0};
@@ -793,7 +794,7 @@ static bool run_flush(struct task *task)
     if (has_whole(c))
         read_requests(c);
     if (!c->broken && !watch_for(c, stuck, &err))
-        end_connection(c, err.text);
+        connection_end(c, err.text);
     if (stuck && !is_set(c->stuck_since)) {
         c->stuck_since = os_mono();
         wake_by(c, after(c->stuck_since, BROKER_FRAME_MS));
@@ -837,13 +838,13 @@ static void on_patience(struct timer *timer)
     if (is_set(c->partial_since) && (!list_empty(&c->starved) || !may_read(c)))
         c->partial_since = now; /* it waits for us */
     if (is_over(c, c->partial_since, BROKER_FRAME_MS, now))
-        end_connection(c, "a request did not arrive whole in time");
+        connection_end(c, "a request did not arrive whole in time");
     if (is_over(c, c->stuck_since, BROKER_FRAME_MS, now))
-        end_connection(c, "the client does not take its answers");
+        connection_end(c, "the client does not take its answers");
     if (c->request_count > 0)
         c->heard = now;
     if (is_over(c, c->heard, BROKER_IDLE_MS, now))
-        end_connection(c, "idle for too long");
+        connection_end(c, "idle for too long");
 }
 
 bool connection_open(struct broker *b, int file, const char *peer, int32_t hold_ms, struct err *err)
@@ -867,6 +868,7 @@ bool connection_open(struct broker *b, int file, const char *peer, int32_t hold_
     if (c->is_deaf)
         mute(c, hold_ms);
     list_push_back(&b->connections, &c->link);
+    limits_enter(c);
     b->connection_count++;
     return true;
 }

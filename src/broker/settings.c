@@ -93,7 +93,9 @@ static bool load_node(struct broker *b, struct err *err)
                                      str_of(arena_printf(&s->arena, "%d", b->options.partitions))};
     s->fixed = (struct config_list){fixed, 2};
     TRY(load_list(b, CONFIG_BROKER, str_of(node), &s->arena, &s->broker, err));
-    return load_list(b, CONFIG_BROKER, STR(""), &s->arena, &s->default_broker, err);
+    TRY(load_list(b, CONFIG_BROKER, STR(""), &s->arena, &s->default_broker, err));
+    limits_reload(b);
+    return true;
 }
 
 bool settings_start(struct broker *b, struct err *err)
@@ -110,6 +112,18 @@ int32_t settings_partitions(const struct broker *b)
 {
     struct config_layers layers = layers_of(b, NULL);
     return (int32_t)config_int(&layers, CONFIG_BROKER, "num.partitions");
+}
+
+int64_t settings_number(const struct broker *b, const char *name)
+{
+    struct config_layers layers = layers_of(b, NULL);
+    return config_int(&layers, CONFIG_BROKER, name);
+}
+
+struct str settings_text(struct broker *b, const char *name)
+{
+    struct config_layers layers = layers_of(b, NULL);
+    return config_value(&layers, CONFIG_BROKER, name, &b->settings.arena);
 }
 
 bool settings_auto_create(const struct broker *b)
