@@ -247,6 +247,10 @@ struct str config_canonical(const struct config_def *def, struct str value, stru
         str_to_f64(text, &number);
         size_t n = str_from_f64(number, digits);
         bool is_whole = strspn(digits, "-0123456789") == n; /* Java writes 1.0 */
+        size_t e = str_find(str_n(digits, n), STR("e+"), 0);
+        if (e != SIZE_MAX) /* and 1.5E20 */
+            return str_of(arena_printf(arena, "%.*s%sE%.*s", (int)e, digits,
+                                       memchr(digits, '.', e) ? "" : ".0", (int)(n - e - 2), digits + e + 2));
         return str_of(arena_printf(arena, "%.*s%s", (int)n, digits, is_whole ? ".0" : ""));
     }
     if (def->type != CONFIG_LIST)

@@ -17,6 +17,7 @@ wait 100 ms
 c > ApiVersions 0 {}
 c < {ErrorCode: NONE}
 c closes
+wait 100 ms
 
 # An address may have more, or fewer; what is no address is refused, and so is nobody at all.
 admin > IncrementalAlterConfigs 1 {Resources: [
