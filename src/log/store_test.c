@@ -195,7 +195,8 @@ TEST(small_appends_take_no_more_memory)
 {
     const char *folder = fresh_folder("little");
     struct store_options options = small;
-    options.ring_bytes = 16 << 20; /* it is not the ring that presses */
+    options.ring_bytes = 16 << 20; /* the ring does not press, nor grow */
+    options.ring_file_bytes = 8 << 20;
     struct store *store = open_store(folder, &options);
     create_topic(store, "t", 1, 1 << 20);
     struct log *log = log_get(store, "t", 0);
