@@ -24,7 +24,9 @@ struct avro_file {
     struct str rest; /* of it */
     uint64_t block, rows, row;
     uint64_t next; /* offset of the block after it */
-    bool is_cut, is_broken;
+    bool is_cut;
+    bool is_broken; /* error says where */
+    struct err error;
 };
 
 /* ---- the header ----------------------------------------------------------------------------------------------------------- */
@@ -175,9 +177,8 @@ const struct type *avro_file_columns(const struct avro_file *f)
 
 /* ---- blocks --------------------------------------------------------------------------------------------------------------- */
 
-static bool damaged(struct avro_file *f, const char *why, struct err *err)
+static bool damaged(const struct avro_file *f, const char *why, struct err *err)
 {
-    f->is_broken = true;
     return err_set(err, ERR_DATA, "the block at byte %llu is damaged: %s", (unsigned long long)f->next, why);
 }
 
@@ -221,7 +222,6 @@ static bool load_block(struct avro_file *f, uint64_t from, uint64_t size, struct
     }
     ok = codec_decompress_buf(f->ctx, f->codec, FORM_AVRO, raw->p, size, AVRO_FILE_BLOCK_MAX, &f->buf, err);
     buf_unref(raw);
-    f->is_broken |= !ok;
     return ok;
 }
 
@@ -253,11 +253,10 @@ static bool open_block(struct avro_file *f, bool *end, struct err *err)
     return true;
 }
 
-static bool end_block(struct avro_file *f, struct err *err)
+static bool end_block(const struct avro_file *f, struct err *err)
 {
     if (f->row < f->rows || f->rest.n == 0)
         return true;
-    f->is_broken = true;
     return err_set(err, ERR_DATA, "the block at byte %llu is damaged: bytes follow its last row",
                    (unsigned long long)f->block);
 }
@@ -283,27 +282,40 @@ bool avro_file_seek(struct avro_file *f, struct avro_place place, struct err *er
 
 struct avro_place avro_file_place(const struct avro_file *f)
 {
-    if (f->row < f->rows)
+    if (f->row < f->rows || f->is_broken)
         return (struct avro_place){f->block, f->row};
     return (struct avro_place){f->next, 0};
+}
+
+static bool read_rows(struct avro_file *f, struct batch *out, const struct avro_report *report, bool *end,
+                      struct err *err)
+{
+    while (f->row == f->rows) {
+        TRY(open_block(f, end, err));
+        if (*end)
+            return true;
+        TRY(f->rows > 0 || end_block(f, err));
+    }
+    uint64_t left = f->rows - f->row;
+    batch_hold(out, f->buf);
+    bool ok = avro_decode_sequence(f->decoder, f->writer, &f->rest,
+                                   left < BATCH_ROWS ? (uint32_t)left : BATCH_ROWS, out, report, err);
+    f->row += out->rows;
+    return ok && end_block(f, err);
 }
 
 bool avro_file_next(struct avro_file *f, struct batch *out, const struct avro_report *report, bool *end,
                     struct err *err)
 {
     batch_reset(out);
-    *end = f->is_broken;
-    while (!*end && f->row == f->rows)
-        TRY(open_block(f, end, err) && (*end || f->rows > 0 || end_block(f, err)));
-    if (*end)
-        return true;
-    uint64_t left = f->rows - f->row;
-    batch_hold(out, f->buf);
-    bool ok = avro_decode_sequence(f->decoder, f->writer, &f->rest,
-                                   left < BATCH_ROWS ? (uint32_t)left : BATCH_ROWS, out, report, err);
-    f->row += out->rows;
-    f->is_broken |= !ok;
-    return ok && end_block(f, err);
+    *end = false;
+    bool ok = !f->is_broken && read_rows(f, out, report, end, &f->error);
+    f->is_broken = f->is_broken || (!ok && f->error.class == ERR_DATA);
+    if (ok || (f->is_broken && out->rows > 0))
+        return true; /* the next call says it */
+    if (err != NULL)
+        *err = f->error;
+    return false;
 }
 
 bool avro_file_is_cut(const struct avro_file *f)

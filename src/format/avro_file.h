@@ -42,7 +42,7 @@ bool avro_file_seek(struct avro_file *file, struct avro_place place, struct err 
 /* That of the next row. */
 struct avro_place avro_file_place(const struct avro_file *file);
 /* Resets out and fills it with the next rows, 1..BATCH_ROWS, of one block, as avro_decode does; strings are views into a buffer that out holds. *end: there is
- * no whole block left. ERR_DATA: the file is damaged there; out may have rows of before, and the file only ends. */
+ * no whole block left. ERR_DATA: the file is damaged there, and stays so for every call until a seek; rows before the damage come first. */
 bool avro_file_next(struct avro_file *file, struct batch *out, const struct avro_report *report, bool *end,
                     struct err *err);
 /* At the end: does something stand there that is not a whole block? */
