@@ -1,5 +1,7 @@
 /* Protobuf's codec, seen as a user does: a .proto and bytes in, rows as JSON out; and the other way. */
 #include <ref/random_batch.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/test.h"
@@ -1001,8 +1003,54 @@ TEST(wide_elements)
     sbuf_fini(&record);
 }
 
+/* As a descriptor has maps: repeated messages of a key and a value. */
+TEST(maps_as_messages)
+{
+    static const char text[] = P3
+        "message M { repeated Entry m = 1; message Entry { option map_entry = true; string key = 1; int32 value = 2; } }";
+    EXPECT_STR(type_text(text), "struct<m:map<string,int>>");
+    EXPECT_STR(row_of(text, "0a 05 0a 01 'k' 10 04 0a 02 10 07"), "{\"m\":{\"k\":4,\"\":7}}");
+    EXPECT_STR(bytes_from(text, NULL, "{\"m\":{\"k\":4}}"), "0a 05 0a 01 6b 10 04");
+}
+
+/* ---- memory that fails ---------------------------------------------------------------------------------------------------- */
+
+static void everything(void)
+{
+    const char *hex = bytes_from(
+        known, "t timestamp, date date, n decimal(8,3), w int, v string, l array<string>",
+        "{\"t\":\"1969-12-31T23:59:59.5Z\",\"date\":\"2024-02-29\",\"n\":-5.0,\"v\":\"[1.5,{\\\"a\\\":null}]\",\"l\":[\"\"]}");
+    row_of(known, hex);
+    row_of(known, "0a 05");
+    schema_of("a int, b struct<c array<string>>, d decimal(3,1)");
+}
+
+/* Each allocation in turn is refused, which ends the process: in an orderly way. */
+TEST(any_allocation_may_fail)
+{
+    mem_fail_after(0);
+    everything();
+    uint64_t count = mem_fail_after(0);
+    EXPECT(count > 20);
+    for (uint64_t n = 1; n <= count; n++) {
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            close(STDERR_FILENO);
+            mem_fail_after(n);
+            everything();
+            _exit(0);
+        }
+        int status = 0;
+        CHECK(waitpid(child, &status, 0) == child);
+        EXPECT(WIFEXITED(status) && (WEXITSTATUS(status) == 70 || WEXITSTATUS(status) == 0));
+    }
+}
+
 int main(void)
 {
+    RUN(maps_as_messages);
+    RUN(any_allocation_may_fail);
     RUN(types);
     RUN(types_say_what_may_be_null);
     RUN(columns_are_bounded);
