@@ -36,7 +36,7 @@ static void end_excess(struct broker *b, uint32_t count) ON(net)
     arena_fini(&arena);
 }
 
-void limits_reload(struct broker *b)
+void limits_load(struct broker *b)
 {
     struct limits *l = &b->limits;
     int32_t per_second = (int32_t)settings_number(b, "max.connection.creation.rate");
@@ -46,6 +46,11 @@ void limits_reload(struct broker *b)
     if (per_second != l->per_second)
         l->tokens = (double)LIMITS_BURST_S * per_second;
     l->per_second = per_second;
+}
+
+void limits_apply(struct broker *b)
+{
+    const struct limits *l = &b->limits;
     if (b->connection_count > (uint32_t)l->connections)
         end_excess(b, b->connection_count - (uint32_t)l->connections);
     listener_resume(b);

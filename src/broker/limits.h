@@ -30,8 +30,10 @@ struct limits {
 };
 
 void limits_init(struct limits *limits);
-/* The settings of the node have changed. */
-void limits_reload(struct broker *broker);
+/* Takes them from the node's settings. */
+void limits_load(struct broker *broker);
+/* After they have changed: too many connections end, and those who wait may come. */
+void limits_apply(struct broker *broker) ON(net);
 
 /* May somebody connect? 0: yes; −1: when a connection has ended; else in so many ms. */
 int32_t limits_wait(struct broker *broker) ON(net);

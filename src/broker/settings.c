@@ -94,7 +94,7 @@ static bool load_node(struct broker *b, struct err *err)
     s->fixed = (struct config_list){fixed, 2};
     TRY(load_list(b, CONFIG_BROKER, str_of(node), &s->arena, &s->broker, err));
     TRY(load_list(b, CONFIG_BROKER, STR(""), &s->arena, &s->default_broker, err));
-    limits_reload(b);
+    limits_load(b);
     return true;
 }
 
@@ -284,7 +284,8 @@ static void altered(struct change *change, const struct frame *frame)
     struct err ignored;
     run_on_net();
     if (frame->durable) {
-        load_node(r->broker, &ignored);
+        if (load_node(r->broker, &ignored))
+            limits_apply(r->broker);
         return;
     }
     *to->error = frame_error(&frame->err);
