@@ -8,12 +8,12 @@
 
 #include "base/map.h"
 #include "http/client.h"
-#include "json/tree.h"
 #include "os/os.h"
 #include "registry/parts.h"
 #include "registry/registry_private.h"
 #include "registry/subject.h"
 #include "schema/text.h"
+#include "json/tree.h"
 
 enum {
     TIMEOUT_MS = 20 * 1000,
@@ -127,7 +127,7 @@ static void keep_answer(struct job *job, struct str text) ON(net)
     memcpy(copy, text.p, text.n);
     if (cache->count >= CACHE_MAX) {
         MAP_EACH(entry, cache)
-            mem_free(entry->value);
+        mem_free(entry->value);
         map_fini(cache);
         *cache = (struct map){0};
     }
@@ -147,7 +147,8 @@ static void refuse(struct job *job) ON(net)
     if (json_str(root, "message", &message))
         err_set(err, later ? ERR_RETRY : ERR_DATA, "%.*s", STR_ARG(message));
     else
-        err_set(err, later ? ERR_RETRY : ERR_DATA, "the schema registry answers with status %d", job->http.status);
+        err_set(err, later ? ERR_RETRY : ERR_DATA, "the schema registry answers with status %d",
+                job->http.status);
     json_i64(root, "error_code", &code);
     err->code = (int)code;
     arena_fini(&arena);
@@ -294,7 +295,8 @@ static bool push_level(struct job *job, const struct json_node *root, struct err
     json_str(root, "subject", &subject);
     json_i64(root, "version", &version);
     json_str(root, "schemaType", &kind);
-    TRY(references_parse(arena, json_member(root, STR("references")), &level->references, &level->count, err));
+    TRY(references_parse(arena, json_member(root, STR("references")), &level->references, &level->count,
+                         err));
     level->subject = copy_text(arena, subject);
     level->version = (int32_t)version;
     level->text = copy_text(arena, text);
@@ -432,7 +434,7 @@ static void remote_free(struct registry *registry) UNSHARED
 {
     struct remote *r = remote_of(registry);
     MAP_EACH(entry, &r->cache)
-        mem_free(entry->value);
+    mem_free(entry->value);
     map_fini(&r->cache);
 }
 

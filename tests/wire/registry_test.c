@@ -81,7 +81,8 @@ static void ask_all(void)
     struct arena arena = {0};
     const struct schema *schema;
     struct err err;
-    EXPECT(do_register("base", SCHEMA_PROTOBUF, "syntax = \"proto3\"; message Base { int32 a = 1; }", NULL, 0));
+    EXPECT(
+        do_register("base", SCHEMA_PROTOBUF, "syntax = \"proto3\"; message Base { int32 a = 1; }", NULL, 0));
     EXPECT_EQ_INT(call.schema.id, 1);
     EXPECT_EQ_INT(call.schema.version, 1);
     EXPECT(do_register("top", SCHEMA_PROTOBUF,
@@ -135,8 +136,9 @@ TEST(another_registry_answers)
 {
     struct err err;
     outside_folder();
-    outside_write(outside_path("sluice.yaml"),
-                  STR("name: other\nsettings: { listen: { http: off, kafka: off, registry: '127.0.0.1:0' } }\n"));
+    outside_write(
+        outside_path("sluice.yaml"),
+        STR("name: other\nsettings: { listen: { http: off, kafka: off, registry: '127.0.0.1:0' } }\n"));
     pid_t pid = outside_start("up", NULL, -1);
     if (!EXPECT(outside_until(reads_port, NULL, 30000)) || !begin())
         return;
