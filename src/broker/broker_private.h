@@ -35,9 +35,10 @@ struct reply_records {
 };
 
 struct reply_part {
-    const uint8_t *p; /* NULL: at `at` in the reply's own bytes */
+    const uint8_t *p; /* NULL: at `at` in the reply's own bytes, or in the file */
     size_t at, n;
     struct buf *hold; /* one reference, or NULL */
+    int file;         /* 0: it is memory */
 };
 
 struct reply {
@@ -164,7 +165,9 @@ struct broker {
     struct list connections, starved;
     uint32_t connection_count;
     uint32_t running;                  /* requests that have begun and are not answered */
-    size_t request_bytes, reply_bytes; /* of requests that are not gone, of answers that are not sent */
+    /* Of requests that are not gone, of answers that are not sent. What an answer sends from files counts as if it were in memory: so that its leases, and the
+     * files that they keep open, are limited too. */
+    size_t request_bytes, reply_bytes;
     struct buf *scratch;               /* [CONNECTION_READ_BYTES] */
     struct buf_pool *request_pool;     /* of large requests' buffers */
     struct timer trim_timer;

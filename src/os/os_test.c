@@ -308,7 +308,7 @@ static void talk(const char *address)
     EXPECT(recv_all(server, text, 4) == 4 && memcmp(text, "ping", 4) == 0);
     EXPECT(!os_recv(server, text, 4, &sent, &err) && err.code == EAGAIN);
     const struct os_span spans[] = {{"po", 2}, {"n", 1}, {"gs", 2}};
-    EXPECT(os_send_spans(client, spans, 3, &sent, &err) && sent == 5);
+    EXPECT(os_send_spans(client, spans, 3, true, &sent, &err) && sent == 5);
     EXPECT(recv_all(server, text, 5) == 5 && memcmp(text, "pongs", 5) == 0);
     EXPECT(!os_recv(server, text, 4, &sent, &err) && err.code == EAGAIN);
     EXPECT(os_poller_watch(poller, server, OS_READABLE | OS_WRITABLE, text, &err));
