@@ -935,7 +935,8 @@ TEST(leases_are_whole_batches)
     for (int64_t from = 1; from < end; from += 997) /* the index leads there, and headers */
         buf_unref(fetch_in_place(log, from, 200 << 10, 0).buf);
     EXPECT_EQ_INT(expect_in_place(log, 0, end, (64 << 10) - 1, 0), 0);
-    EXPECT_EQ_INT(store->open_count, log->segment_count);
+    for (size_t i = 0; i < log->segment_count; i++)
+        EXPECT_EQ_INT(log->segments[i]->file_users, 0);
     /* where memory and file meet */
     for (int i = 0; i < 20; i++, end += 50)
         append(store, log, end, 50, 400);
@@ -952,7 +953,9 @@ TEST(leases_outlive_their_segments)
     struct store *store = make_old_records(folder, &end);
     struct log *log = log_get(store, "t", 0);
     struct log_slice slice = fetch_in_place(log, 0, 256 << 10, 0);
-    EXPECT(slice.p == NULL && store->open_count == 1);
+    struct segment *segment = log->segments[0];
+    EXPECT(slice.p == NULL && segment->file_users == 1);
+    segment_ref(segment);
     struct frame *frame = frame_new(store);
     frame_topic_delete(frame, "t");
     EXPECT(commit(frame));
@@ -966,9 +969,10 @@ TEST(leases_outlive_their_segments)
     }
     EXPECT(!os_exists(arena_printf(&scratch, "%s/topics/t-0/%020d.log", folder, 0)));
     expect_batches(&slice, 0, 256 << 10);
-    EXPECT_EQ_INT(store->open_count, 1);
+    EXPECT(segment->doomed && segment->file >= 0 && segment->refs == 2);
     buf_unref(slice.buf);
-    EXPECT_EQ_INT(store->open_count, 0);
+    EXPECT(segment->file < 0 && segment->refs == 1);
+    segment_unref(segment);
     EXPECT(store_close(store, NULL));
     os_remove_tree(folder, NULL);
 }
@@ -1014,7 +1018,7 @@ TEST(leases_outlive_compaction)
                 break;
             EXPECT(batch.base_offset > last);
             for (int64_t k = last + 1; k < batch.base_offset; k++)
-                EXPECT(k % 3 == 0); /* nothing else may be missing */
+                EXPECT(k % 3 == 0 || k >= 90); /* nothing else may be missing */
             last = batch.base_offset + batch.last_offset_delta;
             at += batch.size;
         }
@@ -1035,7 +1039,8 @@ TEST(leases_end_before_what_is_not_committed)
     static char filler[4000];
     memset(filler, '.', sizeof filler - 1);
     for (int i = 0; i < 150; i++)
-        produce_one(store, log_get(store, "t", 0), i < 100 ? 5 : 6, i % 100, i == 100, NULL, filler);
+        produce_one(store, log_get(store, "t", 0), i == 100 ? 6 : 5, i == 100 ? 0 : i - (i > 100), i == 100,
+                    NULL, filler);
     EXPECT(store_close(store, NULL));
     store = open_store(folder, &small);
     struct log *log = log_get(store, "t", 0);
@@ -1061,7 +1066,7 @@ TEST(leases_end_before_what_is_not_committed)
 static void change_index(const char *path, uint64_t (*change)(uint64_t entry))
 {
     struct sbuf bytes = {0};
-    EXPECT(os_read_file(path, 1 << 20, &bytes, NULL) && bytes.n > 80);
+    EXPECT(os_read_file(path, 1 << 20, &bytes, NULL) && bytes.n >= 8);
     for (size_t at = 0; at + 8 <= bytes.n; at += 8)
         put_be64((uint8_t *)bytes.p + at, change(get_be64((uint8_t *)bytes.p + at)));
     EXPECT(os_write_file(path, bytes.p, bytes.n, NULL));
@@ -1124,12 +1129,12 @@ TEST(any_call_of_a_lease_may_fail)
         struct log_fetched fetched;
         struct err err = {0};
         os_fail_after(n, EIO);
-        bool done = log_fetch(log, 4321, 200 << 10, LOG_IN_PLACE, &scratch, &fetched, &err);
+        bool done = log_fetch(log, 2000, 200 << 10, LOG_IN_PLACE, &scratch, &fetched, &err);
         made = os_fail_after(0, 0);
         if (!done)
             EXPECT_EQ_INT(err.code, EIO);
         else if (EXPECT(fetched.slice.n > 0))
-            expect_batches(&fetched.slice, 4321, 200 << 10);
+            expect_batches(&fetched.slice, 2000, 200 << 10);
         if (n > made)
             EXPECT(done && fetched.slice.p == NULL);
         buf_unref(fetched.slice.buf);
