@@ -164,12 +164,12 @@ struct broker {
     char cluster_id[CLUSTER_ID_SIZE];
     struct list connections, starved;
     uint32_t connection_count;
-    uint32_t running;                  /* requests that have begun and are not answered */
+    uint32_t running; /* requests that have begun and are not answered */
     /* Of requests that are not gone, of answers that are not sent. What an answer sends from files counts as if it were in memory: so that its leases, and the
      * files that they keep open, are limited too. */
     size_t request_bytes, reply_bytes;
-    struct buf *scratch;               /* [CONNECTION_READ_BYTES] */
-    struct buf_pool *request_pool;     /* of large requests' buffers */
+    struct buf *scratch;           /* [CONNECTION_READ_BYTES] */
+    struct buf_pool *request_pool; /* of large requests' buffers */
     struct timer trim_timer;
     struct compress_ctx *compress;
     struct loop *reader; /* of the block role: reads what is not in memory */

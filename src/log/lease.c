@@ -93,8 +93,8 @@ static bool find_end(struct place *at, uint32_t to, int64_t limit, uint32_t *end
     return true;
 }
 
-bool segment_lease(struct place *at, int64_t offset, size_t max_bytes, int64_t limit,
-                   struct log_slice *slice, uint32_t *end)
+bool segment_lease(struct place *at, int64_t offset, size_t max_bytes, int64_t limit, struct log_slice *slice,
+                   uint32_t *end)
 {
     struct records_batch first;
     uint32_t begin;

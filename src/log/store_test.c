@@ -993,8 +993,8 @@ TEST(leases_outlive_compaction)
     static char filler[4000];
     memset(filler, '.', sizeof filler - 1);
     for (int i = 0; i < 150; i++) /* of each third one a newer value follows */
-        produce_one(store, log_get(store, "t", 0), 7, i,
-                    false, i % 3 && i < 90 ? arena_printf(&scratch, "%d", i) : "same", filler);
+        produce_one(store, log_get(store, "t", 0), 7, i, false,
+                    i % 3 && i < 90 ? arena_printf(&scratch, "%d", i) : "same", filler);
     EXPECT(store_close(store, NULL));
     store = open_store(folder, &small);
     struct log *log = log_get(store, "t", 0);

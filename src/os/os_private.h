@@ -45,9 +45,8 @@ struct os_table {
     int (*accept)(int listener, int *file, char *peer, size_t peer_size);
     int (*connect)(const char *address, int *file);
     int (*recv)(int file, void *p, size_t n, size_t *got);
-    int (*send)(int file, const struct os_span *spans, size_t count, bool more,
-                size_t *sent); /* count ≥ 1 */
-    int (*sendfile)(int socket, int file, uint64_t offset, size_t n, size_t *sent); /* n ≥ 1 */
+    int (*send)(int file, const struct os_span *spans, size_t count, bool more, size_t *sent); /* count ≥ 1 */
+    int (*sendfile)(int socket, int file, uint64_t offset, size_t n, size_t *sent);            /* n ≥ 1 */
     void (*port_holder)(const char *address, char *out, size_t size);
 
     int (*poller_new)(struct os_poller **poller);
