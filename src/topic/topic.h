@@ -12,7 +12,13 @@
 
 /* How rows become records. Of a raw topic the rows have the columns that Spark's Kafka sink takes: value, and if they like key, partition,
  * headers. */
-enum topic_format { TOPIC_JSON, TOPIC_RAW };
+enum topic_format { TOPIC_JSON, TOPIC_RAW, TOPIC_AVRO, TOPIC_PROTOBUF, TOPIC_JSON_SCHEMA };
+
+/* The subject under which a registry has a topic's schema: Confluent's TopicNameStrategy and so on. */
+enum topic_subject { TOPIC_SUBJECT_TOPIC, TOPIC_SUBJECT_RECORD, TOPIC_SUBJECT_TOPIC_RECORD };
+
+struct schema_source;
+struct topic_schemas;
 
 /* What the project says of a topic. Borrowed, immutable. */
 struct topic_def {
@@ -22,7 +28,15 @@ struct topic_def {
     const char *const *keys; /* columns (paths "a.b" too) that make the record's key: keys[key_count] */
     uint32_t key_count;
     int32_t partitions;
-    const struct type *schema; /* given in the project; NULL = inferred and pinned */
+    const struct type *schema; /* columns, given in the project; NULL = inferred and pinned */
+
+    /* of formats whose records carry a schema id: topic/schemas.h */
+    enum topic_format key_format;             /* RAW: keys are text, see topic/key.h */
+    const struct schema_source *value_schema; /* given in the project, or NULL */
+    const struct schema_source *key_schema;
+    enum topic_subject subject;
+    const struct topic_schemas *schemas; /* where schemas are; NULL: nowhere, and records are all bad */
+
     struct topic_config config;
     bool implied; /* the project only writes to it: what its configuration is, is its own business */
 };
@@ -59,7 +73,10 @@ struct topic_decoder;
 bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const struct type *schema,
                        const struct plan *scan, struct topic_decoder **decoder, struct err *err);
 
-/* Decodes the records of a slice with offsets in [from, until) into out (reset first), which holds the slice's buffer. Control records and tombstones give no
+/* (Records that carry a schema id are decoded each by its own schema; what the schema brings that the topic's columns lack is told
+ * as an unknown field without a path.) ERR_RETRY: a schema is not known yet; call it again.
+ *
+ * Decodes the records of a slice with offsets in [from, until) into out (reset first), which holds the slice's buffer. Control records and tombstones give no
  * row. The batch's partition and offset columns are set. ERR_FATAL: the slice itself is damaged. */
 bool topic_decode(struct topic_decoder *decoder, const struct log_slice *slice, int32_t partition,
                   int64_t from, int64_t until, struct batch *out, const struct topic_report *report,
@@ -67,6 +84,12 @@ bool topic_decode(struct topic_decoder *decoder, const struct log_slice *slice, 
 
 /* The record at that offset of the slice that was decoded last (texts borrowed from it); false if there is none. */
 bool topic_decoder_find(const struct topic_decoder *decoder, int64_t offset, struct topic_bad *record);
+
+/* `pinned` (NULL: nothing is known) with the columns that the schemas of a slice's records, from `from` on, bring; for topics whose records carry
+ * a schema id. In arena; *columns = pinned where nothing is new. ERR_RETRY: a schema is not known yet. */
+bool topic_columns_found(struct topic_decoder *decoder, const struct log_slice *slice, int64_t from,
+                         const struct type *pinned, struct arena *arena, const struct type **columns,
+                         struct err *err);
 
 /* The raw values of a slice's records, for inference: each(arg, value). */
 bool topic_values(struct topic_decoder *decoder, const struct log_slice *slice, int64_t from,

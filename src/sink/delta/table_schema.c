@@ -110,7 +110,7 @@ static bool merge_fields(struct arena *arena, const struct type *have, const str
         int index = type_field(have, str_of(want->fields[i].name), true);
         if (index < 0) {
             fields[count] = want->fields[i];
-            fields[count].type = delta_nullable(arena, want->fields[i].type);
+            fields[count].type = type_nullable(arena, want->fields[i].type);
             fields[count++].nullable = true;
             continue;
         }
@@ -183,7 +183,7 @@ bool delta_follow_schema(struct delta_sink *d, const struct type *rows, struct e
     const struct type *stored = type_copy(arena, delta_type(arena, rows)), *wider;
     TRY(delta_check_names(stored, err));
     if (have == NULL)
-        wider = delta_nullable(arena, stored);
+        wider = type_nullable(arena, stored);
     else
         TRY(delta_merge_schema(arena, have, stored, &wider, err));
     if (have == NULL || !type_equal(wider, have))
