@@ -15,7 +15,7 @@
 double avro_peer(const char *schema_text, const struct str *records, int count);
 #endif
 
-enum { RECORDS = 4096, ROUNDS = 201 };
+enum { RECORDS = 4096, ROUNDS = 2001 };
 
 static const char schema_text[] =
     "{\"type\":\"record\",\"name\":\"Event\",\"fields\":["

@@ -11,6 +11,10 @@
  * than a good one by this, and nothing is kept about it while all are good.
  *
  * Arrays, maps and unions of several types run the same steps over one record at a time. */
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/bytes.h"
 #include "base/utf8.h"
 #include "format/avro_decode_private.h"
@@ -32,11 +36,13 @@ static const char cut[] = "the record ends inside of a value";
 
 /* ---- bytes ---------------------------------------------------------------------------------------------------------------- */
 
-/* Eight bytes from p on, the first in the lowest bits, with zeros behind `end`; anything where p ≥ end. */
+/* Eight bytes from p on, the first in the lowest bits, with zeros behind `end`; anything where p ≥ end. A step is near the end in all
+ * records or in none, so this branch is foreseen. */
 ALWAYS_INLINE uint64_t load8(const uint8_t *p, const uint8_t *end)
 {
-    const uint8_t *last = end - 8, *from = p < last ? p : last;
-    return get_le64(from) >> ((unsigned)(p - from) * 8 & 63);
+    if (LIKELY(end - p >= 8))
+        return get_le64(p);
+    return get_le64(end - 8) >> ((unsigned)(p - (end - 8)) * 8 & 63);
 }
 
 /* Any varint, or what is none. */
@@ -160,8 +166,9 @@ ALWAYS_INLINE uint64_t store_view(struct view *to, const uint8_t *p, uint64_t n,
 #endif
 }
 
-ALWAYS_INLINE const uint8_t *take_string(struct avro_decoder *d, const struct avro_op *op, struct view *to,
-                                         const uint8_t *p, const uint8_t *end)
+/* The text at p, wherever it is. */
+static const uint8_t *take_any_string(struct avro_decoder *d, const struct avro_op *op, struct view *to,
+                                      const uint8_t *p, const uint8_t *end)
 {
     uint64_t n = 0;
     const uint8_t *text = read_size(d, op, p, end, &n);
@@ -173,6 +180,59 @@ ALWAYS_INLINE const uint8_t *take_string(struct avro_decoder *d, const struct av
     if (UNLIKELY(wide) && !is_text(d, text, n))
         return bad(d, op, "text is not UTF-8");
     return text + n;
+}
+
+#ifdef __SSE2__
+
+/* 16 bytes of ones from ones + 16 - n on have n of them. */
+static const uint8_t ones[32] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+                                 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+
+ALWAYS_INLINE __m128i load16(const uint8_t *p)
+{
+    return _mm_loadu_si128((const __m128i *)p);
+}
+
+/* The text at p where its size has at most two bytes and 16 more bytes follow; or NULL. */
+ALWAYS_INLINE const uint8_t *quick_string(const struct avro_decoder *d, struct view *to, const uint8_t *p,
+                                          const uint8_t *end)
+{
+    if (UNLIKELY(end - p < 18))
+        return NULL;
+    uint64_t w = get_le16(p), more = w >> 7 & 1, n = (w >> 1 & 0x3F) | ((w >> 2 & 0x1FC0) & -more);
+    const uint8_t *text = p + 1 + more;
+    if (UNLIKELY((w & 1) | (w >> 15 & more) | ((int64_t)n > end - text)))
+        return NULL;
+    __m128i start = load16(text), all = _mm_and_si128(start, load16(ones + 16 - (n < 16 ? n : 16)));
+    uint64_t low = (uint64_t)_mm_cvtsi128_si64(_mm_slli_si128(all, 4)) | n;
+    uint64_t high = (uint64_t)_mm_cvtsi128_si64(_mm_srli_si128(all, 4));
+    uint64_t words[2] = {low, n <= VIEW_INLINE ? high : (uint64_t)(uintptr_t)text};
+    memcpy(to, words, sizeof words);
+    if (n > 16) {
+        all = _mm_or_si128(all, load16(text + n - 16));
+        for (uint64_t i = 16; i + 16 < n; i += 16)
+            all = _mm_or_si128(all, load16(text + i));
+    }
+    if (UNLIKELY(_mm_movemask_epi8(all)) && !is_text(d, text, n))
+        return NULL;
+    return text + n;
+}
+
+#else
+
+ALWAYS_INLINE const uint8_t *quick_string(const struct avro_decoder *d, struct view *to, const uint8_t *p,
+                                          const uint8_t *end)
+{
+    return NULL;
+}
+
+#endif
+
+ALWAYS_INLINE const uint8_t *take_string(struct avro_decoder *d, const struct avro_op *op, struct view *to,
+                                         const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *next = quick_string(d, to, p, end);
+    return LIKELY(next != NULL) ? next : take_any_string(d, op, to, p, end);
 }
 
 static const uint8_t *skip_string(struct avro_decoder *d, const struct avro_op *op, const uint8_t *p,
