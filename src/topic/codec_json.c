@@ -90,12 +90,10 @@ static void close_out(void *arg)
 static void *json_encoder(struct pool *pool, const struct schema *schema, const struct type *columns,
                           struct sbuf *prefix, struct err *err)
 {
-    struct json_options options = json_options_default();
     struct json_out *out = pool_new_struct(pool, struct json_out);
     (void)schema, (void)prefix;
-    options.ignore_null_fields = true;
     pool_on_free(pool, close_out, out);
-    out->encoder = json_encoder_new(pool, columns, &options, err);
+    out->encoder = json_encoder_new(pool, columns, NULL, err);
     return out->encoder ? out : NULL;
 }
 
@@ -105,6 +103,10 @@ static uint32_t json_encode_rows(void *encoder, const struct batch *batch, uint3
 {
     struct json_out *o = encoder;
     (void)report;
+    if (prefix.n == 0) {
+        json_encode(o->encoder, batch, from, to, 0, out, ends);
+        return 0;
+    }
     sbuf_clear(&o->rows);
     json_encode(o->encoder, batch, from, to, 0, &o->rows, ends);
     for (uint32_t i = 0, start = 0; i < to - from; i++) {

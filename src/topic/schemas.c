@@ -68,41 +68,72 @@ bool topic_schema_text(const struct topic_def *def, bool is_key, const struct ty
 
 /* ---- registering --------------------------------------------------------------------------------------------------------- */
 
-bool topic_schema_register(struct arena *arena, const struct topic_def *def, bool is_key,
-                           const struct type *columns, struct schema_source *source, uint32_t *id,
-                           struct err *err)
+static bool answer(enum schema_found found, const struct topic_def *def, const char *subject, struct err *err)
 {
-    const struct schema_source *given = is_key ? def->key_schema : def->value_schema;
-    const struct schema *schema;
-    if (def->schemas == NULL)
-        return err_set(err, ERR_CONFIG, "topic \"%s\" needs a schema registry, and there is none", def->name);
-    if (given) {
-        *source = *given;
-    } else {
-        struct sbuf text = {0};
-        *source = (struct schema_source){.kind = topic_schema_kind(is_key ? def->key_format : def->format)};
-        bool ok = topic_schema_text(def, is_key, columns, &text, err);
-        source->text = str_of(str_dup(arena, sbuf_view(&text)));
-        sbuf_fini(&text);
-        TRY(ok);
-    }
-    TRY(schema_parse(arena, source, &schema, err));
-    const char *subject = topic_subject(arena, def, is_key, schema);
-    if (subject == NULL)
-        return err_set(err, ERR_CONFIG, "the schema of topic \"%s\" has no name, which its subject needs",
-                       def->name);
-    switch (def->schemas->add(def->schemas->arg, str_of(subject), source, id, err)) {
+    switch (found) {
     case SCHEMA_FOUND: return true;
     case SCHEMA_LATER:
         if (err)
             err->class = ERR_RETRY;
         return err_context(err, "the schema of topic \"%s\"", def->name);
     case SCHEMA_MISSING:
+        err_set(err, ERR_CONFIG, "topic \"%s\" has no schema, and the registry has none for the subject \"%s\"",
+                def->name, subject);
+        return err_hint(err, "Give the topic one: schema: %s.avsc.", def->name);
     case SCHEMA_REFUSED:
         if (err)
             err->class = ERR_CONFIG;
-        return err_context(err, "the registry refuses the schema of topic \"%s\" as subject \"%s\"",
+        return err_context(err, "the registry refuses the schema of topic \"%s\" under the subject \"%s\"",
                            def->name, subject);
     }
     UNREACHABLE("answer of a registry");
+}
+
+/* The newest of the subject that the topic's name gives. */
+static bool use_latest(struct arena *arena, const struct topic_def *def, bool is_key,
+                       struct schema_source *source, uint32_t *id, struct err *err)
+{
+    const char *subject = topic_subject(arena, def, is_key, NULL);
+    if (subject == NULL)
+        return err_set(err, ERR_CONFIG, "topic \"%s\" has no schema, and its subject is named by that",
+                       def->name);
+    source->lenient = true;
+    return answer(def->schemas->latest(def->schemas->arg, str_of(subject), arena, source, id, err), def,
+                  subject, err);
+}
+
+static bool add(struct arena *arena, const struct topic_def *def, bool is_key,
+                const struct schema_source *source, const struct schema *schema, uint32_t *id,
+                struct err *err)
+{
+    const char *subject = topic_subject(arena, def, is_key, schema);
+    if (subject == NULL)
+        return err_set(err, ERR_CONFIG, "the schema of topic \"%s\" has no name, which its subject needs",
+                       def->name);
+    return answer(def->schemas->add(def->schemas->arg, str_of(subject), source, id, err), def, subject, err);
+}
+
+bool topic_schema_register(struct arena *arena, const struct topic_def *def, bool is_key,
+                           const struct type *columns, const struct schema **schema, uint32_t *id,
+                           struct err *err)
+{
+    const struct schema_source *given = is_key ? def->key_schema : def->value_schema;
+    struct schema_source *source = arena_new(arena, struct schema_source);
+    if (def->schemas == NULL)
+        return err_set(err, ERR_CONFIG, "topic \"%s\" needs a schema registry, and there is none", def->name);
+    *source = (struct schema_source){.kind = topic_schema_kind(is_key ? def->key_format : def->format)};
+    if (given) {
+        *source = *given;
+    } else if (columns) {
+        struct sbuf text = {0};
+        bool ok = topic_schema_text(def, is_key, columns, &text, err);
+        source->text = str_of(str_dup(arena, sbuf_view(&text)));
+        sbuf_fini(&text);
+        TRY(ok);
+    }
+    bool latest = given == NULL && columns == NULL;
+    if (latest)
+        TRY(use_latest(arena, def, is_key, source, id, err));
+    TRY(schema_parse(arena, source, schema, err));
+    return latest || add(arena, def, is_key, source, *schema, id, err);
 }

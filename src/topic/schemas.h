@@ -55,10 +55,10 @@ const struct type *topic_columns(struct arena *arena, enum topic_format format, 
 /* The text of a schema of rows with these columns, to *out. ERR_CONFIG: a column that the format does not have. */
 bool topic_schema_text(const struct topic_def *def, bool is_key, const struct type *columns, struct sbuf *out,
                        struct err *err);
-/* Registers the schema of the topic's values (keys): the one that is given, else one of these columns. Its source and id, in arena.
- * ERR_RETRY: not yet; ERR_CONFIG: refused, the reason is the registry's. */
+/* Registers the schema of the topic's values (keys): the one that is given; else one of these columns; else (columns NULL) it is the newest of
+ * its subject. Given to arena, with its id. ERR_RETRY: not yet; ERR_CONFIG: there is none, or it is refused, in the registry's words. */
 bool topic_schema_register(struct arena *arena, const struct topic_def *def, bool is_key,
-                           const struct type *columns, struct schema_source *source, uint32_t *id,
+                           const struct type *columns, const struct schema **schema, uint32_t *id,
                            struct err *err);
 
 #endif

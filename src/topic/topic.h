@@ -102,12 +102,23 @@ bool topic_values(struct topic_decoder *decoder, const struct log_slice *slice, 
 struct topic_writer;
 bool topic_writer_new(struct pool *pool, const struct topic_def *def, struct topic_writer **writer,
                       struct err *err);
-/* Raw records. keys NULL: the key rule of the topic is applied to the value; timestamps NULL: now_ms. A value that is not JSON gets no key. */
+/* Raw records. keys NULL: the key rule of the topic is applied to the value; timestamps NULL: now_ms. A value that is not JSON gets no key.
+ * Values for a topic whose records carry a schema id are JSON, and are encoded (so are keys, from the value's columns, where they have a format); one that
+ * the schema does not take is written as it came. ERR_RETRY: the schema's id is not known yet, and nothing was added. */
 bool topic_writer_add(struct topic_writer *w, const struct str *keys, const struct str *values,
                       const int64_t *timestamps_ms, uint32_t count, int64_t now_ms, struct err *err);
+/* Could records be added now? Whoever cannot take his records back asks first. ERR_RETRY: not yet; ERR_CONFIG: never. */
+bool topic_writer_ready(struct topic_writer *w, struct err *err);
+/* A record that the schema does not take is an error (ERR_DATA) from now on; some of the call's records may have been added. */
+void topic_writer_strict(struct topic_writer *w);
+/* How many records so far the schema did not take, and why the last ones. */
+uint64_t topic_writer_unfit(const struct topic_writer *w, const char **why);
+/* Forgets what was added since the last take. */
+void topic_writer_drop(struct topic_writer *w);
 /* Can rows of that schema be written to it? ERR_CONFIG says why not. (Whether the key's columns are there is not looked at.) */
 bool topic_takes(const struct topic_def *def, const struct type *schema, struct err *err);
-/* Rows of a batch, encoded in the topic's format; deletes (change kind −D) become tombstones, −U is left out. The schema may differ from call to call. */
+/* Rows of a batch, encoded in the topic's format; deletes (change kind −D) become tombstones, −U is left out. The schema may differ from call to call.
+ * ERR_RETRY: the id of its schema is not known yet. After any error: topic_writer_drop. */
 bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64_t now_ms, struct err *err);
 /* Ends all batches: bufs[partition] holds them, one behind the other, or is NULL where there is none; borrowed until the next rows. Adds to
  * *records. */
