@@ -34,9 +34,9 @@
 
 enum {
     PROTOBUF_RECORD_MAX = 64 * 1024 * 1024, /* bytes of one record; a larger one is a bad record */
-    PROTOBUF_SKIP_DEPTH_MAX = 100,          /* groups in groups without a column; values in values of JSON text */
-    PROTOBUF_COLUMNS_MAX = 100000,          /* fields that a message's columns have in all, at every depth */
-    PROTOBUF_PATH_MAX = 512,                /* bytes of a path in a report; a longer one is cut */
+    PROTOBUF_SKIP_DEPTH_MAX = 100, /* groups in groups without a column; values in values of JSON text */
+    PROTOBUF_COLUMNS_MAX = 100000, /* fields that a message's columns have in all, at every depth */
+    PROTOBUF_PATH_MAX = 512,       /* bytes of a path in a report; a longer one is cut */
     PROTOBUF_INDEXES_MAX = PROTO_DEPTH_MAX,
     PROTOBUF_INDEX_MAX = (1 << 20) - 1, /* of a message in its file or parent */
 };
