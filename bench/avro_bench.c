@@ -146,6 +146,26 @@ static double bench_decode(struct stand *s, struct batch *batch)
     return best;
 }
 
+static double bench_encode(struct stand *s, const struct batch *batch)
+{
+    struct err err = {0};
+    struct avro_encoder *encoder = avro_encoder_new(s->pool, s->schema, s->columns, &err);
+    uint32_t *ends = arena_array(pool_arena(s->pool), uint32_t, RECORDS);
+    struct sbuf out = {0};
+    double best = 1e9;
+    for (int round = 0; round < ROUNDS; round++) {
+        sbuf_clear(&out);
+        double from = now_s();
+        avro_encode(encoder, batch, 0, RECORDS, STR("\0\0\0\0\1"), &out, ends, &report);
+        double took = now_s() - from;
+        best = took < best ? took : best;
+    }
+    if (out.n != s->bytes + 5 * RECORDS)
+        abort();
+    sbuf_fini(&out);
+    return best;
+}
+
 static double bench_copy(const struct sbuf *text)
 {
     char *to = malloc(text->n);
@@ -175,6 +195,7 @@ int main(void)
     printf("%d records of %.1f bytes\n", RECORDS, (double)s.bytes / RECORDS);
     print("copying the bytes", &s, bench_copy(&text));
     print("decode", &s, bench_decode(&s, batch));
+    print("encode", &s, bench_encode(&s, batch));
 #ifdef AVRO_PEER
     print("libavro, decode", &s, avro_peer(schema_text, s.records, RECORDS));
 #else

@@ -53,7 +53,7 @@ NEVER_INLINE static const uint8_t *read_long_varint(struct avro_decoder *d, cons
     *value = rd_uvarint(&rd);
     if (!rd.bad)
         return rd.p;
-    return bad(d, op, rd.p == end ? cut : "a number has more than 64 bits");
+    return bad(d, op, end - p < VARINT_MAX ? cut : "a number has more than 64 bits");
 }
 
 ALWAYS_INLINE const uint8_t *read_varint(struct avro_decoder *d, const struct avro_op *op, const uint8_t *p,
