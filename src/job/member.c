@@ -696,6 +696,7 @@ static void job_turn(struct member *m) ON(work)
     }
     m->queue_end = &m->queue;
     if (!ok || !topic_writer_flush(m->writer, m->frame, m->topic->logs, &m->frame_rows, &err)) {
+        topic_writer_drop(m->writer);
         member_fail(m, &err);
         return;
     }

@@ -120,6 +120,8 @@ bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const str
     pool_on_free(pool, close_decoder, d);
     *decoder = d;
     d->data_count = def->raw || schema == NULL ? 0 : schema->field_count;
+    if (scan == NULL && topic_has_schema(def))
+        return (d->wire = wire_new(pool, def, NULL, NULL, err)) != NULL;
     if (scan == NULL)
         return true;
     struct field *fields = arena_array(pool_arena(pool), struct field, scan->column_count + 1);
@@ -217,20 +219,22 @@ bool topic_values(struct topic_decoder *d, const struct log_slice *slice, int64_
     return ok;
 }
 
-bool topic_columns_found(struct topic_decoder *d, const struct log_slice *slice, int64_t from,
-                         const struct type *pinned, struct arena *arena, const struct type **columns,
-                         struct err *err)
+const struct type *topic_columns_brought(const struct topic_decoder *d, struct arena *arena,
+                                         const struct type *pinned)
 {
-    struct pool *pool = pool_new(NULL, "columns");
+    return d->wire ? wire_brought(d->wire, arena, pinned) : pinned;
+}
+
+bool topic_columns_found(struct topic_decoder *d, const struct log_slice *slice, int64_t from,
+                         struct arena *arena, const struct type **columns, struct err *err)
+{
     struct batch *hold = batch_new();
-    struct wire *wire = wire_new(pool, d->def, NULL, NULL, err);
-    bool ok = wire != NULL && gather(d, slice, from, INT64_MAX, hold, err);
-    *columns = pinned;
-    for (uint32_t i = 0; ok && i < d->count; i++)
+    bool ok = gather(d, slice, from, INT64_MAX, hold, err);
+    *columns = NULL;
+    for (uint32_t i = 0; ok && *columns == NULL && i < d->count; i++)
         if (d->values[i].p)
-            ok = wire_columns(wire, arena, d->values[i], d->headers[i], columns, err);
+            ok = wire_columns(d->wire, arena, d->values[i], d->headers[i], columns, err);
     batch_free(hold);
-    pool_free(pool);
     return ok;
 }
 
@@ -332,6 +336,7 @@ static bool find_writers(struct topic_decoder *d, struct err *err)
         if (found.writer == NULL)
             report_bad(d, &(struct codec_bad){.row = i, .whole = true, .reason = str_of(found.reason)});
     }
+    wire_end(d->wire);
     if (d->bad_count)
         leave_out_bad_rows(d);
     if (brings && d->report && d->report->unknown)

@@ -46,6 +46,13 @@ const struct type *topic_columns(struct arena *arena, enum topic_format format, 
     return columns ? type_nullable(arena, columns) : NULL;
 }
 
+const struct type *topic_columns_evolve(struct arena *arena, enum topic_format format,
+                                        const struct type *pinned, const struct type *found)
+{
+    const struct type *wider = codec_of(format)->evolve(arena, pinned, found);
+    return wider == pinned ? pinned : type_nullable(arena, wider);
+}
+
 /* A name that every format takes. */
 static struct str record_name(struct arena *arena, const struct topic_def *def, bool is_key)
 {

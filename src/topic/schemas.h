@@ -14,6 +14,7 @@
 enum {
     SCHEMA_ID_BYTES = 5,    /* magic and id */
     SCHEMA_GUID_BYTES = 17, /* magic and GUID */
+    SCHEMA_IS_ASKED = 1,    /* err.code of SCHEMA_LATER: nothing is wrong, the answer is on its way */
 };
 
 struct schema_id {
@@ -52,6 +53,9 @@ const char *topic_subject(struct arena *arena, const struct topic_def *def, bool
 /* The columns of records of that schema, all nullable: a record of an older version may lack any. In arena. ERR_CONFIG. */
 const struct type *topic_columns(struct arena *arena, enum topic_format format, const struct schema *schema,
                                  struct err *err);
+/* `pinned` with what `found` adds: columns, and types that are promoted; or pinned itself. In arena. */
+const struct type *topic_columns_evolve(struct arena *arena, enum topic_format format,
+                                        const struct type *pinned, const struct type *found);
 /* The text of a schema of rows with these columns, to *out. ERR_CONFIG: a column that the format does not have. */
 bool topic_schema_text(const struct topic_def *def, bool is_key, const struct type *columns, struct sbuf *out,
                        struct err *err);

@@ -85,11 +85,14 @@ bool topic_decode(struct topic_decoder *decoder, const struct log_slice *slice, 
 /* The record at that offset of the slice that was decoded last (texts borrowed from it); false if there is none. */
 bool topic_decoder_find(const struct topic_decoder *decoder, int64_t offset, struct topic_bad *record);
 
-/* `pinned` (NULL: nothing is known) with the columns that the schemas of a slice's records, from `from` on, bring; for topics whose records carry
- * a schema id. In arena; *columns = pinned where nothing is new. ERR_RETRY: a schema is not known yet. */
+/* For topics whose records carry a schema id: `pinned` with the columns that the schemas of records decoded so far bring, in arena; pinned itself
+ * where nothing is new. */
+const struct type *topic_columns_brought(const struct topic_decoder *decoder, struct arena *arena,
+                                         const struct type *pinned);
+/* The columns of the slice's first record, from `from` on, whose schema is known (decoder: one without a scan), in arena; *columns NULL: there is none.
+ * ERR_RETRY: not known yet. */
 bool topic_columns_found(struct topic_decoder *decoder, const struct log_slice *slice, int64_t from,
-                         const struct type *pinned, struct arena *arena, const struct type **columns,
-                         struct err *err);
+                         struct arena *arena, const struct type **columns, struct err *err);
 
 /* The raw values of a slice's records, for inference: each(arg, value). */
 bool topic_values(struct topic_decoder *decoder, const struct log_slice *slice, int64_t from,

@@ -1,8 +1,8 @@
 /* A record's schema id, to what decodes it.
  *
  * Ids are looked up once and kept, compiled, by the very bytes that stand before the value (or in its header), with Protobuf's indexes: what
- * comes again is one comparison where it is the id of the record before, else one look into a map. An id that nobody knows is asked for each
- * time it comes: it may be registered later. */
+ * comes again is one comparison where it is the id of the record before, else one look into a map. That nobody knows an id counts for the
+ * records of one batch, however often they are gone through until all answers are there: it may be registered later. */
 #include "topic/wire_private.h"
 
 #include <stdio.h>
@@ -13,8 +13,8 @@
 struct wire_writer {
     const void *writer;
     const char *reason;
-    bool brings;
-    struct str id; /* its key in the map */
+    const struct type *columns; /* that it brings; NULL: none that are new */
+    struct str id;              /* its key in the map */
 };
 
 struct wire {
@@ -26,6 +26,8 @@ struct wire {
     void *decoder;
     struct map *writers;            /* of struct wire_writer */
     const struct wire_writer *last; /* of the record before */
+    struct pool *missing_pool;      /* NULL: nothing is missing */
+    struct map *missing;            /* ids that are not there, as the registry said while this batch was looked at */
     char reason[ERR_TEXT_MAX];
 };
 
@@ -57,6 +59,27 @@ struct wire *wire_new(struct pool *pool, const struct topic_def *def, const stru
 bool wire_begin(struct wire *w, struct err *err)
 {
     return w->writers->count < WIRE_WRITERS_MAX || begin_anew(w, err);
+}
+
+void wire_end(struct wire *w)
+{
+    pool_free(w->missing_pool);
+    w->missing_pool = NULL;
+}
+
+static bool is_missing(const struct wire *w, struct str id)
+{
+    return w->missing_pool && map_get(w->missing, id) != NULL;
+}
+
+static void note_missing(struct wire *w, struct str id)
+{
+    if (w->missing_pool == NULL) {
+        w->missing_pool = pool_new(w->pool, "missing schemas");
+        w->missing = pool_new_struct(w->missing_pool, struct map);
+        pool_on_free(w->missing_pool, close_map, w->missing);
+    }
+    map_put(w->missing, id, w);
 }
 
 void *wire_decoder(struct wire *w)
@@ -136,35 +159,42 @@ static bool part(struct wire *w, struct str value, struct str headers, struct st
 
 /* ---- the schema --------------------------------------------------------------------------------------------------------------- */
 
+static bool say_missing(struct wire *w, const struct schema_id *id)
+{
+    char text[48];
+    snprintf(w->reason, sizeof w->reason, "unknown schema id: the registry has no schema %s", id_text(id, text));
+    return true;
+}
+
 /* The schema of an id, in arena; NULL and w->reason: such records are bad. */
-static bool load(struct wire *w, struct arena *arena, const struct schema_id *id,
-                 const struct schema **schema, struct err *err)
+static bool load(struct wire *w, struct arena *arena, struct str bytes, const struct schema **schema,
+                 struct err *err)
 {
     const struct topic_schemas *from = w->def->schemas;
+    const struct schema_id id = read_id(bytes);
     struct schema_source *source = arena_new(arena, struct schema_source);
     struct err why = {0};
     char text[48];
     *schema = NULL;
-    switch (from ? from->find(from->arg, id, arena, source, &why) : SCHEMA_MISSING) {
+    if (from == NULL || is_missing(w, bytes))
+        return say_missing(w, &id);
+    switch (from->find(from->arg, &id, arena, source, &why)) {
     case SCHEMA_FOUND: break;
     case SCHEMA_LATER:
         if (err) {
             *err = why;
             err->class = ERR_RETRY;
         }
-        return err_context(err, "the schema %s of topic \"%s\"", id_text(id, text), w->def->name);
+        return err_context(err, "topic \"%s\"", w->def->name);
     case SCHEMA_MISSING:
-    case SCHEMA_REFUSED:
-        snprintf(w->reason, sizeof w->reason, "unknown schema id: the registry has no schema %s",
-                 id_text(id, text));
-        return true;
+    case SCHEMA_REFUSED: note_missing(w, bytes); return say_missing(w, &id);
     }
     source->lenient = true;
     if (source->kind != w->codec->schema)
-        snprintf(w->reason, sizeof w->reason, "schema %s is %s, the topic's format is %s", id_text(id, text),
+        snprintf(w->reason, sizeof w->reason, "schema %s is %s, the topic's format is %s", id_text(&id, text),
                  schema_kind_name(source->kind), schema_kind_name(w->codec->schema));
     else if (!schema_parse(arena, source, schema, &why))
-        snprintf(w->reason, sizeof w->reason, "schema %s: %.400s", id_text(id, text), why.text);
+        snprintf(w->reason, sizeof w->reason, "schema %s: %.400s", id_text(&id, text), why.text);
     return true;
 }
 
@@ -174,30 +204,32 @@ static struct str selector_of(struct str id)
     return str_n(id.p + size, id.n - size);
 }
 
-static bool brings_columns(struct wire *w, struct arena *arena, const struct schema *schema,
-                           struct str selector)
+/* What of its columns is new, or NULL. */
+static const struct type *brings(struct wire *w, struct arena *arena, const struct schema *schema,
+                                 struct str selector)
 {
     struct err ignored;
     const struct type *found = w->codec->columns(arena, schema, selector, &ignored);
-    return found && w->pinned && w->codec->evolve(arena, w->pinned, found) != w->pinned;
+    bool any = found && w->pinned && w->codec->evolve(arena, w->pinned, found) != w->pinned;
+    return any ? found : NULL;
 }
 
-/* Compiles what an id that was never seen before says. Not kept where the registry does not have it. */
+/* Compiles what an id that was never seen before says. *out NULL: it is not there, or of no use, w->reason says why. */
 static bool compile(struct wire *w, struct str id, const struct wire_writer **out, struct err *err)
 {
     struct arena *arena = pool_arena(w->own);
-    const struct schema_id number = read_id(id);
     const struct schema *schema;
     struct err why = {0};
     *out = NULL;
-    TRY(load(w, arena, &number, &schema, err));
+    TRY(load(w, arena, id, &schema, err));
     if (schema == NULL)
         return true;
     struct wire_writer *writer = arena_new(arena, struct wire_writer);
     *writer = (struct wire_writer){.id = str_n(arena_dup(arena, id.p, id.n), id.n)};
-    writer->brings = brings_columns(w, arena, schema, selector_of(id));
+    writer->columns = brings(w, arena, schema, selector_of(id));
     writer->writer = w->codec->writer(w->decoder, schema, selector_of(writer->id), &why);
     if (writer->writer == NULL) {
+        const struct schema_id number = read_id(id);
         char text[48];
         writer->reason = arena_printf(arena, "schema %s: %s", id_text(&number, text), why.text);
     }
@@ -221,8 +253,19 @@ bool wire_find(struct wire *w, struct str value, struct str headers, struct wire
     if (writer == NULL)
         return true;
     w->last = writer;
-    *found = (struct wire_found){writer->writer, writer->reason, found->payload, writer->brings};
+    *found = (struct wire_found){writer->writer, writer->reason, found->payload, writer->columns != NULL};
     return true;
+}
+
+const struct type *wire_brought(const struct wire *w, struct arena *arena, const struct type *pinned)
+{
+    MAP_EACH(entry, w->writers)
+    {
+        const struct wire_writer *writer = entry->value;
+        if (writer->columns)
+            pinned = topic_columns_evolve(arena, w->def->format, pinned, writer->columns);
+    }
+    return pinned;
 }
 
 bool wire_columns(struct wire *w, struct arena *arena, struct str value, struct str headers,
@@ -231,15 +274,13 @@ bool wire_columns(struct wire *w, struct arena *arena, struct str value, struct 
     struct str id, payload;
     const struct schema *schema;
     struct err ignored;
-    if (!part(w, value, headers, &id, &payload) || map_get(w->writers, id))
+    if (!part(w, value, headers, &id, &payload))
         return true;
-    const struct schema_id number = read_id(id);
-    TRY(load(w, arena, &number, &schema, err));
+    TRY(load(w, arena, id, &schema, err));
     const struct type *found = schema ? w->codec->columns(arena, schema, selector_of(id), &ignored) : NULL;
-    const struct type *all = found && *pinned ? w->codec->evolve(arena, *pinned, found) : found;
-    if (all && all != *pinned)
-        *pinned = type_nullable(arena, all);
-    struct wire_writer *seen = arena_new(pool_arena(w->own), struct wire_writer);
-    map_put(w->writers, id, seen);
+    if (found && *pinned)
+        *pinned = topic_columns_evolve(arena, w->def->format, *pinned, found);
+    else if (found)
+        *pinned = type_nullable(arena, found);
     return true;
 }

@@ -32,6 +32,11 @@ bool wire_begin(struct wire *wire, struct err *err);
 /* The codec's decoder; after the records of a batch were found. */
 void *wire_decoder(struct wire *wire);
 
+/* After all records of a batch were found. */
+void wire_end(struct wire *wire);
+/* `pinned` with what the schemas that it has met bring. In arena; the types borrow from wire's. */
+const struct type *wire_brought(const struct wire *wire, struct arena *arena, const struct type *pinned);
+
 /* `pinned` (NULL: none) with the columns of the record's schema; as it is for a record that cannot be used. */
 bool wire_columns(struct wire *wire, struct arena *arena, struct str value, struct str headers,
                   const struct type **pinned, struct err *err);
