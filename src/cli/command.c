@@ -6,6 +6,7 @@
 
 #include "cli/control.h"
 #include "cli/host.h"
+#include "job/schemas.h"
 #include "os/vfs.h"
 #include "type/timestamp.h"
 
@@ -116,6 +117,17 @@ bool command_needs_store(struct command_env *env, struct err *err)
     return err_hint(err, "Start the project with: sluice up.");
 }
 
+const struct topic_schemas *command_schemas(struct command_env *env)
+{
+    struct err ignored;
+    if (env->engine)
+        return engine_schemas(env->engine);
+    if (env->schemas == NULL && command_store(env, &ignored) &&
+        registry_new(env->pool, NULL, env->store, &env->registry, &ignored))
+        env->schemas = schemas_of_store(env->pool, env->registry);
+    return env->schemas;
+}
+
 const struct type *command_topic_columns(struct command_env *env, const char *topic)
 {
     struct arena *arena = pool_arena(env->pool);
@@ -215,6 +227,7 @@ static int run_here(struct command_env *env)
     env_flush(env);
     if (env->closed && status == EXIT_DONE)
         status = EXIT_FAILED;
+    registry_free(env->registry);
     if (env->store && !store_close(env->store, &err))
         status = env_fail(env, &err, NULL);
     pool_free(env->pool);

@@ -127,6 +127,14 @@ static void on_quiet(void *arg)
     end(h);
 }
 
+/* The registry has said no to a schema of the project: nothing has begun. */
+static void on_refused(void *arg, const struct err *err)
+{
+    struct host *h = arg;
+    h->status = cli_fail(h->args, err);
+    end(h);
+}
+
 static void on_for_timer(struct timer *timer)
 {
     end(CONTAINER_OF(timer, struct host, for_timer));
@@ -217,7 +225,6 @@ static bool listen_kafka(struct host *h, struct err *err)
 static bool listen_registry(struct host *h, struct err *err)
 {
     const struct conf_address *at = &h->project.conf.settings.listen.registry;
-    TRY(registry_new(h->pool, h->net, h->store, &h->registry, err));
     if (!h->options->listen || at->off)
         return true;
     return registry_server_start(h->pool, h->registry, address_text(h, at), &h->registry_server, err);
@@ -248,7 +255,10 @@ static bool start(struct host *h, struct err *err)
     TRY(open_store(h, err));
     if (project_wants_builtin(&h->project))
         TRY(builtin_start(h->pool, h->net, &h->builtin, err));
+    TRY(registry_new(h->pool, h->net, h->store, &h->registry, err));
     const struct engine_options options = {
+        .registry = h->registry,
+        .on_refused = on_refused,
         .once = h->options->mode == HOST_ONCE && h->options->for_ms == 0,
         .sources = !h->options->no_sources,
         .reset_stream = h->options->reset_stream,

@@ -542,11 +542,14 @@ static bool open_writing(struct writing *w, struct err *err)
     int32_t index = project_topic_of(w->env->project, str_of(name));
     w->def = index >= 0 ? w->env->project->topics[index]
                         : (struct topic_def){.name = name, .format = TOPIC_RAW, .raw = true};
+    w->def.schemas = command_schemas(w->env);
     w->separator = cli_value(w->env->args, "--key");
     w->keys = arena_array(arena, struct str, LINES);
     w->values = arena_array(arena, struct str, LINES);
     TRY(w->env->kafka ? open_remote(w, name, err) : open_logs(w, name, err));
-    return topic_writer_new(w->env->pool, &w->def, &w->writer, err);
+    TRY(topic_writer_new(w->env->pool, &w->def, &w->writer, err));
+    topic_writer_strict(w->writer); /* whoever writes can be told */
+    return topic_writer_ready(w->writer, err);
 }
 
 static int look_write(struct command_env *env)
