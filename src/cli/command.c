@@ -335,6 +335,16 @@ static int look_abroad(struct command_env *env, const char *bootstrap)
     return through_kafka(env, bootstrap);
 }
 
+/* Records with schemas are for those who have a registry: the process, not a client of its broker. */
+static bool needs_schemas(const struct command_env *env)
+{
+    const struct cli_args *args = env->args;
+    bool named = args->operand_count > 0 && args->command->dir_at > 0;
+    int32_t index = named ? project_topic_of(env->project, str_of(args->operands[0])) : -1;
+    const struct topic_def *def = index < 0 ? NULL : &env->project->topics[index];
+    return def && (topic_has_schema(def) || def->key_format != TOPIC_RAW);
+}
+
 int command_look(struct cli_args *args)
 {
     struct project project;
@@ -354,6 +364,8 @@ int command_look(struct cli_args *args)
     project_load(args->arena, folder_of(args), args->sets, args->set_count, &project, &diags);
     if (diags.errors) /* warnings are for those who check or start the project */
         return host_say(args, &diags);
+    if (kafka == CLI_KAFKA_IF_RUNNING && needs_schemas(&env))
+        kafka = CLI_KAFKA_NO;
     int status = kafka ? own_broker(&env, &address) : EXIT_DONE;
     if (status > EXIT_DONE)
         return status;

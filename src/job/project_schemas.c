@@ -140,7 +140,8 @@ void project_load_schemas(struct loader *l, const struct conf_topic *conf, struc
     topic->key_format = format_of(conf->key_format);
     topic->subject = subjects[conf->subject];
     if (conf->schema.node)
-        (void)!load(l, conf, &conf->schema, false, topic->format, &topic->schema, &topic->value_schema);
+        topic->declared = load(l, conf, &conf->schema, false, topic->format, &topic->schema,
+                               &topic->value_schema);
     if (topic->key_format != TOPIC_RAW && topic->key_count == 0)
         conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "key_format"),
                  "keys of topic \"%s\" have a format, and no column that makes them: it has no `key`", conf->name);

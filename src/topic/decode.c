@@ -121,7 +121,7 @@ bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const str
     *decoder = d;
     d->data_count = def->raw || schema == NULL ? 0 : schema->field_count;
     if (scan == NULL && topic_has_schema(def))
-        return (d->wire = wire_new(pool, def, NULL, NULL, err)) != NULL;
+        return (d->wire = wire_new(pool, def, false, NULL, NULL, err)) != NULL;
     if (scan == NULL)
         return true;
     struct field *fields = arena_array(pool_arena(pool), struct field, scan->column_count + 1);
@@ -134,7 +134,7 @@ bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const str
         return true;
     d->codec = codec_of(def->format);
     if (topic_has_schema(def))
-        return (d->wire = wire_new(pool, def, d->wanted, schema, err)) != NULL;
+        return (d->wire = wire_new(pool, def, false, d->wanted, schema, err)) != NULL;
     d->plain = d->codec->decoder_new(pool, d->wanted, true, err);
     return d->plain != NULL || err_context(err, "topic \"%s\"", def->name);
 }

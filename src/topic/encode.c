@@ -230,7 +230,8 @@ static bool need_encoder(struct topic_writer *w, const struct type *schema, stru
     if (w->def->format == TOPIC_RAW)
         TRY(find_raw_columns(w->def, columns, &w->raw, err));
     else
-        TRY(encoder_open(&w->values, w->encoder_pool, w->def, false, columns, columns, err));
+        TRY(encoder_open(&w->values, w->encoder_pool, w->def, false, columns,
+                         w->def->declared ? w->def->schema : columns, err));
     if (w->def->format != TOPIC_RAW && w->def->key_format != TOPIC_RAW) {
         const struct type *keys = topic_key_columns(pool_arena(w->encoder_pool), w->def, columns, err);
         TRY(keys && encoder_open(&w->keys, w->encoder_pool, w->def, true, keys, keys, err));

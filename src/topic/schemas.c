@@ -68,6 +68,8 @@ bool topic_schema_text(const struct topic_def *def, bool is_key, const struct ty
 {
     struct arena arena = {0};
     const struct record_codec *codec = codec_of(is_key ? def->key_format : def->format);
+    if (!is_key) /* whatever else writes there, or will */
+        columns = type_nullable(&arena, columns);
     bool ok = codec->text(columns, record_name(&arena, def, is_key), is_key, out, err);
     arena_fini(&arena);
     return ok || err_context(err, "the schema of topic \"%s\"", def->name);

@@ -29,6 +29,7 @@ struct topic_def {
     uint32_t key_count;
     int32_t partitions;
     const struct type *schema; /* columns, given in the project; NULL = inferred and pinned */
+    bool declared;             /* they are the topic's own, not those of the stream that writes to it */
 
     /* of formats whose records carry a schema id: topic/schemas.h */
     enum topic_format key_format;             /* RAW: keys are text, see topic/key.h */

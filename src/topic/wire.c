@@ -21,6 +21,7 @@ struct wire {
     struct pool *pool; /* of what follows it: replaced when there are too many */
     struct pool *own;
     const struct topic_def *def;
+    bool is_key;
     const struct record_codec *codec;
     const struct type *columns, *pinned;
     void *decoder;
@@ -47,12 +48,16 @@ static bool begin_anew(struct wire *w, struct err *err)
     return w->columns == NULL || w->decoder != NULL || err_context(err, "topic \"%s\"", w->def->name);
 }
 
-struct wire *wire_new(struct pool *pool, const struct topic_def *def, const struct type *columns,
+struct wire *wire_new(struct pool *pool, const struct topic_def *def, bool is_key, const struct type *columns,
                       const struct type *pinned, struct err *err)
 {
     struct wire *w = pool_new_struct(pool, struct wire);
-    *w = (struct wire){
-        .pool = pool, .def = def, .codec = codec_of(def->format), .columns = columns, .pinned = pinned};
+    *w = (struct wire){.pool = pool,
+                       .def = def,
+                       .is_key = is_key,
+                       .codec = codec_of(is_key ? def->key_format : def->format),
+                       .columns = columns,
+                       .pinned = pinned};
     return begin_anew(w, err) ? w : NULL;
 }
 
@@ -142,9 +147,10 @@ static struct str find_header(struct str headers, const char *name)
 /* Parts what says whose schema it is (with Protobuf's indexes) from the value. False: w->reason says what is wrong. */
 static bool part(struct wire *w, struct str value, struct str headers, struct str *id, struct str *payload)
 {
-    struct str header = headers.n ? find_header(headers, "__value_schema_id") : (struct str){0};
+    const char *name = w->is_key ? "__key_schema_id" : "__value_schema_id";
+    struct str header = headers.n ? find_header(headers, name) : (struct str){0};
     struct str bytes = header.p ? header : value;
-    size_t size = id_size(w, bytes, header.p ? "header __value_schema_id" : "value");
+    size_t size = id_size(w, bytes, header.p ? name : w->is_key ? "key" : "value");
     if (size == 0)
         return false;
     size_t more = w->codec->selector ? w->codec->selector(str_n(bytes.p + size, bytes.n - size)) : 0;
@@ -155,6 +161,13 @@ static bool part(struct wire *w, struct str value, struct str headers, struct st
     *id = str_n(bytes.p, size + more);
     *payload = header.p ? value : str_n(value.p + id->n, value.n - id->n);
     return true;
+}
+
+bool wire_part(struct wire *w, struct str value, struct str headers, struct str *id, struct str *payload,
+               const char **reason)
+{
+    *reason = w->reason;
+    return part(w, value, headers, id, payload);
 }
 
 /* ---- the schema --------------------------------------------------------------------------------------------------------------- */

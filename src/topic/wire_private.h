@@ -12,8 +12,9 @@ enum {
 
 struct wire;
 
-/* columns: what is wanted (NULL: nothing, see wire_columns); pinned: all columns of the topic, borrowed. Lives in pool. ERR_CONFIG. */
-struct wire *wire_new(struct pool *pool, const struct topic_def *def, const struct type *columns,
+/* Of the topic's values, or keys. columns: what is wanted (NULL: nothing, see wire_columns); pinned: all columns of the topic, borrowed. Lives in
+ * pool. ERR_CONFIG. */
+struct wire *wire_new(struct pool *pool, const struct topic_def *def, bool is_key, const struct type *columns,
                       const struct type *pinned, struct err *err);
 
 /* Whose schema a record's value is: a writer for codec->decode, and the value without what stands before it. Or the reason why it cannot be used, which
@@ -37,6 +38,9 @@ void wire_end(struct wire *wire);
 /* `pinned` with what the schemas that it has met bring. In arena; the types borrow from wire's. */
 const struct type *wire_brought(const struct wire *wire, struct arena *arena, const struct type *pinned);
 
+/* What stands before the value and says whose schema it is. False: nothing good, *reason says why (as in wire_found). */
+bool wire_part(struct wire *wire, struct str value, struct str headers, struct str *id, struct str *payload,
+               const char **reason);
 /* `pinned` (NULL: none) with the columns of the record's schema; as it is for a record that cannot be used. */
 bool wire_columns(struct wire *wire, struct arena *arena, struct str value, struct str headers,
                   const struct type **pinned, struct err *err);
