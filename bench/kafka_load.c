@@ -3,8 +3,12 @@
  *
  *     kafka_load BROKERS|mock TOPIC PARTITIONS RECORDS BYTES CODEC [PID]
  *     kafka_load latency BROKERS TOPIC RATE SECONDS BYTES
+ *     kafka_load write FILE RATE SECONDS         4 KiB, direct and synchronous, into a file that is written before
  *
  * PID: the broker's process, whose processor time is printed per GB. Output: words and figures, one line. Built by bench/kafka.sh. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <stdio.h>
@@ -187,6 +191,14 @@ static int by_value(const void *a, const void *b)
 }
 
 /* One thread sends at a rate, with the time in the record, and takes records in between: send → consumed. */
+static void say_quantiles(double rate, double *times, long count)
+{
+    qsort(times, (size_t)count, sizeof *times, by_value);
+    printf("rate %.0f p50 %.3f p99 %.3f p99.9 %.3f max %.3f ms\n", rate, times[count / 2] * 1e3,
+           times[(long)((double)count * 0.99)] * 1e3, times[(long)((double)count * 0.999)] * 1e3,
+           times[count - 1] * 1e3);
+}
+
 static void latency(const char *brokers, const char *topic, double rate, double seconds, size_t size)
 {
     const char *const out[] = {"bootstrap.servers", brokers, "acks", "all", "linger.ms", "0", NULL};
@@ -226,11 +238,38 @@ static void latency(const char *brokers, const char *topic, double rate, double 
             usleep(20);
         rd_kafka_poll(producer, 0);
     }
-    count -= warm;
-    qsort(times + warm, (size_t)count, sizeof *times, by_value);
-    printf("rate %.0f p50 %.3f p99 %.3f p99.9 %.3f max %.3f ms\n", rate, times[warm + count / 2] * 1e3,
-           times[warm + (long)((double)count * 0.99)] * 1e3,
-           times[warm + (long)((double)count * 0.999)] * 1e3, times[warm + count - 1] * 1e3);
+    say_quantiles(rate, times + warm, count - warm);
+    exit(0);
+}
+
+/* What the disk alone takes for one write of a page. */
+static void bare_write(const char *path, double rate, double seconds)
+{
+    enum { PAGE = 4096, PAGES = 4096 };
+    char *page = aligned_alloc(PAGE, PAGE);
+    long count = (long)(rate * seconds);
+    double *times = malloc((size_t)count * sizeof *times);
+    memset(page, 1, PAGE);
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_DIRECT | O_DSYNC, 0600);
+    if (fd < 0)
+        fail(path, strerror(errno));
+    for (long i = 0; i < PAGES; i++)
+        if (pwrite(fd, page, PAGE, i * PAGE) != PAGE)
+            fail(path, strerror(errno));
+    double start = now(), until = start + seconds;
+    long done = 0;
+    for (; done < count && now() < until; done++) {
+        double late = start + (double)done / rate - now();
+        if (late > 0)
+            usleep((useconds_t)(late * 1e6));
+        double t = now();
+        if (pwrite(fd, page, PAGE, done % PAGES * PAGE) != PAGE)
+            fail(path, strerror(errno));
+        times[done] = now() - t;
+    }
+    close(fd);
+    unlink(path);
+    say_quantiles((double)done / (now() - start), times, done);
     exit(0);
 }
 
@@ -238,6 +277,8 @@ int main(int argc, char **argv)
 {
     if (argc == 7 && strcmp(argv[1], "latency") == 0)
         latency(argv[2], argv[3], atof(argv[4]), atof(argv[5]), (size_t)atol(argv[6]));
+    if (argc == 5 && strcmp(argv[1], "write") == 0)
+        bare_write(argv[2], atof(argv[3]), atof(argv[4]));
     if (argc < 7)
         fail("usage", "kafka_load BROKERS|mock TOPIC PARTITIONS RECORDS BYTES CODEC [PID]");
     const char *brokers = argv[1], *topic = argv[2], *pid = argc > 7 ? argv[7] : NULL;

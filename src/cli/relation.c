@@ -6,8 +6,11 @@
 static const struct {
     const char *name;
     enum relation_kind kind;
-} path_formats[] = {
-    {"json", RELATION_JSON}, {"csv", RELATION_CSV}, {"parquet", RELATION_PARQUET}, {"delta", RELATION_DELTA}};
+} path_formats[] = {{"json", RELATION_JSON},
+                    {"csv", RELATION_CSV},
+                    {"parquet", RELATION_PARQUET},
+                    {"avro", RELATION_AVRO},
+                    {"delta", RELATION_DELTA}};
 
 enum { NAMES_MAX = 1024 };
 
@@ -238,7 +241,8 @@ bool relation_feed(struct relations *r, const struct plan *scan, bool (*give)(vo
     case RELATION_DELTA: ok = delta_feed(&f, err); break;
     case RELATION_JSON:
     case RELATION_CSV:
-    case RELATION_PARQUET: ok = files_feed(&f, err); break;
+    case RELATION_PARQUET:
+    case RELATION_AVRO: ok = files_feed(&f, err); break;
     }
     pool_free(f.pool);
     return ok;

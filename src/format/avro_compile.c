@@ -581,3 +581,11 @@ bool avro_compile(struct avro_decoder *d, const struct avro_schema *writer, stru
     sbuf_fini(&c.path);
     return ok;
 }
+
+bool avro_writes_nothing(const struct avro_schema *writer)
+{
+    struct compiler c = {.emptiness = mem_new(writer->type_count)};
+    bool empty = is_empty(&c, writer->root);
+    mem_free(c.emptiness);
+    return empty;
+}

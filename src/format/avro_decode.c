@@ -875,12 +875,13 @@ static void clear_rows(struct avro_decoder *d, uint32_t row, uint32_t n)
             json_slot_clear(&d->root.children[i], r);
 }
 
+static const struct avro_op whole = {.path = ""};
+
 static bool all_read(struct avro_decoder *d, const struct avro_cursors *c, uint32_t n)
 {
-    static const struct avro_op record = {.path = ""};
     for (uint32_t i = 0; i < n; i++)
         if (UNLIKELY(c->at[i] != c->end[i]))
-            return bad(d, &record, "something follows the record") != NULL;
+            return bad(d, &whole, "something follows the record") != NULL;
     return true;
 }
 
@@ -942,14 +943,30 @@ static void decode_singly(struct avro_decoder *d, const struct str *records, con
             report_bad(d, report, row + i, offset);
 }
 
-void avro_decode(struct avro_decoder *d, const struct str *records, const struct avro_writer *const *writers,
-                 uint32_t count, struct batch *out, const struct avro_report *report)
+static void begin(struct avro_decoder *d, uint32_t count, struct batch *out)
 {
     CHECK(count <= BATCH_ROWS_MAX);
-    size_t offset;
     d->arena = &out->arena;
     d->batch++;
     json_slot_begin(&d->root, count, d->arena);
+}
+
+static void finish(struct avro_decoder *d, uint32_t count, struct batch *out)
+{
+    struct column all = json_slot_finish(&d->root, count, d->arena);
+    out->schema = d->schema;
+    out->rows = count;
+    out->columns = all.children;
+    for (uint32_t i = 0; d->options.copy && i < d->schema->field_count; i++)
+        column_own_bytes(&out->columns[i], d->arena);
+    d->arena = NULL;
+}
+
+void avro_decode(struct avro_decoder *d, const struct str *records, const struct avro_writer *const *writers,
+                 uint32_t count, struct batch *out, const struct avro_report *report)
+{
+    size_t offset;
+    begin(d, count, out);
     for (uint32_t row = 0; row < count;) {
         uint32_t n = block_size(records, writers, row, count);
         if (n == 0) {
@@ -966,13 +983,77 @@ void avro_decode(struct avro_decoder *d, const struct str *records, const struct
             decode_singly(d, &records[row], writers[row], row, n, report);
         row += n;
     }
-    struct column all = json_slot_finish(&d->root, count, d->arena);
-    out->schema = d->schema;
-    out->rows = count;
-    out->columns = all.children;
-    for (uint32_t i = 0; d->options.copy && i < d->schema->field_count; i++)
-        column_own_bytes(&out->columns[i], d->arena);
-    d->arena = NULL;
+    finish(d, count, out);
+}
+
+/* ---- records one behind the other ----------------------------------------------------------------------------------------- */
+
+/* Where the record at p ends, or NULL. */
+static const uint8_t *end_of_record(struct avro_decoder *d, const struct avro_writer *writer,
+                                    const uint8_t *p, const uint8_t *end)
+{
+    return skip(d, &whole, writer->root, &p, end, 0) ? p : NULL;
+}
+
+static bool is_damaged(const struct avro_decoder *d, struct err *err)
+{
+    return err_set(err, ERR_DATA, "a block is damaged: %s", d->fault);
+}
+
+/* The bytes with eight more that can be read before their end. */
+static const uint8_t *with_room(struct str bytes, uint8_t padded[2 * PAD])
+{
+    if (bytes.n >= PAD)
+        return (const uint8_t *)bytes.p;
+    memset(padded, 0, 2 * PAD);
+    if (bytes.n > 0)
+        memcpy(padded + PAD, bytes.p, bytes.n);
+    return padded + PAD;
+}
+
+bool avro_skip_sequence(struct avro_decoder *d, const struct avro_writer *writer, struct str *bytes,
+                        uint64_t count, struct err *err)
+{
+    uint8_t padded[2 * PAD];
+    const uint8_t *start = with_room(*bytes, padded), *p = start, *end = start + bytes->n;
+    d->empty_items = bytes->n * AVRO_EMPTY_ITEMS;
+    for (uint64_t i = 0; i < count; i++)
+        if ((p = end_of_record(d, writer, p, end)) == NULL)
+            return is_damaged(d, err);
+    *bytes = str_n(bytes->p + (p - start), bytes->n - (size_t)(p - start));
+    return true;
+}
+
+bool avro_decode_sequence(struct avro_decoder *d, const struct avro_writer *writer, struct str *bytes,
+                          uint32_t count, struct batch *out, const struct avro_report *report,
+                          struct err *err)
+{
+    uint8_t padded[2 * PAD];
+    const uint8_t *start = with_room(*bytes, padded), *p = start, *end = start + bytes->n;
+    uint32_t row = 0;
+    bool ok = true;
+    CHECK(writer->decoder == d);
+    begin(d, count, out);
+    d->empty_items = bytes->n * AVRO_EMPTY_ITEMS;
+    for (; row < count; row++) {
+        const uint8_t *record = p;
+        if (LIKELY(run_one(d, &writer->program, row, &p, end)))
+            continue;
+        const char *fault = d->fault, *path = d->fault_path;
+        clear_rows(d, row, 1);
+        size_t at = (size_t)(p - record);
+        p = end_of_record(d, writer, record, end);
+        ok = p != NULL || is_damaged(d, err);
+        if (!ok)
+            break;
+        d->fault = fault;
+        d->fault_path = path;
+        report_bad(d, report, row, at);
+    }
+    finish(d, row, out);
+    if (ok)
+        *bytes = str_n(bytes->p + (p - start), bytes->n - (size_t)(p - start));
+    return ok;
 }
 
 /* ---- the decoder ---------------------------------------------------------------------------------------------------------- */
@@ -1039,5 +1120,6 @@ const struct avro_writer *avro_decoder_writer(struct avro_decoder *d, const stru
 {
     struct avro_writer *w = pool_new_struct(d->pool, struct avro_writer);
     w->decoder = d;
+    w->root = writer->root;
     return avro_compile(d, writer, &w->program, err) ? w : NULL;
 }

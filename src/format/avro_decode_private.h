@@ -78,6 +78,7 @@ struct avro_op {
 
 struct avro_writer {
     struct avro_program program;
+    const struct avro_type *root;
     struct avro_decoder *decoder;
 };
 
@@ -106,6 +107,17 @@ bool avro_compile(struct avro_decoder *d, const struct avro_schema *writer, stru
                   struct err *err);
 
 /* avro_decode.c */
+
+/* The next count records of bytes, which are one behind the other, into out (as avro_decode has it), and bytes behind them. A record that does not
+ * fit its columns is a row of NULLs, reported; ERR_DATA where it cannot be told where one ends: out has those before it. */
+bool avro_decode_sequence(struct avro_decoder *d, const struct avro_writer *writer, struct str *bytes,
+                          uint32_t count, struct batch *out, const struct avro_report *report,
+                          struct err *err);
+/* Past the next count records. ERR_DATA: they are not whole. */
+bool avro_skip_sequence(struct avro_decoder *d, const struct avro_writer *writer, struct str *bytes,
+                        uint64_t count, struct err *err);
+/* Has no record of that writer a byte? */
+bool avro_writes_nothing(const struct avro_schema *writer);
 
 /* The step of that kind; nullable (kinds below AVRO_OP_VALUES): with the branch of a union before it. */
 bool (*avro_op_step(enum avro_op_kind kind, bool nullable))(struct avro_decoder *d, struct avro_op *op,

@@ -3,6 +3,7 @@
     producers   librdkafka, idempotent: what they send to topic `in` arrives once and in order, whatever dies
     copiers     librdkafka, transactions, static members with 6 s sessions: in → out, partition by partition; some transactions
                 are aborted on purpose, and what those wrote says so
+                with --java also Java's client, in groups and to topics of its own
     readers     librdkafka in both group protocols, and kafka-python: what they are given
     writer      kafka-python, acks=all, not idempotent: what was acknowledged is there
     watcher     reads `out` from its beginning, committed records only, all the time: no record of an aborted transaction
@@ -11,8 +12,10 @@ Workers are processes of their own; what they saw is in their files, line by lin
 driver: it starts broker and workers, kills, stops (SIGSTOP) and starts again, and judges the files in the end.
 
     kafka_kills.py --sluice build/release/sluice --folder /tmp/x [--kills 50] [--seed 1] [--port N] [--fill --data /small/fs/data]
+
+What a worker that does not get on waits for stands in its .err file; with --debug eos,cgrp,protocol also what librdkafka did.
 """
-import argparse, collections, json, os, random, signal, socket, subprocess, sys, time
+import argparse, collections, faulthandler, json, os, random, signal, socket, subprocess, sys, time
 
 PARTITIONS = 4
 ENDING = False
@@ -20,6 +23,10 @@ ENDING = False
 # With the only broker down librdkafka 2.16 would begin anew from its bootstrap list, and then keep the broker handle that it gave up in
 # its cache of group coordinators: TxnOffsetCommit waits there for ever.
 CLIENT = {"log_level": 4, "reconnect.backoff.max.ms": 500, "metadata.recovery.strategy": "none"}
+
+
+def targets(java):
+    return ["out-classic", "out-consumer"] + (["out-java-classic", "out-java-consumer"] if java else [])
 
 
 def on_term(*_):
@@ -75,7 +82,7 @@ def copy(bootstrap, name, out):
 
     dead = []
 
-    def on_error(error):
+    def on_error(error):  # one that poll() gives has the code alone
         if error.fatal() or error.code() == KafkaError._FATAL:
             dead.append(str(error))
 
@@ -104,9 +111,9 @@ def copy(bootstrap, name, out):
     def take():  # one by one: consume() does not tell of fatal errors
         records, r = [], c.poll(0.5)
         while r is not None and len(records) < 200:
-            if r.error() and r.error().fatal():
-                dead.append(str(r.error()))
-            elif not r.error():
+            if r.error():
+                on_error(r.error())
+            else:
                 records.append(r)
             r = c.poll(0) if len(records) < 200 else None
         return records
@@ -171,12 +178,12 @@ def read(bootstrap, name, out):
     c.close()
 
 
-def watch(bootstrap, name, out):
+def watch(bootstrap, name, out, java):
     from confluent_kafka import Consumer, TopicPartition
 
     c = Consumer({**CLIENT, "bootstrap.servers": bootstrap, "group.id": "watcher", "isolation.level": "read_committed",
                   "enable.auto.commit": False, "client.id": name})
-    c.assign([TopicPartition(t, p, 0) for t in ("out-classic", "out-consumer") for p in range(PARTITIONS)])
+    c.assign([TopicPartition(t, p, 0) for t in targets(java) for p in range(PARTITIONS)])
     while not ENDING:
         for r in c.consume(500, 0.2):
             if r.error():
@@ -232,12 +239,17 @@ KINDS = {"produce": produce, "copy": copy, "read": read, "watch": watch, "pywrit
 WORKERS = [("prod1", "produce"), ("prod2", "produce"), ("copy1", "copy"), ("copy2", "copy"), ("copy3-new", "copy"),
            ("copy4-new", "copy"), ("old1", "read"), ("old2", "read"), ("new1", "read"), ("new2", "read"), ("watch1", "watch"),
            ("pyw", "pywrite"), ("pyr", "pyread")]
+JAVA = [("java1", "java"), ("java2", "java"), ("java3-new", "java"), ("java4-new", "java")]
 
 
 class World:
     def __init__(self, args):
         self.args, self.lives, self.workers, self.broker = args, collections.Counter(), {}, None
+        self.kinds = WORKERS + (JAVA if args.java else [])
         os.makedirs(args.folder, exist_ok=True)
+        if args.java:
+            source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "KafkaCopy.java")
+            subprocess.run(["javac", "-cp", f"{args.java}/*", "-d", args.folder, source], check=True)
         self.log = open(f"{args.folder}/broker.log", "a")
         with open(f"{args.folder}/sluice.yaml", "w") as f:
             f.write(f"name: kills\nsettings:\n  data: {args.data or args.folder + '/data'}\n  listen:\n    kafka: 127.0.0.1:{args.port}\n    http: off\n")
@@ -254,10 +266,20 @@ class World:
     def start(self, name, kind):
         self.lives[name] += 1
         known = f"{name}.{self.lives[name]}" if kind in ("produce", "pywrite") else name
-        self.workers[name] = kind, subprocess.Popen(
-            [sys.executable, __file__, "--worker", kind, "--name", known, "--folder", self.args.folder,
-             "--port", str(self.args.port)],
-            stderr=open(f"{self.args.folder}/{name}.err", "a"))
+        if kind == "java":
+            protocol = "consumer" if name.endswith("new") else "classic"
+            command = ["java", "-Xmx128M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{self.args.folder}:{self.args.java}/*",
+                       "KafkaCopy", f"127.0.0.1:{self.args.port}", name, protocol, f"copiers-java-{protocol}", f"out-java-{protocol}",
+                       f"{self.args.folder}/{name}.jsonl"]
+        else:
+            command = [sys.executable, __file__, "--worker", kind, "--name", known, "--folder", self.args.folder, "--port",
+                       str(self.args.port)]
+            if self.args.java and kind == "watch":
+                command += ["--java", self.args.java]
+            if self.args.debug and kind == "copy":
+                command += ["--debug", self.args.debug]
+        err = open(f"{self.args.folder}/{name}.err", "a")
+        self.workers[name] = kind, subprocess.Popen(command, stdout=err, stderr=err)
 
     def end(self, names, how=signal.SIGTERM, wait=90):
         for name in names:
@@ -270,8 +292,13 @@ class World:
                 print(f"{name} does not end")
                 self.workers[name][1].kill()
 
+    def stacks(self):
+        for what, process in self.workers.values():
+            if what in ("copy", "java"):
+                process.send_signal(signal.SIGQUIT)
+
     def lines(self, kind):
-        for name, what in WORKERS:
+        for name, what in self.kinds:
             if what != kind:
                 continue
             for file in sorted(os.listdir(self.args.folder)):
@@ -314,18 +341,19 @@ def wait_for_readers(world, kind, prefix, found, seconds):
         time.sleep(1)
 
 
-def wait_for_copies(bootstrap, wanted, seconds):
+def wait_for_copies(world, bootstrap, wanted, seconds):
     from confluent_kafka import Consumer, TopicPartition
 
     end = time.time() + seconds
     behind = None
     while time.time() < end:
-        counts = {t: sum(len(v) for v in topic_now(bootstrap, t, PARTITIONS).values()) for t in ("out-classic", "out-consumer")}
+        counts = {t: sum(len(v) for v in topic_now(bootstrap, t, PARTITIONS).values()) for t in targets(world.args.java)}
         behind = {t: wanted - n for t, n in counts.items() if n != wanted}
         if all(n <= 0 for n in behind.values()):
             return
         time.sleep(2)
     print(f"copies are behind after {seconds} s: {behind}")
+    world.stacks()
 
 
 class Judge:
@@ -421,11 +449,11 @@ class Judge:
         print(f"kafka-python: {n} acknowledged, {sum(len(t) for t in truth.values())} there")
 
 
-def create_topics(bootstrap):
+def create_topics(bootstrap, java):
     from confluent_kafka.admin import AdminClient, NewTopic
 
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-    topics = [NewTopic(t, PARTITIONS, 1) for t in ("in", "out-classic", "out-consumer")] + [NewTopic("python", 2, 1)]
+    topics = [NewTopic(t, PARTITIONS, 1) for t in ["in"] + targets(java)] + [NewTopic("python", 2, 1)]
     for future in admin.create_topics(topics).values():
         future.result(30)
 
@@ -465,8 +493,8 @@ def play(args, world):
     chance = random.Random(args.seed)
     bootstrap = f"127.0.0.1:{args.port}"
     world.start_broker()
-    create_topics(bootstrap)
-    for name, kind in WORKERS:
+    create_topics(bootstrap, args.java)
+    for name, kind in world.kinds:
         world.start(name, kind)
     stopped = {}
     for kill in range(args.kills):
@@ -487,7 +515,7 @@ def play(args, world):
                 process.wait()
                 world.start(name, kind)
             elif chance.random() < 0.006:
-                name = chance.choice([n for n, k in WORKERS if k == "copy"])
+                name = chance.choice([n for n, k in world.kinds if k in ("copy", "java")])
                 world.workers[name][1].send_signal(signal.SIGSTOP)
                 stopped[name] = time.time() + chance.choice([2, 9])
         if args.fill and chance.random() < 0.4:
@@ -497,17 +525,17 @@ def play(args, world):
         world.start_broker()
     for name in stopped:
         world.workers[name][1].send_signal(signal.SIGCONT)
-    print(f"{args.kills} kills of the broker, {sum(world.lives.values()) - len(WORKERS)} of clients")
-    world.end([n for n, k in WORKERS if k in ("produce", "pywrite")])
+    print(f"{args.kills} kills of the broker, {sum(world.lives.values()) - len(world.kinds)} of clients")
+    world.end([n for n, k in world.kinds if k in ("produce", "pywrite")])
     found = topic_now(bootstrap, "in", PARTITIONS)
     wanted = sum(len(v) for v in found.values())
-    wait_for_copies(bootstrap, wanted, args.patience)
+    wait_for_copies(world, bootstrap, wanted, args.patience)
     python = topic_now(bootstrap, "python", 2)
     for kind, prefix, all in (("read", "old", found), ("read", "new", found), ("pyread", "pyr", python)):
         wait_for_readers(world, kind, prefix, all, args.patience)
-    world.end([n for n, k in WORKERS if k not in ("produce", "pywrite")])
+    world.end([n for n, k in world.kinds if k not in ("produce", "pywrite")])
     judge = Judge()
-    copies = {t: topic_now(bootstrap, t, PARTITIONS) for t in ("out-classic", "out-consumer")}
+    copies = {t: topic_now(bootstrap, t, PARTITIONS) for t in targets(args.java)}
     judge.producers(world, found)
     for topic, records in copies.items():
         judge.copies(found, records, topic)
@@ -519,7 +547,7 @@ def play(args, world):
     world.broker.terminate()
     if world.broker.wait(20) != 0:
         judge.fail("the broker's end", f"status {world.broker.returncode}")
-    troubles = collections.Counter(line["trouble"][:160] for kind in KINDS for _, line in world.lines(kind) if "trouble" in line)
+    troubles = collections.Counter(line["trouble"][:160] for kind in [*KINDS, "java"] for _, line in world.lines(kind) if "trouble" in line)
     for text, n in troubles.most_common(12):
         print(f"  {n:5} × {text}")
     print("FAILED" if judge.failures else "all is well")
@@ -536,13 +564,19 @@ def main():
     parser.add_argument("--patience", type=int, default=120)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--port", type=int, help="default: a free one")
+    parser.add_argument("--java", help="a folder of jars: Kafka's clients and what they need")
+    parser.add_argument("--debug", help="librdkafka's debug contexts, of the copiers")
     parser.add_argument("--worker")
     parser.add_argument("--name")
     args = parser.parse_args()
     if not args.worker:
         sys.exit(drive(args))
     signal.signal(signal.SIGTERM, on_term)
-    KINDS[args.worker](f"127.0.0.1:{args.port}", args.name, Out(f"{args.folder}/{args.name}.jsonl"))
+    faulthandler.register(signal.SIGQUIT)
+    if args.debug:
+        CLIENT.update({"debug": args.debug, "log_level": 7})
+    more = [args.java] if args.worker == "watch" else []
+    KINDS[args.worker](f"127.0.0.1:{args.port}", args.name, Out(f"{args.folder}/{args.name}.jsonl"), *more)
 
 
 main()
