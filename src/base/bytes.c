@@ -39,13 +39,17 @@ static uint32_t shifted(const uint32_t by[4][256], uint32_t crc)
     return by[0][crc & 0xFF] ^ by[1][crc >> 8 & 0xFF] ^ by[2][crc >> 16 & 0xFF] ^ by[3][crc >> 24];
 }
 
+/* What zero bytes make of a crc is linear: of each bit by itself, then of all bytes' values. */
 static void shift_init(void)
 {
     static const uint8_t zeros[2 * LANE];
     for (int which = 0; which < 2; which++)
         for (int byte = 0; byte < 4; byte++)
-            for (uint32_t i = 0; i < 256; i++)
-                shift[which][byte][i] = crc_table(i << (8 * byte), zeros, (size_t)(which + 1) * LANE);
+            for (uint32_t i = 1; i < 256; i++) {
+                uint32_t lowest = i & -i, *all = shift[which][byte];
+                all[i] = lowest < i ? all[i - lowest] ^ all[lowest]
+                                    : crc_table(i << (8 * byte), zeros, (size_t)(which + 1) * LANE);
+            }
 }
 
 __attribute__((target("sse4.2"))) static uint32_t crc_hardware(uint32_t crc, const uint8_t *p, size_t n)
@@ -68,29 +72,22 @@ __attribute__((target("sse4.2"))) static uint32_t crc_hardware(uint32_t crc, con
 }
 #endif
 
-static uint32_t (*crc_best)(uint32_t crc, const uint8_t *p, size_t n);
+static uint32_t (*crc_best)(uint32_t crc, const uint8_t *p, size_t n) = crc_table;
 
-/* Every thread that comes first computes the same tables, and the pointer is set last. */
-/* LAYERS: allow _Atomic for this pointer alone. */
-static uint32_t (*crc_choose(void))(uint32_t, const uint8_t *, size_t)
+/* Before main: there is one thread. */
+__attribute__((constructor)) static void crc_choose(void)
 {
-    uint32_t (*best)(uint32_t, const uint8_t *, size_t) = __atomic_load_n(&crc_best, __ATOMIC_ACQUIRE);
-    if (__builtin_expect(best != NULL, 1))
-        return best;
     table_init();
-    best = crc_table;
 #if defined(__x86_64__)
     shift_init();
     if (__builtin_cpu_supports("sse4.2"))
-        best = crc_hardware;
+        crc_best = crc_hardware;
 #endif
-    __atomic_store_n(&crc_best, best, __ATOMIC_RELEASE);
-    return best;
 }
 
 uint32_t crc32c(uint32_t crc, const void *p, size_t n)
 {
-    return ~crc_choose()(~crc, p, n);
+    return ~crc_best(~crc, p, n);
 }
 
 void hex_encode(char *out, const void *p, size_t n)

@@ -241,9 +241,10 @@ static void add_node(struct sbuf *out, enum shape shape, const struct json_node 
 const char *protobuf_from_json(struct str json, const char *message, struct arena *scratch, struct sbuf *out)
 {
     const struct json_node *root;
+    struct err err = {0};
     enum shape shape = shape_of(message);
-    if (!json_parse_as(scratch, json, false, PROTOBUF_SKIP_DEPTH_MAX / 2 - 1, &root, NULL))
-        return "a text is no JSON";
+    if (!json_parse_as(scratch, json, false, PROTOBUF_SKIP_DEPTH_MAX / 2 - 1, &root, &err))
+        return err.class == ERR_DATA ? "a text is no JSON" : "there is no memory for a text";
     if ((shape == SHAPE_STRUCT && root->kind != JSON_OBJECT) ||
         (shape == SHAPE_LIST && root->kind != JSON_ARRAY))
         return shape == SHAPE_STRUCT ? "a text is no JSON object" : "a text is no JSON array";

@@ -31,7 +31,7 @@
 #include "base/str.h"
 #include "log/log_private.h"
 
-enum { PREWRITE_STEP = 1 << 20 };
+enum { PREWRITE_STEP = 64 << 10 };
 
 /* At least two files: one is written while what the other holds is moved to segments. */
 static void choose_files_max(struct journal *j)
@@ -106,22 +106,34 @@ static char *ring_path(const struct journal *j, size_t number, const char *suffi
     return copy;
 }
 
-/* Writes zeros into a new file, so that later writes change nothing but its bytes. */
+/* Direct where the file system can. */
+static bool open_new(const char *path, int *file, struct err *err)
+{
+    enum { NEW = OS_READ | OS_WRITE | OS_CREATE | OS_TRUNCATE };
+    struct err why;
+    if (os_open(path, NEW | OS_DIRECT, file, &why))
+        return true;
+    if (why.code == EINVAL)
+        return os_open(path, NEW, file, err);
+    *err = why;
+    return false;
+}
+
+/* Writes zeros into a new file, so that later writes change nothing but its bytes. One small write at a time: frames are written meanwhile,
+ * and whatever stands in the disk's queue is time that they wait. */
 static bool prewrite(const char *path, uint64_t size, struct err *err)
 {
     int file = -1;
     bool done = false;
     struct buf *zeros = buf_new(PREWRITE_STEP);
     memset(zeros->p, 0, PREWRITE_STEP);
-    TRY_OUT(os_open(path, OS_READ | OS_WRITE | OS_CREATE | OS_TRUNCATE, &file, err));
+    TRY_OUT(open_new(path, &file, err));
     TRY_OUT(os_allocate(file, 0, size, err));
     for (uint64_t at = 0; at < size; at += PREWRITE_STEP) {
         size_t n = size - at < PREWRITE_STEP ? (size_t)(size - at) : PREWRITE_STEP;
         TRY_OUT(os_pwrite(file, zeros->p, n, at, err));
-        os_flush_hint(file, at, n);
     }
     TRY_OUT(os_sync(file, err));
-    os_forget_hint(file, 0, size);
     done = true;
 out:
     os_close(file);

@@ -201,16 +201,6 @@ bool os_allocate(int file, uint64_t offset, uint64_t n, struct err *err)
     return file_result(WORLD(allocate(file, offset, n)), err, "allocate space for", file);
 }
 
-void os_flush_hint(int file, uint64_t offset, uint64_t n)
-{
-    os_world->flush_hint(file, offset, n);
-}
-
-void os_forget_hint(int file, uint64_t offset, uint64_t n)
-{
-    os_world->forget_hint(file, offset, n);
-}
-
 bool os_fstat(int file, struct os_stat *stat, struct err *err)
 {
     return file_result(WORLD(fstat(file, stat)), err, "look at", file);

@@ -58,10 +58,6 @@ bool os_sync_folder(const char *path, struct err *err);
 bool os_truncate(int file, uint64_t size, struct err *err);
 /* Reserves space: writes into [offset, offset + n) cannot fail with ENOSPC afterwards. Extends the file. */
 bool os_allocate(int file, uint64_t offset, uint64_t n, struct err *err);
-/* Starts write-out of a range without waiting (sync_file_range); a hint. */
-void os_flush_hint(int file, uint64_t offset, uint64_t n);
-/* The range will not be read again (fadvise DONTNEED); a hint. */
-void os_forget_hint(int file, uint64_t offset, uint64_t n);
 /* Memory that goes to disks and comes from them: in huge pages it is a few long pieces instead of hundreds of short ones, which a
  * device takes a third faster. A hint. */
 void os_huge_hint(void *p, size_t n);

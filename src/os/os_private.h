@@ -23,8 +23,6 @@ struct os_table {
     int (*sync_folder)(const char *path);
     int (*truncate)(int file, uint64_t size);
     int (*allocate)(int file, uint64_t offset, uint64_t n);
-    void (*flush_hint)(int file, uint64_t offset, uint64_t n);
-    void (*forget_hint)(int file, uint64_t offset, uint64_t n);
     int (*fstat)(int file, struct os_stat *stat);
     int (*stat)(const char *path, struct os_stat *stat);
     int (*rename)(const char *from, const char *to);

@@ -74,8 +74,6 @@ TEST(a_file_is_written_and_read_at_offsets)
     EXPECT(os_wall().us - stat.mtime_us < 60 * US_PER_S);
     EXPECT(os_truncate(file, 4, &err) && os_fstat(file, &stat, &err) && stat.size == 4);
     EXPECT(os_allocate(file, 4096, 8192, &err) && os_fstat(file, &stat, &err) && stat.size == 12288);
-    os_flush_hint(file, 0, 4096);
-    os_forget_hint(file, 0, 4096);
     os_close(file);
     EXPECT(!os_pread(file, text, 1, 0, &got, &err) && err.code == EBADF && err.class == ERR_FATAL);
     os_close(-1);

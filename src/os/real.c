@@ -203,16 +203,6 @@ void os_huge_hint(void *p, size_t n)
         madvise(p, n, MADV_HUGEPAGE);
 }
 
-static void real_flush_hint(int file, uint64_t offset, uint64_t n)
-{
-    sync_file_range(fd_of(file), (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
-}
-
-static void real_forget_hint(int file, uint64_t offset, uint64_t n)
-{
-    posix_fadvise(fd_of(file), (off_t)offset, (off_t)n, POSIX_FADV_DONTNEED);
-}
-
 static void stat_of(const struct stat *st, struct os_stat *stat)
 {
     *stat = (struct os_stat){
@@ -410,8 +400,6 @@ const struct os_table os_real_table = {
     .sync_folder = real_sync_folder,
     .truncate = real_truncate,
     .allocate = real_allocate,
-    .flush_hint = real_flush_hint,
-    .forget_hint = real_forget_hint,
     .fstat = real_fstat,
     .stat = real_stat,
     .rename = real_rename,

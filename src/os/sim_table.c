@@ -424,11 +424,6 @@ static int table_allocate(int file, uint64_t offset, uint64_t n)
     return sim_end(crash, crash == SIM_DIE_WITHIN ? 0 : sim_file_allocate(handle->inode, offset, n));
 }
 
-static void table_hint(int file, uint64_t offset, uint64_t n)
-{
-    (void)file, (void)offset, (void)n;
-}
-
 static int table_fstat(int file, struct os_stat *stat)
 {
     struct sim_handle *handle = sim_handle(file);
@@ -503,8 +498,6 @@ const struct os_table os_sim_table = {
     .sync_folder = table_sync_folder,
     .truncate = table_truncate,
     .allocate = table_allocate,
-    .flush_hint = table_hint,
-    .forget_hint = table_hint,
     .fstat = table_fstat,
     .stat = table_stat,
     .rename = table_rename,
