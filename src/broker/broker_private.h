@@ -160,7 +160,7 @@ struct broker {
     char address[128];
     char advertised_host[256];
     int32_t advertised_port;
-    char cluster_id[CLUSTER_ID_SIZE];
+    char cluster_id[STORE_ID_TEXT + 1];
     struct list connections, starved;
     uint32_t connection_count;
     uint32_t running;                  /* requests that have begun and are not answered */
@@ -238,7 +238,6 @@ void requests_fini(struct broker *broker); /* those kept for reuse, and their bu
 struct frame *frame_take(struct broker *broker, void (*done)(struct frame *frame), void *arg) ON(net);
 void frame_give(struct broker *broker, struct frame *frame) ON(net);
 void frames_fini(struct broker *broker);
-void broker_cluster_id(struct broker *broker);
 
 /* ---- topics -------------------------------------------------------------------------------------------------------------------- */
 

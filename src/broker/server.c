@@ -159,7 +159,7 @@ bool broker_start(struct pool *pool, struct loop *net, struct store *store,
         os_close(b->listener);
         return false;
     }
-    broker_cluster_id(b);
+    store_id_text(store, b->cluster_id);
     b->compress = compress_ctx_new();
     b->scratch = buf_new(CONNECTION_READ_BYTES);
     b->request_pool = buf_pool_new(REQUEST_POOL_BYTES, REQUEST_POOL_KEEP);

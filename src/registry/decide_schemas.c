@@ -3,6 +3,9 @@
 
 #include "registry/decide_private.h"
 #include "registry/subject.h"
+#include "schema/avro.h"
+#include "schema/jschema.h"
+#include "schema/proto.h"
 #include "schema/text.h"
 
 /* A schema that was sent, as it would be kept. */
@@ -260,6 +263,81 @@ static bool is_transitive(enum schema_level level)
            level == SCHEMA_FULL_TRANSITIVE;
 }
 
+static bool has_proto_field(const struct proto_schema *schema, struct str name)
+{
+    for (const struct proto_message *m = schema->file->messages.first; m; m = m->next) {
+        for (const struct proto_field *f = m->fields.first; f; f = f->next)
+            if (str_eq(f->name, name))
+                return true;
+        for (const struct proto_oneof *one = m->oneofs.first; one; one = one->next)
+            for (const struct proto_field *f = one->fields.first; f; f = f->next)
+                if (str_eq(f->name, name))
+                    return true;
+    }
+    return false;
+}
+
+static bool has_field(const struct schema *schema, struct str name)
+{
+    switch (schema_kind_of(schema)) {
+    case SCHEMA_AVRO: {
+        const struct avro_type *root = schema_avro(schema)->root;
+        for (uint32_t i = 0; root->kind == AVRO_RECORD && i < root->names.count; i++)
+            if (str_eq(root->fields[i].name, name))
+                return true;
+        return false;
+    }
+    case SCHEMA_JSON: return json_member(json_member(schema_json(schema)->node, STR("properties")), name) != NULL;
+    case SCHEMA_PROTOBUF: return has_proto_field(schema_proto(schema), name);
+    }
+    UNREACHABLE("a kind of schema");
+}
+
+/* The next name of a list "a, b"; p NULL: there is none. */
+static struct str next_name(struct str *list)
+{
+    while (list->n > 0) {
+        size_t comma = str_find(*list, STR(","), 0);
+        struct str name = str_trim(comma == SIZE_MAX ? *list : str_n(list->p, comma));
+        *list = comma == SIZE_MAX ? str_n("", 0) : str_n(list->p + comma + 1, list->n - comma - 1);
+        if (name.n > 0)
+            return name;
+    }
+    return (struct str){0};
+}
+
+static struct str reserved_of(struct work *w, struct str metadata)
+{
+    return metadata.p ? metadata_property(w->arena, metadata, STR("confluent:reserved")) : metadata;
+}
+
+/* Names that metadata reserve stay reserved, and no field has one. */
+static void check_reserved(struct work *w, const struct candidate *c, const struct state_version *before,
+                           struct schema_messages *messages)
+{
+    struct str list = reserved_of(w, c->wanted.metadata), now = list, name;
+    struct str old = before ? reserved_of(w, before->content->metadata) : (struct str){0};
+    size_t room = list.n + old.n + 1;
+    messages->items = arena_array(w->arena, struct str, room);
+    messages->capacity = room;
+    while ((name = next_name(&old)).p != NULL) {
+        struct str kept = now, other;
+        while ((other = next_name(&kept)).p != NULL && !str_eq(other, name)) {
+        }
+        if (other.p == NULL)
+            messages->items[messages->count++] =
+                str_of(arena_printf(w->arena,
+                                    "The new schema has reserved field %.*s removed from its metadata which is "
+                                    "present in the old schema's metadata.",
+                                    STR_ARG(name)));
+    }
+    while ((name = next_name(&list)).p != NULL)
+        if (has_field(c->schema, name))
+            messages->items[messages->count++] = str_of(arena_printf(
+                w->arena, "The new schema has field that conflicts with the reserved field %.*s.",
+                STR_ARG(name)));
+}
+
 /* versions[count], ascending. */
 static bool compare_with(struct work *w, const struct candidate *c, const struct config *config,
                          const struct state_version *const *versions, size_t count,
@@ -273,6 +351,9 @@ static bool compare_with(struct work *w, const struct candidate *c, const struct
     struct str group = grouped ? group_of(w, config, c->wanted.metadata) : (struct str){0};
     schema_level_find(config->fields[CONFIG_LEVEL], &level);
     *messages = (struct schema_messages){.arena = w->arena};
+    if (config_is_true(config, CONFIG_VALIDATE_FIELDS))
+        check_reserved(w, c, count > 0 ? versions[count - 1] : NULL, messages);
+    uint32_t reserved = messages->count;
     for (size_t i = count; i-- > 0 && level != SCHEMA_NONE;) {
         const struct state_content *content = versions[i]->content;
         if (grouped) {
@@ -291,9 +372,10 @@ static bool compare_with(struct work *w, const struct candidate *c, const struct
         old[i] = old[old_count - 1 - i];
         old[old_count - 1 - i] = other;
     }
-    if (schema_compatible(c->schema, old, old_count, level, messages, &err))
+    bool fits = schema_compatible(c->schema, old, old_count, level, messages, &err);
+    if (fits && reserved == 0)
         return true;
-    if (messages->count == 0)
+    if (!fits && messages->count == reserved)
         return refuse(w, CODE_INVALID_SCHEMA, "%s", err.text);
     struct str *items = arena_array(w->arena, struct str, messages->count + 1);
     memcpy(items, messages->items, messages->count * sizeof *items);

@@ -68,9 +68,9 @@ struct loop *local_net(const struct local *local)
     return local->registry.net;
 }
 
-uint64_t local_store_id(const struct local *local)
+struct store *local_store(const struct local *local)
 {
-    return store_id(local->store);
+    return local->store;
 }
 
 /* ---- entries that are not durable yet -------------------------------------------------------------------------------------------- */

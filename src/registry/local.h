@@ -31,6 +31,6 @@ struct local_wait {
 void local_wait(struct local *local, struct local_wait *wait) ON(net);
 
 struct loop *local_net(const struct local *local);
-uint64_t local_store_id(const struct local *local);
+struct store *local_store(const struct local *local);
 
 #endif

@@ -204,10 +204,12 @@ static bool get_root(struct rest *r)
 
 static bool get_cluster(struct rest *r)
 {
+    char id[STORE_ID_TEXT + 1];
+    store_id_text(local_store(r->local), id);
     sbuf_printf(&r->out,
-                "{\"scope\":{\"path\":[],\"clusters\":{\"kafka-cluster\":\"%016llx\","
+                "{\"scope\":{\"path\":[],\"clusters\":{\"kafka-cluster\":\"%s\","
                 "\"schema-registry-cluster\":\"schema-registry\"}},\"id\":\"\"}",
-                (unsigned long long)local_store_id(r->local));
+                id);
     return true;
 }
 

@@ -252,7 +252,7 @@ class World:
             subprocess.run(["javac", "-cp", f"{args.java}/*", "-d", args.folder, source], check=True)
         self.log = open(f"{args.folder}/broker.log", "a")
         with open(f"{args.folder}/sluice.yaml", "w") as f:
-            f.write(f"name: kills\nsettings:\n  data: {args.data or args.folder + '/data'}\n  listen:\n    kafka: 127.0.0.1:{args.port}\n    http: off\n")
+            f.write(f"name: kills\nsettings:\n  data: {args.data or args.folder + '/data'}\n  listen:\n    kafka: 127.0.0.1:{args.port}\n    http: off\n    registry: off\n")
 
     def start_broker(self):
         self.broker = subprocess.Popen([self.args.sluice, "up", self.args.folder], stdout=self.log, stderr=self.log)
