@@ -367,7 +367,7 @@ static bool needs_schemas(const struct command_env *env)
     bool named = args->operand_count > 0 && args->command->dir_at > 0;
     int32_t index = named ? project_topic_of(env->project, str_of(args->operands[0])) : -1;
     const struct topic_def *def = index < 0 ? NULL : &env->project->topics[index];
-    return def && (topic_has_schema(def) || def->key_format != TOPIC_RAW);
+    return def && (topic_has_schema(def) || topic_key_has_schema(def));
 }
 
 int command_look(struct cli_args *args)

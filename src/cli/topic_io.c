@@ -420,7 +420,7 @@ static bool open_reading(struct reading *r, struct err *err)
     int32_t index = r->env->is_foreign ? -1 : project_topic_of(r->env->project, str_of(r->topic));
     if (index >= 0) {
         r->def = r->env->project->topics[index];
-        if (topic_has_schema(&r->def) || r->def.key_format != TOPIC_RAW) {
+        if (topic_has_schema(&r->def) || topic_key_has_schema(&r->def)) {
             r->def.schemas = command_schemas(r->env);
             r->show = topic_show_new(r->env->pool, &r->def);
         }

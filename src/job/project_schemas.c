@@ -142,12 +142,12 @@ void project_load_schemas(struct loader *l, const struct conf_topic *conf, struc
     if (conf->schema.node)
         topic->declared = load(l, conf, &conf->schema, false, topic->format, &topic->schema,
                                &topic->value_schema);
-    if (topic->key_format != TOPIC_RAW && topic->key_count == 0)
+    if (topic_key_has_schema(topic) && topic->key_count == 0)
         conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "key_format"),
                  "keys of topic \"%s\" have a format, and no column that makes them: it has no `key`", conf->name);
     if (conf->key_schema.node == NULL)
         return;
-    if (topic->key_format == TOPIC_RAW)
+    if (!topic_key_has_schema(topic))
         err_hint(&conf_say(l->diags, CONF_ERROR, conf->key_schema.node,
                            "the keys of topic \"%s\" have a schema and are text", conf->name)
                       ->err,

@@ -284,7 +284,7 @@ bool topic_state_register(struct topic_state *t, struct err *err)
         ok = topic_schema_register(&arena, def, false, def->schema, &schema, &id, err);
     else if (topic_has_schema(def) && t->schema == NULL)
         ok = topic_state_latest(t, err);
-    if (ok && def->key_format != TOPIC_RAW && (def->key_schema || def->schema)) {
+    if (ok && topic_key_has_schema(def) && (def->key_schema || def->schema)) {
         const struct type *keys = def->key_schema ? NULL : topic_key_columns(&arena, def, def->schema, err);
         ok = (def->key_schema || keys) && topic_schema_register(&arena, def, true, keys, &schema, &id, err);
     }

@@ -115,7 +115,7 @@ bool topic_writer_new(struct pool *pool, const struct topic_def *def, struct top
     w->compress = compress_ctx_new();
     pool_on_free(pool, close_writer, w);
     *writer = w;
-    return def->key_count == 0 || def->format == TOPIC_RAW || def->key_format != TOPIC_RAW ||
+    return def->key_count == 0 || def->format == TOPIC_RAW || topic_key_has_schema(def) ||
            topic_key_of_records(pool, def, &w->record_key, err);
 }
 
@@ -232,7 +232,7 @@ static bool need_encoder(struct topic_writer *w, const struct type *schema, stru
     else
         TRY(encoder_open(&w->values, w->encoder_pool, w->def, false, columns,
                          w->def->declared ? w->def->schema : columns, err));
-    if (w->def->format != TOPIC_RAW && w->def->key_format != TOPIC_RAW) {
+    if (w->def->format != TOPIC_RAW && topic_key_has_schema(w->def)) {
         const struct type *keys = topic_key_columns(pool_arena(w->encoder_pool), w->def, columns, err);
         TRY(keys && encoder_open(&w->keys, w->encoder_pool, w->def, true, keys, keys, err));
     } else if (w->def->format != TOPIC_RAW && w->def->key_count > 0) {
@@ -312,7 +312,7 @@ static bool open_intake(struct topic_writer *w, struct intake *in, struct err *e
             return false;
     }
     TRY(encoder_open(&in->values, in->pool, w->def, false, columns, w->def->schema, err));
-    if (w->def->key_format != TOPIC_RAW) {
+    if (topic_key_has_schema(w->def)) {
         const struct type *keys = topic_key_columns(pool_arena(in->pool), w->def, columns, err);
         TRY(keys && encoder_open(&in->keys, in->pool, w->def, true, keys, keys, err));
     }
@@ -369,6 +369,8 @@ static bool add_encoded(struct topic_writer *w, const struct str *keys, const st
         TRY(add_record(w, -1, timestamps_ms ? timestamps_ms[i] : now_ms, keys ? keys[i] : (struct str){0},
                        unfit ? values[i] : value, NULL, 0, err));
     }
+    if (why[0])
+        memcpy(in->values.bad, why, sizeof why);
     return true;
 }
 
@@ -423,7 +425,7 @@ static int64_t time_of(const struct batch *batch, uint32_t row, int64_t now_ms)
 static bool add_rows(struct topic_writer *w, const struct batch *batch, int64_t now_ms, struct err *err)
 {
     const struct str *keys = w->row_key ? topic_key_rows(w->row_key, batch) : NULL;
-    if (w->def->key_format != TOPIC_RAW)
+    if (topic_key_has_schema(w->def))
         TRY(encode_keys(w, &w->keys, batch, NULL, &keys, err));
     encode(&w->values, batch);
     for (uint32_t row = 0; row < batch->rows; row++) {

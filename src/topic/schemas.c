@@ -2,9 +2,19 @@
 
 #include "topic/codec_private.h"
 
+static bool has_schema(enum topic_format format)
+{
+    return format == TOPIC_AVRO || format == TOPIC_PROTOBUF || format == TOPIC_JSON_SCHEMA;
+}
+
 bool topic_has_schema(const struct topic_def *def)
 {
-    return def->format == TOPIC_AVRO || def->format == TOPIC_PROTOBUF || def->format == TOPIC_JSON_SCHEMA;
+    return has_schema(def->format);
+}
+
+bool topic_key_has_schema(const struct topic_def *def)
+{
+    return has_schema(def->key_format);
 }
 
 const struct record_codec *codec_of(enum topic_format format)

@@ -45,6 +45,7 @@ struct topic_schemas {
 
 /* Do the topic's records carry a schema id? */
 bool topic_has_schema(const struct topic_def *def);
+bool topic_key_has_schema(const struct topic_def *def);
 enum schema_kind topic_schema_kind(enum topic_format format);
 /* "<topic>-value", "<topic>-key", or by the name of what the schema describes; in arena. NULL schema: NULL where the name is needed. */
 const char *topic_subject(struct arena *arena, const struct topic_def *def, bool is_key,

@@ -32,7 +32,7 @@ struct topic_def {
     bool declared;             /* they are the topic's own, not those of the stream that writes to it */
 
     /* of formats whose records carry a schema id: topic/schemas.h */
-    enum topic_format key_format;             /* RAW: keys are text, see topic/key.h */
+    enum topic_format key_format;             /* one without a schema: keys are text, see topic/key.h */
     const struct schema_source *value_schema; /* given in the project, or NULL */
     const struct schema_source *key_schema;
     enum topic_subject subject;
