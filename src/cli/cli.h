@@ -48,7 +48,8 @@ enum cli_kafka {
 
 #define CLI_REGISTRY_FLAG                                                                                    \
     {                                                                                                        \
-        "--registry", "-r", "URL", "of any Confluent-compatible registry; default: the running project's own" \
+        "--registry", "-r", "URL",                                                                           \
+            "of any Confluent-compatible registry; default: the running project's own"                       \
     }
 
 struct cli_command {

@@ -404,9 +404,13 @@ bool control_start(struct pool *pool, const struct project *project, struct stor
 {
     struct control *control = pool_new_struct(pool, struct control);
     char bound[OS_PATH_MAX];
-    *control = (struct control){
-        .project = project, .store = store, .engine = engine, .kafka = kafka, .registry = registry,
-        .pool = pool, .listener = -1};
+    *control = (struct control){.project = project,
+                                .store = store,
+                                .engine = engine,
+                                .kafka = kafka,
+                                .registry = registry,
+                                .pool = pool,
+                                .listener = -1};
     char *address = socket_address(pool_arena(pool), project->data, &control->folder, err);
     TRY(address != NULL);
     control->path = pool_printf(pool, "%s/%s", project->data, SOCKET_NAME);

@@ -283,9 +283,9 @@ static bool start(struct host *h, struct err *err)
     engine_start(h->engine);
     h->engine_started = true;
     struct err ignored;
-    if (!control_start(h->pool, &h->project, h->store, h->engine,
-                       h->broker ? broker_address(h->broker) : NULL,
-                       h->registry_server ? registry_server_address(h->registry_server) : NULL, &h->control, &ignored))
+    if (!control_start(
+            h->pool, &h->project, h->store, h->engine, h->broker ? broker_address(h->broker) : NULL,
+            h->registry_server ? registry_server_address(h->registry_server) : NULL, &h->control, &ignored))
         event_err(EVENT_CONTROL, "control.sock", &ignored); /* all but other commands works */
     if (h->options->for_ms > 0)
         timer_set_in(&h->for_timer, h->options->for_ms * NS_PER_MS);

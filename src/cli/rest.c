@@ -85,16 +85,17 @@ bool rest_ask(struct rest_client *c, const char *method, const char *path, struc
 {
     struct err ignored;
     http_call_fini(&c->call);
-    c->call = (struct http_call){.method = method,
-                                 .url = arena_printf(pool_arena(c->pool), "%s%s", c->url, path),
-                                 .headers = {"Content-Type: application/vnd.schemaregistry.v1+json",
-                                             "Accept: application/vnd.schemaregistry.v1+json, application/json"},
-                                 .header_count = 2,
-                                 .body = body,
-                                 .timeout_ms = REST_TIMEOUT_MS,
-                                 .answer_max = REST_ANSWER_MAX,
-                                 .done = on_answer,
-                                 .arg = c};
+    c->call = (struct http_call){
+        .method = method,
+        .url = arena_printf(pool_arena(c->pool), "%s%s", c->url, path),
+        .headers = {"Content-Type: application/vnd.schemaregistry.v1+json",
+                    "Accept: application/vnd.schemaregistry.v1+json, application/json"},
+        .header_count = 2,
+        .body = body,
+        .timeout_ms = REST_TIMEOUT_MS,
+        .answer_max = REST_ANSWER_MAX,
+        .done = on_answer,
+        .arg = c};
     TRY(latch_init(&c->latch, err));
     msg_init(&c->msg, handle_request);
     loop_post(c->net, &c->msg);

@@ -64,8 +64,10 @@ static struct str kind_of(const struct json_node *schema)
 
 static bool list(struct asking *a)
 {
-    static const struct table_column columns[] = {
-        {.name = "subject"}, {.name = "version", .right = true}, {.name = "id", .right = true}, {.name = "type"}};
+    static const struct table_column columns[] = {{.name = "subject"},
+                                                  {.name = "version", .right = true},
+                                                  {.name = "id", .right = true},
+                                                  {.name = "type"}};
     const char *prefix = cli_value(a->env->args, "--prefix");
     struct sbuf encoded = {0};
     struct table table;
@@ -77,11 +79,13 @@ static bool list(struct asking *a)
         table_init(&table, a->env, columns, 4);
     for (uint32_t at = 0; done && count == PAGE; at += PAGE) {
         struct rest_answer answer;
-        const char *path = arena_printf(a->arena, "/schemas?latestOnly=true&subjectPrefix=%s&offset=%u&limit=%u",
+        const char *path = arena_printf(a->arena,
+                                        "/schemas?latestOnly=true&subjectPrefix=%s&offset=%u&limit=%u",
                                         encoded.p, at, (unsigned)PAGE);
         done = rest_ask(a->client, "GET", path, (struct str){0}, &answer, &a->err);
         count = 0;
-        JSON_EACH(schema, done ? answer.json : NULL) {
+        JSON_EACH(schema, done ? answer.json : NULL)
+        {
             const struct str cells[] = {text_of(schema, "subject"), text_of(schema, "version"),
                                         text_of(schema, "id"), kind_of(schema)};
             count++;
@@ -129,8 +133,8 @@ static bool get(struct asking *a)
     if ((id == NULL) == (args->operand_count == 0))
         return err_set(&a->err, ERR_CONFIG, "a subject, or --id, says which schema");
     if (id) {
-        TRY(rest_ask(a->client, "GET", arena_printf(a->arena, "/schemas/ids/%s", id), (struct str){0}, &answer,
-                     &a->err));
+        TRY(rest_ask(a->client, "GET", arena_printf(a->arena, "/schemas/ids/%s", id), (struct str){0},
+                     &answer, &a->err));
         schema = answer.json;
     } else {
         TRY(get_version(a, args->operands[0], version_operand(a, 1, "latest"), &schema));
@@ -240,7 +244,7 @@ static bool print_verdict(struct asking *a, const struct json_node *answer, cons
     json_bool(answer, "is_compatible", &fits);
     env_print(a->env, "%s: %s\n", what, fits ? "compatible" : "not compatible");
     JSON_EACH(message, json_member(answer, STR("messages")))
-        env_print(a->env, "  %s\n", env_visible(a->env, str_dup(a->arena, message->text)));
+    env_print(a->env, "  %s\n", env_visible(a->env, str_dup(a->arena, message->text)));
     return fits;
 }
 
@@ -264,10 +268,12 @@ static int look_check(struct command_env *env)
     struct asking a;
     struct sbuf body = {0};
     struct rest_answer answer;
-    bool json = false, fits = false, done = begin(&a, env) && command_wants_json(env, &json, &a.err) && body_of_file(&a, &body);
+    bool json = false, fits = false,
+         done = begin(&a, env) && command_wants_json(env, &json, &a.err) && body_of_file(&a, &body);
     const char *subject = env->args->operands[0];
-    done = done && rest_ask(a.client, "POST", subject_path(&a, "/compatibility", subject, "/versions?verbose=true"),
-                            sbuf_view(&body), &answer, &a.err);
+    done = done &&
+           rest_ask(a.client, "POST", subject_path(&a, "/compatibility", subject, "/versions?verbose=true"),
+                    sbuf_view(&body), &answer, &a.err);
     sbuf_fini(&body);
     if (done && json) {
         json_bool(answer.json, "is_compatible", &fits);
@@ -290,11 +296,13 @@ struct fetched {
     size_t capacity;
 };
 
-static bool fetch_references(struct asking *a, const struct json_node *schema, struct fetched *f, uint32_t depth)
+static bool fetch_references(struct asking *a, const struct json_node *schema, struct fetched *f,
+                             uint32_t depth)
 {
     if (depth > 100)
         return err_set(&a->err, ERR_DATA, "there are too many references");
-    JSON_EACH(ref, json_member(schema, STR("references"))) {
+    JSON_EACH(ref, json_member(schema, STR("references")))
+    {
         struct schema_reference r = {.indirect = depth > 0};
         const struct json_node *target;
         int64_t version = 0;
@@ -307,7 +315,8 @@ static bool fetch_references(struct asking *a, const struct json_node *schema, s
             known = known || str_eq(f->references[i].name, r.name);
         if (known)
             continue;
-        TRY(get_version(a, str_dup(a->arena, r.subject), arena_printf(a->arena, "%d", (int)version), &target));
+        TRY(get_version(a, str_dup(a->arena, r.subject), arena_printf(a->arena, "%d", (int)version),
+                        &target));
         json_str(target, "schema", &r.text);
         TRY(fetch_references(a, target, f, depth + 1));
         f->references = mem_grow(f->references, &f->capacity, f->count + 1, sizeof *f->references);
@@ -349,7 +358,8 @@ static bool diff(struct asking *a)
     const char *from = args->operands[1], *to = version_operand(a, 2, "latest");
     const struct schema *old, *new;
     struct fetched f_old = {0}, f_new = {0};
-    bool done = fetch(a, args->operands[0], from, &f_old, &old) && fetch(a, args->operands[0], to, &f_new, &new);
+    bool done = fetch(a, args->operands[0], from, &f_old, &old) &&
+                fetch(a, args->operands[0], to, &f_new, &new);
     if (done && schema_equal(old, new)) {
         env_print(a->env, "versions %s and %s say the same\n", from, to);
     } else if (done) {
@@ -376,11 +386,11 @@ static bool do_delete(struct asking *a)
     const struct cli_args *args = a->env->args;
     const char *version = version_operand(a, 1, NULL), *subject = args->operands[0];
     bool permanent = cli_given(args, "--permanent");
-    const char *after =
-        arena_printf(a->arena, "%s%s%s", version ? "/versions/" : "", version ? version : "",
-                     permanent ? "?permanent=true" : "");
+    const char *after = arena_printf(a->arena, "%s%s%s", version ? "/versions/" : "", version ? version : "",
+                                     permanent ? "?permanent=true" : "");
     struct rest_answer answer;
-    TRY(rest_ask(a->client, "DELETE", subject_path(a, "", subject, after), (struct str){0}, &answer, &a->err));
+    TRY(rest_ask(a->client, "DELETE", subject_path(a, "", subject, after), (struct str){0}, &answer,
+                 &a->err));
     env_note(a->env, "subject \"%s\": version%s %.*s deleted%s", subject, version ? "" : "s",
              STR_ARG(str_trim(answer.text)), permanent ? " for good" : "");
     return true;
@@ -399,10 +409,11 @@ static const struct cli_flag list_flags[] = {
     {"--prefix", "-p", "TEXT", "only subjects that begin so; default: those of all contexts"},
     CLI_REGISTRY_FLAG,
     {0}};
-static const struct cli_flag get_flags[] = {{"--output", "-o", "FORMAT", "table (default): the schema's text; or json: all of it"},
-                                            {"--id", NULL, "ID", "the schema of that id"},
-                                            CLI_REGISTRY_FLAG,
-                                            {0}};
+static const struct cli_flag get_flags[] = {
+    {"--output", "-o", "FORMAT", "table (default): the schema's text; or json: all of it"},
+    {"--id", NULL, "ID", "the schema of that id"},
+    CLI_REGISTRY_FLAG,
+    {0}};
 static const struct cli_flag register_flags[] = {
     {"--output", "-o", "FORMAT", "table (default) or json"},
     {"--type", "-t", "TYPE", "AVRO, PROTOBUF or JSON; default: what the file's name says, else AVRO"},

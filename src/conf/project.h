@@ -105,7 +105,7 @@ struct conf_topic {
     int subject;            /* enum conf_subject */
     struct conf_sql schema; /* text: DDL; path: a file (.ddl, .avsc, .proto, .json); node NULL: not given */
     struct conf_sql key_schema;
-    int compression;        /* enum conf_compression */
+    int compression;                       /* enum conf_compression */
     int64_t retention_ms, retention_bytes; /* CONF_FOREVER */
     bool compact, raw;
     bool implied;                       /* not under topics: a source or stream writes to it */

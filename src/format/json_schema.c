@@ -177,7 +177,7 @@ static bool map_object(struct mapping *m, const struct jschema *schema, struct f
     const struct jschema_members *properties = &schema->properties;
     struct found one;
     if (properties->count == 0) {
-        const struct jschema *values = schema->additional             ? schema->additional
+        const struct jschema *values = schema->additional            ? schema->additional
                                        : schema->patterns.count == 1 ? schema->patterns.items[0].schema
                                                                      : NULL;
         if (values == NULL || jschema_target(values)->kind == JSCHEMA_TRUE) {
@@ -349,9 +349,7 @@ static bool put_type(const struct type *type, struct str title, struct sbuf *out
         sbuf_char(out, '}');
         return true;
     case TYPE_STRUCT: return put_object(type, title, out, err);
-    case TYPE_VARIANT:
-        sbuf_cstr(out, "{}");
-        return true;
+    case TYPE_VARIANT: sbuf_cstr(out, "{}"); return true;
     case TYPE_KINDS: break;
     }
     UNREACHABLE("type");

@@ -70,7 +70,8 @@ TEST(types)
 TEST(what_holds_itself)
 {
     EXPECT_STR(
-        columns_of("{\"type\":\"object\",\"properties\":{\"v\":{\"type\":\"integer\"},\"next\":{\"$ref\":\"#\"}}}"),
+        columns_of(
+            "{\"type\":\"object\",\"properties\":{\"v\":{\"type\":\"integer\"},\"next\":{\"$ref\":\"#\"}}}"),
         "STRUCT<v: BIGINT, next: STRING>");
     EXPECT_STR(columns_of("{\"type\":\"integer\"}"), "STRUCT<value: BIGINT>");
 }

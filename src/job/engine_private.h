@@ -38,12 +38,13 @@ struct topic_state {
     struct log **logs; /* logs[info.partitions] */
     struct pool
         *schema_pool; /* of `schema`; replaced when it grows; the old one lives until the engine ends */
-    const struct type *schema;  /* NULL: not known yet (inference), or raw */
-    uint32_t schema_version;    /* +1 whenever schema grows */
-    struct pool *first_pool OWNED_BY(work);     /* of first, while the columns are looked for in the records; or NULL */
+    const struct type *schema; /* NULL: not known yet (inference), or raw */
+    uint32_t schema_version;   /* +1 whenever schema grows */
+    struct pool *first_pool
+        OWNED_BY(work); /* of first, while the columns are looked for in the records; or NULL */
     struct topic_decoder *first OWNED_BY(work); /* of the records' schemas */
     bool registered OWNED_BY(work);             /* the registry has what it needs of the topic */
-    struct frame *schema_frame; /* schema as it is written down */
+    struct frame *schema_frame;                 /* schema as it is written down */
     bool schema_busy OWNED_BY(work), schema_again OWNED_BY(work),
         schema_refused OWNED_BY(work); /* busy: until it is durable, no row of it goes anywhere */
     struct task schema_task;
@@ -103,7 +104,7 @@ struct stream {
     struct timer start_timer OWNED_BY(work), retry OWNED_BY(work);
     struct waker start_waker;
     struct log_wait *start_waits; /* start_waits[source_count] */
-    bool asks OWNED_BY(work); /* something of it waits for the registry's answer */
+    bool asks OWNED_BY(work);     /* something of it waits for the registry's answer */
     bool started OWNED_BY(work), paused OWNED_BY(work), infer_now OWNED_BY(work);
     bool nothing_inferred OWNED_BY(work); /* infer_now did not help: no record is one of the topic's format */
     struct err err OWNED_BY(work);        /* why it stopped; class ERR_NONE: it did not */
@@ -157,7 +158,7 @@ bool job_start(struct stream *s, struct err *err) ON(work);
 /* The sinks have said what they still need of the outbox. */
 void job_let_outbox_go(struct job *job) ON(work);
 void job_stop(struct job *job) ON(work);
-void job_wake(struct job *job) ON(work); /* after a pause, or when columns are durable */
+void job_wake(struct job *job) ON(work);      /* after a pause, or when columns are durable */
 void job_ask_again(struct job *job) ON(work); /* if it missed a schema, it goes on */
 void job_free(struct job *job);
 bool job_is_idle(const struct job *job) ON(work);

@@ -35,7 +35,7 @@ struct engine {
     struct task begin_task OWNED_BY(work); /* until the registry has what the topics need */
     struct timer begin_timer OWNED_BY(work);
     bool begun OWNED_BY(work);
-    struct err refusal;       /* on main, after refused_msg */
+    struct err refusal; /* on main, after refused_msg */
     struct task came_task OWNED_BY(work);
     struct waker came_waker; /* any role: the registry has answered */
     struct msg start_msg, stop_msg, stopped_msg, quiet_msg, refused_msg;

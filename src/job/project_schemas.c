@@ -48,9 +48,8 @@ static bool parse(struct loader *l, const struct conf_sql *conf, const struct co
                   enum language language, struct str text, struct schema_source **source,
                   const struct schema **schema)
 {
-    static const enum schema_kind kinds[] = {[LANGUAGE_AVRO] = SCHEMA_AVRO,
-                                             [LANGUAGE_PROTOBUF] = SCHEMA_PROTOBUF,
-                                             [LANGUAGE_JSON] = SCHEMA_JSON};
+    static const enum schema_kind kinds[] = {
+        [LANGUAGE_AVRO] = SCHEMA_AVRO, [LANGUAGE_PROTOBUF] = SCHEMA_PROTOBUF, [LANGUAGE_JSON] = SCHEMA_JSON};
     struct err err = {0};
     *source = arena_new(l->arena, struct schema_source);
     **source = (struct schema_source){.kind = kinds[language], .text = text};
@@ -63,14 +62,14 @@ static bool parse(struct loader *l, const struct conf_sql *conf, const struct co
 static void say_language(struct loader *l, const struct conf_topic *conf, const struct conf_sql *given,
                          enum language language, const char *key)
 {
-    static const char *const formats[] = {[LANGUAGE_AVRO] = "avro",
-                                          [LANGUAGE_PROTOBUF] = "protobuf",
-                                          [LANGUAGE_JSON] = "json_schema"};
+    static const char *const formats[] = {
+        [LANGUAGE_AVRO] = "avro", [LANGUAGE_PROTOBUF] = "protobuf", [LANGUAGE_JSON] = "json_schema"};
     struct conf_diag *d;
     if (language == LANGUAGE_UNKNOWN) {
-        d = conf_say(l->diags, CONF_ERROR, given->node, "what \"%s\" of topic \"%s\" holds, its name does not say",
-                     given->path, conf->name);
-        err_hint(&d->err, "There are .ddl, .avsc, .proto and .json; a text with white space in it is taken as it is.");
+        d = conf_say(l->diags, CONF_ERROR, given->node,
+                     "what \"%s\" of topic \"%s\" holds, its name does not say", given->path, conf->name);
+        err_hint(&d->err,
+                 "There are .ddl, .avsc, .proto and .json; a text with white space in it is taken as it is.");
         return;
     }
     d = conf_say(l->diags, CONF_ERROR, given->node, "the schema of topic \"%s\" is %s, and its %s is another",
@@ -144,7 +143,8 @@ void project_load_schemas(struct loader *l, const struct conf_topic *conf, struc
                                &topic->value_schema);
     if (topic_key_has_schema(topic) && topic->key_count == 0)
         conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "key_format"),
-                 "keys of topic \"%s\" have a format, and no column that makes them: it has no `key`", conf->name);
+                 "keys of topic \"%s\" have a format, and no column that makes them: it has no `key`",
+                 conf->name);
     if (conf->key_schema.node == NULL)
         return;
     if (!topic_key_has_schema(topic))

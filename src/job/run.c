@@ -533,7 +533,8 @@ static bool run_turn(struct task *task) ON(work)
     }
     bool ok = compute(run, u, k, &slice, &reading, &err);
     buf_unref(slice.buf);
-    if (!ok && err.class == ERR_RETRY) { /* a record's schema is not known yet: all wait for it, in their order */
+    if (!ok &&
+        err.class == ERR_RETRY) { /* a record's schema is not known yet: all wait for it, in their order */
         unit_give(u);
         task_cancel(&run->task);
         run->unread = true;

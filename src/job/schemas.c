@@ -152,7 +152,8 @@ static void say_asked(const struct question *q, struct err *err)
     if (q->what == ASK_ID)
         err_set(err, ERR_RETRY, "the registry is being asked for schema %u", q->id);
     else
-        err_set(err, ERR_RETRY, "the registry is being asked about the subject \"%.*s\"", STR_ARG(q->subject));
+        err_set(err, ERR_RETRY, "the registry is being asked about the subject \"%.*s\"",
+                STR_ARG(q->subject));
     if (err)
         err->code = SCHEMA_IS_ASKED;
 }

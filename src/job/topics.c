@@ -243,7 +243,8 @@ bool topic_state_grow(struct topic_state *t, const struct topic_decoder *decoder
         bool more = wider->field_count > t->schema->field_count;
         pin(t, wider);
         event_log(EVENT_SCHEMA, t->def->name,
-                  more ? "the topic has new columns: %u now" : "columns of the topic have wider types: %u columns",
+                  more ? "the topic has new columns: %u now"
+                       : "columns of the topic have wider types: %u columns",
                   t->schema->field_count);
     }
     pool_free(pool);

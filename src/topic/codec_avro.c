@@ -58,10 +58,9 @@ static const void *writer(void *d, const struct schema *schema, struct str selec
 static void tell_bad(void *arg, const struct avro_bad *bad)
 {
     const struct codec_report *report = arg;
-    report->bad(report->arg, &(struct codec_bad){.row = bad->row,
-                                                 .whole = true,
-                                                 .reason = str_of(bad->reason),
-                                                 .path = bad->path});
+    report->bad(report->arg,
+                &(struct codec_bad){
+                    .row = bad->row, .whole = true, .reason = str_of(bad->reason), .path = bad->path});
 }
 
 static bool decode(void *d, const struct str *records, const void *const *writers, uint32_t count,

@@ -69,18 +69,18 @@ void topic_relation(struct arena *arena, const struct topic_def *def, const stru
 struct topic_decoder {
     const struct topic_def *def;
     const struct plan *scan;
-    uint32_t data_count;       /* fields of the topic's schema; meta columns follow */
-    const struct type *wanted; /* the data columns that the scan needs, in scan order */
+    uint32_t data_count;              /* fields of the topic's schema; meta columns follow */
+    const struct type *wanted;        /* the data columns that the scan needs, in scan order */
     const struct record_codec *codec; /* of the data columns; NULL: there are none */
-    struct wire *wire;         /* of records that carry a schema id, or NULL */
-    void *plain;               /* the codec's decoder of others, or NULL */
-    const struct type *schema; /* whole data schema, to tell new fields from unwanted ones */
+    struct wire *wire;                /* of records that carry a schema id, or NULL */
+    void *plain;                      /* the codec's decoder of others, or NULL */
+    const struct type *schema;        /* whole data schema, to tell new fields from unwanted ones */
     struct compress_ctx *ctx;
 
     /* of the slice that is being decoded */
     struct str *keys, *values, *headers;
-    struct str *payloads;  /* values without a schema's id, */
-    const void **writers;  /* and who wrote them: of records that carry one */
+    struct str *payloads; /* values without a schema's id, */
+    const void **writers; /* and who wrote them: of records that carry one */
     size_t payload_capacity, writer_capacity;
     int64_t *offsets, *timestamps;
     uint32_t *header_counts;

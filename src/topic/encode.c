@@ -210,9 +210,10 @@ bool topic_takes(const struct topic_def *def, const struct type *schema, struct 
     struct pool *pool = pool_new(NULL, "probe");
     struct sbuf text = {0};
     const struct schema *given;
-    bool ok = def->value_schema ? schema_parse(pool_arena(pool), def->value_schema, &given, err) &&
-                                      codec_of(def->format)->encoder_new(pool, given, schema, &text, err) != NULL
-                                : topic_schema_text(def, false, schema, &text, err);
+    bool ok = def->value_schema
+                  ? schema_parse(pool_arena(pool), def->value_schema, &given, err) &&
+                        codec_of(def->format)->encoder_new(pool, given, schema, &text, err) != NULL
+                  : topic_schema_text(def, false, schema, &text, err);
     sbuf_fini(&text);
     pool_free(pool);
     return ok || err_context(err, "the schema of topic \"%s\"", def->name);
@@ -292,7 +293,8 @@ static bool encode_keys(struct topic_writer *w, struct encoder *e, const struct 
         else if (w->key_texts[row].p == NULL && unfit)
             unfit[row] = true;
         else if (w->key_texts[row].p == NULL)
-            return err_set(err, ERR_FATAL, "a key cannot be written to topic \"%s\": %s", w->def->name, e->bad);
+            return err_set(err, ERR_FATAL, "a key cannot be written to topic \"%s\": %s", w->def->name,
+                           e->bad);
     }
     *out = w->key_texts;
     return true;

@@ -131,8 +131,9 @@ const struct type *topic_key_columns(struct arena *arena, const struct topic_def
         while (rest.p)
             name = next_name(&rest);
         if (type == NULL) {
-            err_set(err, ERR_CONFIG, "topic \"%s\": the key column \"%s\" is not among the columns of its rows",
-                    def->name, def->keys[i]);
+            err_set(err, ERR_CONFIG,
+                    "topic \"%s\": the key column \"%s\" is not among the columns of its rows", def->name,
+                    def->keys[i]);
             return NULL;
         }
         fields[i] = (struct field){.name = str_dup(arena, name), .type = type};
@@ -143,9 +144,8 @@ const struct type *topic_key_columns(struct arena *arena, const struct topic_def
 void topic_key_batch(struct arena *arena, const struct topic_def *def, const struct type *columns,
                      const struct batch *batch, struct batch *keys)
 {
-    *keys = (struct batch){.schema = columns,
-                           .rows = batch->rows,
-                           .columns = arena_array(arena, struct column, def->key_count)};
+    *keys = (struct batch){
+        .schema = columns, .rows = batch->rows, .columns = arena_array(arena, struct column, def->key_count)};
     for (uint32_t i = 0; i < def->key_count; i++)
         keys->columns[i] = find_column(batch, str_of(def->keys[i]), arena);
 }

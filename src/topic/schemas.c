@@ -96,8 +96,9 @@ static bool answer(enum schema_found found, const struct topic_def *def, const c
             err->class = ERR_RETRY;
         return err_context(err, "the schema of topic \"%s\"", def->name);
     case SCHEMA_MISSING:
-        err_set(err, ERR_CONFIG, "topic \"%s\" has no schema, and the registry has none for the subject \"%s\"",
-                def->name, subject);
+        err_set(err, ERR_CONFIG,
+                "topic \"%s\" has no schema, and the registry has none for the subject \"%s\"", def->name,
+                subject);
         return err_hint(err, "Give the topic one: schema: %s.avsc.", def->name);
     case SCHEMA_REFUSED:
         if (err)

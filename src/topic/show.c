@@ -45,8 +45,8 @@ static bool say(struct topic_show *s, const char *reason)
 }
 
 /* A decoder for all records with that id. */
-static bool open_shown(struct topic_show *s, bool is_key, struct str value, struct str headers, struct str key,
-                       struct shown **out)
+static bool open_shown(struct topic_show *s, bool is_key, struct str value, struct str headers,
+                       struct str key, struct shown **out)
 {
     struct err err = {0};
     struct wire_found found;
@@ -86,7 +86,8 @@ static bool show(struct topic_show *s, struct shown *shown, struct str value, st
     if (found.writer == NULL)
         return say(s, found.reason);
     batch_reset(shown->batch);
-    if (!codec->decode(wire_decoder(shown->wire), &found.payload, &found.writer, 1, shown->batch, &report, &err))
+    if (!codec->decode(wire_decoder(shown->wire), &found.payload, &found.writer, 1, shown->batch, &report,
+                       &err))
         return say(s, err.text);
     if (s->reason[0])
         return false;

@@ -28,7 +28,7 @@ struct wire {
     struct map *writers;            /* of struct wire_writer */
     const struct wire_writer *last; /* of the record before */
     struct pool *missing_pool;      /* NULL: nothing is missing */
-    struct map *missing;            /* ids that are not there, as the registry said while this batch was looked at */
+    struct map *missing; /* ids that are not there, as the registry said while this batch was looked at */
     char reason[ERR_TEXT_MAX];
 };
 
@@ -101,8 +101,9 @@ static size_t id_size(struct wire *w, struct str bytes, const char *where)
     if (bytes.n == 0)
         snprintf(w->reason, sizeof w->reason, "no schema id: the %s is empty", where);
     else if (bytes.p[0] != 0 && bytes.p[0] != 1)
-        snprintf(w->reason, sizeof w->reason, "no schema id: the %s begins with the byte 0x%02x, not 0x00 or 0x01",
-                 where, (unsigned char)bytes.p[0]);
+        snprintf(w->reason, sizeof w->reason,
+                 "no schema id: the %s begins with the byte 0x%02x, not 0x00 or 0x01", where,
+                 (unsigned char)bytes.p[0]);
     else if (bytes.n < size)
         snprintf(w->reason, sizeof w->reason, "truncated: the %s has %zu bytes, a schema id takes %zu", where,
                  bytes.n, size);
@@ -175,7 +176,8 @@ bool wire_part(struct wire *w, struct str value, struct str headers, struct str 
 static bool say_missing(struct wire *w, const struct schema_id *id)
 {
     char text[48];
-    snprintf(w->reason, sizeof w->reason, "unknown schema id: the registry has no schema %s", id_text(id, text));
+    snprintf(w->reason, sizeof w->reason, "unknown schema id: the registry has no schema %s",
+             id_text(id, text));
     return true;
 }
 

@@ -7,7 +7,8 @@
 #include "topic/schemas.h"
 
 enum {
-    WIRE_WRITERS_MAX = 1000 /* schemas that a decoder keeps compiled; past that it begins anew with the next batch */
+    WIRE_WRITERS_MAX =
+        1000 /* schemas that a decoder keeps compiled; past that it begins anew with the next batch */
 };
 
 struct wire;

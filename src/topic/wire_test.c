@@ -30,8 +30,8 @@ static enum schema_found find(void *arg, const struct schema_id *id, struct aren
     return SCHEMA_FOUND;
 }
 
-static enum schema_found latest(void *arg, struct str subject, struct arena *into, struct schema_source *source,
-                                uint32_t *id, struct err *err)
+static enum schema_found latest(void *arg, struct str subject, struct arena *into,
+                                struct schema_source *source, uint32_t *id, struct err *err)
 {
     (void)arg, (void)subject, (void)into, (void)source, (void)id, (void)err;
     return SCHEMA_MISSING;
@@ -111,10 +111,8 @@ static void open_world(struct world *w, enum topic_format format, const char *dd
     uint32_t *columns = arena_array(&arena, uint32_t, w->columns->field_count);
     for (uint32_t i = 0; i < w->columns->field_count; i++)
         columns[i] = i;
-    w->scan = (struct plan){.kind = PLAN_SCAN,
-                            .schema = w->columns,
-                            .columns = columns,
-                            .column_count = w->columns->field_count};
+    w->scan = (struct plan){
+        .kind = PLAN_SCAN, .schema = w->columns, .columns = columns, .column_count = w->columns->field_count};
     CHECK(topic_decoder_new(w->pool, &w->def, w->columns, &w->scan, &w->decoder, &err));
 }
 
@@ -149,14 +147,14 @@ TEST(versions_in_one_batch)
     registry.texts[2] = RECORD("{\"name\":\"c\",\"type\":\"string\"},{\"name\":\"a\",\"type\":\"int\"}");
     open_world(&w, TOPIC_AVRO, "a INT, b INT");
     records_begin(&builder);
-    PUT("\0\0\0\0\1\2\4");     /* a 1, b 2 */
-    PUT("\0\0\0\0\2\2x\6");    /* c x, a 3 */
-    PUT("\0\0\0\0\1\10\12");   /* a 4, b 5 */
-    PUT("\0\0\0\0\7\10\12");   /* nobody's */
-    PUT("{\"a\":1}");          /* JSON */
-    PUT("\0\0\0");             /* cut */
-    PUT("\0\0\0\0\1\10");      /* b is cut off */
-    PUT("\0\0\0\0\1\14\16");   /* a 6, b 7 */
+    PUT("\0\0\0\0\1\2\4");   /* a 1, b 2 */
+    PUT("\0\0\0\0\2\2x\6");  /* c x, a 3 */
+    PUT("\0\0\0\0\1\10\12"); /* a 4, b 5 */
+    PUT("\0\0\0\0\7\10\12"); /* nobody's */
+    PUT("{\"a\":1}");        /* JSON */
+    PUT("\0\0\0");           /* cut */
+    PUT("\0\0\0\0\1\10");    /* b is cut off */
+    PUT("\0\0\0\0\1\14\16"); /* a 6, b 7 */
     PUT("\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2\2\4");
     struct log_slice slice = slice_of();
     if (!EXPECT(decode(&w, &slice, &heard, &err)))
@@ -248,7 +246,8 @@ TEST(rows_and_back)
         w.def.partitions = 1;
         w.def.schema = w.columns;
         CHECK(topic_writer_new(w.pool, &w.def, &writer, &err));
-        const struct str values[] = {STR("{\"a\":7,\"s\":\"x\"}"), STR("{\"s\":\"y\"}"), STR("{\"a\":\"no number\"}")};
+        const struct str values[] = {STR("{\"a\":7,\"s\":\"x\"}"), STR("{\"s\":\"y\"}"),
+                                     STR("{\"a\":\"no number\"}")};
         EXPECT(topic_writer_add(writer, NULL, values, NULL, 3, 1000, &err));
         EXPECT(topic_writer_take(writer, bufs, &records, &err) && records == 3);
         struct log_slice slice = {.p = bufs[0]->p, .n = bufs[0]->n, .buf = bufs[0], .next_offset = 3};

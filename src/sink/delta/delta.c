@@ -258,7 +258,8 @@ static bool still_valid(struct delta_sink *d, const struct position *positions, 
     if (d->table.metadata_changed) {
         TRY(same_partitioning(d, err));
         if (d->stored) {
-            TRY(delta_merge_schema(d, pool_arena(d->sink->pool), d->table.schema, d->stored, &d->schema, err));
+            TRY(delta_merge_schema(d, pool_arena(d->sink->pool), d->table.schema, d->stored, &d->schema,
+                                   err));
             d->schema_moved = !type_equal(d->schema, d->table.schema);
         }
     }

@@ -144,20 +144,23 @@ static bool say_differs(const struct merge *m, const struct type *have, const st
     type_to_sql(want, &text);
     err_set(err, ERR_FATAL, "column \"%s\" of the table is %s", path, text.p);
     if (!m->widening && may_widen(have, want))
-        err_hint(err, "Say type_widening: true at the table, cast the column in the query, or write the table anew: "
-                      "sluice stream reset NAME --replace.");
+        err_hint(
+            err,
+            "Say type_widening: true at the table, cast the column in the query, or write the table anew: "
+            "sluice stream reset NAME --replace.");
     else
-        err_hint(err, "Cast the column in the stream's query, write to another table, or write this one anew: "
-                      "sluice stream reset NAME --replace.");
+        err_hint(err,
+                 "Cast the column in the stream's query, write to another table, or write this one anew: "
+                 "sluice stream reset NAME --replace.");
     sbuf_fini(&text);
     return false;
 }
 
-static bool merge_types(struct merge *m, const struct type *have, const struct type *want,
-                        const char *path, const struct type **out, struct err *err);
+static bool merge_types(struct merge *m, const struct type *have, const struct type *want, const char *path,
+                        const struct type **out, struct err *err);
 
-static bool merge_fields(struct merge *m, const struct type *have, const struct type *want,
-                         const char *path, const struct type **out, struct err *err)
+static bool merge_fields(struct merge *m, const struct type *have, const struct type *want, const char *path,
+                         const struct type **out, struct err *err)
 {
     struct field *fields = arena_array(m->arena, struct field, have->field_count + want->field_count);
     uint32_t count = have->field_count;
@@ -171,15 +174,14 @@ static bool merge_fields(struct merge *m, const struct type *have, const struct 
             continue;
         }
         char *inner = arena_printf(m->arena, "%s%s%s", path, *path ? "." : "", want->fields[i].name);
-        TRY(merge_types(m, have->fields[index].type, want->fields[i].type, inner, &fields[index].type,
-                        err));
+        TRY(merge_types(m, have->fields[index].type, want->fields[i].type, inner, &fields[index].type, err));
     }
     *out = type_struct(m->arena, fields, count);
     return true;
 }
 
-static bool merge_types(struct merge *m, const struct type *have, const struct type *want,
-                        const char *path, const struct type **out, struct err *err)
+static bool merge_types(struct merge *m, const struct type *have, const struct type *want, const char *path,
+                        const struct type **out, struct err *err)
 {
     *out = have;
     if (type_same(have, want))
