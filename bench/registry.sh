@@ -7,14 +7,17 @@ work=$(mktemp -d)
 pid=
 trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$work"' EXIT
 mkdir "$work/project"
+resident() {
+    awk '/VmRSS/ { print int($2 / 1024) }' "/proc/$pid/status"
+}
 start() {
     begun=$(date +%s%N)
     "$build/sluice" up "$work/project" --set settings.listen.http=off --set settings.listen.kafka=off \
         --set settings.listen.registry=127.0.0.1:0 >"$work/log" 2>&1 </dev/null &
     pid=$!
-    until grep -q 'registry: http' "$work/log"; do sleep 0.01; done
+    until grep -qs 'registry: http' "$work/log"; do sleep 0.01; done
     port=$(sed -n 's/.*registry: http:.*:\([0-9]*\).*/\1/p' "$work/log")
-    echo "start: $((($(date +%s%N) - begun) / 1000000)) ms, $(($(sed -n 's/VmRSS: *\([0-9]*\).*/\1/p' /proc/$pid/status) / 1024)) MB resident"
+    echo "start: $((($(date +%s%N) - begun) / 1000000)) ms, $(resident) MB resident"
 }
 start
 "$build/bench/registry_bench" "$port" register 32 "$count"
@@ -24,4 +27,4 @@ wait $pid
 start
 "$build/bench/registry_bench" "$port" read 8 20000
 "$build/bench/registry_bench" "$port" read 1 5000
-echo "then: $(($(sed -n 's/VmRSS: *\([0-9]*\).*/\1/p' /proc/$pid/status) / 1024)) MB resident"
+echo "then: $(resident) MB resident"

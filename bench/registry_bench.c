@@ -22,12 +22,13 @@ static int failures;
 static void make_body(struct sbuf *body, int n)
 {
     sbuf_clear(body);
-    sbuf_printf(body,
-                "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"Event%d\\\",\\\"namespace\\\":\\\"com.example.events\\\","
-                "\\\"doc\\\":\\\"What happened, to whom, and when\\\",\\\"fields\\\":["
-                "{\\\"name\\\":\\\"id\\\",\\\"type\\\":\\\"long\\\"},{\\\"name\\\":\\\"name\\\",\\\"type\\\":\\\"string\\\"},"
-                "{\\\"name\\\":\\\"amount\\\",\\\"type\\\":\\\"double\\\"},{\\\"name\\\":\\\"f%d\\\",\\\"type\\\":\\\"int\\\",\\\"default\\\":%d}]}\"}",
-                n % subjects, n, n);
+    sbuf_printf(
+        body,
+        "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"Event%d\\\",\\\"namespace\\\":\\\"com.example.events\\\","
+        "\\\"doc\\\":\\\"What happened, to whom, and when\\\",\\\"fields\\\":["
+        "{\\\"name\\\":\\\"id\\\",\\\"type\\\":\\\"long\\\"},{\\\"name\\\":\\\"name\\\",\\\"type\\\":\\\"string\\\"},"
+        "{\\\"name\\\":\\\"amount\\\",\\\"type\\\":\\\"double\\\"},{\\\"name\\\":\\\"f%d\\\",\\\"type\\\":\\\"int\\\",\\\"default\\\":%d}]}\"}",
+        n % subjects, n, n);
 }
 
 static void *client(void *arg)
@@ -46,8 +47,8 @@ static void *client(void *arg)
             snprintf(path, sizeof path, "/subjects/subject-%d-value/versions", n % subjects);
         make_body(&body, n);
         int64_t begun = os_mono().ns;
-        int status = rest_talk_ask(&talk, reads ? "GET" : "POST", path, reads ? (struct str){0} : sbuf_view(&body),
-                                   &answer);
+        int status = rest_talk_ask(&talk, reads ? "GET" : "POST", path,
+                                   reads ? (struct str){0} : sbuf_view(&body), &answer);
         nanoseconds[n] = os_mono().ns - begun;
         if (status != 200)
             __atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED);
@@ -84,9 +85,9 @@ int main(int argc, char **argv)
         pthread_join(threads[i], NULL);
     double seconds = (double)(os_mono().ns - begun) / 1e9;
     qsort(nanoseconds, (size_t)count, sizeof *nanoseconds, ascending);
-    printf("%s: %d clients, %d requests, %.0f /s, p50 %.3f ms, p99 %.3f ms, %d failures\n", argv[2], clients, count,
-           count / seconds, (double)nanoseconds[count / 2] / 1e6, (double)nanoseconds[count - 1 - count / 100] / 1e6,
-           failures);
+    printf("%s: %d clients, %d requests, %.0f /s, p50 %.3f ms, p99 %.3f ms, %d failures\n", argv[2], clients,
+           count, count / seconds, (double)nanoseconds[count / 2] / 1e6,
+           (double)nanoseconds[count - 1 - count / 100] / 1e6, failures);
     free(nanoseconds);
     return failures > 0;
 }

@@ -222,9 +222,35 @@ static bool listen_kafka(struct host *h, struct err *err)
     return broker_start(h->pool, h->net, h->store, &options, &h->broker, err);
 }
 
+/* Another one: user and password stand in its URL. */
+static bool use_registry(struct host *h, const char *text, struct err *err)
+{
+    struct conf_url url;
+    struct registry_remote_options *options = pool_new_struct(h->pool, struct registry_remote_options);
+    TRY(conf_url_parse(h->arena, text, &url, err));
+    bool is_v6 = url.host && strchr(url.host, ':');
+    const char *port = url.port ? pool_printf(h->pool, ":%u", url.port) : "";
+    *options = (struct registry_remote_options){
+        .url = pool_printf(h->pool, is_v6 ? "%s://[%s]%s%s" : "%s://%s%s%s", url.scheme,
+                           url.host ? url.host : "", port, url.path ? url.path : ""),
+        .user = url.user,
+        .password = url.password,
+        .token = h->project.conf.settings.registry_token,
+    };
+    return registry_remote_new(h->pool, h->net, options, &h->registry, err);
+}
+
+static bool open_registry(struct host *h, struct err *err)
+{
+    const char *other = h->project.conf.settings.registry;
+    return other ? use_registry(h, other, err) : registry_new(h->pool, h->net, h->store, &h->registry, err);
+}
+
 static bool listen_registry(struct host *h, struct err *err)
 {
     const struct conf_address *at = &h->project.conf.settings.listen.registry;
+    if (h->project.conf.settings.registry)
+        return true;
     if (!h->options->listen || at->off)
         return true;
     return registry_server_start(h->pool, h->registry, address_text(h, at), &h->registry_server, err);
@@ -255,7 +281,7 @@ static bool start(struct host *h, struct err *err)
     TRY(open_store(h, err));
     if (project_wants_builtin(&h->project))
         TRY(builtin_start(h->pool, h->net, &h->builtin, err));
-    TRY(registry_new(h->pool, h->net, h->store, &h->registry, err));
+    TRY(open_registry(h, err));
     const struct engine_options options = {
         .registry = h->registry,
         .on_refused = on_refused,

@@ -79,6 +79,7 @@ struct conf_settings {
     struct conf_log_settings log;
     struct conf_listen_settings listen;
     struct conf_broker_settings broker;
+    const char *registry, *registry_token; /* another schema registry than our own; NULL: none */
 };
 
 struct conf_connection {

@@ -138,6 +138,12 @@ const struct option conf_settings_options[] = {
      .help = "Addresses that the program listens on; `off` closes one."},
     {"broker", OPTION_STRUCT, OPTION_AT(struct conf_settings, broker), .table = broker_options,
      .size = sizeof(struct conf_broker_settings), .help = "What the Kafka listener does by default."},
+    {"registry", OPTION_URL, OPTION_AT(struct conf_settings, registry),
+     .example = "https://user:password@registry:8081",
+     .help =
+         "Another schema registry, which is used instead of the program's own: any that speaks Confluent's REST interface."},
+    {"registry_token", OPTION_TEXT, OPTION_AT(struct conf_settings, registry_token), .flags = OPTION_SECRET,
+     .help = "What that registry wants as a bearer token."},
     {0},
 };
 

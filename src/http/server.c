@@ -12,7 +12,7 @@ struct http_server {
     struct MHD_Daemon *daemon OWNED_BY(net);
     int listener; /* handle of os/ */
     struct watch watch OWNED_BY(net);
-    struct timer timer OWNED_BY(net); /* the daemon's own time-outs */
+    struct timer timer OWNED_BY(net);    /* the daemon's own time-outs */
     struct list suspended OWNED_BY(net); /* exchanges that are answered later */
     struct msg start;
     char address[128];
@@ -269,11 +269,11 @@ bool http_server_start(struct pool *pool, struct loop *loop, const char *address
             err_hint(err, "The address %s is taken by %s.", address, holder);
         return false;
     }
-    s->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET,
-        os_fd(s->listener), MHD_OPTION_URI_LOG_CALLBACK, on_uri, s,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)HTTP_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+    s->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, s,
+                                 MHD_OPTION_LISTEN_SOCKET, os_fd(s->listener), MHD_OPTION_URI_LOG_CALLBACK,
+                                 on_uri, s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
+                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_S,
+                                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
     if (s->daemon == NULL)
         return err_set(err, ERR_FATAL, "could not serve HTTP on \"%s\"", address);
     *server = s;

@@ -23,7 +23,7 @@ struct http_request {
     const char *raw_path;      /* as it was sent, to tell a '/' from a "%2F"; without the query */
     struct str body;
     void *connection, *exchange; /* the server's */
-    void *arg;        /* of the route */
+    void *arg;                   /* of the route */
 };
 
 struct http_response {

@@ -146,8 +146,8 @@ static bool is_alive(const struct work *w, const struct state_content *content)
     size_t count;
     const struct state_use *uses = state_uses(content, &count);
     for (size_t i = 0; i < count; i++) {
-        const struct state_version *v =
-            state_version(w->state, state_subject_name(uses[i].subject), uses[i].version);
+        const struct state_version *v = state_version(w->state, state_subject_name(uses[i].subject),
+                                                      uses[i].version);
         if (v && !v->deleted)
             return true;
     }
@@ -195,8 +195,9 @@ static bool resolve_list(struct resolving *r, struct str parent, struct registry
     for (uint32_t i = 0; i < count; i++) {
         struct registry_reference *ref = &references[i];
         if (ref->name.p == NULL || ref->subject.p == NULL || ref->version == 0)
-            return refuse(w, CODE_INVALID_SCHEMA, "Invalid reference: {name='%.*s', subject='%.*s', version=%d}",
-                          STR_ARG(ref->name), STR_ARG(ref->subject), (int)ref->version);
+            return refuse(w, CODE_INVALID_SCHEMA,
+                          "Invalid reference: {name='%.*s', subject='%.*s', version=%d}", STR_ARG(ref->name),
+                          STR_ARG(ref->subject), (int)ref->version);
         struct str subject = subject_beside(w->arena, parent, ref->subject);
         const struct state_version *v = find_version(w, subject, ref->version, r->deleted);
         if (v == NULL)
@@ -238,8 +239,8 @@ bool resolve_references(struct work *w, struct str subject, struct registry_refe
     return done;
 }
 
-bool resolve(struct work *w, struct str subject, enum schema_kind kind, struct str text, struct str references,
-             struct schema_source *source)
+bool resolve(struct work *w, struct str subject, enum schema_kind kind, struct str text,
+             struct str references, struct schema_source *source)
 {
     const struct registry_reference *list;
     uint32_t count;

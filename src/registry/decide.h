@@ -122,8 +122,8 @@ size_t find_referrers(struct work *w, struct str subject, int32_t version, bool 
                       const struct state_content ***contents);
 
 /* A schema with all that it refers to, for schema_parse. */
-bool resolve(struct work *w, struct str subject, enum schema_kind kind, struct str text, struct str references,
-             struct schema_source *source);
+bool resolve(struct work *w, struct str subject, enum schema_kind kind, struct str text,
+             struct str references, struct schema_source *source);
 /* The text in one of schema_format's formats. */
 bool format_text(struct work *w, const struct shown *shown, struct str format, struct str *text);
 

@@ -61,8 +61,8 @@ static bool make_candidate(struct work *w, const struct wanted *wanted, bool new
     if (wanted->type.p && !schema_kind_find(wanted->type, &c->kind))
         return refuse(w, CODE_INVALID_SCHEMA, "Invalid schema type %.*s", STR_ARG(wanted->type));
     struct schema_source source = {.kind = c->kind, .text = wanted->text, .lenient = !new};
-    struct registry_reference *references =
-        arena_array(w->arena, struct registry_reference, wanted->reference_count);
+    struct registry_reference *references = arena_array(w->arena, struct registry_reference,
+                                                        wanted->reference_count);
     if (wanted->reference_count > 0)
         memcpy(references, wanted->references, wanted->reference_count * sizeof *references);
     if (!resolve_references(w, wanted->subject, references, wanted->reference_count, !new, &source))
@@ -105,10 +105,9 @@ static struct shown shown_candidate(const struct candidate *c, int32_t version, 
 static const struct state_content *find_twin(struct work *w, const struct candidate *c,
                                              const struct state_version **version)
 {
-    const struct state_content *twin =
-        state_content_by_md5(w->state, subject_split(c->wanted.subject).context, c->md5);
-    *version =
-        twin ? state_version_by_id(state_subject(w->state, c->wanted.subject), twin->id) : NULL;
+    const struct state_content *twin = state_content_by_md5(w->state,
+                                                            subject_split(c->wanted.subject).context, c->md5);
+    *version = twin ? state_version_by_id(state_subject(w->state, c->wanted.subject), twin->id) : NULL;
     return twin;
 }
 
@@ -203,8 +202,7 @@ static void merge_metadata(struct work *w, const struct config *config, struct w
     metadata = metadata_merge(w->arena, metadata, config->fields[CONFIG_OVERRIDE_METADATA]);
     rules = rules_merge(w->arena, config->fields[CONFIG_DEFAULT_RULES], rules);
     rules = rules_merge(w->arena, rules, config->fields[CONFIG_OVERRIDE_RULES]);
-    bool says_version =
-        metadata.p && metadata_property(w->arena, metadata, STR(METADATA_VERSION)).p != NULL;
+    bool says_version = metadata.p && metadata_property(w->arena, metadata, STR(METADATA_VERSION)).p != NULL;
     if (new_version > 0 && (wanted->version != 0 || says_version))
         metadata = metadata_with_version(w->arena, metadata, new_version);
     if (metadata.p || rules.p) {
@@ -287,7 +285,8 @@ static bool has_field(const struct schema *schema, struct str name)
                 return true;
         return false;
     }
-    case SCHEMA_JSON: return json_member(json_member(schema_json(schema)->node, STR("properties")), name) != NULL;
+    case SCHEMA_JSON:
+        return json_member(json_member(schema_json(schema)->node, STR("properties")), name) != NULL;
     case SCHEMA_PROTOBUF: return has_proto_field(schema_proto(schema), name);
     }
     UNREACHABLE("a kind of schema");
@@ -325,11 +324,11 @@ static void check_reserved(struct work *w, const struct candidate *c, const stru
         while ((other = next_name(&kept)).p != NULL && !str_eq(other, name)) {
         }
         if (other.p == NULL)
-            messages->items[messages->count++] =
-                str_of(arena_printf(w->arena,
-                                    "The new schema has reserved field %.*s removed from its metadata which is "
-                                    "present in the old schema's metadata.",
-                                    STR_ARG(name)));
+            messages->items[messages->count++] = str_of(
+                arena_printf(w->arena,
+                             "The new schema has reserved field %.*s removed from its metadata which is "
+                             "present in the old schema's metadata.",
+                             STR_ARG(name)));
     }
     while ((name = next_name(&list)).p != NULL)
         if (has_field(c->schema, name))
@@ -379,10 +378,9 @@ static bool compare_with(struct work *w, const struct candidate *c, const struct
         return refuse(w, CODE_INVALID_SCHEMA, "%s", err.text);
     struct str *items = arena_array(w->arena, struct str, messages->count + 1);
     memcpy(items, messages->items, messages->count * sizeof *items);
-    items[messages->count] =
-        str_of(arena_printf(w->arena, "{validateFields: '%s', compatibility: '%s'}",
-                            config_is_true(config, CONFIG_VALIDATE_FIELDS) ? "true" : "false",
-                            schema_level_name(level)));
+    items[messages->count] = str_of(arena_printf(
+        w->arena, "{validateFields: '%s', compatibility: '%s'}",
+        config_is_true(config, CONFIG_VALIDATE_FIELDS) ? "true" : "false", schema_level_name(level)));
     messages->items = items;
     messages->capacity = ++messages->count;
     return true;
@@ -494,8 +492,8 @@ static bool complete(struct work *w, const struct config *config, const struct h
 static bool check_compatible(struct work *w, const struct candidate *c, const struct config *config,
                              const struct history *h)
 {
-    const struct state_version **ascending =
-        arena_array(w->arena, const struct state_version *, h->alive_count + 1);
+    const struct state_version **ascending = arena_array(w->arena, const struct state_version *,
+                                                         h->alive_count + 1);
     struct schema_messages messages;
     struct sbuf text = {0};
     for (size_t i = 0; i < h->alive_count; i++)
@@ -553,20 +551,20 @@ static bool write_version(struct work *w, struct candidate *c, int32_t id, int32
     }
     for (size_t i = 0; i < h->deleted_count; i++) {
         struct entry gone = {.kind = ENTRY_SCHEMA,
-                              .subject = c->wanted.subject,
-                              .version = h->deleted[i]->version,
-                              .tombstone = true};
+                             .subject = c->wanted.subject,
+                             .version = h->deleted[i]->version,
+                             .tombstone = true};
         if (h->deleted[i]->content->id == id && gone.version < version &&
             find_referrers(w, gone.subject, gone.version, true, &referrers) == 0)
             propose(w, &gone);
     }
     struct entry record = {.kind = ENTRY_SCHEMA, .subject = c->wanted.subject, .version = version};
     record.schema = (struct entry_schema){.id = id,
-                                           .kind = c->kind,
-                                           .text = c->wanted.text,
-                                           .references = c->references,
-                                           .metadata = c->wanted.metadata,
-                                           .rules = c->wanted.rules};
+                                          .kind = c->kind,
+                                          .text = c->wanted.text,
+                                          .references = c->references,
+                                          .metadata = c->wanted.metadata,
+                                          .rules = c->wanted.rules};
     memcpy(record.schema.md5, c->md5, sizeof record.schema.md5);
     c->wanted.id = id;
     propose(w, &record);
@@ -631,9 +629,10 @@ bool decide_register(struct work *w, const struct wanted *wanted, unsigned how, 
 
 static bool refuse_referenced(struct work *w, struct str subject, int32_t version)
 {
-    return refuse(w, CODE_REFERENCE_EXISTS,
-                  "One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=%.*s,version=%d}.",
-                  STR_ARG(subject), (int)version);
+    return refuse(
+        w, CODE_REFERENCE_EXISTS,
+        "One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=%.*s,version=%d}.",
+        STR_ARG(subject), (int)version);
 }
 
 static void drop_settings(struct work *w, struct str subject)
@@ -652,12 +651,12 @@ static void propose_deleted(struct work *w, struct str subject, const struct sta
     struct entry record = {.kind = ENTRY_SCHEMA, .subject = subject, .version = v->version};
     const struct state_content *c = v->content;
     record.schema = (struct entry_schema){.id = c->id,
-                                           .kind = c->kind,
-                                           .text = c->text,
-                                           .references = c->references,
-                                           .metadata = c->metadata,
-                                           .rules = c->rules,
-                                           .deleted = true};
+                                          .kind = c->kind,
+                                          .text = c->text,
+                                          .references = c->references,
+                                          .metadata = c->metadata,
+                                          .rules = c->rules,
+                                          .deleted = true};
     memcpy(record.schema.md5, c->md5, sizeof record.schema.md5);
     record = entry_copy(w->arena, &record); /* what it is made of may go when it is applied */
     propose(w, &record);
@@ -746,8 +745,8 @@ bool decide_subject_delete(struct work *w, struct str subject, bool permanent, i
     }
     if (!permanent) {
         const struct entry record = {.kind = ENTRY_DELETE_SUBJECT,
-                                      .subject = subject,
-                                      .version = *count > 0 ? (*versions)[*count - 1] : 0};
+                                     .subject = subject,
+                                     .version = *count > 0 ? (*versions)[*count - 1] : 0};
         propose(w, &record);
         return true;
     }

@@ -41,8 +41,9 @@ static struct str context_scope(struct work *w, struct str subject)
 
 void config_in_scope(struct work *w, struct str subject, struct config *config)
 {
-    static const enum config_field inherited[] = {CONFIG_NORMALIZE,      CONFIG_VALIDATE_FIELDS, CONFIG_VALIDATE_NEW,
-                                                  CONFIG_VALIDATE_RULES, CONFIG_POLICY,          CONFIG_GROUP};
+    static const enum config_field inherited[] = {CONFIG_NORMALIZE,    CONFIG_VALIDATE_FIELDS,
+                                                  CONFIG_VALIDATE_NEW, CONFIG_VALIDATE_RULES,
+                                                  CONFIG_POLICY,       CONFIG_GROUP};
     struct config above;
     if (subject.p && config_of(w, subject, config)) {
         config_of(w, (struct str){0}, &above);

@@ -1,8 +1,8 @@
 #include "registry/entry.h"
 
-#include "json/text.h"
 #include "registry/registry.h"
 #include "schema/text.h"
+#include "json/text.h"
 
 #define TENANT "default"
 
@@ -98,7 +98,7 @@ static bool read_schema(struct arena *arena, const struct json_node *value, stru
 }
 
 bool entry_read(struct arena *arena, struct str key, struct str value, int64_t timestamp_ms,
-                 struct entry *record, struct err *err)
+                struct entry *record, struct err *err)
 {
     const struct json_node *k, *v;
     *record = (struct entry){.tombstone = value.p == NULL};
@@ -111,7 +111,9 @@ bool entry_read(struct arena *arena, struct str key, struct str value, int64_t t
     case ENTRY_SCHEMA:
         record->schema.timestamp_ms = timestamp_ms;
         return read_schema(arena, v, &record->schema, err);
-    case ENTRY_CONFIG: record->config = v->text; return v->kind == JSON_OBJECT || err_set(err, ERR_DATA, "no object");
+    case ENTRY_CONFIG:
+        record->config = v->text;
+        return v->kind == JSON_OBJECT || err_set(err, ERR_DATA, "no object");
     case ENTRY_MODE:
         return registry_mode_find(text_member(v, "mode"), &record->mode) ||
                err_set(err, ERR_DATA, "\"mode\" is none");
@@ -187,10 +189,10 @@ void entry_write_value(struct sbuf *out, const struct entry *r)
         arena_fini(&arena);
         break;
     }
-    case ENTRY_MODE:
-        put_text(out, "mode", str_of(registry_mode_name(r->mode)));
+    case ENTRY_MODE: put_text(out, "mode", str_of(registry_mode_name(r->mode))); break;
+    case ENTRY_DELETE_SUBJECT:
+        sbuf_printf(out, "%s\"version\":%d", r->subject.n ? "," : "", (int)r->version);
         break;
-    case ENTRY_DELETE_SUBJECT: sbuf_printf(out, "%s\"version\":%d", r->subject.n ? "," : "", (int)r->version); break;
     case ENTRY_CONTEXT:
     case ENTRY_CLEAR_SUBJECT: break;
     case ENTRY_OTHER: UNREACHABLE("a record that is never written");

@@ -41,13 +41,13 @@ struct entry {
     int32_t version;    /* SCHEMA, DELETE_SUBJECT */
     bool tombstone;
     struct entry_schema schema; /* SCHEMA */
-    struct str config;           /* CONFIG: an object, for config_read */
-    enum registry_mode mode;     /* MODE */
+    struct str config;          /* CONFIG: an object, for config_read */
+    enum registry_mode mode;    /* MODE */
 };
 
 /* value.p NULL: a tombstone. Texts are borrowed from key, value or in arena. ERR_DATA: it says nothing that we understand. */
 bool entry_read(struct arena *arena, struct str key, struct str value, int64_t timestamp_ms,
-                 struct entry *record, struct err *err);
+                struct entry *record, struct err *err);
 /* Appended. */
 void entry_write_key(struct sbuf *out, const struct entry *record);
 void entry_write_value(struct sbuf *out, const struct entry *record);

@@ -24,7 +24,7 @@
 
 enum {
     LOAD_BYTES = 1 << 20,
-    BATCH_BYTES = 900 << 10, /* of one record batch; a frame may hold several */
+    BATCH_BYTES = 900 << 10,   /* of one record batch; a frame may hold several */
     ENTRY_BYTES_MAX = 1 << 20, /* of one record, as Kafka's max.message.bytes has it */
 };
 
@@ -40,8 +40,8 @@ struct local {
     struct store *store;
     struct compress_ctx *compress;
     struct state *state OWNED_BY(net);
-    struct log *log OWNED_BY(net);     /* NULL: there is no such topic yet */
-    int64_t position OWNED_BY(net);    /* up to here the topic is in the state */
+    struct log *log OWNED_BY(net);  /* NULL: there is no such topic yet */
+    int64_t position OWNED_BY(net); /* up to here the topic is in the state */
     struct batch batches[2], *building OWNED_BY(net), *flying OWNED_BY(net);
     bool in_flight OWNED_BY(net), submit_posted OWNED_BY(net);
     struct frame *frame OWNED_BY(net);
@@ -105,8 +105,7 @@ static void apply_ours(struct local *l, struct batch *b, const struct entry *ent
 {
     size_t count;
     const struct entry *inverse = state_invert(l->state, &b->arena, entry, &count);
-    b->inverses =
-        mem_grow(b->inverses, &b->inverse_capacity, b->inverse_count + count, sizeof *b->inverses);
+    b->inverses = mem_grow(b->inverses, &b->inverse_capacity, b->inverse_count + count, sizeof *b->inverses);
     if (count > 0)
         memcpy(b->inverses + b->inverse_count, inverse, count * sizeof *inverse);
     b->inverse_count += count;
@@ -320,8 +319,8 @@ static void lay_records(struct local *l) ON(net)
             records_begin_next(&l->records);
         }
         int64_t at = entry->kind == ENTRY_SCHEMA && !entry->tombstone ? entry->schema.timestamp_ms : now;
-        records_add(&l->records, at, sbuf_view(&key),
-                    entry->tombstone ? (struct str){0} : sbuf_view(&value), NULL, 0);
+        records_add(&l->records, at, sbuf_view(&key), entry->tombstone ? (struct str){0} : sbuf_view(&value),
+                    NULL, 0);
     }
     bool ended = records_end(&l->records, CODEC_NONE, 0, NULL, &batch, NULL);
     CHECK(ended);
@@ -409,7 +408,8 @@ bool local_write(struct local *l, struct work *w)
             return refuse(w, CODE_TOO_LARGE, "Register operation failed because schema is too large");
     size_t first = b->entry_count;
     b->entries = mem_grow(b->entries, &b->entry_capacity, first + w->entry_count, sizeof *b->entries);
-    for (size_t i = 0; i < w->entry_count; i++) { /* copies first: to apply one may end what another borrows */
+    for (size_t i = 0; i < w->entry_count;
+         i++) { /* copies first: to apply one may end what another borrows */
         b->entries[first + i] = entry_copy(&b->arena, &w->entries[i]);
         b->entries[first + i].schema.timestamp_ms = now;
     }
@@ -474,7 +474,8 @@ static bool give(struct work *w, struct arena *arena, const struct shown *shown,
     out->version = shown->version;
     out->subject = copy_text(arena, shown->subject);
     source->text = copy_text(arena, source->text);
-    struct schema_reference *references = arena_array(arena, struct schema_reference, source->reference_count);
+    struct schema_reference *references = arena_array(arena, struct schema_reference,
+                                                      source->reference_count);
     for (uint32_t i = 0; i < source->reference_count; i++) {
         references[i] = source->references[i];
         references[i].name = copy_text(arena, references[i].name);

@@ -25,7 +25,8 @@ bool local_write(struct local *local, struct work *work) ON(net);
 bool local_is_settled(const struct local *local) ON(net);
 struct local_wait {
     struct list link;
-    void (*done)(struct local_wait *wait, bool ok); /* on net; !ok: what was written since is not, and undone */
+    void (*done)(struct local_wait *wait,
+                 bool ok); /* on net; !ok: what was written since is not, and undone */
 };
 /* Calls done when everything that was written before is durable: at once, from inside, where it is. */
 void local_wait(struct local *local, struct local_wait *wait) ON(net);

@@ -174,7 +174,8 @@ static void write_both(struct sbuf *out, const char *name, const struct json_nod
     sbuf_char(out, is_set ? '[' : '{');
     bool first = true;
     for (int i = 0; i < 2; i++)
-        JSON_EACH(child, sides[i]) {
+        JSON_EACH(child, sides[i])
+        {
             if (!first)
                 sbuf_char(out, ',');
             first = false;
@@ -207,22 +208,20 @@ struct str metadata_merge(struct arena *arena, struct str a, struct str b)
 
 struct str metadata_property(struct arena *arena, struct str metadata, struct str name)
 {
-    const struct json_node *node =
-        json_member(json_member(tree(arena, metadata), STR("properties")), name);
+    const struct json_node *node = json_member(json_member(tree(arena, metadata), STR("properties")), name);
     return node ? node->text : (struct str){0};
 }
 
 struct str metadata_with_version(struct arena *arena, struct str metadata, int32_t version)
 {
-    return metadata_merge(arena, metadata,
-                          str_of(arena_printf(arena, "{\"properties\":{\"" METADATA_VERSION "\":\"%d\"}}",
-                                              (int)version)));
+    return metadata_merge(
+        arena, metadata,
+        str_of(arena_printf(arena, "{\"properties\":{\"" METADATA_VERSION "\":\"%d\"}}", (int)version)));
 }
 
 struct str metadata_without_version(struct arena *arena, struct str metadata)
 {
-    const struct json_node *root = tree(arena, metadata),
-                           *properties = json_member(root, STR("properties"));
+    const struct json_node *root = tree(arena, metadata), *properties = json_member(root, STR("properties"));
     struct sbuf out = {0};
     struct str text = {0};
     struct err err;
@@ -230,20 +229,20 @@ struct str metadata_without_version(struct arena *arena, struct str metadata)
         return metadata;
     sbuf_char(&out, '{');
     JSON_EACH(child, root)
-        if (child != properties) {
-            member(&out, child->name.n == 4 ? "tags" : "sensitive");
-            text_node(&out, child, 0);
-        }
+    if (child != properties) {
+        member(&out, child->name.n == 4 ? "tags" : "sensitive");
+        text_node(&out, child, 0);
+    }
     member(&out, "properties");
     sbuf_char(&out, '{');
     JSON_EACH(child, properties)
-        if (!str_is(child->name, METADATA_VERSION)) {
-            if (out.p[out.n - 1] != '{')
-                sbuf_char(&out, ',');
-            text_string(&out, child->name);
-            sbuf_char(&out, ':');
-            text_string(&out, child->text);
-        }
+    if (!str_is(child->name, METADATA_VERSION)) {
+        if (out.p[out.n - 1] != '{')
+            sbuf_char(&out, ',');
+        text_string(&out, child->name);
+        sbuf_char(&out, ':');
+        text_string(&out, child->text);
+    }
     sbuf_cstr(&out, "}}");
     bool done = metadata_text(arena, tree(arena, taken(arena, &out)), &text, &err);
     CHECK(done);
@@ -308,7 +307,8 @@ static bool write_rules(struct arena *arena, struct sbuf *out, const struct json
             return wrong(err, rule_lists[i]);
         member(out, rule_lists[i]);
         sbuf_char(out, '[');
-        JSON_EACH(rule, list) {
+        JSON_EACH(rule, list)
+        {
             if (rule != list->first)
                 sbuf_char(out, ',');
             TRY(write_rule(arena, out, rule, err));
@@ -380,10 +380,12 @@ bool rules_check(struct arena *arena, struct str text, struct err *err)
     static const char *const titles[] = {"Migration", "Domain", "Encoding"};
     const struct json_node *root = tree(arena, text);
     for (size_t i = 0; i < sizeof rule_lists / sizeof *rule_lists; i++)
-        JSON_EACH(rule, json_member(root, str_of(rule_lists[i]))) {
+        JSON_EACH(rule, json_member(root, str_of(rule_lists[i])))
+        {
             struct str name = text_of(rule, "name");
             for (size_t k = 0; k <= i; k++)
-                JSON_EACH(other, json_member(root, str_of(rule_lists[k]))) {
+                JSON_EACH(other, json_member(root, str_of(rule_lists[k])))
+                {
                     if (other == rule)
                         break;
                     if (name.p && str_eq(text_of(other, "name"), name))
@@ -398,8 +400,8 @@ bool rules_check(struct arena *arena, struct str text, struct err *err)
 static bool is_named(const struct json_node *rule, const struct json_node *others)
 {
     JSON_EACH(other, others)
-        if (str_eq(other->kind == JSON_STRING ? other->text : text_of(other, "name"), text_of(rule, "name")))
-            return true;
+    if (str_eq(other->kind == JSON_STRING ? other->text : text_of(other, "name"), text_of(rule, "name")))
+        return true;
     return false;
 }
 
@@ -411,12 +413,13 @@ static void write_list(struct sbuf *out, const char *name, const struct json_nod
     sbuf_char(out, '[');
     size_t empty = out->n;
     JSON_EACH(rule, old)
-        if (!is_named(rule, gone)) {
-            if (out->n > empty)
-                sbuf_char(out, ',');
-            text_node(out, rule, 0);
-        }
-    JSON_EACH(rule, new) {
+    if (!is_named(rule, gone)) {
+        if (out->n > empty)
+            sbuf_char(out, ',');
+        text_node(out, rule, 0);
+    }
+    JSON_EACH(rule, new)
+    {
         if (out->n > empty)
             sbuf_char(out, ',');
         text_node(out, rule, 0);
@@ -461,8 +464,8 @@ bool rules_have_type(struct arena *arena, struct str rules, struct str type)
     const struct json_node *root = tree(arena, rules);
     for (size_t i = 0; i < sizeof rule_lists / sizeof *rule_lists; i++)
         JSON_EACH(rule, json_member(root, str_of(rule_lists[i])))
-            if (str_eq(text_of(rule, "type"), type))
-                return true;
+    if (str_eq(text_of(rule, "type"), type))
+        return true;
     return false;
 }
 
@@ -500,7 +503,8 @@ bool references_parse(struct arena *arena, const struct json_node *node,
     if (node->kind != JSON_ARRAY)
         return wrong(err, "references");
     struct registry_reference *out = arena_zarray(arena, struct registry_reference, node->count);
-    JSON_EACH(child, node) {
+    JSON_EACH(child, node)
+    {
         struct registry_reference *reference = &out[(*count)++];
         const struct json_node *version = json_member(child, STR("version"));
         int64_t number = 0;
@@ -508,7 +512,8 @@ bool references_parse(struct arena *arena, const struct json_node *node,
             return wrong(err, "references");
         reference->name = text_of(child, "name");
         reference->subject = text_of(child, "subject");
-        if (is_there(version) && (!str_to_i64(version->text, &number) || number < INT32_MIN || number > INT32_MAX))
+        if (is_there(version) &&
+            (!str_to_i64(version->text, &number) || number < INT32_MIN || number > INT32_MAX))
             return wrong(err, "version");
         reference->version = (int32_t)number;
     }
@@ -528,24 +533,26 @@ bool references_read(struct arena *arena, struct str text, const struct registry
 /* All texts in it, names and values, in their order. */
 static void digest_texts(struct sbuf *out, const struct json_node *node)
 {
-    JSON_EACH(child, node) {
+    JSON_EACH(child, node)
+    {
         sbuf_str(out, child->name);
         if (child->kind == JSON_STRING)
             sbuf_str(out, child->text);
         JSON_EACH(item, child)
-            sbuf_str(out, item->text);
+        sbuf_str(out, item->text);
     }
 }
 
 static void digest_rule(struct sbuf *out, const struct json_node *rule)
 {
-    static const char *const before[] = {"name", "doc", "kind", "mode", "type"},
-                             *const after[] = {"expr", "onSuccess", "onFailure"};
+    static const char *const before[] = {"name", "doc", "kind", "mode", "type"}, *const after[] = {
+                                                                                     "expr", "onSuccess",
+                                                                                     "onFailure"};
     const struct json_node *disabled = json_member(rule, STR("disabled"));
     for (size_t i = 0; i < sizeof before / sizeof *before; i++)
         sbuf_str(out, text_of(rule, before[i]));
     JSON_EACH(tag, json_member(rule, STR("tags")))
-        sbuf_str(out, tag->text);
+    sbuf_str(out, tag->text);
     digest_texts(out, json_member(rule, STR("params")));
     for (size_t i = 0; i < sizeof after / sizeof *after; i++)
         sbuf_str(out, text_of(rule, after[i]));
@@ -554,7 +561,7 @@ static void digest_rule(struct sbuf *out, const struct json_node *rule)
 }
 
 void parts_md5(struct arena *arena, struct str text, struct str references, struct str metadata,
-                struct str rules, uint8_t digest[16])
+               struct str rules, uint8_t digest[16])
 {
     struct sbuf all = {0};
     const struct registry_reference *refs;
@@ -579,14 +586,14 @@ void parts_md5(struct arena *arena, struct str text, struct str references, stru
         digest_texts(&all, json_member(root, STR("tags")));
         digest_texts(&all, json_member(root, STR("properties")));
         JSON_EACH(name, json_member(root, STR("sensitive")))
-            sbuf_str(&all, name->text);
+        sbuf_str(&all, name->text);
     }
     if (rules.p) {
         const struct json_node *root = tree(arena, rules);
         sbuf_char(&all, 1);
         for (size_t i = 0; i < sizeof rule_lists / sizeof *rule_lists; i++)
             JSON_EACH(rule, json_member(root, str_of(rule_lists[i])))
-                digest_rule(&all, rule);
+        digest_rule(&all, rule);
         sbuf_str(&all, text_of(root, "enableAt"));
     }
     schema_md5(sbuf_view(&all), digest);
@@ -615,7 +622,9 @@ bool guid_parse(struct str text, uint8_t digest[16])
         if (text.n == GUID_TEXT && (i == 8 || i == 12 || i == 16 || i == 20) && text.p[at++] != '-')
             return false;
         char c = text.p[at++];
-        int value = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+        int value = c >= '0' && c <= '9'                 ? c - '0'
+                    : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                         : -1;
         if (value < 0)
             return false;
         digest[i / 2] = (uint8_t)(i % 2 ? digest[i / 2] | value : value << 4);

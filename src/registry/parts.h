@@ -3,8 +3,8 @@
 #ifndef REGISTRY_PARTS_H
 #define REGISTRY_PARTS_H
 
-#include "json/tree.h"
 #include "schema/schema.h"
+#include "json/tree.h"
 
 /* ---- metadata and rules ------------------------------------------------------------------------------------------------------ */
 
@@ -39,7 +39,7 @@ bool references_read(struct arena *arena, struct str text, const struct registry
 
 /* Whatever makes two schemas the same, as a digest: MD5 over texts and names; as a UUID it is the schema's guid. */
 void parts_md5(struct arena *arena, struct str text, struct str references, struct str metadata,
-                struct str rules, uint8_t digest[16]);
+               struct str rules, uint8_t digest[16]);
 enum { GUID_TEXT = 36 };
 void guid_text(const uint8_t digest[16], char out[GUID_TEXT + 1]);
 /* As Java's UUID.fromString, or 32 hexadecimal digits. */

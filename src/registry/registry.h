@@ -36,7 +36,8 @@ struct registry_schema {
 
 /* A question and its answer. The caller's memory, from the question until done; zeroed, or used before and registry_call_fini'd. */
 struct registry_call {
-    void (*done)(struct registry_call *call); /* once, on the loop that asked, never from inside of the question */
+    void (*done)(
+        struct registry_call *call); /* once, on the loop that asked, never from inside of the question */
     void *arg;
     /* valid in done, and after it until registry_call_fini */
     bool ok;
@@ -64,7 +65,7 @@ enum {
     REGISTRY_ERR_SUBJECT_NOT_FOUND = 40401,
     REGISTRY_ERR_VERSION_NOT_FOUND = 40402,
     REGISTRY_ERR_SCHEMA_NOT_FOUND = 40403, /* the id */
-    REGISTRY_ERR_INCOMPATIBLE = 409,
+    REGISTRY_ERR_INCOMPATIBLE = 40901,     /* older registries: 409 */
     REGISTRY_ERR_INVALID_SCHEMA = 42201,
 };
 

@@ -60,8 +60,9 @@ static void describe(const struct state *s, struct sbuf *out)
     for (size_t i = 0; i < count; i++) {
         const struct state_version *v = state_versions(subjects[i], &n);
         for (size_t k = 0; k < n; k++)
-            sbuf_printf(out, "%.*s/%d=%d%s %.*s;", STR_ARG(state_subject_name(subjects[i])), (int)v[k].version,
-                        (int)v[k].content->id, v[k].deleted ? "-" : "", STR_ARG(v[k].content->text));
+            sbuf_printf(out, "%.*s/%d=%d%s %.*s;", STR_ARG(state_subject_name(subjects[i])),
+                        (int)v[k].version, (int)v[k].content->id, v[k].deleted ? "-" : "",
+                        STR_ARG(v[k].content->text));
     }
     count = state_contexts(s, &arena, &contexts);
     for (size_t i = 0; i < count; i++)
@@ -211,7 +212,8 @@ TEST(what_is_deleted_keeps_its_id)
 TEST(references_hold_what_they_need)
 {
     static const struct registry_reference to_base = {{"B", 1}, {"base", 4}, REGISTRY_LATEST};
-    struct wanted user = want("user", "{\"type\":\"record\",\"name\":\"U\",\"fields\":[{\"name\":\"b\",\"type\":\"B\"}]}");
+    struct wanted user = want(
+        "user", "{\"type\":\"record\",\"name\":\"U\",\"fields\":[{\"name\":\"b\",\"type\":\"B\"}]}");
     begin();
     user.references = &to_base;
     user.reference_count = 1;
@@ -222,9 +224,9 @@ TEST(references_hold_what_they_need)
     EXPECT_EQ_INT(del_subject("base", false), CODE_REFERENCE_EXISTS);
     EXPECT_STR(reg(&user), "1/2");
     /* the same with the reference's text inside */
-    struct wanted inlined =
-        want("user", "{\"type\":\"record\",\"name\":\"U\",\"fields\":[{\"name\":\"b\",\"type\":"
-                     "{\"type\":\"record\",\"name\":\"B\",\"fields\":[]}}]}");
+    struct wanted inlined = want("user",
+                                 "{\"type\":\"record\",\"name\":\"U\",\"fields\":[{\"name\":\"b\",\"type\":"
+                                 "{\"type\":\"record\",\"name\":\"B\",\"fields\":[]}}]}");
     EXPECT_STR(reg(&inlined), "1/2");
     EXPECT_EQ_INT(del("user", 1, false), 1);
     EXPECT_EQ_INT(del("base", 1, false), 1);
@@ -302,7 +304,10 @@ TEST(what_is_undone_never_was)
         {.kind = ENTRY_CONFIG, .subject = STR("b"), .config = STR("{}")},
         {.kind = ENTRY_MODE, .mode = MODE_READONLY},
         {.kind = ENTRY_CONTEXT, .subject = STR(".y")},
-        {.kind = ENTRY_SCHEMA, .subject = STR("n"), .version = 1, .schema = {.id = 9, .text = STR("\"int\"")}},
+        {.kind = ENTRY_SCHEMA,
+         .subject = STR("n"),
+         .version = 1,
+         .schema = {.id = 9, .text = STR("\"int\"")}},
         {.kind = ENTRY_SCHEMA, .subject = STR("n"), .version = 1, .tombstone = true},
     };
     struct entry *inverses[sizeof entries / sizeof *entries];
@@ -337,10 +342,13 @@ TEST(a_topic_is_taken_over)
          "\"version\":1}],\"metadata\":{\"properties\":{\"b\":\"2\",\"a\":\"1\"}},\"ruleSet\":{\"domainRules\":[{\"name\":\"r\",\"kind\":\"CONDITION\","
          "\"mode\":\"WRITE\",\"type\":\"CEL\",\"disabled\":false}]},\"schema\":\"{}\",\"deleted\":true,\"offset\":4,\"ts\":5}"},
         {"{\"keytype\":\"CONFIG\",\"subject\":null,\"magic\":0}", "{\"compatibilityLevel\":\"FULL\"}"},
-        {"{\"keytype\":\"CONFIG\",\"subject\":\"t-value\",\"magic\":0}", "{\"subject\":\"t-value\",\"alias\":\"u\",\"normalize\":true}"},
+        {"{\"keytype\":\"CONFIG\",\"subject\":\"t-value\",\"magic\":0}",
+         "{\"subject\":\"t-value\",\"alias\":\"u\",\"normalize\":true}"},
         {"{\"keytype\":\"MODE\",\"magic\":0}", "{\"mode\":\"IMPORT\"}"},
-        {"{\"keytype\":\"CONTEXT\",\"tenant\":\"default\",\"context\":\".x\",\"magic\":0}", "{\"tenant\":\"default\",\"context\":\".x\"}"},
-        {"{\"keytype\":\"DELETE_SUBJECT\",\"subject\":\"t-value\",\"magic\":0}", "{\"subject\":\"t-value\",\"version\":1}"},
+        {"{\"keytype\":\"CONTEXT\",\"tenant\":\"default\",\"context\":\".x\",\"magic\":0}",
+         "{\"tenant\":\"default\",\"context\":\".x\"}"},
+        {"{\"keytype\":\"DELETE_SUBJECT\",\"subject\":\"t-value\",\"magic\":0}",
+         "{\"subject\":\"t-value\",\"version\":1}"},
         {"{\"keytype\":\"CLEAR_SUBJECT\",\"subject\":\"u\",\"magic\":0}", "{\"subject\":\"u\"}"},
         {"{\"keytype\":\"ASSOC\",\"tenant\":\"default\",\"magic\":0}", "{\"x\":1}"},
     };
@@ -353,8 +361,9 @@ TEST(a_topic_is_taken_over)
         EXPECT(state_apply(state, &entry, &err));
     }
     describe(state, &all);
-    EXPECT_STR(all.p, "t-value/1=7- \"string\";t-value/2=8- {};context .x;config  \"compatibilityLevel\":\"FULL\";"
-                      "config t-value \"alias\":\"u\",\"normalize\":true;mode  IMPORT;");
+    EXPECT_STR(all.p,
+               "t-value/1=7- \"string\";t-value/2=8- {};context .x;config  \"compatibilityLevel\":\"FULL\";"
+               "config t-value \"alias\":\"u\",\"normalize\":true;mode  IMPORT;");
     EXPECT(!entry_read(&arena, STR("{}"), STR("{}"), 0, &(struct entry){0}, &err));
     EXPECT(!entry_read(&arena, STR("x"), STR("{}"), 0, &(struct entry){0}, &err));
     sbuf_fini(&all);
@@ -367,20 +376,24 @@ TEST(records_are_confluents)
 {
     struct sbuf key = {0}, value = {0};
     struct entry entry = {.kind = ENTRY_SCHEMA, .subject = STR("s"), .version = 2};
-    entry.schema = (struct entry_schema){.id = 5,
-                                         .kind = SCHEMA_PROTOBUF,
-                                         .text = STR("a\"\n"),
-                                         .references = STR("[{\"name\":\"n\",\"subject\":\"r\",\"version\":1}]"),
-                                         .metadata = STR("{}"),
-                                         .deleted = true};
+    entry.schema = (struct entry_schema){
+        .id = 5,
+        .kind = SCHEMA_PROTOBUF,
+        .text = STR("a\"\n"),
+        .references = STR("[{\"name\":\"n\",\"subject\":\"r\",\"version\":1}]"),
+        .metadata = STR("{}"),
+        .deleted = true};
     entry_write_key(&key, &entry);
     entry_write_value(&value, &entry);
     EXPECT_STR(key.p, "{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":2,\"magic\":1}");
-    EXPECT_STR(value.p, "{\"subject\":\"s\",\"version\":2,\"id\":5,\"schemaType\":\"PROTOBUF\",\"references\":[{\"name\":\"n\",\"subject\":\"r\","
-                        "\"version\":1}],\"metadata\":{},\"schema\":\"a\\\"\\n\",\"deleted\":true}");
+    EXPECT_STR(
+        value.p,
+        "{\"subject\":\"s\",\"version\":2,\"id\":5,\"schemaType\":\"PROTOBUF\",\"references\":[{\"name\":\"n\",\"subject\":\"r\","
+        "\"version\":1}],\"metadata\":{},\"schema\":\"a\\\"\\n\",\"deleted\":true}");
     sbuf_clear(&key);
     sbuf_clear(&value);
-    entry = (struct entry){.kind = ENTRY_CONFIG, .config = STR("{\"compatibilityLevel\":\"NONE\",\"normalize\":true}")};
+    entry = (struct entry){.kind = ENTRY_CONFIG,
+                           .config = STR("{\"compatibilityLevel\":\"NONE\",\"normalize\":true}")};
     entry_write_key(&key, &entry);
     entry_write_value(&value, &entry);
     EXPECT_STR(key.p, "{\"keytype\":\"CONFIG\",\"magic\":0}");

@@ -294,8 +294,9 @@ static void resolve_aliases(struct rest *r)
 
 /* ---- routes -------------------------------------------------------------------------------------------------------------------- */
 
-static const struct rest_route *const tables[] = {rest_subject_routes, rest_schema_routes, rest_compatibility_routes,
-                                                  rest_setting_routes, rest_server_routes};
+static const struct rest_route *const tables[] = {rest_subject_routes, rest_schema_routes,
+                                                  rest_compatibility_routes, rest_setting_routes,
+                                                  rest_server_routes};
 
 static bool matches(const struct rest *r, const char *path)
 {
@@ -332,8 +333,8 @@ static const struct rest_route *find_route(struct rest *r)
 
 static bool is_media_type(struct str type)
 {
-    static const char *const types[] = {CONTENT_TYPE, "application/vnd.schemaregistry+json", "application/json",
-                                        "application/octet-stream"};
+    static const char *const types[] = {CONTENT_TYPE, "application/vnd.schemaregistry+json",
+                                        "application/json", "application/octet-stream"};
     size_t semicolon = str_find(type, STR(";"), 0);
     type = str_trim(semicolon == SIZE_MAX ? type : str_n(type.p, semicolon));
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)

@@ -15,11 +15,11 @@ struct rest {
     const char *method;
     struct str segments[REST_SEGMENTS_MAX]; /* of the path, decoded: segments[segment_count] */
     uint32_t segment_count;
-    struct str context;                 /* of "/contexts/…" before the path: ":.sales:"; p NULL: none */
-    const struct json_node *body;       /* NULL: none */
-    int status;                         /* 200 */
-    bool plain;                         /* the answer is no JSON that needs its content type */
-    struct sbuf out;                    /* the answer */
+    struct str context;           /* of "/contexts/…" before the path: ":.sales:"; p NULL: none */
+    const struct json_node *body; /* NULL: none */
+    int status;                   /* 200 */
+    bool plain;                   /* the answer is no JSON that needs its content type */
+    struct sbuf out;              /* the answer */
 };
 
 /* One thing to ask. A '*' in the path stands for any segment. handle answers into out, or refuses and returns false; what it decided is written after

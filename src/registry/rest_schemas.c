@@ -254,8 +254,8 @@ static bool list_schemas(struct rest *r)
     bool wild = str_starts(prefix, STR(":*:"));
     if (wild || str_starts(prefix, STR(":.:")))
         prefix = str_n(prefix.p + 3, prefix.n - 3);
-    size_t count =
-        state_subjects(r->work.state, r->work.arena, wild || l.aliases ? STR("") : prefix, &subjects);
+    size_t count = state_subjects(r->work.state, r->work.arena, wild || l.aliases ? STR("") : prefix,
+                                  &subjects);
     sbuf_char(&r->out, '[');
     for (size_t i = 0; i < count && l.page.limit > 0; i++)
         if (is_wanted(&l, state_subject_name(subjects[i]), prefix, wild))

@@ -79,9 +79,9 @@ static bool look_up(struct rest *r)
 
 static bool check_subject(struct rest *r, struct str subject)
 {
-    return subject_is_valid(subject, false) || refuse(&r->work, CODE_INVALID_SUBJECT,
-                                                      "The specified subject '%.*s' is not a valid.",
-                                                      STR_ARG(subject));
+    return subject_is_valid(subject, false) ||
+           refuse(&r->work, CODE_INVALID_SUBJECT, "The specified subject '%.*s' is not a valid.",
+                  STR_ARG(subject));
 }
 
 static void show_registered(struct rest *r, const struct shown *shown)
@@ -174,8 +174,7 @@ static bool get_referrers(struct rest *r)
     const struct state_content **contents;
     TRY(find_shown(r, true, &shown));
     TRY(rest_page(r, 1000, &page));
-    size_t count =
-        find_referrers(&r->work, shown.subject, shown.version, rest_bool(r, "deleted"), &contents);
+    size_t count = find_referrers(&r->work, shown.subject, shown.version, rest_bool(r, "deleted"), &contents);
     sbuf_char(&r->out, '[');
     for (size_t i = (size_t)page.offset; i < count && page.limit-- > 0; i++)
         sbuf_printf(&r->out, "%s%d", r->out.n > 1 ? "," : "", (int)contents[i]->id);

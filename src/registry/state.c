@@ -79,7 +79,7 @@ static uint64_t mix(uint64_t x)
 /* ---- its parts --------------------------------------------------------------------------------------------------------------- */
 
 struct context {
-    struct state_context view; /* its name is behind the struct */
+    struct state_context view;  /* its name is behind the struct */
     struct table by_id, by_md5; /* of contents */
 };
 
@@ -104,8 +104,8 @@ struct referrers {
 
 struct state {
     struct table contexts, subjects;
-    struct map configs, modes; /* by subject; the default context's key is "" */
-    struct map references;     /* "subject\nversion" → struct referrers */
+    struct map configs, modes;           /* by subject; the default context's key is "" */
+    struct map references;               /* "subject\nversion" → struct referrers */
     const struct state_subject **sorted; /* sorted[subjects.count], while is_sorted */
     size_t sorted_capacity;
     bool is_sorted;
@@ -220,8 +220,8 @@ static char *put(char *to, struct str text, struct str *view)
 
 static struct content *new_content(struct context *context, const struct entry_schema *from)
 {
-    struct content *c =
-        mem_new(sizeof *c + from->text.n + from->references.n + from->metadata.n + from->rules.n);
+    struct content *c = mem_new(sizeof *c + from->text.n + from->references.n + from->metadata.n +
+                                from->rules.n);
     char *to = (char *)(c + 1);
     c->view.context = &context->view;
     c->view.id = from->id;
@@ -320,7 +320,8 @@ static void use(struct state *state, struct content *c, const struct state_subje
     link_references(state, c, subject->name, true);
 }
 
-static void unuse(struct state *state, struct content *c, const struct state_subject *subject, int32_t version)
+static void unuse(struct state *state, struct content *c, const struct state_subject *subject,
+                  int32_t version)
 {
     size_t i = 0;
     while (c->uses[i].subject != subject || c->uses[i].version != version)
@@ -497,8 +498,8 @@ static size_t names_of(const struct map *map, struct arena *arena, struct str pr
     size_t count = 0;
     *names = arena_array(arena, struct str, map->count + 1);
     MAP_EACH(entry, map)
-        if (str_starts(entry->key, prefix))
-            (*names)[count++] = entry->key;
+    if (str_starts(entry->key, prefix))
+        (*names)[count++] = entry->key;
     qsort(*names, count, sizeof **names, compare_strs);
     return count;
 }
@@ -545,19 +546,19 @@ static struct entry record_of(const struct state_subject *s, const struct state_
     const struct state_content *c = v->content;
     struct entry r = {.kind = ENTRY_SCHEMA, .subject = s->name, .version = v->version};
     r.schema = (struct entry_schema){.id = c->id,
-                                      .kind = c->kind,
-                                      .text = c->text,
-                                      .references = c->references,
-                                      .metadata = c->metadata,
-                                      .rules = c->rules,
-                                      .deleted = v->deleted,
-                                      .timestamp_ms = v->timestamp_ms};
+                                     .kind = c->kind,
+                                     .text = c->text,
+                                     .references = c->references,
+                                     .metadata = c->metadata,
+                                     .rules = c->rules,
+                                     .deleted = v->deleted,
+                                     .timestamp_ms = v->timestamp_ms};
     memcpy(r.schema.md5, c->md5, sizeof r.schema.md5);
     return r;
 }
 
 static struct entry *invert_schema(const struct state *state, struct arena *arena, const struct entry *r,
-                                    size_t *count)
+                                   size_t *count)
 {
     struct entry *inverse = arena_new(arena, struct entry);
     const struct state_subject *s = find_subject(state, r->subject);
@@ -572,7 +573,7 @@ static struct entry *invert_schema(const struct state *state, struct arena *aren
 }
 
 static struct entry *invert_deletion(const struct state *state, struct arena *arena, const struct entry *r,
-                                      size_t *count)
+                                     size_t *count)
 {
     struct state_subject **subjects;
     size_t subject_count = subjects_in(state, arena, r->subject, &subjects), room = 0;
@@ -594,7 +595,7 @@ static struct entry *invert_deletion(const struct state *state, struct arena *ar
 }
 
 struct entry *state_invert(const struct state *state, struct arena *arena, const struct entry *r,
-                            size_t *count)
+                           size_t *count)
 {
     struct entry *inverse = arena_new(arena, struct entry);
     *inverse = entry_copy(arena, r);
@@ -678,8 +679,8 @@ static void sort_subjects(struct state *state)
     size_t count = 0;
     if (state->is_sorted)
         return;
-    state->sorted =
-        mem_grow(state->sorted, &state->sorted_capacity, state->subjects.count + 1, sizeof *state->sorted);
+    state->sorted = mem_grow(state->sorted, &state->sorted_capacity, state->subjects.count + 1,
+                             sizeof *state->sorted);
     for (size_t i = 0; i < state->subjects.size; i++)
         if (state->subjects.slots[i])
             state->sorted[count++] = state->subjects.slots[i];
@@ -891,10 +892,11 @@ void state_free(struct state *state)
         mem_free(s);
     }
     MAP_EACH(entry, &state->configs)
-        mem_free(entry->value);
+    mem_free(entry->value);
     MAP_EACH(entry, &state->modes)
-        mem_free(entry->value);
-    MAP_EACH(entry, &state->references) {
+    mem_free(entry->value);
+    MAP_EACH(entry, &state->references)
+    {
         struct referrers *r = entry->value;
         mem_free(r->contents);
         mem_free(r);

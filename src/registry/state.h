@@ -41,7 +41,7 @@ void state_free(struct state *state);
 bool state_apply(struct state *state, const struct entry *record, struct err *err);
 /* The records, in arena, that undo what this one will do when it is applied next. Ids that were given stay given. */
 struct entry *state_invert(const struct state *state, struct arena *arena, const struct entry *record,
-                            size_t *count);
+                           size_t *count);
 
 /* ---- subjects and their versions --------------------------------------------------------------------------------------------- */
 
@@ -86,7 +86,8 @@ size_t state_referrers(const struct state *state, struct arena *arena, struct st
 struct str state_config(const struct state *state, struct str subject);
 bool state_mode(const struct state *state, struct str subject, enum registry_mode *mode);
 /* Names that have one, and begin with prefix, in arena, sorted. */
-size_t state_configured(const struct state *state, struct arena *arena, struct str prefix, struct str **names);
+size_t state_configured(const struct state *state, struct arena *arena, struct str prefix,
+                        struct str **names);
 size_t state_moded(const struct state *state, struct arena *arena, struct str prefix, struct str **names);
 
 /* Everything fits together. For tests. */

@@ -63,7 +63,8 @@ bool subject_is_valid(struct str subject, bool setting)
     struct subject_name parts = subject_split(subject);
     for (size_t i = 0; i < subject.n; i++) {
         unsigned char c = (unsigned char)subject.p[i];
-        bool c1 = c == 0xc2 && i + 1 < subject.n && (unsigned char)subject.p[i + 1] < 0xa0; /* U+0080 … U+009F */
+        bool c1 = c == 0xc2 && i + 1 < subject.n &&
+                  (unsigned char)subject.p[i + 1] < 0xa0; /* U+0080 … U+009F */
         if (c < 0x20 || c == 0x7f || c1)
             return false;
     }

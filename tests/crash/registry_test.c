@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/test.h"
-#include "json/tree.h"
 #include "ref/outside.h"
 #include "ref/rest_talk.h"
+#include "json/tree.h"
 
 enum { CLIENTS_MAX = 200, SCHEMAS = 40000, IDS = 2 * SCHEMAS };
 
@@ -58,10 +58,11 @@ static void subject_of(int n, char *out, size_t size)
 static void body_of(struct sbuf *body, int n)
 {
     sbuf_clear(body);
-    sbuf_printf(body,
-                "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"R\\\",\\\"fields\\\":[{\\\"name\\\":\\\"f%d\\\","
-                "\\\"type\\\":\\\"int\\\",\\\"default\\\":%d}]}\"}",
-                n, n);
+    sbuf_printf(
+        body,
+        "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"R\\\",\\\"fields\\\":[{\\\"name\\\":\\\"f%d\\\","
+        "\\\"type\\\":\\\"int\\\",\\\"default\\\":%d}]}\"}",
+        n, n);
 }
 
 static bool ask(struct rest_talk *talk, struct sbuf *body, int n, bool registers)
@@ -138,7 +139,9 @@ TEST(what_was_acknowledged_stays)
     pthread_t threads[CLIENTS_MAX];
     clients = clients < CLIENTS_MAX ? clients : CLIENTS_MAX;
     outside_folder();
-    outside_write(outside_path("sluice.yaml"), STR("name: kills\nsettings: { listen: { http: off, kafka: off, registry: '127.0.0.1:0' } }\n"));
+    outside_write(
+        outside_path("sluice.yaml"),
+        STR("name: kills\nsettings: { listen: { http: off, kafka: off, registry: '127.0.0.1:0' } }\n"));
     for (int life = 0; life <= kills; life++) {
         pid_t pid = outside_start("up", NULL, -1);
         if (!EXPECT(outside_until(reads_port, NULL, 30000)))

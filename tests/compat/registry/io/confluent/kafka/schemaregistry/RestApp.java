@@ -63,6 +63,7 @@ public class RestApp {
       ConfigUpdateRequest request = new ConfigUpdateRequest();
       request.setCompatibilityLevel(compatibility);
       restClient.updateConfig(request, null);
+      restClient.updateConfig(request, ":.__GLOBAL:");
     }
   }
 
