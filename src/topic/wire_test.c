@@ -156,14 +156,17 @@ TEST(versions_in_one_batch)
     PUT("\0\0\0\0\1\10");    /* b is cut off */
     PUT("\0\0\0\0\1\14\16"); /* a 6, b 7 */
     PUT("\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2\2\4");
+    const struct records_header header = {STR("__value_schema_id"), str_n("\0\0\0\0\1", 5)};
+    records_add(&builder, 1000, (struct str){0}, str_n("\20\22", 2), &header, 1); /* a 8, b 9, bare */
     struct log_slice slice = slice_of();
     if (!EXPECT(decode(&w, &slice, &heard, &err)))
         fprintf(stderr, "%s\n", err.text);
-    EXPECT_EQ_INT(w.batch->rows, 4);
+    EXPECT_EQ_INT(w.batch->rows, 5);
     EXPECT(number(&w, 0, 0) == 1 && number(&w, 1, 0) == 2);
     EXPECT(number(&w, 0, 1) == 3 && number(&w, 1, 1) == -1);
     EXPECT(number(&w, 0, 2) == 4 && number(&w, 1, 2) == 5);
     EXPECT(number(&w, 0, 3) == 6 && number(&w, 1, 3) == 7);
+    EXPECT(number(&w, 0, 4) == 8 && number(&w, 1, 4) == 9);
     EXPECT_EQ_INT(heard.bad, 5);
     EXPECT(heard.unknown == 1); /* c */
     EXPECT(strstr(heard.reasons, "3: unknown schema id: the registry has no schema 7\n") != NULL);
@@ -174,7 +177,7 @@ TEST(versions_in_one_batch)
     const struct type *wider = topic_columns_brought(w.decoder, &arena, w.columns);
     EXPECT(wider->field_count == 3 && strcmp(wider->fields[2].name, "c") == 0);
     uint32_t asked = registry.asked;
-    EXPECT(decode(&w, &slice, &heard, &err) && w.batch->rows == 4);
+    EXPECT(decode(&w, &slice, &heard, &err) && w.batch->rows == 5);
     EXPECT_EQ_INT(registry.asked - asked, 2); /* of those alone that were missing */
     close_world(&w);
 }
