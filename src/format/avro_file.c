@@ -59,11 +59,11 @@ static bool read_header(struct str bytes, struct header *header, uint8_t sync[SY
     rd_take(&rd, 4);
     for (;;) {
         int64_t count = rd_varint(&rd);
-        if (count < 0) {
-            malformed |= count < -AVRO_FILE_HEADER_MAX || rd_varint(&rd) < 0;
+        malformed |= count > AVRO_FILE_HEADER_MAX || count < -AVRO_FILE_HEADER_MAX;
+        if (count < 0 && !malformed) { /* with its size */
+            malformed |= rd_varint(&rd) < 0;
             count = -count;
         }
-        malformed |= count > AVRO_FILE_HEADER_MAX;
         if (count == 0 || malformed || rd.bad)
             break;
         for (int64_t i = 0; i < count && !malformed && !rd.bad; i++) {

@@ -108,7 +108,7 @@ struct protobuf_default {
     struct protobuf_slot *slot;
     const struct protobuf_plan *plan; /* of a map's value that is a message: its defaults too */
     bool has_value;                   /* it is not all zeros */
-    _Alignas(16) uint8_t value[16];    /* [slot->width] */
+    _Alignas(16) uint8_t value[16];   /* [slot->width] */
     struct str text;                  /* STRING, BINARY: a longer one is copied into each batch */
     uint64_t batch;                   /* that `value` was made in */
 };

@@ -194,7 +194,10 @@ static void trim(struct store *store) UNSHARED
 TEST(small_appends_take_no_more_memory)
 {
     const char *folder = fresh_folder("little");
-    struct store *store = open_store(folder, &small);
+    struct store_options options = small;
+    options.ring_bytes = 16 << 20; /* the ring does not press, nor grow */
+    options.ring_file_bytes = 8 << 20;
+    struct store *store = open_store(folder, &options);
     create_topic(store, "t", 1, 1 << 20);
     struct log *log = log_get(store, "t", 0);
     uint64_t most = 0;

@@ -115,7 +115,7 @@ void tail_drop_old(struct store *store)
     while (!list_empty(&store->chunks) && store->chunk_total > store->options.tail_bytes) {
         struct chunk *oldest = CONTAINER_OF(store->chunks.next, struct chunk, link);
         if (oldest->unspilled > 0 || oldest->link.next == &store->chunks)
-            return;
+            break;
         for (size_t i = 0; i < oldest->log_count; i++)
             drop_entries(oldest->logs[i], oldest);
         free_chunk(store, oldest);

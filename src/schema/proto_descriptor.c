@@ -557,15 +557,20 @@ bool proto_is_descriptor(struct str text)
     return text.n > 0;
 }
 
-/* Every name is a word, and every text is UTF-8: what is written can be read again. */
+/* Every name is a word, and every text is UTF-8: what is written reads as the same. */
 static bool is_clean(struct arena *arena, const struct proto_schema *schema)
 {
-    struct sbuf text = {0};
-    struct proto_file *again = arena_new(arena, struct proto_file);
+    struct sbuf text = {0}, twice = {0};
+    struct proto_schema again = {.file = arena_new(arena, struct proto_file)};
     proto_write(schema, WRITE_CANONICAL, &text);
     bool ok = proto_parse_text(arena, str_n(arena_dup(arena, text.p ? text.p : "", text.n + 1), text.n), "",
-                               again, NULL);
+                               again.file, NULL);
+    if (ok) {
+        proto_write(&again, WRITE_CANONICAL, &twice);
+        ok = str_eq(sbuf_view(&text), sbuf_view(&twice));
+    }
     sbuf_fini(&text);
+    sbuf_fini(&twice);
     return ok;
 }
 

@@ -296,6 +296,12 @@ TEST(descriptors)
                                     "}\n");
     struct err err;
     EXPECT(parse_with("Zm9v", NULL, 0, &err) == NULL && err.class == ERR_DATA);
+    /* the type of a field ends in a line's end */
+    EXPECT(
+        parse_with(
+            "Cgd1LnByb3RvEgFhIrsBCgRVc2VyEgoKAmlkGAEgASgDEhEKBG5pY2sYAiABKAlIAYgBARIfCgR0YWdzGAMgAygLMhEuYS5Vc2VyLlRhZ3NFbnRyCgIOeRRtYWlsGAQgASgJSAASFwoFY29sb3IYBSABKA4yCC5hLkNvbG9yGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAU6AjgBQgkKB2NvbnRhY3RCBwoFX25pY2tKBAgHEApSA29sZCoQCgVDb2xvchIHCgNSRUQQAEIJCgVjb20uYVABYgZwcdouble=",
+            NULL, 0, &err) == NULL &&
+        err.class == ERR_DATA);
 }
 
 static const char *formatted(const struct schema *schema, const char *format)
