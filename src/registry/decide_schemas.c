@@ -451,7 +451,7 @@ static bool find_registered(struct work *w, const struct wanted *wanted, bool no
 struct history {
     const struct state_version **alive, **deleted;
     size_t alive_count, deleted_count;
-    int32_t next;
+    int32_t next; /* 0: there is no larger number */
 };
 
 static struct history history_of(struct work *w, struct str subject)
@@ -467,7 +467,7 @@ static struct history history_of(struct work *w, struct str subject)
         else
             h.alive[h.alive_count++] = &versions[i];
     if (count > 0)
-        h.next = versions[count - 1].version + 1;
+        h.next = versions[count - 1].version < INT32_MAX ? versions[count - 1].version + 1 : 0;
     return h;
 }
 
@@ -580,6 +580,8 @@ static bool register_new(struct work *w, const struct wanted *wanted, unsigned h
     const struct state_version *twin_version;
     bool imports = is_import(mode_in_scope(w, wanted->subject));
     TRY(check_mode(w, wanted));
+    if (h.next == 0)
+        return refuse(w, CODE_STORE, "the subject has no number left for a new version");
     if (!imports)
         TRY(complete(w, config, &h, &completed));
     TRY(make_candidate(w, &completed, wanted->id < 0 && checks_new(config), how & DECIDE_NORMALIZE, &c));

@@ -67,7 +67,9 @@ static bool read_key(const struct json_node *key, struct entry *record, struct e
         if (record->subject.p == NULL)
             record->subject = str_n("", 0); /* what is empty is left out */
     if (record->kind == ENTRY_SCHEMA)
-        return int_member(key, "version", &record->version, err);
+        return int_member(key, "version", &record->version, err) &&
+               (record->version > 0 ||
+                err_set(err, ERR_DATA, "there is no version %d", (int)record->version));
     return true;
 }
 
@@ -80,6 +82,8 @@ static bool read_schema(struct arena *arena, const struct json_node *value, stru
     uint32_t count;
     uint8_t given[18 + 3];
     TRY(int_member(value, "id", &schema->id, err));
+    if (schema->id < 0)
+        return err_set(err, ERR_DATA, "there is no id %d", (int)schema->id);
     if (kind.p && !schema_kind_find(kind, &schema->kind))
         return err_set(err, ERR_DATA, "\"%.*s\" is no kind of schema", STR_ARG(kind));
     schema->text = text_member(value, "schema");

@@ -250,8 +250,10 @@ static bool program_begins(void)
     char yaml[256];
     outside_folder();
     port = free_port();
-    int n = snprintf(yaml, sizeof yaml,
-                     "name: hostile\nsettings:\n  listen:\n    kafka: 127.0.0.1:%d\n    http: off\n    registry: off\n", port);
+    int n = snprintf(
+        yaml, sizeof yaml,
+        "name: hostile\nsettings:\n  listen:\n    kafka: 127.0.0.1:%d\n    http: off\n    registry: off\n",
+        port);
     outside_write(outside_path("sluice.yaml"), str_n(yaml, (size_t)n));
     program = outside_start("up", NULL, -1);
     return EXPECT(outside_until(listens, NULL, 30000));
