@@ -21,7 +21,7 @@ fi
 rm -rf "$work"
 mkdir -p "$work/project"
 cc -O2 -o "$work/load" bench/kafka_load.c -lrdkafka
-printf 'name: bench\nsettings: { listen: { http: off, kafka: "127.0.0.1:%s" } }\n' $port > "$work/project/sluice.yaml"
+printf 'name: bench\nsettings: { listen: { http: off, kafka: "127.0.0.1:%s", registry: off } }\n' $port > "$work/project/sluice.yaml"
 build/release/sluice up "$work/project" 2> "$work/log" < /dev/null &
 broker=$!
 trap 'kill $broker 2> /dev/null || :; wait $broker 2> /dev/null || :' EXIT INT TERM

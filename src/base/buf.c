@@ -12,7 +12,7 @@ static void release_heap(struct buf *buf, void *arg)
 {
     (void)arg;
     if (buf->capacity >= PAGE)
-        free(buf->p); /* from aligned_alloc, which mem_free does not count */
+        free(buf->p); /* from posix_memalign, which mem_free does not count */
     else
         mem_free(buf->p);
     mem_free(buf);
@@ -24,10 +24,13 @@ struct buf *buf_try_new(size_t capacity)
     if (buf == NULL)
         return NULL;
     size_t rounded = capacity < PAGE ? capacity : (capacity + PAGE - 1) / PAGE * PAGE;
-    if (rounded >= capacity)
-        buf->p = capacity < PAGE ? mem_try_new(capacity)
-                                 : aligned_alloc(rounded < HUGE_PAGE ? PAGE : HUGE_PAGE, rounded);
-    if (buf->p == NULL) {
+    void *p = NULL;
+    if (capacity < PAGE)
+        p = mem_try_new(capacity);
+    else if (rounded < capacity || posix_memalign(&p, rounded < HUGE_PAGE ? PAGE : HUGE_PAGE, rounded) != 0)
+        p = NULL;
+    buf->p = p;
+    if (p == NULL) {
         mem_free(buf);
         return NULL;
     }

@@ -26,6 +26,7 @@ TEST(the_last_reference_frees)
     EXPECT(buf_try_new(10) == NULL);
     mem_fail_after(0);
     buf_unref(buf_new(0));
+    buf_unref(buf_new((3 << 20) + 1)); /* no multiple of a huge page */
 }
 
 struct item {

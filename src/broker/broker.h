@@ -14,6 +14,11 @@ enum {
     BROKER_PIPELINE_MAX = 64,     /* requests of one connection that are read ahead of their answers */
     BROKER_REQUEST_BYTES_MAX =
         24 << 20, /* of all requests that are not answered; past it nothing more is read */
+    BROKER_ARRIVING_BYTES_MAX =
+        16 << 20,                    /* of all large requests that have come in part; past it only the eldest
+                                             of them is read on, */
+    BROKER_ARRIVING_MS = 1000,       /* and its connection ends when in this time */
+    BROKER_ARRIVING_STEP = 16 << 10, /* not so many bytes come, and others wait */
     BROKER_REPLY_BYTES_MAX = 32 << 20, /* of all answers that are not sent; past it no fetch begins */
     BROKER_IDLE_MS = 600 * 1000,       /* Kafka's connections.max.idle.ms */
     BROKER_FRAME_MS =

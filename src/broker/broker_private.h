@@ -6,6 +6,7 @@
 #include "broker/broker.h"
 #include "broker/configs.h"
 #include "broker/coordinator.h"
+#include "broker/limits.h"
 #include "broker/quotas.h"
 #include "broker/session.h"
 #include "run/buf_pool.h"
@@ -124,11 +125,16 @@ struct connection {
     char peer[64];
     struct sbuf rest;  /* the beginning of a request: fewer than REQUEST_COPY_MAX bytes */
     struct buf *large; /* a large request that is arriving, its size not included */
-    size_t large_size, large_charge;
-    struct list requests;                            /* in order of arrival */
+    size_t large_size;
+    size_t step_n;          /* of it there were so many bytes */
+    struct mono_time step;  /* at that time: BROKER_ARRIVING_STEP before, or when it last waited for us */
+    bool large_is_pooled;   /* counted in broker->arriving_pooled */
+    struct list by_address; /* limits.h */
+    struct list arriving;   /* broker->arriving */
+    struct list requests;   /* in order of arrival */
     uint32_t request_count, running, running_others; /* others: of APIs that do not pipeline */
     size_t sent;                                     /* bytes of the first answer that are out */
-    struct list starved;                             /* broker->starved: reads again when there is room */
+    struct list starved; /* broker->starved, or starved_large: reads again when there is room */
     struct mono_time heard, partial_since, stuck_since, muted_until; /* 0 = not */
     bool is_limited; /* its client has a quota: its requests come one by one */
     bool is_deaf;    /* nothing more is read; it ends when all that was asked is answered */
@@ -157,12 +163,19 @@ struct broker {
     struct watch watch;
     struct timer accept_timer;
     bool pause_said;
+    bool is_full; /* as max.connections has it: who connects waits */
+    struct limits limits;
     struct msg start, end;
     char address[128];
     char advertised_host[256];
     int32_t advertised_port;
-    char cluster_id[CLUSTER_ID_SIZE];
+    char cluster_id[STORE_ID_TEXT + 1];
     struct list connections, starved;
+    struct list arriving;      /* connections with a large request that has come in part, the eldest first */
+    struct list starved_large; /* of these, those that wait for others of these */
+    struct timer arriving_timer;
+    size_t arriving_bytes,
+        arriving_pooled; /* what has come of them; how many hold a buffer of request_pool */
     uint32_t connection_count;
     uint32_t running; /* requests that have begun and are not answered */
     /* Of requests that are not gone, of answers that are not sent. What an answer sends from files counts as if it were in memory: so that its leases, and the
@@ -195,10 +208,14 @@ struct broker {
 bool connection_open(struct broker *broker, int file, const char *peer, int32_t hold_ms, struct err *err)
     ON(net);
 void connection_close(struct connection *connection) ON(net);
+/* It ends soon, and may be looked at until then. */
+void connection_end(struct connection *connection, const char *why) ON(net);
 /* What waits for something else than the disk is told that nobody waits for it. */
 void connection_cancel(struct connection *connection) ON(net);
-/* After request_bytes has gone down: those who waited for it read again. */
+/* After request_bytes or arriving_bytes has gone down: those who waited for it read again. */
 void connections_feed(struct broker *broker) ON(net);
+/* broker->arriving_timer: the eldest has had its time. */
+void connections_judge(struct timer *timer) ON(net);
 
 /* ---- coordinators ----------------------------------------------------------------------------------------------------------------- */
 
@@ -233,6 +250,8 @@ void metrics_fini(struct broker *broker);
 void fetches_feed(struct broker *broker) ON(net);
 
 /* server.c */
+/* There is a place for one more connection, or may be. */
+void listener_resume(struct broker *broker) ON(net);
 /* When the broker ends: if nothing runs any more, so do all connections. */
 void broker_look_for_end(struct broker *broker) ON(net);
 void requests_fini(struct broker *broker); /* those kept for reuse, and their buffers */
@@ -241,7 +260,6 @@ void requests_fini(struct broker *broker); /* those kept for reuse, and their bu
 struct frame *frame_take(struct broker *broker, void (*done)(struct frame *frame), void *arg) ON(net);
 void frame_give(struct broker *broker, struct frame *frame) ON(net);
 void frames_fini(struct broker *broker);
-void broker_cluster_id(struct broker *broker);
 
 /* ---- topics -------------------------------------------------------------------------------------------------------------------- */
 

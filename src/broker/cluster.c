@@ -1,5 +1,4 @@
 /* ApiVersions and DescribeCluster: what this broker is. */
-#include "base/map.h"
 #include "broker/api.h"
 #include "broker/features.h"
 
@@ -91,22 +90,4 @@ void handle_describe_cluster(struct request *r)
     if (in->include_cluster_authorized_operations)
         out.cluster_authorized_operations = CLUSTER_OPERATIONS;
     request_answer(r, &out);
-}
-
-/* The store's own id, as Kafka writes one. It is made with the data folder. */
-void broker_cluster_id(struct broker *b)
-{
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    uint8_t id[16];
-    size_t n = 0;
-    put_be64(id, store_id(b->store));
-    put_be64(id + 8, hash_bytes(id, 8));
-    for (size_t i = 0; i < sizeof id; i += 3) {
-        size_t left = sizeof id - i < 3 ? sizeof id - i : 3;
-        uint32_t v = (uint32_t)id[i] << 16 | (left > 1 ? (uint32_t)id[i + 1] << 8 : 0) |
-                     (left > 2 ? id[i + 2] : 0);
-        for (size_t k = 0; k <= left; k++)
-            b->cluster_id[n++] = letters[v >> (18 - 6 * k) & 63];
-    }
-    b->cluster_id[n] = '\0';
 }

@@ -12,6 +12,7 @@
 #define REPLICAS .bounds = CONFIG_REPLICAS
 #define MATCH(list) .bounds = CONFIG_MATCH, .words = (list)
 #define RESET .bounds = CONFIG_RESET
+#define LIMITS .bounds = CONFIG_LIMITS
 #define READ_ONLY true
 #define DYNAMIC false
 
@@ -155,6 +156,46 @@ static bool check_integer(const struct config_def *def, struct str value, struct
     return check_range(def, value, 0, number, err);
 }
 
+static bool is_address(struct str text)
+{
+    bool has_separator = false;
+    for (size_t i = 0; i < text.n; i++) {
+        bool separates = text.p[i] == '.' || text.p[i] == ':';
+        if (!separates && memchr("0123456789abcdefABCDEF", text.p[i], 22) == NULL)
+            return false;
+        has_separator |= separates;
+    }
+    return has_separator;
+}
+
+bool config_next_limit(struct str *rest, struct str *address, int32_t *max)
+{
+    struct str item;
+    int64_t number;
+    *address = (struct str){0};
+    if (!config_next_item(rest, &item) || item.n == 0)
+        return false;
+    size_t colon = item.n;
+    while (colon > 0 && item.p[colon - 1] != ':')
+        colon--;
+    if (colon > 0 && str_to_i64(str_n(item.p + colon, item.n - colon), &number) && number >= 0 &&
+        number <= INT32_MAX && is_address(str_n(item.p, colon - 1))) {
+        *address = str_n(item.p, colon - 1);
+        *max = (int32_t)number;
+    }
+    return true;
+}
+
+static bool check_limits(const struct config_def *def, struct str value, struct err *err)
+{
+    struct str rest = value, address;
+    int32_t max;
+    while (config_next_limit(&rest, &address, &max))
+        if (address.n == 0)
+            return invalid(def, value, err, "it is not address:number,address:number,…");
+    return true;
+}
+
 static bool check_text(const struct config_def *def, struct str value, struct err *err)
 {
     struct str text = str_trim(value);
@@ -162,6 +203,8 @@ static bool check_text(const struct config_def *def, struct str value, struct er
     if ((no_case || def->bounds == CONFIG_ONE_OF) && !is_word(text, def->words, no_case))
         return err_set(err, ERR_CONFIG, "invalid value \"%.*s\" for \"%s\": it is none of %s", STR_ARG(value),
                        def->name, def->words);
+    if (def->bounds == CONFIG_LIMITS)
+        return check_limits(def, text, err);
     if (def->bounds == CONFIG_RESET && !str_is(text, "latest") && !str_is(text, "earliest") &&
         !(str_starts(text, STR("by_duration:P")) && text.n > strlen("by_duration:P")))
         return invalid(def, value, err, "it is none of latest, earliest, by_duration:PnDTnHnMn.nS");
@@ -204,6 +247,10 @@ struct str config_canonical(const struct config_def *def, struct str value, stru
         str_to_f64(text, &number);
         size_t n = str_from_f64(number, digits);
         bool is_whole = strspn(digits, "-0123456789") == n; /* Java writes 1.0 */
+        size_t e = str_find(str_n(digits, n), STR("e+"), 0);
+        if (e != SIZE_MAX) /* and 1.5E20 */
+            return str_of(arena_printf(arena, "%.*s%sE%.*s", (int)e, digits,
+                                       memchr(digits, '.', e) ? "" : ".0", (int)(n - e - 2), digits + e + 2));
         return str_of(arena_printf(arena, "%.*s%s", (int)n, digits, is_whole ? ".0" : ""));
     }
     if (def->type != CONFIG_LIST)

@@ -57,6 +57,16 @@ static bool check_group(const struct config_list *list, struct err *err)
     return true;
 }
 
+static bool check_broker(const struct config_list *list, struct err *err)
+{
+    struct str max, overrides;
+    if (config_list_get(list, STR("max.connections.per.ip"), &max) && str_is(str_trim(max), "0") &&
+        !(config_list_get(list, STR("max.connections.per.ip.overrides"), &overrides) && overrides.n > 0))
+        return err_set(err, ERR_CONFIG,
+                       "\"max.connections.per.ip\" can be 0 only with \"max.connections.per.ip.overrides\"");
+    return true;
+}
+
 const char *config_scope_name(enum config_scope scope)
 {
     switch (scope) {
@@ -79,6 +89,8 @@ bool config_check_list(enum config_scope scope, const struct config_list *list, 
     }
     if (scope == CONFIG_TOPIC)
         return check_topic(list, err);
+    if (scope == CONFIG_BROKER)
+        return check_broker(list, err);
     return scope != CONFIG_GROUP || check_group(list, err);
 }
 
@@ -102,40 +114,48 @@ static bool each_broker_value(const struct config_layers *layers, struct str nam
     return def == NULL || def->value == NULL || each(arg, name, str_of(def->value), CONFIG_SOURCE_DEFAULT);
 }
 
-static bool next_word(const char **at, struct str *word)
+/* (word): *tacit, it stands in, and is not told as a synonym. */
+static bool next_word(const char **at, struct str *word, bool *tacit)
 {
     *at += strspn(*at, " ");
-    *word = str_n(*at, strcspn(*at, " "));
-    *at += word->n;
+    *tacit = **at == '(';
+    *at += *tacit;
+    *word = str_n(*at, strcspn(*at, " )"));
+    *at += word->n + *tacit;
     return word->n > 0;
+}
+
+static enum config_source own_source(const struct config_def *def)
+{
+    return def->scope == CONFIG_TOPIC   ? CONFIG_SOURCE_TOPIC
+           : def->scope == CONFIG_GROUP ? CONFIG_SOURCE_GROUP
+                                        : CONFIG_SOURCE_CLIENT_METRICS;
 }
 
 static void each_config_value(const struct config_def *def, const struct config_layers *layers,
                               each_value *each, void *arg)
 {
     struct str name = str_of(def->name), value, word;
-    enum config_source own = def->scope == CONFIG_TOPIC   ? CONFIG_SOURCE_TOPIC
-                             : def->scope == CONFIG_GROUP ? CONFIG_SOURCE_GROUP
-                                                          : CONFIG_SOURCE_CLIENT_METRICS;
+    bool tacit;
     if (def->scope != CONFIG_BROKER && config_list_get(layers->own, name, &value) &&
-        !each(arg, name, value, own))
+        !each(arg, name, value, own_source(def)))
         return;
     if (def->scope == CONFIG_BROKER && def->synonyms == NULL)
         each_broker_value(layers, name, each, arg);
     else if (def->synonyms)
-        for (const char *at = def->synonyms; next_word(&at, &word);)
+        for (const char *at = def->synonyms; next_word(&at, &word, &tacit);)
             if (!each_broker_value(layers, word, each, arg))
                 return;
 }
 
 struct found {
     struct str name, value;
-    enum config_source source;
 };
 
 static bool take_first(void *arg, struct str name, struct str value, enum config_source source)
 {
-    *(struct found *)arg = (struct found){name, value, source};
+    (void)source;
+    *(struct found *)arg = (struct found){name, value};
     return false;
 }
 
@@ -154,12 +174,10 @@ static struct str in_units_of(const struct config_def *def, struct found found, 
 }
 
 static struct str value_of(const struct config_def *def, const struct config_layers *layers,
-                           struct arena *arena, enum config_source *source)
+                           struct arena *arena)
 {
-    struct found found = {.value = str_of(def->value), .source = CONFIG_SOURCE_DEFAULT};
+    struct found found = {.value = str_of(def->value)};
     each_config_value(def, layers, take_first, &found);
-    if (source)
-        *source = found.source;
     /* A broker's own name is only its own, though others stand in for it elsewhere. */
     if (def->scope == CONFIG_BROKER && found.name.p && !str_is(found.name, def->name))
         return str_of(def->value);
@@ -177,7 +195,7 @@ struct str config_value(const struct config_layers *layers, enum config_scope sc
                         struct arena *arena)
 {
     const struct config_def *def = must_find(scope, name);
-    struct str value = value_of(def, layers, arena, NULL);
+    struct str value = value_of(def, layers, arena);
     return value.p ? config_canonical(def, value, arena) : value;
 }
 
@@ -304,7 +322,7 @@ static bool operate(enum config_scope scope, const struct config_layers *layers,
                       op->config_operation == OP_APPEND ? "cannot append, it is not a list"
                                                         : "cannot subtract, it is not a list",
                       op->name);
-    struct str now = value_of(def, layers, arena, NULL);
+    struct str now = value_of(def, layers, arena);
     *value = edit_list(now, op->value, op->config_operation == OP_APPEND, arena);
     return true;
 }
@@ -383,25 +401,58 @@ bool config_create(const struct config_entry *given, size_t count, struct arena 
 
 struct describing {
     const struct config_def *def;
-    struct kafka_describe_configs_response_synonym *synonyms;
+    struct kafka_describe_configs_response_synonym *all;
     uint32_t count;
     struct arena *arena;
 };
 
-static bool add_synonym(void *arg, struct str name, struct str value, enum config_source source)
+static void tell_synonym(struct describing *d, const struct config_def *def, struct str value,
+                         enum config_source source)
 {
-    struct describing *d = arg;
-    const struct config_def *def = d->def;
-    if (source != CONFIG_SOURCE_TOPIC && source != CONFIG_SOURCE_GROUP &&
-        source != CONFIG_SOURCE_CLIENT_METRICS)
-        def = config_find(CONFIG_BROKER, name);
-    bool is_secret = def == NULL || def->type == CONFIG_PASSWORD;
-    d->synonyms[d->count++] = (struct kafka_describe_configs_response_synonym){
-        .name = name,
+    bool is_secret = d->def->type == CONFIG_PASSWORD;
+    d->all[d->count++] = (struct kafka_describe_configs_response_synonym){
+        .name = str_of(def->name),
         .value = is_secret ? (struct str){0} : config_canonical(def, value, d->arena),
         .source = (int8_t)source,
     };
-    return true;
+}
+
+/* What the broker's names have in one place. Kafka tells nothing before the first of the very name that the value is asked by. */
+static void tell_place(struct describing *d, const struct config_list *list, enum config_source source)
+{
+    const char *at = d->def->synonyms ? d->def->synonyms : d->def->name;
+    struct str word, value, first = {0};
+    uint32_t before = d->count;
+    bool tacit, told = before > 0 && d->all[before - 1].source != (int8_t)own_source(d->def);
+    while (next_word(&at, &word, &tacit)) {
+        const struct config_def *def = config_find(CONFIG_BROKER, word);
+        first = first.p ? first : word;
+        bool found = !tacit && def != NULL;
+        if (found && source == CONFIG_SOURCE_DEFAULT)
+            found = (value = str_of(def->value)).p != NULL;
+        else if (found)
+            found = config_list_get(list, word, &value);
+        told = told || (found && str_eq(word, first));
+        if (found && told)
+            tell_synonym(d, def, value, source);
+    }
+}
+
+/* All places that the value could come from, the first one first: by where it was set, then by name. Not as it is found (value_of), where an older name
+ * gives way to a newer one wherever that was set. */
+static void tell_synonyms(struct describing *d, const struct config_layers *layers, bool of_all_nodes)
+{
+    struct str value;
+    if (d->def->scope != CONFIG_BROKER && config_list_get(layers->own, str_of(d->def->name), &value))
+        tell_synonym(d, d->def, value, own_source(d->def));
+    if (d->def->scope != CONFIG_BROKER && d->def->synonyms == NULL)
+        return;
+    tell_place(d, layers->broker, CONFIG_SOURCE_BROKER);
+    tell_place(d, layers->default_broker, CONFIG_SOURCE_DEFAULT_BROKER);
+    if (of_all_nodes)
+        return;
+    tell_place(d, layers->fixed, CONFIG_SOURCE_STATIC);
+    tell_place(d, NULL, CONFIG_SOURCE_DEFAULT);
 }
 
 static void describe_one(const struct config_def *def, const struct config_layers *layers,
@@ -409,23 +460,22 @@ static void describe_one(const struct config_def *def, const struct config_layer
                          struct kafka_describe_configs_response_config *out)
 {
     enum { SYNONYMS_MAX = 1 + 3 * 4 }; /* its own, and of three names four places each */
-    enum config_source source;
-    struct str value = value_of(def, layers, arena, &source);
+    struct describing d = {.def = def, .arena = arena};
+    struct str value = value_of(def, layers, arena);
+    d.all = KAFKA_NEW(arena, kafka_describe_configs_response_synonym, SYNONYMS_MAX);
+    tell_synonyms(&d, layers, wants->defaults_of_all_nodes);
+    CHECK(d.count <= SYNONYMS_MAX);
     out->name = str_of(def->name);
     out->is_sensitive = def->type == CONFIG_PASSWORD;
     out->value = out->is_sensitive || value.p == NULL ? (struct str){0} : config_canonical(def, value, arena);
     out->read_only = def->read_only;
-    out->config_source = (int8_t)source;
+    out->config_source = d.count > 0 ? d.all[0].source : (int8_t)CONFIG_SOURCE_DEFAULT;
     out->config_type = (int8_t)def->type;
     out->documentation = wants->documentation ? str_of(def->help) : (struct str){0};
-    if (!wants->synonyms)
-        return;
-    struct describing d = {.def = def, .arena = arena};
-    d.synonyms = KAFKA_NEW(arena, kafka_describe_configs_response_synonym, SYNONYMS_MAX);
-    each_config_value(def, layers, add_synonym, &d);
-    CHECK(d.count <= SYNONYMS_MAX);
-    out->synonyms = d.synonyms;
-    out->synonyms_count = d.count;
+    if (wants->synonyms) {
+        out->synonyms = d.all;
+        out->synonyms_count = d.count;
+    }
 }
 
 static bool is_wanted(const struct config_def *def, const struct config_layers *layers,

@@ -65,6 +65,7 @@ enum config_bounds {
     CONFIG_REPLICAS, /* "*", or partition:broker, … */
     CONFIG_MATCH,    /* word=pattern, … */
     CONFIG_RESET,    /* latest, earliest, by_duration:… */
+    CONFIG_LIMITS,   /* address:number, … */
 };
 
 struct config_def {

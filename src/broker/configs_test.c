@@ -50,7 +50,7 @@ TEST(the_table_holds_together)
             fprintf(stderr, "%s: %s\n", def->name, err.text);
         char names[200];
         snprintf(names, sizeof names, "%s", def->synonyms ? def->synonyms : "");
-        for (char *name = strtok(names, " "); name; name = strtok(NULL, " "))
+        for (char *name = strtok(names, " ()"); name; name = strtok(NULL, " ()"))
             if (!EXPECT(config_find(CONFIG_BROKER, str_of(name))))
                 fprintf(stderr, "%s has no synonym %s\n", def->name, name);
     }
@@ -277,17 +277,31 @@ TEST(a_topic_is_described)
     EXPECT_EQ_INT(config.config_source, CONFIG_SOURCE_TOPIC);
     EXPECT_EQ_INT(config.config_type, CONFIG_LONG);
     EXPECT(!config.read_only && !config.is_sensitive && config.documentation.n > 0);
-    EXPECT_EQ_INT(config.synonyms_count, 3);
+    EXPECT_EQ_INT(config.synonyms_count, 1); /* older names alone are not told, though they count */
     EXPECT_STR(text(config.synonyms[0].name), "retention.ms");
-    EXPECT_STR(text(config.synonyms[1].name), "log.retention.minutes");
-    EXPECT_STR(text(config.synonyms[1].value), "3");
-    EXPECT_EQ_INT(config.synonyms[1].source, CONFIG_SOURCE_STATIC);
-    EXPECT_STR(text(config.synonyms[2].name), "log.retention.hours");
-    EXPECT_EQ_INT(config.synonyms[2].source, CONFIG_SOURCE_DEFAULT);
     layers.own = NULL;
     config = only(&layers, CONFIG_TOPIC, "retention.ms");
     EXPECT_STR(text(config.value), "180000");
-    EXPECT_EQ_INT(config.config_source, CONFIG_SOURCE_STATIC);
+    EXPECT_EQ_INT(config.synonyms_count, 0);
+    EXPECT_EQ_INT(config.config_source, CONFIG_SOURCE_DEFAULT);
+    /* by where they are set, then by name: as Kafka 4.3 answers */
+    struct config_list node = LIST("log.retention.ms", "1000"), all_nodes = LIST("log.retention.ms", "2000");
+    layers.broker = &node;
+    layers.default_broker = &all_nodes;
+    config = only(&layers, CONFIG_TOPIC, "retention.ms");
+    EXPECT_STR(text(config.value), "1000");
+    EXPECT_EQ_INT(config.config_source, CONFIG_SOURCE_BROKER);
+    EXPECT_EQ_INT(config.synonyms_count, 4);
+    EXPECT_STR(text(config.synonyms[0].name), "log.retention.ms");
+    EXPECT_EQ_INT(config.synonyms[1].source, CONFIG_SOURCE_DEFAULT_BROKER);
+    EXPECT_STR(text(config.synonyms[2].name), "log.retention.minutes");
+    EXPECT_EQ_INT(config.synonyms[2].source, CONFIG_SOURCE_STATIC);
+    EXPECT_STR(text(config.synonyms[3].name), "log.retention.hours");
+    EXPECT_EQ_INT(config.synonyms[3].source, CONFIG_SOURCE_DEFAULT);
+    EXPECT_EQ_INT(only(&layers, CONFIG_TOPIC, "flush.ms").synonyms_count, 0);
+    EXPECT_EQ_INT(only(&layers, CONFIG_TOPIC, "segment.ms").synonyms_count, 0);
+    EXPECT_STR(text(only(&layers, CONFIG_BROKER, "log.cleaner.io.max.bytes.per.second").value),
+               "1.7976931348623157E308");
     config = only(&layers, CONFIG_TOPIC, "remote.storage.enable");
     EXPECT_EQ_INT(config.synonyms_count, 0);
     EXPECT_EQ_INT(config.config_source, CONFIG_SOURCE_DEFAULT);
@@ -312,6 +326,9 @@ TEST(a_broker_and_a_group_are_described)
     struct kafka_describe_configs_response_resource set = describe(
         CONFIG_BROKER, &layers, (struct config_wants){.defaults_of_all_nodes = true});
     EXPECT_EQ_INT(set.configs_count, 1);
+    set = describe(CONFIG_BROKER, &layers,
+                   (struct config_wants){.defaults_of_all_nodes = true, .synonyms = true});
+    EXPECT_EQ_INT(set.configs[0].synonyms_count, 1); /* what is set for all nodes, no more */
     struct config_list own = LIST("consumer.session.timeout.ms", "50000");
     layers.own = &own;
     config = only(&layers, CONFIG_GROUP, "consumer.session.timeout.ms");

@@ -8,9 +8,14 @@
  *
  * Memory. A connection that rests holds no buffer: all read into one scratch buffer, small requests are copied out of it, the beginning of the
  * next one stays in `rest`. A large request arrives in a buffer of its own, which its record batches never leave until the
- * journal has copied them. What requests hold, all together, is limited: past it nothing more is read (and the kernel's
- * window closes), until answers went out. A request of ordinary size takes its buffer from a pool; a larger one's begins with
- * LARGE_FIRST_BYTES and grows with what has arrived, so that an announced length takes no more than that. */
+ * journal has copied them. What requests hold, all together, is limited: past BROKER_REQUEST_BYTES_MAX nothing more is read (and the kernel's
+ * window closes), until answers went out.
+ *
+ * Large requests that have come in part have a limit of their own, for they may stay as long as their clients like. Only what has come counts: the
+ * buffer grows with it, four times as large each time, and a request of ordinary size gets one of the pool when some of it is there. So an
+ * announced length takes nothing. Past BROKER_ARRIVING_BYTES_MAX large requests are not read on, but for the eldest: it gets whole
+ * whatever there is, then the next one is the eldest, and so all do. A client that does not send on what is the eldest, while others wait, is cut off
+ * (connections_judge). Small requests, and the beginnings of large ones, wait for none of this. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -20,7 +25,9 @@
 
 enum {
     READ_BUDGET = 1 << 20,       /* bytes that one connection reads before others have their turn */
-    LARGE_FIRST_BYTES = 2 << 20, /* a larger request's buffer begins with this, and doubles */
+    LARGE_FIRST_BYTES = 4 << 10, /* the least that a large request's buffer begins with */
+    LARGE_GROWTH = 4,            /* its buffer is so many times what has come */
+    LARGE_POOL_FROM = 32 << 10,  /* a buffer of the pool is taken when so much has come */
     IDLE_REQUESTS_MAX = 256,
     IDLE_ARENA_MAX = 128 << 10, /* an arena that grew beyond this is not kept */
     SIZE_BYTES = 4,
@@ -145,6 +152,7 @@ static void request_free(struct request *r) ON(net)
 }
 
 static void mute(struct connection *c, int32_t ms) ON(net);
+static void drop_large(struct connection *c) ON(net);
 
 /* Its answer stands in reply. */
 static void request_finish(struct request *r) ON(net)
@@ -230,8 +238,7 @@ void request_refuse(struct request *r, const char *why)
 
 /* ---- its life ----------------------------------------------------------------------------------------------------------------- */
 
-/* It ends as soon as its task runs; whoever calls may still look at it. */
-static void end_connection(struct connection *c, const char *why) ON(net)
+void connection_end(struct connection *c, const char *why)
 {
     if (c->broken)
         return;
@@ -245,7 +252,7 @@ static void end_connection(struct connection *c, const char *why) ON(net)
 static void go_deaf(struct connection *c, const char *why) ON(net)
 {
     if (c->request_count == 0) {
-        end_connection(c, why);
+        connection_end(c, why);
         return;
     }
     event_log(EVENT_KAFKA, c->peer, "connection ends: %s", why);
@@ -296,18 +303,19 @@ void connection_close(struct connection *c)
         else if (r->cancel)
             r->cancel(r);
     }
+    drop_large(c);
+    limits_leave(c);
     list_remove(&c->link);
     list_remove(&c->starved);
     b->connection_count--;
-    b->request_bytes -= c->large_charge;
     timer_cancel(&c->patience);
     task_cancel(&c->flush);
     loop_watch(b->net, &c->watch, c->file, 0, &ignored);
     os_close(c->file);
-    buf_unref(c->large);
     sbuf_fini(&c->rest);
     mem_free(c);
     connections_feed(b);
+    listener_resume(b);
 }
 
 /* ---- requests begin ------------------------------------------------------------------------------------------------------------- */
@@ -410,6 +418,11 @@ static bool has_room(const struct broker *b)
     return b->request_bytes < BROKER_REQUEST_BYTES_MAX;
 }
 
+static bool arriving_is_full(const struct broker *b)
+{
+    return b->arriving_bytes >= BROKER_ARRIVING_BYTES_MAX;
+}
+
 static bool may_read(const struct connection *c)
 {
     return !c->broken && !c->is_deaf && !c->broker->stopping && !is_set(c->muted_until) &&
@@ -438,43 +451,76 @@ static bool has_whole(const struct connection *c)
     return c->rest.n >= SIZE_BYTES && c->rest.n - SIZE_BYTES >= get_be32(c->rest.p);
 }
 
-static void charge_large(struct connection *c, size_t capacity) ON(net)
+/* A buffer for a request of `size` bytes of which n have come. */
+static struct buf *large_buf(struct connection *c, size_t size, size_t n) ON(net)
 {
-    c->broker->request_bytes += capacity - c->large_charge;
-    c->large_charge = capacity;
+    struct broker *b = c->broker;
+    if (size >= REQUEST_POOL_MIN && size <= REQUEST_POOL_BYTES && n >= LARGE_POOL_FROM &&
+        b->arriving_pooled < REQUEST_POOL_KEEP) {
+        c->large_is_pooled = true;
+        b->arriving_pooled++;
+        return buf_pool_take(b->request_pool, size);
+    }
+    size_t capacity = LARGE_GROWTH * n < LARGE_FIRST_BYTES ? LARGE_FIRST_BYTES : LARGE_GROWTH * n;
+    return buf_new(capacity < size ? capacity : size);
 }
 
-/* The request of `size` bytes is a large one: what has arrived of it, p[n], begins its buffer. */
+/* n bytes more of it have come. */
+static void large_came(struct connection *c, size_t n) ON(net)
+{
+    c->large->n += n;
+    c->broker->arriving_bytes += n;
+    if (c->large->n - c->step_n >= BROKER_ARRIVING_STEP) {
+        c->step_n = c->large->n;
+        c->step = os_mono();
+    }
+}
+
+/* The request of `size` bytes is a large one: what has come of it, p[n], begins its buffer. */
 static void begin_large(struct connection *c, size_t size, const uint8_t *p, size_t n) ON(net)
 {
-    size_t capacity = size < LARGE_FIRST_BYTES ? size : LARGE_FIRST_BYTES;
-    c->large = size >= REQUEST_POOL_MIN && size <= REQUEST_POOL_BYTES
-                   ? buf_pool_take(c->broker->request_pool, size)
-                   : buf_new(capacity);
+    c->large = large_buf(c, size, n);
     c->large_size = size;
-    charge_large(c, c->large->capacity);
+    c->step_n = 0;
+    c->step = os_mono();
+    list_push_back(&c->broker->arriving, &c->arriving);
     memcpy(c->large->p, p, n);
-    c->large->n = n;
+    large_came(c, n);
 }
 
 static void grow_large(struct connection *c) ON(net)
 {
     struct buf *old = c->large;
-    size_t capacity = 2 * old->capacity < c->large_size ? 2 * old->capacity : c->large_size;
-    c->large = buf_new(capacity);
+    c->large = large_buf(c, c->large_size, old->n);
     memcpy(c->large->p, old->p, old->n);
     c->large->n = old->n;
     buf_unref(old);
-    charge_large(c, c->large->capacity);
+}
+
+/* It arrives no more. Returns its buffer, which is the caller's. */
+static struct buf *leave_arriving(struct connection *c) ON(net)
+{
+    struct buf *large = c->large;
+    c->broker->arriving_bytes -= large->n;
+    c->broker->arriving_pooled -= c->large_is_pooled;
+    c->large_is_pooled = false;
+    c->large = NULL;
+    list_remove(&c->arriving);
+    return large;
+}
+
+static void drop_large(struct connection *c)
+{
+    if (c->large)
+        buf_unref(leave_arriving(c));
 }
 
 static void end_large(struct connection *c) ON(net)
 {
-    struct buf *large = c->large;
-    size_t charge = c->large_charge;
-    c->large = NULL;
-    c->large_charge = 0;
-    take_request(c, large->p, large->n, large, charge);
+    struct buf *large = leave_arriving(c);
+    c->broker->request_bytes += large->capacity;
+    take_request(c, large->p, large->n, large, large->capacity);
+    connections_feed(c->broker);
 }
 
 /* Takes the requests out of p[n]; returns the bytes that are used up. */
@@ -506,7 +552,7 @@ static bool receive(struct connection *c, void *p, size_t n, size_t *got) ON(net
     struct err err;
     if (!os_recv(c->file, p, n, got, &err)) {
         if (err.code != EAGAIN)
-            end_connection(c, err.text);
+            connection_end(c, err.text);
         return false;
     }
     if (*got == 0) {
@@ -526,7 +572,7 @@ static bool receive_large(struct connection *c, size_t *budget) ON(net)
                                                     : c->large_size; /* what follows is another's */
     if (!receive(c, c->large->p + c->large->n, end - c->large->n, &got))
         return false;
-    c->large->n += got;
+    large_came(c, got);
     *budget -= got < *budget ? got : *budget;
     if (c->large->n == c->large_size)
         end_large(c);
@@ -544,7 +590,10 @@ static bool receive_small(struct connection *c, size_t *budget) ON(net)
         sbuf_clear(&c->rest);
     }
     bool more = may_read(c) && c->large == NULL;
-    if (more && (more = receive(c, scratch->p + n, scratch->capacity - n, &got))) {
+    size_t most = scratch->capacity - n;
+    if (arriving_is_full(c->broker) && most > REQUEST_COPY_MAX)
+        most = REQUEST_COPY_MAX; /* it may be the beginning of a large one, which is kept */
+    if (more && (more = receive(c, scratch->p + n, most, &got))) {
         n += got;
         *budget -= got < *budget ? got : *budget;
         size_t used = take_all(c, scratch->p, n);
@@ -567,29 +616,99 @@ static void note_partial(struct connection *c) ON(net)
     }
 }
 
+/* Of the large requests that have come in part, the eldest that does not wait for its own connection's answers. NULL: none. */
+static struct connection *eldest(const struct broker *b)
+{
+    LIST_EACH(link, &b->arriving)
+    {
+        struct connection *c = CONTAINER_OF(link, struct connection, arriving);
+        if (may_read(c))
+            return c;
+    }
+    return NULL;
+}
+
+/* Where it has to wait until there is room; NULL: it may read. */
+static struct list *queue_for(const struct connection *c)
+{
+    struct broker *b = c->broker;
+    if (!has_room(b))
+        return &b->starved;
+    return c->large && arriving_is_full(b) && c != eldest(b) ? &b->starved_large : NULL;
+}
+
 static void read_requests(struct connection *c) ON(net)
 {
     size_t budget = READ_BUDGET;
     bool more = true;
+    struct list *queue;
     if (!may_read(c))
         return;
-    if (!has_room(c->broker)) {
+    if ((queue = queue_for(c)) != NULL) {
         if (list_empty(&c->starved))
-            list_push_back(&c->broker->starved, &c->starved);
+            list_push_back(queue, &c->starved);
+        connections_feed(c->broker);
         return;
     }
-    while (more && may_read(c) && has_room(c->broker) && budget > 0)
+    while (more && may_read(c) && queue_for(c) == NULL && budget > 0)
         more = c->large ? receive_large(c, &budget) : receive_small(c, &budget);
     note_partial(c);
     begin_ready(c);
 }
 
+static void feed(struct connection *c) ON(net)
+{
+    list_remove(&c->starved);
+    c->step = os_mono();
+    task_wake(&c->flush);
+}
+
+/* Who is to be read of those who wait for the memory of what arrives. NULL: nobody, for now. */
+static struct connection *next_large(struct broker *b) ON(net)
+{
+    if (!has_room(b) || list_empty(&b->starved_large))
+        return NULL;
+    if (!arriving_is_full(b))
+        return CONTAINER_OF(b->starved_large.next, struct connection, starved);
+    struct connection *c = eldest(b);
+    if (c != NULL && list_empty(&c->starved)) {
+        timer_set(&b->arriving_timer, after(c->step, BROKER_ARRIVING_MS));
+        return NULL;
+    }
+    return c;
+}
+
 void connections_feed(struct broker *b)
 {
-    while (has_room(b) && !list_empty(&b->starved)) {
-        struct connection *c = CONTAINER_OF(list_pop_front(&b->starved), struct connection, starved);
+    struct connection *c;
+    while (has_room(b) && !list_empty(&b->starved))
+        feed(CONTAINER_OF(b->starved.next, struct connection, starved));
+    while ((c = next_large(b)) != NULL)
+        feed(c);
+}
+
+static bool holds_others_up(const struct connection *c, struct mono_time now)
+{
+    struct broker *b = c->broker;
+    return has_room(b) && !list_empty(&b->starved_large) && arriving_is_full(b) && c == eldest(b) &&
+           list_empty(&c->starved) && after(c->step, BROKER_ARRIVING_MS).ns <= now.ns;
+}
+
+void connections_judge(struct timer *timer)
+{
+    struct broker *b = CONTAINER_OF(timer, struct broker, arriving_timer);
+    struct mono_time now = os_mono();
+    struct connection *c;
+    run_on_net();
+    while ((c = eldest(b)) != NULL && holds_others_up(c, now)) {
+        read_requests(c); /* perhaps it was us who were slow */
         task_wake(&c->flush);
+        if (!holds_others_up(c, now))
+            continue;
+        connection_end(c, "it sends a large request too slowly, and others wait");
+        drop_large(c);
     }
+    connections_feed(b);
 }
 
 /* ---- answering -------------------------------------------------------------------------------------------------------------------- */
@@ -670,7 +789,7 @@ static bool send_answers(struct connection *c) ON(net)
         if (!send_some(c, &out, &sent, &err)) {
             if (err.code == EAGAIN)
                 return true;
-            end_connection(c, err.text);
+            connection_end(c, err.text);
             return false;
         }
         c->stuck_since = (struct mono_time){0};
@@ -698,7 +817,7 @@ static bool run_flush(struct task *task)
     if (has_whole(c))
         read_requests(c);
     if (!c->broken && !watch_for(c, stuck, &err))
-        end_connection(c, err.text);
+        connection_end(c, err.text);
     if (stuck && !is_set(c->stuck_since)) {
         c->stuck_since = os_mono();
         wake_by(c, after(c->stuck_since, BROKER_FRAME_MS));
@@ -742,13 +861,13 @@ static void on_patience(struct timer *timer)
     if (is_set(c->partial_since) && (!list_empty(&c->starved) || !may_read(c)))
         c->partial_since = now; /* it waits for us */
     if (is_over(c, c->partial_since, BROKER_FRAME_MS, now))
-        end_connection(c, "a request did not arrive whole in time");
+        connection_end(c, "a request did not arrive whole in time");
     if (is_over(c, c->stuck_since, BROKER_FRAME_MS, now))
-        end_connection(c, "the client does not take its answers");
+        connection_end(c, "the client does not take its answers");
     if (c->request_count > 0)
         c->heard = now;
     if (is_over(c, c->heard, BROKER_IDLE_MS, now))
-        end_connection(c, "idle for too long");
+        connection_end(c, "idle for too long");
 }
 
 bool connection_open(struct broker *b, int file, const char *peer, int32_t hold_ms, struct err *err)
@@ -758,6 +877,7 @@ bool connection_open(struct broker *b, int file, const char *peer, int32_t hold_
     snprintf(c->peer, sizeof c->peer, "%s", peer);
     list_init(&c->requests);
     list_init(&c->starved);
+    list_init(&c->arriving);
     task_init(&c->flush, run_flush);
     timer_init(&c->patience, on_patience);
     c->watch.ready = on_ready;
@@ -771,6 +891,7 @@ bool connection_open(struct broker *b, int file, const char *peer, int32_t hold_
     if (c->is_deaf)
         mute(c, hold_ms);
     list_push_back(&b->connections, &c->link);
+    limits_enter(c);
     b->connection_count++;
     return true;
 }

@@ -18,15 +18,42 @@ static bool listen_on(struct broker *b, bool on, struct err *err) ON(net)
     return loop_watch(b->net, &b->watch, b->listener, on ? OS_READABLE : 0, err);
 }
 
+static void listen_again_in(struct broker *b, int32_t ms) ON(net)
+{
+    struct err err;
+    if (listen_on(b, false, &err))
+        timer_set_in(&b->accept_timer, ms * NS_PER_MS);
+}
+
+void listener_resume(struct broker *b)
+{
+    struct err err;
+    if (!b->is_full || b->stopping || limits_wait(b) < 0)
+        return;
+    b->is_full = false;
+    if (!listen_on(b, true, &err))
+        timer_set_in(&b->accept_timer, ACCEPT_PAUSE_MS * NS_PER_MS);
+}
+
+/* Who wants to connect has to wait. */
+static bool must_wait(struct broker *b) ON(net)
+{
+    struct err err;
+    int32_t wait_ms = limits_wait(b);
+    if (wait_ms > 0)
+        listen_again_in(b, wait_ms);
+    else if (wait_ms < 0)
+        b->is_full = listen_on(b, false, &err);
+    return wait_ms != 0;
+}
+
 /* Out of descriptors, or of memory: who waits goes on waiting, and is asked again in a moment. */
 static void pause_listening(struct broker *b, const struct err *why) ON(net)
 {
-    struct err err;
     if (!b->pause_said)
         event_err(EVENT_KAFKA_TROUBLE, "kafka", why);
     b->pause_said = true;
-    if (listen_on(b, false, &err))
-        timer_set_in(&b->accept_timer, ACCEPT_PAUSE_MS * NS_PER_MS);
+    listen_again_in(b, ACCEPT_PAUSE_MS);
 }
 
 static void on_accept_timer(struct timer *timer)
@@ -46,7 +73,7 @@ static void on_listener(struct watch *watch, unsigned events)
     int file;
     (void)events;
     run_on_net();
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    for (int i = 0; i < ACCEPTS_PER_TURN && !must_wait(b); i++) {
         if (!os_accept(b->listener, &file, peer, sizeof peer, &err)) {
             if (err.code != EAGAIN)
                 pause_listening(b, &err);
@@ -60,7 +87,15 @@ static void on_listener(struct watch *watch, unsigned events)
             return;
         }
         b->pause_said = false;
+        if (!limits_admit(b, peer)) {
+            event_log(EVENT_KAFKA, peer,
+                      "connection refused: its address has as many as max.connections.per.ip");
+            limits_count(b, 1);
+            os_close(file);
+            continue;
+        }
         int32_t hold_ms = throttle_connect(b, peer);
+        limits_count(b, hold_ms == 0);
         if (hold_ms > 0)
             event_log(EVENT_KAFKA, peer, "connection refused: its address connects too often");
         if (!connection_open(b, file, peer, hold_ms, &err))
@@ -146,12 +181,16 @@ bool broker_start(struct pool *pool, struct loop *net, struct store *store,
     struct broker *b = pool_new_struct(pool, struct broker);
     *b = (struct broker){.pool = pool, .net = net, .store = store, .options = *options};
     list_init(&b->connections);
+    limits_init(&b->limits);
     list_init(&b->starved);
+    list_init(&b->starved_large);
+    list_init(&b->arriving);
     list_init(&b->hungry);
     sessions_init(&b->sessions);
     list_init(&b->idle_requests);
     timer_init(&b->accept_timer, on_accept_timer);
     timer_init(&b->trim_timer, on_trim_timer);
+    timer_init(&b->arriving_timer, connections_judge);
     msg_init(&b->start, handle_start);
     b->watch.ready = on_listener;
     TRY(os_listen(options->address, &b->listener, b->address, sizeof b->address, err));
@@ -159,7 +198,7 @@ bool broker_start(struct pool *pool, struct loop *net, struct store *store,
         os_close(b->listener);
         return false;
     }
-    broker_cluster_id(b);
+    store_id_text(store, b->cluster_id);
     b->compress = compress_ctx_new();
     b->scratch = buf_new(CONNECTION_READ_BYTES);
     b->request_pool = buf_pool_new(REQUEST_POOL_BYTES, REQUEST_POOL_KEEP);
@@ -201,6 +240,7 @@ static void handle_end(struct msg *msg)
     listen_on(b, false, &ignored);
     timer_cancel(&b->accept_timer);
     timer_cancel(&b->trim_timer);
+    timer_cancel(&b->arriving_timer);
     b->stopping = true;
     b->running++; /* no end before all have been told */
     LIST_EACH(link, &b->connections)

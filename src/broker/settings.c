@@ -93,7 +93,9 @@ static bool load_node(struct broker *b, struct err *err)
                                      str_of(arena_printf(&s->arena, "%d", b->options.partitions))};
     s->fixed = (struct config_list){fixed, 2};
     TRY(load_list(b, CONFIG_BROKER, str_of(node), &s->arena, &s->broker, err));
-    return load_list(b, CONFIG_BROKER, STR(""), &s->arena, &s->default_broker, err);
+    TRY(load_list(b, CONFIG_BROKER, STR(""), &s->arena, &s->default_broker, err));
+    limits_load(b);
+    return true;
 }
 
 bool settings_start(struct broker *b, struct err *err)
@@ -110,6 +112,18 @@ int32_t settings_partitions(const struct broker *b)
 {
     struct config_layers layers = layers_of(b, NULL);
     return (int32_t)config_int(&layers, CONFIG_BROKER, "num.partitions");
+}
+
+int64_t settings_number(const struct broker *b, const char *name)
+{
+    struct config_layers layers = layers_of(b, NULL);
+    return config_int(&layers, CONFIG_BROKER, name);
+}
+
+struct str settings_text(struct broker *b, const char *name)
+{
+    struct config_layers layers = layers_of(b, NULL);
+    return config_value(&layers, CONFIG_BROKER, name, &b->settings.arena);
 }
 
 bool settings_auto_create(const struct broker *b)
@@ -270,11 +284,37 @@ static void altered(struct change *change, const struct frame *frame)
     struct err ignored;
     run_on_net();
     if (frame->durable) {
-        load_node(r->broker, &ignored);
+        if (load_node(r->broker, &ignored))
+            limits_apply(r->broker);
         return;
     }
     *to->error = frame_error(&frame->err);
     *to->why = str_of(arena_strdup(&r->arena, frame->err.text));
+}
+
+/* The node's list changes: so do the topics that have from it what they do not say themselves. A topic that goes by something else than its settings
+ * say is the project's, and stays as the project has it. */
+static void alter_heirs(struct request *r, const struct resource *node, const struct config_list *list,
+                        struct frame *frame) ON(net)
+{
+    struct topic_info *infos;
+    struct err ignored;
+    size_t count = store_topics(r->broker->store, &r->arena, &infos);
+    for (size_t i = 0; i < count; i++) {
+        struct config_list own;
+        struct topic_config before, after;
+        if (infos[i].config.internal || !list_of_topic(r, &infos[i], &own, &ignored))
+            continue;
+        struct config_layers layers = layers_of(r->broker, &own);
+        memcpy(&before, &infos[i].config, sizeof before);
+        config_topic(&layers, &before);
+        *(node->name.n > 0 ? &layers.broker : &layers.default_broker) = list;
+        memcpy(&after, &before, sizeof after);
+        config_topic(&layers, &after);
+        if (memcmp(&before, &infos[i].config, sizeof before) == 0 &&
+            memcmp(&before, &after, sizeof before) != 0)
+            frame_topic_alter(frame, infos[i].name, infos[i].partitions, &after);
+    }
 }
 
 /* Makes the new list count. */
@@ -290,6 +330,8 @@ static void submit(struct changes *all, const struct resource *resource, const s
         struct topic_config config = resource->info.config;
         config_topic(&layers, &config);
         frame_topic_alter(frame, resource->info.name, resource->info.partitions, &config);
+    } else if (resource->scope == CONFIG_BROKER) {
+        alter_heirs(r, resource, list, frame);
     }
     settings_put(frame, resource->scope, resource->name, list);
     frame_submit(frame);

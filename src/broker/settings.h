@@ -19,6 +19,9 @@ void settings_stop(struct broker *broker);
 /* What new topics and requests go by. */
 int32_t settings_partitions(const struct broker *broker) ON(net);
 bool settings_auto_create(const struct broker *broker) ON(net);
+/* The node's own configuration; the text: until it changes. */
+int64_t settings_number(const struct broker *broker, const char *name);
+struct str settings_text(struct broker *broker, const char *name);
 /* The configuration of a topic that nobody has set anything of. */
 void settings_topic_default(const struct broker *broker, struct topic_config *config) ON(net);
 

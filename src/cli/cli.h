@@ -46,6 +46,12 @@ enum cli_kafka {
             "HOST:PORT[,…] of any Kafka cluster; default: the running project's own"                       \
     }
 
+#define CLI_REGISTRY_FLAG                                                                                    \
+    {                                                                                                        \
+        "--registry", "-r", "URL",                                                                           \
+            "of any Confluent-compatible registry; default: the running project's own"                       \
+    }
+
 struct cli_command {
     const char *name;             /* "topic list" */
     const char *operands;         /* "[DIR]" */
@@ -59,6 +65,7 @@ struct cli_command {
     bool loads_project; /* beside a running process, too: --set has its effect there */
     int (*run)(struct cli_args *args);
     enum cli_kafka kafka; /* of a command that looks */
+    bool registry;        /* of one that looks: it speaks to a schema registry over REST: env->registry */
     /* Instead of run: a command that looks into a data folder, wherever it runs; see command.h. */
     int (*look)(struct command_env *env);
 };

@@ -5,6 +5,7 @@
  *     a process runs on the folder     in that process, on a thread of its own; the caller is at the other end of
  *                                      control.sock (control.c), which carries arguments, stdin, stdout, stderr, exit status
  *     none runs                        in the caller's own process, which takes the lock, recovers, answers and lets go
+ *     through a registry's REST        in the caller's own process, too: env->registry
  *     through Kafka's protocol         in the caller's own process, without the folder: env->kafka is there instead of a store (cli_kafka)
  *
  * The store is opened when it is first asked for, so a query over files needs no data folder at all. */
@@ -19,7 +20,8 @@ struct command_env {
     struct cli_args *args;
     const struct project *project;
     struct client *kafka;  /* NULL: not through Kafka's protocol */
-    bool is_foreign;       /* kafka is a cluster that the caller named: project is an empty one */
+    const char *registry;  /* the URL of a schema registry; NULL: the command has nothing to do with one */
+    bool is_foreign;       /* kafka or registry is one that the caller named: project is an empty one */
     struct store *store;   /* NULL: not opened (see command_store) */
     struct engine *engine; /* NULL: no process runs */
     struct loop *frames;   /* submits frames while a disk loop runs; NULL: committed in place */
@@ -36,6 +38,8 @@ struct command_env {
     /* Waits up to wait_ms; true when the caller left or the process ends. */
     bool (*gone)(struct command_env *env, int wait_ms);
     void *arg;
+    struct registry *own_registry; /* of command_schemas, without a process */
+    const struct topic_schemas *schemas;
     int store_state; /* of command_store: 0 not tried, 1 open, −1 there is none */
 };
 
@@ -68,6 +72,8 @@ static inline bool env_runs(const struct command_env *env)
 {
     return env->engine != NULL || (env->kafka != NULL && !env->is_foreign);
 }
+/* The schemas that records name, or NULL: nothing has run here yet. */
+const struct topic_schemas *command_schemas(struct command_env *env);
 /* The columns of a topic of the project, as they are known where it runs or has run; NULL: they are not. */
 const struct type *command_topic_columns(struct command_env *env, const char *topic);
 /* --output: table, which is the default, or json. */

@@ -69,7 +69,7 @@ struct connection {
 };
 
 struct control {
-    const char *kafka; /* or NULL */
+    const char *kafka, *registry; /* or NULL */
     const struct project *project;
     struct store *store;
     struct engine *engine;
@@ -252,6 +252,8 @@ static int say(struct connection *c, struct command_env *env, struct str ask)
 {
     if (str_is(ask, "kafka")) {
         env_add(env, str_of(c->control->kafka));
+    } else if (str_is(ask, "registry")) {
+        env_add(env, str_of(c->control->registry));
     } else if (str_starts(ask, STR("columns/"))) {
         const char *topic = str_dup(&c->arena, str_n(ask.p + 8, ask.n - 8));
         const struct type *columns = command_topic_columns(env, topic);
@@ -397,12 +399,18 @@ static void handle_stop(struct msg *msg)
 }
 
 bool control_start(struct pool *pool, const struct project *project, struct store *store,
-                   struct engine *engine, const char *kafka, struct control **out, struct err *err)
+                   struct engine *engine, const char *kafka, const char *registry, struct control **out,
+                   struct err *err)
 {
     struct control *control = pool_new_struct(pool, struct control);
     char bound[OS_PATH_MAX];
-    *control = (struct control){
-        .project = project, .store = store, .engine = engine, .kafka = kafka, .pool = pool, .listener = -1};
+    *control = (struct control){.project = project,
+                                .store = store,
+                                .engine = engine,
+                                .kafka = kafka,
+                                .registry = registry,
+                                .pool = pool,
+                                .listener = -1};
     char *address = socket_address(pool_arena(pool), project->data, &control->folder, err);
     TRY(address != NULL);
     control->path = pool_printf(pool, "%s/%s", project->data, SOCKET_NAME);

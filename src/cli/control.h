@@ -21,15 +21,16 @@ enum {
 
 struct control;
 
-/* Listens in the project's data folder, on a loop of its own. All is borrowed until control_stop. kafka: where the broker listens, or NULL. */
+/* Listens in the project's data folder, on a loop of its own. All is borrowed until control_stop. kafka, registry: where they listen, or NULL. */
 bool control_start(struct pool *pool, const struct project *project, struct store *store,
-                   struct engine *engine, const char *kafka, struct control **control, struct err *err);
+                   struct engine *engine, const char *kafka, const char *registry, struct control **control,
+                   struct err *err);
 /* Ends connections in order, waits for their threads, removes the socket. NULL is fine. The other loops still run. */
 void control_stop(struct control *control);
 
 /* Has the running process do the command; its exit status, or −1: none runs. */
 int control_call(struct command_env *env);
-/* Asks the running process one thing, appended to answer: "kafka", where its broker listens ("" = nowhere); "columns/TOPIC", what type_to_json makes
+/* Asks the running process one thing, appended to answer: "kafka", "registry": where its broker or registry listens ("" = nowhere); "columns/TOPIC", what type_to_json makes
  * of a topic's columns ("" = not known). Returns 0, −1: none runs, or the exit status after what was wrong was said on stderr. */
 int control_ask(struct command_env *env, const char *what, struct sbuf *answer);
 

@@ -8,6 +8,7 @@
 #include "cli/web.h"
 #include "obs/event.h"
 #include "os/vfs.h"
+#include "registry/rest.h"
 #include "source/builtin.h"
 
 enum {
@@ -26,6 +27,8 @@ struct host {
     struct builtin *builtin;
     struct http_server *web;
     struct broker *broker;
+    struct registry *registry;
+    struct registry_server *registry_server;
     struct web web_arg;
     struct control *control;
     struct live *live;
@@ -33,7 +36,7 @@ struct host {
     int ending_parts; /* that have not ended */
     int status;
     struct timer for_timer, end_timer;
-    struct msg stop_msg, broker_ended;
+    struct msg stop_msg, broker_ended, registry_ended;
 };
 
 int host_say(const struct cli_args *args, const struct conf_diags *diags)
@@ -86,6 +89,18 @@ static void on_broker_ended(void *arg)
     loop_post(h->main, &h->broker_ended);
 }
 
+static void handle_registry_ended(struct msg *msg)
+{
+    part_ended(CONTAINER_OF(msg, struct host, registry_ended));
+}
+
+/* On the net loop. */
+static void on_registry_ended(void *arg)
+{
+    struct host *h = arg;
+    loop_post(h->main, &h->registry_ended);
+}
+
 static void end(struct host *h)
 {
     if (h->ending)
@@ -96,7 +111,9 @@ static void end(struct host *h)
         loop_stop(h->main);
         return;
     }
-    h->ending_parts = h->broker ? 2 : 1;
+    h->ending_parts = 1 + (h->broker != NULL) + (h->registry != NULL);
+    if (h->registry)
+        registry_end(h->registry, on_registry_ended, h);
     if (h->broker)
         broker_end(h->broker, on_broker_ended, h);
     engine_stop(h->engine);
@@ -107,6 +124,14 @@ static void on_quiet(void *arg)
     struct host *h = arg;
     if (engine_has_failed(h->engine))
         h->status = EXIT_FAILED; /* what and why stands in the log */
+    end(h);
+}
+
+/* The registry has said no to a schema of the project: nothing has begun. */
+static void on_refused(void *arg, const struct err *err)
+{
+    struct host *h = arg;
+    h->status = cli_fail(h->args, err);
     end(h);
 }
 
@@ -197,6 +222,40 @@ static bool listen_kafka(struct host *h, struct err *err)
     return broker_start(h->pool, h->net, h->store, &options, &h->broker, err);
 }
 
+/* Another one: user and password stand in its URL. */
+static bool use_registry(struct host *h, const char *text, struct err *err)
+{
+    struct conf_url url;
+    struct registry_remote_options *options = pool_new_struct(h->pool, struct registry_remote_options);
+    TRY(conf_url_parse(h->arena, text, &url, err));
+    bool is_v6 = url.host && strchr(url.host, ':');
+    const char *port = url.port ? pool_printf(h->pool, ":%u", url.port) : "";
+    *options = (struct registry_remote_options){
+        .url = pool_printf(h->pool, is_v6 ? "%s://[%s]%s%s" : "%s://%s%s%s", url.scheme,
+                           url.host ? url.host : "", port, url.path ? url.path : ""),
+        .user = url.user,
+        .password = url.password,
+        .token = h->project.conf.settings.registry_token,
+    };
+    return registry_remote_new(h->pool, h->net, options, &h->registry, err);
+}
+
+static bool open_registry(struct host *h, struct err *err)
+{
+    const char *other = h->project.conf.settings.registry;
+    return other ? use_registry(h, other, err) : registry_new(h->pool, h->net, h->store, &h->registry, err);
+}
+
+static bool listen_registry(struct host *h, struct err *err)
+{
+    const struct conf_address *at = &h->project.conf.settings.listen.registry;
+    if (h->project.conf.settings.registry)
+        return true;
+    if (!h->options->listen || at->off)
+        return true;
+    return registry_server_start(h->pool, h->registry, address_text(h, at), &h->registry_server, err);
+}
+
 /* On a terminal that rows do not go to. */
 static bool wants_live(const struct host *h)
 {
@@ -217,11 +276,15 @@ static bool start(struct host *h, struct err *err)
     timer_init(&h->end_timer, on_end_timer);
     msg_init(&h->stop_msg, handle_stop);
     msg_init(&h->broker_ended, handle_broker_ended);
+    msg_init(&h->registry_ended, handle_registry_ended);
     TRY(make_loops(h, err));
     TRY(open_store(h, err));
     if (project_wants_builtin(&h->project))
         TRY(builtin_start(h->pool, h->net, &h->builtin, err));
+    TRY(open_registry(h, err));
     const struct engine_options options = {
+        .registry = h->registry,
+        .on_refused = on_refused,
         .once = h->options->mode == HOST_ONCE && h->options->for_ms == 0,
         .sources = !h->options->no_sources,
         .reset_stream = h->options->reset_stream,
@@ -237,6 +300,7 @@ static bool start(struct host *h, struct err *err)
     };
     TRY(engine_new(h->pool, &h->project, h->store, &options, &h->engine, err));
     TRY(listen_kafka(h, err));
+    TRY(listen_registry(h, err));
     h->web_arg = (struct web){h->engine, h->broker};
     TRY(listen_http(h, err));
     TRY(loop_start(h->disk, err));
@@ -245,8 +309,9 @@ static bool start(struct host *h, struct err *err)
     engine_start(h->engine);
     h->engine_started = true;
     struct err ignored;
-    if (!control_start(h->pool, &h->project, h->store, h->engine,
-                       h->broker ? broker_address(h->broker) : NULL, &h->control, &ignored))
+    if (!control_start(
+            h->pool, &h->project, h->store, h->engine, h->broker ? broker_address(h->broker) : NULL,
+            h->registry_server ? registry_server_address(h->registry_server) : NULL, &h->control, &ignored))
         event_err(EVENT_CONTROL, "control.sock", &ignored); /* all but other commands works */
     if (h->options->for_ms > 0)
         timer_set_in(&h->for_timer, h->options->for_ms * NS_PER_MS);
@@ -255,6 +320,8 @@ static bool start(struct host *h, struct err *err)
               h->project.conf.stream_count, h->project.conf.stream_count == 1 ? "" : "s", h->project.data);
     if (h->broker)
         event_log(EVENT_LISTENING, "kafka", "%s", broker_address(h->broker));
+    if (h->registry_server)
+        event_log(EVENT_LISTENING, "registry", "http://%s", registry_server_address(h->registry_server));
     if (h->web)
         event_log(EVENT_LISTENING, "http", "http://%s", http_server_address(h->web));
     if (wants_live(h))
@@ -287,6 +354,8 @@ static void finish(struct host *h)
         loop_run(h->main);
     }
     http_server_stop(h->web);
+    registry_server_stop(h->registry_server);
+    registry_free(h->registry);
     broker_stop(h->broker);
     engine_free(h->engine);
     builtin_stop(h->builtin);

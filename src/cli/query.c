@@ -456,7 +456,7 @@ const struct cli_command command_query = {
         "    users                      a topic of the project, or a stream that writes to one\n"
         "    serving.users              a table of a connection\n"
         "    sluice.created_users_bad   the records that a stream rejected; those that came too late are in …_late\n"
-        "    json.`in/*.jsonl`          files: json, csv, parquet, delta; a path, a pattern or a folder; .gz and .zst too\n"
+        "    json.`in/*.jsonl`          files: json, csv, parquet, avro, delta; a path, a pattern or a folder; .gz and .zst too\n"
         "\n"
         "  Several statements are parted by `;`. There are SELECT, SET, CREATE TEMPORARY VIEW, DESCRIBE, EXPLAIN and SHOW TABLES.\n"
         "  The first record of a CSV file is its header if it looks like one; SET csv.header = true | false decides.\n"

@@ -1,12 +1,16 @@
 #include "cli/relation_private.h"
+#include "topic/schemas.h"
 
 #include <stdio.h>
 
 static const struct {
     const char *name;
     enum relation_kind kind;
-} path_formats[] = {
-    {"json", RELATION_JSON}, {"csv", RELATION_CSV}, {"parquet", RELATION_PARQUET}, {"delta", RELATION_DELTA}};
+} path_formats[] = {{"json", RELATION_JSON},
+                    {"csv", RELATION_CSV},
+                    {"parquet", RELATION_PARQUET},
+                    {"avro", RELATION_AVRO},
+                    {"delta", RELATION_DELTA}};
 
 enum { NAMES_MAX = 1024 };
 
@@ -101,6 +105,7 @@ static bool open_topic(struct relations *r, struct str name, struct relation_sou
         return err_set(err, ERR_FATAL, "topic \"%s\" does not exist yet", def->name) ||
                err_hint(err, "It is made when the project runs: sluice up.");
     def->partitions = info->partitions;
+    def->schemas = topic_has_schema(def) ? command_schemas(r->env) : NULL;
     s->kind = RELATION_TOPIC;
     s->def = def;
     return topic_relation_open(r, s, err);
@@ -236,7 +241,8 @@ bool relation_feed(struct relations *r, const struct plan *scan, bool (*give)(vo
     case RELATION_DELTA: ok = delta_feed(&f, err); break;
     case RELATION_JSON:
     case RELATION_CSV:
-    case RELATION_PARQUET: ok = files_feed(&f, err); break;
+    case RELATION_PARQUET:
+    case RELATION_AVRO: ok = files_feed(&f, err); break;
     }
     pool_free(f.pool);
     return ok;

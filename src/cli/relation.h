@@ -3,7 +3,7 @@
  *     x                         a topic of the project or of the store; a stream of the project (the topic it writes to)
  *     connection.table          SQLite tables and views, Delta tables
  *     sluice.<stream>_bad       rejected records, sluice.<stream>_late those that came too late
- *     json.`…` csv.`…` parquet.`…` delta.`…`   files, as Spark has them: a path, a pattern, a folder; .gz and .zst too */
+ *     json.`…` csv.`…` parquet.`…` avro.`…` delta.`…`   files, as Spark has them: a path, a pattern, a folder; .gz and .zst too */
 #ifndef CLI_RELATION_H
 #define CLI_RELATION_H
 

@@ -1,10 +1,11 @@
-/* Files by path: JSON lines, JSON arrays and documents, CSV, Parquet.
+/* Files by path: JSON lines, JSON arrays and documents, CSV, Parquet, Avro.
  *
  * A path is a file, a pattern (`in/2024-*.jsonl`, wildcards in any part), or a folder: all files in it whose names do not begin with `_` or `.`.
- * JSON and CSV may be compressed (.gz, .zst, .lz4). Columns come from the first records of all files together, Parquet's from the first file. */
+ * JSON and CSV may be compressed (.gz, .zst, .lz4). Columns come from the first records of all files together, Parquet's and Avro's from the first file. */
 #include <stdio.h>
 
 #include "cli/relation_private.h"
+#include "format/avro_file.h"
 #include "format/compress.h"
 #include "format/csv.h"
 #include "format/parquet.h"
@@ -360,7 +361,7 @@ static bool open_csv(struct relations *r, struct relation_source *s, struct err 
     return ok;
 }
 
-static bool read_parquet(void *arg, uint64_t offset, size_t n, uint8_t *out, struct err *err)
+static bool read_range(void *arg, uint64_t offset, size_t n, uint8_t *out, struct err *err)
 {
     size_t got;
     TRY(os_pread(*(int *)arg, out, n, offset, &got, err));
@@ -375,7 +376,7 @@ static struct parquet_file *open_parquet_file(struct pool *pool, const char *pat
         return NULL;
     struct parquet_file *parquet = NULL;
     if (os_fstat(*file, &stat, err)) {
-        const struct parquet_source source = {.size = stat.size, .read = read_parquet, .arg = file};
+        const struct parquet_source source = {.size = stat.size, .read = read_range, .arg = file};
         parquet = parquet_open(pool, &source, err);
     }
     if (parquet == NULL) {
@@ -399,11 +400,44 @@ static bool open_parquet(struct relations *r, struct relation_source *s, struct 
     return parquet != NULL;
 }
 
+/* *file stays open for as long as the Avro file is read. columns as avro_file_open has it. */
+static struct avro_file *open_avro_file(struct pool *pool, const char *path, const struct type *columns,
+                                        int *file, struct err *err)
+{
+    struct os_stat stat;
+    if (!os_open(path, OS_READ, file, err))
+        return NULL;
+    struct avro_file *avro = NULL;
+    if (os_fstat(*file, &stat, err)) {
+        const struct avro_source source = {.size = stat.size, .read = read_range, .arg = file};
+        avro = avro_file_open(pool, &source, columns, err);
+    }
+    if (avro == NULL) {
+        err_context(err, "file \"%s\"", path);
+        os_close(*file);
+    }
+    return avro;
+}
+
+static bool open_avro(struct relations *r, struct relation_source *s, struct err *err)
+{
+    int file;
+    struct avro_file *avro = open_avro_file(r->pool, s->files[0], NULL, &file, err);
+    if (avro == NULL)
+        return false;
+    s->schema = type_copy(pool_arena(r->pool), avro_file_columns(avro));
+    avro_file_close(avro);
+    os_close(file);
+    return true;
+}
+
 bool files_relation_open(struct relations *r, struct relation_source *s, const char *path, struct err *err)
 {
     TRY(find_files(r, s, path, err));
     if (s->kind == RELATION_PARQUET)
         return open_parquet(r, s, err);
+    if (s->kind == RELATION_AVRO)
+        return open_avro(r, s, err);
     return s->kind == RELATION_CSV ? open_csv(r, s, err) : open_json(r, s, err);
 }
 
@@ -524,7 +558,58 @@ static bool parquet_feed(struct feed *f, struct err *err)
     return ok;
 }
 
+struct avro_feeding {
+    struct feed *feed;
+    const char *path;
+    uint64_t row; /* of this file so far */
+};
+
+static void bad_avro_row(void *arg, const struct avro_bad *bad)
+{
+    const struct avro_feeding *a = arg;
+    relations_bad(a->feed->relations, "%s, record %llu: %s, at \"%.*s\"", a->path,
+                  (unsigned long long)(a->row + bad->row + 1), bad->reason, STR_ARG(bad->path));
+}
+
+static bool scan_avro(struct feed *f, struct avro_file *avro, const char *path, struct batch *batch,
+                      struct err *err)
+{
+    struct avro_feeding feeding = {.feed = f, .path = path};
+    const struct avro_report report = {.bad = bad_avro_row, .arg = &feeding};
+    bool end = false;
+    while (!f->stopped) {
+        TRY(avro_file_next(avro, batch, &report, &end, err));
+        if (end)
+            return !avro_file_is_cut(avro) || err_set(err, ERR_DATA, "it ends inside of a block");
+        feeding.row += batch->rows;
+        feed_give(f, batch);
+    }
+    return true;
+}
+
+static bool avro_feed(struct feed *f, struct err *err)
+{
+    struct batch *batch = batch_new();
+    bool ok = true;
+    for (size_t i = 0; ok && i < f->source->file_count && !f->stopped; i++) {
+        int file;
+        const char *path = f->source->files[i];
+        struct avro_file *avro = open_avro_file(f->pool, path, f->wanted, &file, err);
+        ok = avro != NULL;
+        if (!ok)
+            break;
+        ok = scan_avro(f, avro, path, batch, err) || err_context(err, "file \"%s\"", path);
+        batch_reset(batch);
+        avro_file_close(avro);
+        os_close(file);
+    }
+    batch_free(batch);
+    return ok;
+}
+
 bool files_feed(struct feed *f, struct err *err)
 {
+    if (f->source->kind == RELATION_AVRO)
+        return avro_feed(f, err);
     return f->source->kind == RELATION_PARQUET ? parquet_feed(f, err) : text_feed(f, err);
 }

@@ -10,7 +10,8 @@ enum relation_kind {
     RELATION_DELTA,
     RELATION_JSON,
     RELATION_CSV,
-    RELATION_PARQUET
+    RELATION_PARQUET,
+    RELATION_AVRO
 };
 
 struct relation_source {
@@ -20,7 +21,7 @@ struct relation_source {
     const struct topic_def *def; /* TOPIC */
     const char *path;            /* SQLITE: the database; DELTA: the table's folder */
     const char *table;           /* SQLITE */
-    char **files;                /* JSON, CSV, PARQUET: files[file_count] */
+    char **files;                /* JSON, CSV, PARQUET, AVRO: files[file_count] */
     size_t file_count;
     bool csv_header;
 };

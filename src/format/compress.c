@@ -151,7 +151,6 @@ static size_t gzip_compress(struct compress_ctx *ctx, enum compress_form form, i
 static bool gzip_decompress(struct compress_ctx *ctx, enum compress_form form, struct str in, struct sink *s,
                             struct err *err)
 {
-    (void)form;
     z_stream *z = &ctx->inflate;
     if (!ctx->has_inflate) {
         memset(z, 0, sizeof *z);
@@ -159,12 +158,13 @@ static bool gzip_decompress(struct compress_ctx *ctx, enum compress_form form, s
             mem_exhausted(64 * 1024);
         ctx->has_inflate = true;
     }
-    size_t hint = in.n >= 18 ? get_le32(in.p + in.n - 4) : 0; /* the last member's size */
+    size_t hint = in.n >= 18 && form != FORM_AVRO ? get_le32(in.p + in.n - 4)
+                                                  : 0; /* the last member's size */
     hint = hint / HINT_RATIO > in.n ? in.n * 4 : hint;
     z->next_in = (z_const Bytef *)in.p;
     z->avail_in = (uInt)in.n;
     do { /* one turn per member */
-        inflateReset(z);
+        inflateReset2(z, form == FORM_AVRO ? -15 : 15 + 32);
         int rc = Z_OK;
         while (rc == Z_OK) {
             uint8_t none;
@@ -181,7 +181,7 @@ static bool gzip_decompress(struct compress_ctx *ctx, enum compress_form form, s
         }
         if (rc != Z_STREAM_END)
             return bad(err, CODEC_GZIP, z->msg ? z->msg : "the data is damaged");
-    } while (z->avail_in > 0);
+    } while (z->avail_in > 0 && form != FORM_AVRO); /* some writers leave a part of zlib's checksum there */
     return true;
 }
 
@@ -288,6 +288,17 @@ static bool snappy_raw_max(struct str in, struct sink *s, size_t most, struct er
     return snappy_raw(in, s, err);
 }
 
+/* A raw block, and the checksum of what comes out of it. */
+static bool snappy_checked(struct str in, struct sink *s, struct err *err)
+{
+    size_t before = s->n;
+    if (in.n < 4)
+        return bad(err, CODEC_SNAPPY, "the data is cut");
+    TRY(snappy_raw(str_n(in.p, in.n - 4), s, err));
+    uint32_t sum = s->n > before ? (uint32_t)crc32_z(0, s->p + before, s->n - before) : 0;
+    return sum == get_be32(in.p + in.n - 4) || bad(err, CODEC_SNAPPY, "the checksum is wrong");
+}
+
 static bool snappy_decompress(struct compress_ctx *ctx, enum compress_form form, struct str in,
                               struct sink *s, struct err *err)
 {
@@ -298,6 +309,8 @@ static bool snappy_decompress(struct compress_ctx *ctx, enum compress_form form,
     if (form == FORM_HADOOP && hadoop_decompress(CODEC_SNAPPY, snappy_raw_max, in, s, NULL))
         return true;
     s->n = before;
+    if (form == FORM_AVRO)
+        return snappy_checked(in, s, err);
     return snappy_raw(in, s, err);
 }
 
@@ -562,7 +575,7 @@ size_t codec_bound(enum codec codec, enum compress_form form, size_t n)
 bool codec_compress(struct compress_ctx *ctx, enum codec codec, enum compress_form form, int level,
                     const void *in, size_t n, uint8_t *out, size_t capacity, size_t *out_n, struct err *err)
 {
-    CHECK((unsigned)codec < CODEC_COUNT && form != FORM_HADOOP);
+    CHECK((unsigned)codec < CODEC_COUNT && form != FORM_HADOOP && form != FORM_AVRO);
     const struct codec_row *row = &codecs[codec];
     if (n > COMPRESS_INPUT_MAX)
         return err_set(err, ERR_DATA, "cannot compress %zu bytes at once: the limit is %d", n,

@@ -1,5 +1,5 @@
-/* Compression as the two outside formats have it: Kafka's record batches and Parquet's pages. One table of
- * codecs, whose numbers are Kafka's; three forms of what a codec's bytes look like.
+/* Compression as the outside formats have it: Kafka's record batches, Parquet's pages. One table of
+ * codecs, whose numbers are Kafka's; and the forms of what a codec's bytes look like.
  *
  *   codec     FORM_KAFKA (also files)                    FORM_PARQUET        FORM_HADOOP (read only)
  *   none      the bytes                                  the bytes           the bytes
@@ -8,6 +8,9 @@
  *             read: xerial framing or one raw block
  *   lz4       standard frame, independent 64 KiB blocks  raw block (LZ4_RAW) be32 framing, or a raw block
  *   zstd      frames                                     the same            the same
+ *
+ * FORM_AVRO, the blocks of its files, read only: gzip is bare deflate (RFC 1951), snappy a raw block and the be32 CRC-32 of what it
+ * holds, none and zstd are as above; no lz4.
  *
  * A context keeps the libraries' working memory, so that a call does not allocate (snappy's C interface
  * does, inside, and that cannot be helped). Bad input is ERR_DATA, never a crash, and output never grows
@@ -21,7 +24,7 @@
 
 enum codec { CODEC_NONE = 0, CODEC_GZIP = 1, CODEC_SNAPPY = 2, CODEC_LZ4 = 3, CODEC_ZSTD = 4, CODEC_COUNT };
 
-enum compress_form { FORM_KAFKA, FORM_PARQUET, FORM_HADOOP };
+enum compress_form { FORM_KAFKA, FORM_PARQUET, FORM_HADOOP, FORM_AVRO };
 
 enum {
     COMPRESS_LEVEL_DEFAULT = -1000000, /* gzip 6, zstd 3, lz4 0 (fast); snappy has none */

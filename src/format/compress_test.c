@@ -197,6 +197,27 @@ TEST(names_are_found)
     EXPECT(!codec_find(STR("brotli"), &codec));
 }
 
+/* Avro's blocks: bare deflate, with or without three bytes of zlib's checksum behind it; a raw snappy block and its checksum. */
+TEST(blocks_of_avro)
+{
+    static const uint8_t deflated[] = {0x4B, 0x4C, 0x4A, 0x4E, 0x4C, 0x4A, 0x06, 0x00, 0x08, 0x0C, 0x02};
+    static const uint8_t snappy[] = {0x03, 0x08, 'a', 'b', 'c', 0x35, 0x24, 0x41, 0xC2};
+    struct sbuf out = {0};
+    struct err err;
+    for (size_t n = 8; n <= sizeof deflated; n++) {
+        sbuf_clear(&out);
+        EXPECT(codec_decompress(ctx, CODEC_GZIP, FORM_AVRO, deflated, n, &out, 100, &err));
+        EXPECT_STR(out.p, "abcabc");
+    }
+    EXPECT(!codec_decompress(ctx, CODEC_GZIP, FORM_AVRO, deflated, 6, &out, 100, &err));
+    sbuf_clear(&out);
+    EXPECT(codec_decompress(ctx, CODEC_SNAPPY, FORM_AVRO, snappy, sizeof snappy, &out, 100, &err));
+    EXPECT_STR(out.p, "abc");
+    EXPECT(!codec_decompress(ctx, CODEC_SNAPPY, FORM_AVRO, snappy, sizeof snappy - 1, &out, 100, &err));
+    EXPECT(!codec_decompress(ctx, CODEC_SNAPPY, FORM_AVRO, snappy, 3, &out, 100, &err));
+    sbuf_fini(&out);
+}
+
 int main(void)
 {
     ctx = compress_ctx_new();
@@ -206,6 +227,7 @@ int main(void)
     RUN(members_and_frames_may_follow_each_other);
     RUN(a_file_in_pieces_is_the_file);
     RUN(names_are_found);
+    RUN(blocks_of_avro);
     compress_ctx_free(ctx);
     return test_end();
 }

@@ -1,6 +1,7 @@
 /* An HTTP/1.1 server on the net loop (libmicrohttpd, by its epoll descriptor: no thread of its own).
  *
- * A server has a table of routes. A handler runs on the net role and answers at once; what takes long answers through http_later. */
+ * A server has a table of routes. A handler runs on the net role and answers when it returns; what has to wait for something else says so by
+ * http_later, and answers by http_answer. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
@@ -15,12 +16,14 @@ enum {
 };
 
 struct http_server;
+struct http_later;
 
 struct http_request {
     const char *method, *path; /* borrowed, decoded */
+    const char *raw_path;      /* as it was sent, to tell a '/' from a "%2F"; without the query */
     struct str body;
-    void *connection; /* the server's */
-    void *arg;        /* of the route */
+    void *connection, *exchange; /* the server's */
+    void *arg;                   /* of the route */
 };
 
 struct http_response {
@@ -32,7 +35,7 @@ struct http_response {
 };
 
 struct http_route {
-    const char *method; /* "GET" (answers HEAD too) */
+    const char *method; /* "GET" (answers HEAD too); NULL: any */
     const char *path;   /* exact, or with a '*' at its end: a prefix */
     void (*handle)(const struct http_request *request, struct http_response *response);
 };
@@ -40,6 +43,15 @@ struct http_route {
 /* A query parameter of the request, decoded, or NULL; borrowed. */
 const char *http_query(const struct http_request *request, const char *name) ON(net);
 const char *http_header(const struct http_request *request, const char *name) ON(net);
+/* Calls each(arg, value) for every query parameter of that name, in their order; a value may be NULL. */
+void http_query_each(const struct http_request *request, const char *name,
+                     void (*each)(void *arg, const char *value), void *arg) ON(net);
+
+/* In a handler: nothing is answered when it returns, but by http_answer, once, on the net role, and not before the handler has returned. The request is
+ * not valid any more then. When the server stops before, the client gets nothing, and http_answer must not be called. */
+struct http_later *http_later(const struct http_request *request) ON(net);
+/* The body is taken. */
+void http_answer(struct http_later *later, struct http_response *response) ON(net);
 
 /* Listens on "127.0.0.1:8080" (port 0 = a free one) and answers on loop (net). routes end with a zeroed one, and are borrowed; arg is handed to
  * them. Call before the loop runs or on it. ERR_FATAL when the port is taken: the text names who has it. */

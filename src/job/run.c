@@ -288,7 +288,7 @@ static bool decode(struct unit *u, const struct stream_input *input, const struc
                          reading->until, u->in, &report, err));
         bool grew = false;
         if (found.unknown)
-            TRY(topic_state_grow(input->topic, &reading->records, &grew, err));
+            TRY(topic_state_grow(input->topic, u->decoders[input->scan], &reading->records, &grew, err));
         if (!grew && !stream_plan_is_old(s))
             return true;
         batch_reset(u->bad);
@@ -531,16 +531,24 @@ static bool run_turn(struct task *task) ON(work)
             stop_members(run, &err);
         return false;
     }
-    if (run->unread)
-        stream_works(run->stream);
-    run->unread = false;
     bool ok = compute(run, u, k, &slice, &reading, &err);
     buf_unref(slice.buf);
+    if (!ok &&
+        err.class == ERR_RETRY) { /* a record's schema is not known yet: all wait for it, in their order */
+        unit_give(u);
+        task_cancel(&run->task);
+        run->unread = true;
+        stream_ask_again(run->stream, &err, &run->sync_timer);
+        return false;
+    }
     if (!ok) {
         unit_give(u);
         stream_stop(run->stream, &err);
         return false;
     }
+    if (run->unread)
+        stream_works(run->stream);
+    run->unread = false;
     if (stream_waits_for_schema(run->stream)) { /* read again when the columns that it brought are durable */
         unit_give(u);
         task_cancel(&run->task);
@@ -711,6 +719,17 @@ bool stream_runs_are_idle(const struct stream *s)
     if (!run_is_idle(CONTAINER_OF(link, struct run, link)))
         return false;
     return true;
+}
+
+void run_ask_again(struct stream *s)
+{
+    LIST_EACH(link, &s->runs)
+    {
+        struct run *run = CONTAINER_OF(link, struct run, link);
+        if (run->unread)
+            timer_cancel(&run->sync_timer);
+        task_wake(&run->task);
+    }
 }
 
 void run_wake_all(struct stream *s)

@@ -103,7 +103,6 @@ void log_publish(struct log *log, struct chunk *chunk, const struct tail_entry *
         }
     }
     lock_release(log->lock);
-    store->unspilled_bytes += entry.n;
     log_mark_dirty(log);
     if (store->journal.lazy && !log->is_unsynced_end) {
         list_push_back(&store->unsynced_ends, &log->unsynced_link);

@@ -464,14 +464,12 @@ static void indexed(struct segment *s, const struct spill *spill)
     s->state.time_count += (uint32_t)spill->times_n;
 }
 
-static void spilled_log(struct store *store, struct log *log, size_t entries)
+static void spilled_log(struct store *store, struct log *log, size_t entries) ON(disk)
 {
     for (size_t i = 0; i < entries; i++) {
         struct tail_entry *entry = tail_at(&log->tail, log->tail.spilled++);
-        CHECK(entry->chunk->unspilled > 0);
-        entry->chunk->unspilled--;
+        chunk_let(store, entry->chunk);
         entry->segment->spilled = entry->position + entry->n;
-        store->unspilled_bytes -= entry->n;
     }
 }
 

@@ -428,7 +428,7 @@ static void land(struct store *store, struct flight *flight) ON(disk)
         store_die(store, &flight->err);
     journal_landed(&store->journal, last_header(group)->lsn);
     count_group(store, group);
-    group->chunk->unspilled--;
+    chunk_let(store, group->chunk);
     acknowledge(store, group);
     set_timers(store, group);
     free_group(group);
@@ -467,7 +467,7 @@ static void take_off(struct store *store, struct group *group) ON(disk)
     if (!journal_claim(&store->journal, group->chunk->buf->p + group->start, group->n, last->lsn,
                        last->checksum, &flight->parts, &flight->err))
         store_die(store, &flight->err);
-    group->chunk->unspilled++; /* it stays, though no log knows of it yet */
+    chunk_hold(store, group->chunk); /* it stays, though no log knows of it yet */
     loop_post(flight->loop, &flight->run);
 }
 

@@ -157,7 +157,7 @@ struct chunk {
     size_t used;
     struct log **logs; /* that have entries in it */
     size_t log_count, log_capacity;
-    size_t unspilled; /* entries whose bytes are not in a segment yet */
+    size_t unspilled; /* entries whose bytes are not in a segment yet, and groups that are being written */
 };
 
 /* One append in memory. */
@@ -337,8 +337,8 @@ struct store {
     bool blocked;            /* the first frame of a queue waits for room */
     struct flights *flights; /* groups that are being written; NULL: all are written in place */
     struct list chunks;
-    uint64_t chunk_total; /* bytes of all chunks */
-    uint64_t unspilled_bytes;
+    uint64_t chunk_total;     /* bytes of all chunks */
+    uint64_t unspilled_bytes; /* of those that have something unspilled: they cannot go */
     struct list dirty, unsynced_ends;
     bool topics_folder_unsynced;
     struct loop *behind; /* carries out jobs; NULL: they are done in place */
@@ -442,6 +442,8 @@ void kv_apply_batch(struct kv *kv, struct lock *lock, const uint8_t *p, size_t n
 /* tail.c */
 struct chunk *tail_chunk(struct store *store, size_t n) ON(disk); /* with n free bytes, block aligned */
 void tail_push(struct log *log, const struct tail_entry *entry) ON(disk);
+void chunk_hold(struct store *store, struct chunk *chunk) ON(disk);
+void chunk_let(struct store *store, struct chunk *chunk) ON(disk);
 void tail_drop_old(struct store *store) ON(disk);
 /* What is in segments and ends by that offset is read from there. With the log's lock held. */
 void tail_drop_before(struct log *log, int64_t offset) ON(disk);

@@ -498,6 +498,24 @@ uint64_t store_id(const struct store *store)
     return store->journal.store;
 }
 
+void store_id_text(const struct store *store, char out[STORE_ID_TEXT + 1])
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint8_t id[16];
+    size_t n = 0;
+    put_be64(id, store_id(store));
+    put_be64(id + 8, hash_bytes(id, 8));
+    for (size_t i = 0; i < sizeof id; i += 3) {
+        size_t left = sizeof id - i < 3 ? sizeof id - i : 3;
+        uint32_t v = (uint32_t)id[i] << 16 | (left > 1 ? (uint32_t)id[i + 1] << 8 : 0) |
+                     (left > 2 ? id[i + 2] : 0);
+        for (size_t k = 0; k <= left; k++)
+            out[n++] = letters[v >> (18 - 6 * k) & 63];
+    }
+    CHECK(n == STORE_ID_TEXT);
+    out[n] = '\0';
+}
+
 /* ---- questions ------------------------------------------------------------------------------------------------------------------------ */
 
 bool store_topic(struct store *store, const char *name, struct topic_info *info)

@@ -104,6 +104,9 @@ struct topic_config {
 int32_t store_epoch(struct store *store);
 /* A random number that was made with the data folder. */
 uint64_t store_id(const struct store *store);
+/* The same as Kafka writes the id of a cluster. */
+enum { STORE_ID_TEXT = 22 };
+void store_id_text(const struct store *store, char out[STORE_ID_TEXT + 1]);
 
 struct topic_info {
     char name[TOPIC_NAME_MAX + 1];

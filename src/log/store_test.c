@@ -192,6 +192,30 @@ static void trim(struct store *store) UNSHARED
     retain_trim(store);
 }
 
+/* Each group takes a whole block of memory, however small what it holds. */
+TEST(small_appends_take_no_more_memory)
+{
+    const char *folder = fresh_folder("little");
+    struct store_options options = small;
+    options.ring_bytes = 16 << 20; /* the ring does not press, nor grow */
+    options.ring_file_bytes = 8 << 20;
+    struct store *store = open_store(folder, &options);
+    create_topic(store, "t", 1, 1 << 20);
+    struct log *log = log_get(store, "t", 0);
+    uint64_t most = 0;
+    for (int i = 0; i < 300; i++) {
+        struct store_stats stats;
+        append(store, log, i, 1, 20);
+        store_stats(store, &stats);
+        most = stats.tail_bytes > most ? stats.tail_bytes : most;
+    }
+    EXPECT(most <= small.tail_bytes + CHUNK_BYTES_MIN);
+    expect_records(log, 0, 300, 4096);
+    log_release(log);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
 TEST(segment_files_end_where_their_batches_end)
 {
     const char *folder = fresh_folder("trim");
@@ -1300,6 +1324,7 @@ int main(void)
 {
     RUN(appends_are_read_again);
     RUN(data_outgrows_ring_tail_and_segments);
+    RUN(small_appends_take_no_more_memory);
     RUN(segment_files_end_where_their_batches_end);
     RUN(configuration_is_kept);
     RUN(keys_live_and_die_with_frames);

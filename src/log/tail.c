@@ -38,6 +38,19 @@ static void chunk_knows(struct chunk *chunk, struct log *log)
     log->last_chunk = chunk;
 }
 
+void chunk_hold(struct store *store, struct chunk *chunk)
+{
+    if (chunk->unspilled++ == 0)
+        store->unspilled_bytes += chunk->buf->capacity;
+}
+
+void chunk_let(struct store *store, struct chunk *chunk)
+{
+    CHECK(chunk->unspilled > 0);
+    if (--chunk->unspilled == 0)
+        store->unspilled_bytes -= chunk->buf->capacity;
+}
+
 void tail_push(struct log *log, const struct tail_entry *entry)
 {
     struct tail *tail = &log->tail;
@@ -54,7 +67,7 @@ void tail_push(struct log *log, const struct tail_entry *entry)
     tail->count++;
     *tail_at(tail, tail->count - 1) = *entry;
     chunk_knows(entry->chunk, log);
-    entry->chunk->unspilled++;
+    chunk_hold(log->store, entry->chunk);
 }
 
 size_t tail_find(const struct tail *tail, int64_t offset)
@@ -102,7 +115,7 @@ void tail_drop_old(struct store *store)
     while (!list_empty(&store->chunks) && store->chunk_total > store->options.tail_bytes) {
         struct chunk *oldest = CONTAINER_OF(store->chunks.next, struct chunk, link);
         if (oldest->unspilled > 0 || oldest->link.next == &store->chunks)
-            return;
+            break;
         for (size_t i = 0; i < oldest->log_count; i++)
             drop_entries(oldest->logs[i], oldest);
         free_chunk(store, oldest);
@@ -116,11 +129,8 @@ void tail_drop_log(struct log *log)
     struct tail *tail = &log->tail;
     for (size_t i = 0; i < tail->count; i++) {
         struct tail_entry *entry = tail_at(tail, i);
-        if (i >= tail->spilled) {
-            CHECK(entry->chunk->unspilled > 0);
-            entry->chunk->unspilled--;
-            log->store->unspilled_bytes -= entry->n;
-        }
+        if (i >= tail->spilled)
+            chunk_let(log->store, entry->chunk);
         segment_unref(entry->segment);
     }
     mem_free(tail->ring);

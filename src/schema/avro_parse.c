@@ -510,7 +510,8 @@ static bool fill_uses(struct parse *p)
         if (type == NULL)
             type = map_get(&p->names, use->text);
         if (type == NULL)
-            return FAIL(p, use->node, "there is no type \"%.*s\"", STR_ARG(full));
+            return FAIL(p, use->node, "there is no type \"%.*s\" (Undefined schema: %.*s)", STR_ARG(full),
+                        STR_ARG(full));
         *use->place = type;
     }
     p->uses = NULL;

@@ -169,7 +169,8 @@ TEST(references_are_known_names)
 
 TEST(what_is_refused_has_a_place)
 {
-    EXPECT_STR(refused("{\"type\":\"array\",\n \"items\": \"nope\"}"), "2:11 there is no type \"nope\"");
+    EXPECT_STR(refused("{\"type\":\"array\",\n \"items\": \"nope\"}"),
+               "2:11 there is no type \"nope\" (Undefined schema: nope)");
     EXPECT_STR(
         refused(
             "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":\"int\",\"default\":\"x\"}]}"),

@@ -220,6 +220,17 @@ struct proto_schema {
 /* The inside of a schema of that kind. */
 const struct proto_schema *schema_proto(const struct schema *schema);
 
+/* How a field is written and read, by the rules of its file, which is that of the message around it. */
+struct proto_traits {
+    bool has_presence; /* that it is not there differs from its default */
+    bool is_required;
+    bool is_packed;    /* written so; read is both */
+    bool is_delimited; /* a message between two tags, as a group is, without its length */
+};
+struct proto_traits proto_field_traits(const struct proto_file *file, const struct proto_field *field);
+/* A number that it does not have is no value of it. */
+bool proto_enum_is_closed(const struct proto_enum *e);
+
 /* "int32"; MESSAGE, ENUM: "message", "enum". */
 const char *proto_kind_name(enum proto_kind kind);
 /* The message that indexes[count] lead to, as they stand before each record; NULL: there is none. */

@@ -50,77 +50,115 @@ static bool next(struct rd *r, struct item *item)
 
 /* ---- options ------------------------------------------------------------------------------------------------------------ */
 
+/* What an edition lets a file say of itself, or of a part of it, in the field `tag` of the options. */
+#define FEATURES(tag)                                                                                        \
+    {(tag),                                                                                                  \
+     PROTO_VALUE_ENUM,                                                                                       \
+     "features.field_presence",                                                                              \
+     {"", "EXPLICIT", "IMPLICIT", "LEGACY_REQUIRED"},                                                        \
+     1},                                                                                                     \
+        {(tag), PROTO_VALUE_ENUM, "features.enum_type", {"", "OPEN", "CLOSED", ""}, 2},                      \
+        {(tag), PROTO_VALUE_ENUM, "features.repeated_field_encoding", {"", "PACKED", "EXPANDED", ""}, 3},    \
+        {(tag), PROTO_VALUE_ENUM, "features.utf8_validation", {"", "", "VERIFY", "NONE"}, 4},                \
+        {(tag), PROTO_VALUE_ENUM, "features.message_encoding", {"", "LENGTH_PREFIXED", "DELIMITED", ""}, 5}, \
+    {                                                                                                        \
+        (tag), PROTO_VALUE_ENUM, "features.json_format", {"", "ALLOW", "LEGACY_BEST_EFFORT", ""}, 6          \
+    }
+
 const struct proto_known_option proto_file_options[] = {
-    {1, PROTO_VALUE_STRING, "java_package", {0}},
-    {8, PROTO_VALUE_STRING, "java_outer_classname", {0}},
-    {10, PROTO_VALUE_BOOLEAN, "java_multiple_files", {0}},
-    {20, PROTO_VALUE_BOOLEAN, "java_generate_equals_and_hash", {0}},
-    {27, PROTO_VALUE_BOOLEAN, "java_string_check_utf8", {0}},
-    {9, PROTO_VALUE_ENUM, "optimize_for", {"", "SPEED", "CODE_SIZE", "LITE_RUNTIME"}},
-    {11, PROTO_VALUE_STRING, "go_package", {0}},
-    {16, PROTO_VALUE_BOOLEAN, "cc_generic_services", {0}},
-    {17, PROTO_VALUE_BOOLEAN, "java_generic_services", {0}},
-    {18, PROTO_VALUE_BOOLEAN, "py_generic_services", {0}},
-    {23, PROTO_VALUE_BOOLEAN, "deprecated", {0}},
-    {31, PROTO_VALUE_BOOLEAN, "cc_enable_arenas", {0}},
-    {36, PROTO_VALUE_STRING, "objc_class_prefix", {0}},
-    {37, PROTO_VALUE_STRING, "csharp_namespace", {0}},
-    {39, PROTO_VALUE_STRING, "swift_prefix", {0}},
-    {40, PROTO_VALUE_STRING, "php_class_prefix", {0}},
-    {41, PROTO_VALUE_STRING, "php_namespace", {0}},
-    {44, PROTO_VALUE_STRING, "php_metadata_namespace", {0}},
-    {45, PROTO_VALUE_STRING, "ruby_package", {0}},
+    {1, PROTO_VALUE_STRING, "java_package", {0}, 0},
+    {8, PROTO_VALUE_STRING, "java_outer_classname", {0}, 0},
+    {10, PROTO_VALUE_BOOLEAN, "java_multiple_files", {0}, 0},
+    {20, PROTO_VALUE_BOOLEAN, "java_generate_equals_and_hash", {0}, 0},
+    {27, PROTO_VALUE_BOOLEAN, "java_string_check_utf8", {0}, 0},
+    {9, PROTO_VALUE_ENUM, "optimize_for", {"", "SPEED", "CODE_SIZE", "LITE_RUNTIME"}, 0},
+    {11, PROTO_VALUE_STRING, "go_package", {0}, 0},
+    {16, PROTO_VALUE_BOOLEAN, "cc_generic_services", {0}, 0},
+    {17, PROTO_VALUE_BOOLEAN, "java_generic_services", {0}, 0},
+    {18, PROTO_VALUE_BOOLEAN, "py_generic_services", {0}, 0},
+    {23, PROTO_VALUE_BOOLEAN, "deprecated", {0}, 0},
+    {31, PROTO_VALUE_BOOLEAN, "cc_enable_arenas", {0}, 0},
+    {36, PROTO_VALUE_STRING, "objc_class_prefix", {0}, 0},
+    {37, PROTO_VALUE_STRING, "csharp_namespace", {0}, 0},
+    {39, PROTO_VALUE_STRING, "swift_prefix", {0}, 0},
+    {40, PROTO_VALUE_STRING, "php_class_prefix", {0}, 0},
+    {41, PROTO_VALUE_STRING, "php_namespace", {0}, 0},
+    {44, PROTO_VALUE_STRING, "php_metadata_namespace", {0}, 0},
+    {45, PROTO_VALUE_STRING, "ruby_package", {0}, 0},
+    FEATURES(50),
     {0},
 };
 const struct proto_known_option proto_message_options[] = {
-    {2, PROTO_VALUE_BOOLEAN, "no_standard_descriptor_accessor", {0}},
-    {3, PROTO_VALUE_BOOLEAN, "deprecated", {0}},
-    {7, PROTO_VALUE_BOOLEAN, "map_entry", {0}},
+    {2, PROTO_VALUE_BOOLEAN, "no_standard_descriptor_accessor", {0}, 0},
+    {3, PROTO_VALUE_BOOLEAN, "deprecated", {0}, 0},
+    {7, PROTO_VALUE_BOOLEAN, "map_entry", {0}, 0},
+    FEATURES(12),
     {0},
 };
 const struct proto_known_option proto_field_options[] = {
-    {1, PROTO_VALUE_ENUM, "ctype", {"STRING", "CORD", "STRING_PIECE", ""}},
-    {2, PROTO_VALUE_BOOLEAN, "packed", {0}},
-    {6, PROTO_VALUE_ENUM, "jstype", {"JS_NORMAL", "JS_STRING", "JS_NUMBER", ""}},
-    {3, PROTO_VALUE_BOOLEAN, "deprecated", {0}},
-    {16, PROTO_VALUE_BOOLEAN, "debug_redact", {0}},
+    {1, PROTO_VALUE_ENUM, "ctype", {"STRING", "CORD", "STRING_PIECE", ""}, 0},
+    {2, PROTO_VALUE_BOOLEAN, "packed", {0}, 0},
+    {6, PROTO_VALUE_ENUM, "jstype", {"JS_NORMAL", "JS_STRING", "JS_NUMBER", ""}, 0},
+    {3, PROTO_VALUE_BOOLEAN, "deprecated", {0}, 0},
+    {16, PROTO_VALUE_BOOLEAN, "debug_redact", {0}, 0},
+    FEATURES(21),
     {0},
 };
 const struct proto_known_option proto_enum_options[] = {
-    {2, PROTO_VALUE_BOOLEAN, "allow_alias", {0}},
-    {3, PROTO_VALUE_BOOLEAN, "deprecated", {0}},
+    {2, PROTO_VALUE_BOOLEAN, "allow_alias", {0}, 0},
+    {3, PROTO_VALUE_BOOLEAN, "deprecated", {0}, 0},
+    FEATURES(7),
     {0},
 };
 const struct proto_known_option proto_constant_options[] = {
-    {1, PROTO_VALUE_BOOLEAN, "deprecated", {0}},
-    {3, PROTO_VALUE_BOOLEAN, "debug_redact", {0}},
+    {1, PROTO_VALUE_BOOLEAN, "deprecated", {0}, 0},
+    {3, PROTO_VALUE_BOOLEAN, "debug_redact", {0}, 0},
     {0},
 };
-const struct proto_known_option proto_service_options[] = {{33, PROTO_VALUE_BOOLEAN, "deprecated", {0}}, {0}};
+const struct proto_known_option proto_service_options[] = {
+    {33, PROTO_VALUE_BOOLEAN, "deprecated", {0}, 0},
+    {0},
+};
 const struct proto_known_option proto_rpc_options[] = {
-    {33, PROTO_VALUE_BOOLEAN, "deprecated", {0}},
-    {34, PROTO_VALUE_ENUM, "idempotency_level", {"IDEMPOTENCY_UNKNOWN", "NO_SIDE_EFFECTS", "IDEMPOTENT", ""}},
+    {33, PROTO_VALUE_BOOLEAN, "deprecated", {0}, 0},
+    {34,
+     PROTO_VALUE_ENUM,
+     "idempotency_level",
+     {"IDEMPOTENCY_UNKNOWN", "NO_SIDE_EFFECTS", "IDEMPOTENT", ""},
+     0},
     {0},
 };
+
+/* The value that the fields of `text` have for `tag`; false: none has one. */
+static bool read_value(struct read *r, const struct proto_known_option *k, uint32_t tag, struct str text,
+                       struct proto_option *option)
+{
+    bool found = false;
+    ITEMS(r, item, text)
+    {
+        if (item.tag != tag)
+            continue;
+        if (tag == k->tag && k->feature != 0) {
+            found |= read_value(r, k, k->feature, item.bytes, option);
+            continue;
+        }
+        found = true;
+        if (k->kind == PROTO_VALUE_STRING)
+            option->text = item.bytes;
+        else if (k->kind == PROTO_VALUE_BOOLEAN)
+            option->text = item.number ? STR("true") : STR("false");
+        else
+            option->text = str_of(k->values[item.number & 3]);
+    }
+    return found;
+}
 
 static void read_option(struct read *r, const struct proto_known_option *k, struct str text,
                         struct proto_options *options)
 {
     struct proto_option option = {.name = str_of(k->name), .kind = k->kind};
-    bool found = false;
-    ITEMS(r, item, text)
-    {
-        if (item.tag != k->tag)
-            continue;
-        found = true;
-        if (k->kind == PROTO_VALUE_STRING)
-            option.text = item.bytes;
-        else if (k->kind == PROTO_VALUE_BOOLEAN)
-            option.text = item.number ? STR("true") : STR("false");
-        else
-            option.text = str_of(k->values[item.number & 3]);
-    }
-    if (!found)
+    bool found = read_value(r, k, k->tag, text, &option);
+    if (!found || (k->feature != 0 && option.text.n == 0))
         return;
     struct proto_option *copy = arena_dup(r->arena, &option, sizeof option);
     PROTO_ADD(options, copy);
@@ -519,15 +557,20 @@ bool proto_is_descriptor(struct str text)
     return text.n > 0;
 }
 
-/* Every name is a word, and every text is UTF-8: what is written can be read again. */
+/* Every name is a word, and every text is UTF-8: what is written reads as the same. */
 static bool is_clean(struct arena *arena, const struct proto_schema *schema)
 {
-    struct sbuf text = {0};
-    struct proto_file *again = arena_new(arena, struct proto_file);
+    struct sbuf text = {0}, twice = {0};
+    struct proto_schema again = {.file = arena_new(arena, struct proto_file)};
     proto_write(schema, WRITE_CANONICAL, &text);
     bool ok = proto_parse_text(arena, str_n(arena_dup(arena, text.p ? text.p : "", text.n + 1), text.n), "",
-                               again, NULL);
+                               again.file, NULL);
+    if (ok) {
+        proto_write(&again, WRITE_CANONICAL, &twice);
+        ok = str_eq(sbuf_view(&text), sbuf_view(&twice));
+    }
     sbuf_fini(&text);
+    sbuf_fini(&twice);
     return ok;
 }
 

@@ -45,14 +45,43 @@ static void put_option(struct sbuf *out, const struct proto_known_option *known,
             put_number(out, known->tag, i);
 }
 
+/* A message of one feature; those of several are merged by who reads them. */
+static void put_feature(struct sbuf *out, const struct proto_known_option *known, struct str text)
+{
+    struct proto_known_option inside = *known;
+    struct sbuf features = {0};
+    inside.tag = known->feature;
+    put_option(&features, &inside, text);
+    if (features.n > 0)
+        put_inner(out, known->tag, &features);
+    sbuf_fini(&features);
+}
+
+/* The option as it is written, if this is the one: alone, or in features = { … }. */
+static void put_known_option(struct sbuf *out, const struct proto_known_option *known,
+                             const struct proto_option *option)
+{
+    if (option->kind < PROTO_VALUE_MAP && str_is(option->name, known->name)) {
+        if (known->feature != 0)
+            put_feature(out, known, option->text);
+        else
+            put_option(out, known, option->text);
+    }
+    if (known->feature == 0 || option->kind != PROTO_VALUE_MAP || !str_is(option->name, "features"))
+        return;
+    PROTO_EACH(proto_option, item, &option->items)
+    if (item->kind < PROTO_VALUE_MAP && str_is(item->name, strchr(known->name, '.') + 1))
+        put_feature(out, known, item->text);
+}
+
 static void put_options(struct sbuf *out, uint32_t tag, const struct proto_known_option *known,
                         const struct proto_options *options)
 {
     struct sbuf inner = {0};
     for (; known->tag != 0; known++)
         PROTO_EACH(proto_option, option, options)
-    if (!option->is_extension && option->kind < PROTO_VALUE_MAP && str_is(option->name, known->name))
-        put_option(&inner, known, option->text);
+    if (!option->is_extension)
+        put_known_option(&inner, known, option);
     if (inner.n > 0)
         put_inner(out, tag, &inner);
     sbuf_fini(&inner);

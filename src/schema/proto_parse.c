@@ -742,6 +742,15 @@ static bool parse_import(struct parse *p)
     return expect(p, ';');
 }
 
+/* The name of an edition is a year, to say nothing of what it means. */
+static bool is_year(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] < '0' || text.p[i] > '9')
+            return false;
+    return text.n == 4;
+}
+
 static bool parse_syntax(struct parse *p, bool is_edition)
 {
     size_t at = p->at;
@@ -751,6 +760,9 @@ static bool parse_syntax(struct parse *p, bool is_edition)
     if (!is_edition && !str_is(p->file->syntax, "proto2") && !str_is(p->file->syntax, "proto3"))
         return text_fail(p->err, p->text, p->file_name, at,
                          "the syntax \"%.*s\" is neither proto2 nor proto3", STR_ARG(p->file->syntax));
+    if (is_edition && !is_year(p->file->syntax))
+        return text_fail(p->err, p->text, p->file_name, at, "the edition \"%.*s\" is no year",
+                         STR_ARG(p->file->syntax));
     return expect(p, ';');
 }
 

@@ -48,6 +48,7 @@ struct proto_known_option {
     enum proto_value kind;
     const char *name;
     const char *values[4]; /* ENUM: from 0 */
+    uint32_t feature;      /* its field in the message of features, which `tag` is; 0: it is none */
 };
 extern const struct proto_known_option proto_file_options[], proto_message_options[], proto_field_options[],
     proto_enum_options[], proto_constant_options[], proto_service_options[], proto_rpc_options[];

@@ -296,6 +296,12 @@ TEST(descriptors)
                                     "}\n");
     struct err err;
     EXPECT(parse_with("Zm9v", NULL, 0, &err) == NULL && err.class == ERR_DATA);
+    /* the type of a field ends in a line's end */
+    EXPECT(
+        parse_with(
+            "Cgd1LnByb3RvEgFhIrsBCgRVc2VyEgoKAmlkGAEgASgDEhEKBG5pY2sYAiABKAlIAYgBARIfCgR0YWdzGAMgAygLMhEuYS5Vc2VyLlRhZ3NFbnRyCgIOeRRtYWlsGAQgASgJSAASFwoFY29sb3IYBSABKA4yCC5hLkNvbG9yGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAU6AjgBQgkKB2NvbnRhY3RCBwoFX25pY2tKBAgHEApSA29sZCoQCgVDb2xvchIHCgNSRUQQAEIJCgVjb20uYVABYgZwcdouble=",
+            NULL, 0, &err) == NULL &&
+        err.class == ERR_DATA);
 }
 
 static const char *formatted(const struct schema *schema, const char *format)
@@ -312,6 +318,11 @@ TEST(texts_as_descriptors)
         rich,
         "syntax = \"proto3\"; message A { optional string a_b = 1 [json_name = \"ab\"]; oneof o { int32 i = 2; A a = 3; } map<string, "
         "A> my_map = 4; enum E { X = 0; Y = -1; } repeated E e = 5; }",
+        "edition = \"2023\"; option features.field_presence = IMPLICIT; option features.enum_type = CLOSED; message A { "
+        "option features.json_format = LEGACY_BEST_EFFORT; int32 a = 1 [features.field_presence = LEGACY_REQUIRED]; repeated "
+        "int32 b = 2 [features.repeated_field_encoding = EXPANDED]; A c = 3 [features.message_encoding = DELIMITED]; "
+        "string d = 4 [features.utf8_validation = NONE, features.field_presence = EXPLICIT]; } enum E { option "
+        "features.enum_type = OPEN; X = 0; }",
     };
     EXPECT_STR(formatted(parse(texts[1]), "nonsense"), canonical(parse(texts[1])));
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -349,6 +360,49 @@ TEST(editions)
         "  string s = 1 [features.field_presence = IMPLICIT];\n}\n");
 }
 
+static struct proto_traits traits_of(const struct schema *schema, const char *field)
+{
+    const struct proto_message *message = schema_proto(schema)->file->messages.first;
+    PROTO_EACH(proto_field, f, &message->fields)
+    if (str_is(f->name, field))
+        return proto_field_traits(message->file, f);
+    abort();
+}
+
+TEST(traits_of_fields)
+{
+    const struct schema *two = parse(
+        "message M { optional int32 a = 1; required int32 b = 2; repeated int32 c = 3; repeated "
+        "int32 d = 4 [packed = true]; optional M e = 5; }");
+    EXPECT(traits_of(two, "a").has_presence && !traits_of(two, "a").is_required);
+    EXPECT(traits_of(two, "b").has_presence && traits_of(two, "b").is_required);
+    EXPECT(!traits_of(two, "c").has_presence && !traits_of(two, "c").is_packed &&
+           traits_of(two, "d").is_packed);
+    EXPECT(traits_of(two, "e").has_presence && !traits_of(two, "e").is_delimited);
+    const struct schema *three = parse(
+        "syntax = \"proto3\"; message M { int32 a = 1; optional int32 b = 2; repeated int32 c = 3; "
+        "repeated int32 d = 4 [packed = false]; M e = 5; repeated string f = 6; }");
+    EXPECT(!traits_of(three, "a").has_presence && traits_of(three, "b").has_presence &&
+           traits_of(three, "e").has_presence);
+    EXPECT(traits_of(three, "c").is_packed && !traits_of(three, "d").is_packed &&
+           !traits_of(three, "f").is_packed);
+    /* of the file, then of the field; in one option or in several; from a text or from a descriptor */
+    const struct schema *edition = parse(
+        "edition = \"2023\"; option features = {field_presence: IMPLICIT, repeated_field_encoding: EXPANDED}; message M { int32 a "
+        "= 1; int32 b = 2 [features = {field_presence: LEGACY_REQUIRED}]; repeated int32 c = 3; repeated int32 d = 4 "
+        "[features.repeated_field_encoding = PACKED]; M e = 5 [features.message_encoding = DELIMITED]; } enum E { X = 0; } enum F "
+        "{ option features.enum_type = CLOSED; Y = 0; }");
+    for (int i = 0; i < 2; i++) {
+        EXPECT(!traits_of(edition, "a").has_presence && traits_of(edition, "b").is_required);
+        EXPECT(!traits_of(edition, "c").is_packed && traits_of(edition, "d").is_packed);
+        EXPECT(traits_of(edition, "e").is_delimited && traits_of(edition, "e").has_presence);
+        const struct proto_file *file = schema_proto(edition)->file;
+        EXPECT(!proto_enum_is_closed(file->enums.first) && proto_enum_is_closed(file->enums.last));
+        edition = parse(formatted(edition, "serialized"));
+    }
+    EXPECT(proto_enum_is_closed(schema_proto(parse("enum E { X = 0; }"))->file->enums.first));
+}
+
 TEST(what_is_refused_has_a_place)
 {
     static const struct {
@@ -360,6 +414,7 @@ TEST(what_is_refused_has_a_place)
         {"message A {} enum A { X = 0; }", "1:1 \"A\" is defined twice"},
         {"message A {", "1:12 the text ends too early"},
         {"nonsense A {}", "1:1 \"nonsense\" begins no statement"},
+        {"edition = \"20\\\"3\";", "1:8 the edition \"20\"3\" is no year"},
         {"syntax = \"proto4\";", "1:7 the syntax \"proto4\" is neither proto2 nor proto3"},
         {"message A { string s = 1 [x = \"\n\"]; }", "1:32 a line ends in a text"},
     };
@@ -478,6 +533,7 @@ int main(void)
     RUN(texts_as_descriptors);
     RUN(names_and_kinds);
     RUN(editions);
+    RUN(traits_of_fields);
     RUN(what_is_refused_has_a_place);
     RUN(confluent_words);
     RUN(messages_of_other_subjects);

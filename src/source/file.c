@@ -1,12 +1,13 @@
-/* Files: JSON lines, JSON arrays, CSV, plain, .gz or .zst; Parquet; one path, a pattern, or stdin.
+/* Files: JSON lines, JSON arrays, CSV, plain, .gz or .zst; Parquet; Avro; one path, a pattern, or stdin.
  *
  * A file's identity is its inode and a hash of its first KiB (or of what was consumed, if that is less): a renamed file is the same file, one
  * that was rotated into its place is another, and one that was truncated and begun anew is new from its start. The device number can
  * change when a volume is mounted again, so it is kept as a hint only. The position of each file is a part of its own, named by the inode:
  *
  *     u8 version 1 │ u64 consumed │ u16 hashed bytes │ u64 hash │ u64 device │ u64 size, i64 time of change when it was read to its end │ i64 time
+ *     version 2 has also: u64 rows
  *
- * `consumed` counts bytes of the (decompressed) content; in an array, elements, in Parquet, rows. A compressed file is read again from its start up to there. A file
+ * `consumed` counts bytes of the (decompressed) content; in an array, elements, in Parquet, rows; in Avro, bytes up to a block, of which `rows` are consumed too. A compressed file is read again from its start up to there. A file
  * is opened again only when its size or its time of change is another than when it was read to its end.
  *
  * What was renamed is looked for in its folder, whatever it is called now: a log that is rotated by renaming is read to its end. The positions of files
@@ -23,12 +24,14 @@
 #include "format/compress.h"
 #include "format/csv.h"
 #include "format/json.h"
+#include "source/avro_rows.h"
 #include "source/parquet_rows.h"
 #include "source/source.h"
 #include "type/cast.h"
 
 enum {
     POSITION = 51,
+    POSITION_ROWS = POSITION + 8, /* of version 2 */
     HASHED_MAX = 1024,
     CHUNK = 1 << 20,
     FIRST_CHUNK = 64 * 1024,
@@ -45,7 +48,7 @@ enum {
     FILES_OF_POLL = 64, /* that are looked into without finding a row */
 };
 
-enum file_format { FILE_JSON, FILE_CSV, FILE_PARQUET };
+enum file_format { FILE_JSON, FILE_CSV, FILE_PARQUET, FILE_AVRO };
 
 struct file_options {
     const char *path;
@@ -57,13 +60,14 @@ struct file_options {
 
 enum { ERR_NO_FILE = 2 }; /* err->code: ENOENT */
 
-enum file_shape { SHAPE_UNKNOWN, SHAPE_LINES, SHAPE_ARRAY, SHAPE_CSV, SHAPE_PARQUET };
+enum file_shape { SHAPE_UNKNOWN, SHAPE_LINES, SHAPE_ARRAY, SHAPE_CSV, SHAPE_PARQUET, SHAPE_AVRO };
 
 /* One file that was seen. */
 struct tracked {
     char *name; /* path; NULL: not seen in this life */
     uint64_t inode, device;
     uint64_t consumed; /* durable or handed out */
+    uint64_t rows;     /* AVRO: of the block that begins at `consumed` */
     uint64_t hash;
     uint16_t hashed;
     uint64_t size; /* as last seen */
@@ -106,6 +110,7 @@ struct file_source {
     enum file_shape shape;
     struct inflate_stream *inflate;
     struct parquet_rows *parquet;
+    struct avro_rows *avro;
     struct sbuf raw;       /* compressed bytes not yet inflated */
     struct sbuf window;    /* content from `window_at` on */
     uint64_t window_at;    /* content offset of window.p[0] */
@@ -126,7 +131,8 @@ struct file_source {
     uint64_t elements;       /* of an array, so far */
 
     struct str values[RECORDS];
-    uint8_t position[POSITION];
+    uint8_t position[POSITION_ROWS];
+    size_t position_size;
     char part[24];
 };
 
@@ -210,7 +216,9 @@ static void load_position(struct file_source *f, const struct source_position *p
 {
     char *end;
     char text[32];
-    if (p->value.n != POSITION || p->value.p[0] != 1 || p->part.n == 0 || p->part.n >= sizeof text)
+    bool has_rows = p->value.n == POSITION_ROWS && p->value.p[0] == 2;
+    if ((!has_rows && (p->value.n != POSITION || p->value.p[0] != 1)) || p->part.n == 0 ||
+        p->part.n >= sizeof text)
         return;
     memcpy(text, p->part.p, p->part.n);
     text[p->part.n] = '\0';
@@ -223,12 +231,14 @@ static void load_position(struct file_source *f, const struct source_position *p
     t->done_size = get_be64(at + 27);
     t->done_changed_us = (int64_t)get_be64(at + 35);
     t->taken_us = (int64_t)get_be64(at + 43);
+    t->rows = has_rows ? get_be64(at + POSITION) : 0;
 }
 
 static void save_position(struct file_source *f)
 {
     const struct tracked *t = f->now;
-    f->position[0] = 1;
+    f->position[0] = t->rows ? 2 : 1;
+    f->position_size = t->rows ? POSITION_ROWS : POSITION;
     put_be64(f->position + 1, t->consumed);
     put_be16(f->position + 9, t->hashed);
     put_be64(f->position + 11, t->hash);
@@ -236,6 +246,7 @@ static void save_position(struct file_source *f)
     put_be64(f->position + 27, t->done_size);
     put_be64(f->position + 35, (uint64_t)t->done_changed_us);
     put_be64(f->position + 43, (uint64_t)t->taken_us);
+    put_be64(f->position + POSITION, t->rows);
     memcpy(f->part, t->part, sizeof f->part);
 }
 
@@ -252,7 +263,7 @@ static bool hash_start(int file, size_t n, uint64_t *hash, size_t *got, struct e
 /* The content is another one than we read from under this inode: begin anew. */
 static void forget(struct tracked *t)
 {
-    t->consumed = 0;
+    t->consumed = t->rows = 0;
     t->hashed = 0;
     t->hash = 0;
     t->done_size = 0;
@@ -435,6 +446,8 @@ static void close_now(struct file_source *f) ON(work)
     f->inflate = NULL;
     parquet_rows_close(f->parquet);
     f->parquet = NULL;
+    avro_rows_close(f->avro);
+    f->avro = NULL;
     f->now = NULL;
     f->names = NULL;
     arena_reset(&f->names_arena);
@@ -465,16 +478,21 @@ static bool open_now(struct file_source *f, struct tracked *t, struct err *err) 
         os_close(f->file);
         return false;
     }
-    bool in_bytes = codec == CODEC_NONE && t->shape != SHAPE_UNKNOWN && t->shape != SHAPE_ARRAY;
+    bool in_bytes = o->format == FILE_AVRO ||
+                    (codec == CODEC_NONE && t->shape != SHAPE_UNKNOWN && t->shape != SHAPE_ARRAY);
     f->now = t;
     if (!verify(f, t, in_bytes ? t->consumed : UINT64_MAX, err)) {
         close_now(f);
         return false;
     }
-    f->shape = o->format == FILE_CSV ? SHAPE_CSV : o->format == FILE_PARQUET ? SHAPE_PARQUET : t->shape;
+    f->shape = o->format == FILE_CSV       ? SHAPE_CSV
+               : o->format == FILE_PARQUET ? SHAPE_PARQUET
+               : o->format == FILE_AVRO    ? SHAPE_AVRO
+                                           : t->shape;
     if (f->shape == SHAPE_ARRAY)
         json_split_init(&f->split, STR(""), JSON_RECORD_MAX);
-    f->inflate = codec == CODEC_NONE || f->shape == SHAPE_PARQUET ? NULL : inflate_stream_new(codec);
+    bool by_ranges = f->shape == SHAPE_PARQUET || f->shape == SHAPE_AVRO;
+    f->inflate = codec == CODEC_NONE || by_ranges ? NULL : inflate_stream_new(codec);
     f->window_at = f->read_at = f->elements = f->element_end = 0;
     f->at_end = false;
     f->handed = 0;
@@ -758,7 +776,8 @@ static bool take(struct file_source *f, uint32_t *count, struct err *err)
     case SHAPE_LINES: *count = take_lines(f); return true;
     case SHAPE_ARRAY: return take_elements(f, count, err);
     case SHAPE_CSV: *count = take_csv(f); return true;
-    case SHAPE_PARQUET: break;
+    case SHAPE_PARQUET:
+    case SHAPE_AVRO: break;
     }
     UNREACHABLE("file shape");
 }
@@ -799,6 +818,23 @@ static bool take_parquet(struct file_source *f, uint32_t *count, struct err *err
            parquet_rows_next(f->parquet, f->now->consumed, f->values, RECORDS, count, &f->now->consumed, err);
 }
 
+/* A block that is not whole may become so while somebody watches. */
+static bool take_avro(struct file_source *f, uint32_t *count, struct err *err)
+{
+    struct tracked *t = f->now;
+    struct avro_place place = {t->consumed, t->rows};
+    if (f->avro == NULL)
+        f->avro = avro_rows_open(f->source->pool, f->file, f->opened.size, err);
+    if (f->avro == NULL)
+        return false;
+    TRY(avro_rows_next(f->avro, &place, f->values, RECORDS, count, &f->source->health.bad, err));
+    if (*count == 0 && avro_rows_is_cut(f->avro) && is_final(f))
+        return err_set(err, ERR_DATA, "it ends inside of a block");
+    t->consumed = place.block;
+    t->rows = place.row;
+    return true;
+}
+
 /* Some records of the file that is open, or none when its end is reached, or nothing is there yet. */
 static bool read_some(struct file_source *f, uint32_t *count, struct err *err) ON(work)
 {
@@ -806,6 +842,8 @@ static bool read_some(struct file_source *f, uint32_t *count, struct err *err) O
     *count = 0;
     if (f->shape == SHAPE_PARQUET)
         return take_parquet(f, count, err);
+    if (f->shape == SHAPE_AVRO)
+        return take_avro(f, count, err);
     drop_handed(f);
     f->starved = false;
     TRY(read_start(f, &known, err));
@@ -884,8 +922,9 @@ static bool file_open(struct source *source, const struct source_position *posit
         return err_set(err, ERR_CONFIG, "\"%s\": only the last part of a path may hold *, ? or [", o->path);
     for (uint32_t i = 0; i < count; i++)
         load_position(f, &positions[i]);
-    if (f->is_stdin && o->format == FILE_PARQUET)
-        return err_set(err, ERR_CONFIG, "Parquet is read from its end, so it cannot come from stdin");
+    if (f->is_stdin && (o->format == FILE_PARQUET || o->format == FILE_AVRO))
+        return err_set(err, ERR_CONFIG, "%s is read by its parts, so it cannot come from stdin",
+                       o->format == FILE_AVRO ? "Avro" : "Parquet");
     if (f->is_stdin) {
         open_stdin(f);
         return true;
@@ -960,7 +999,7 @@ static enum source_status give(struct file_source *f, uint32_t count, struct sou
         .values = f->values,
         .count = count,
         .part = str_of(f->part),
-        .position = str_n(f->position, POSITION),
+        .position = str_n(f->position, f->position_size),
     };
     return SOURCE_ROWS;
 }
@@ -1097,6 +1136,7 @@ static bool check_separator(const void *value, struct err *err)
 static const struct option_choice formats[] = {{"json", FILE_JSON, "JSON lines, or an array"},
                                                {"csv", FILE_CSV, "comma separated"},
                                                {"parquet", FILE_PARQUET, "Parquet"},
+                                               {"avro", FILE_AVRO, "Avro's object container files"},
                                                {0}};
 
 static const struct option options[] = {

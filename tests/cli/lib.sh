@@ -50,7 +50,7 @@ until_true() {
 
 # start_up DIR [ARGUMENT…]: `up` in the background, without an HTTP port; $up is its process
 start_up() {
-    "$SLUICE" up "$@" --set settings.listen.http=off --set settings.listen.kafka=off >"$scratch/up.out" 2>"$scratch/up.err" </dev/null &
+    "$SLUICE" up "$@" --set settings.listen.http=off --set settings.listen.kafka=off --set "settings.listen.registry=${REGISTRY:-off}" >"$scratch/up.out" 2>"$scratch/up.err" </dev/null &
     up=$!
     until_true test -S "$1/.sluice/control.sock"
 }

@@ -23,7 +23,7 @@ static void make_project(const char *options)
     EXPECT(os_mkdirs(outside_path("in"), &err));
     sbuf_printf(
         &p,
-        "name: files\nsettings: { listen: { http: off, kafka: off } }\nsources: { rows: { kind: file, %s, to: rows } }\ntopics: { rows: {} }\n",
+        "name: files\nsettings: { listen: { http: off, kafka: off, registry: off } }\nsources: { rows: { kind: file, %s, to: rows } }\ntopics: { rows: {} }\n",
         options);
     outside_write(outside_path("sluice.yaml"), sbuf_view(&p));
     sbuf_fini(&p);
@@ -252,7 +252,7 @@ static void make_copied(const char *path, bool watch)
     EXPECT(os_mkdirs(outside_path("in"), &err));
     sbuf_printf(
         &p,
-        "name: files\nsettings: { listen: { http: off, kafka: off } }\nconnections: { lake: 'file:lake' }\n"
+        "name: files\nsettings: { listen: { http: off, kafka: off, registry: off } }\nconnections: { lake: 'file:lake' }\n"
         "sources: { rows: { kind: file, path: '%s', watch: %s, to: rows } }\ntopics: { rows: { schema: 'n BIGINT, text STRING' } }\n"
         "streams:\n  copy: { sql: 'SELECT n FROM STREAM rows', to: [ { table: lake.copy, cadence: 50ms } ] }\n",
         path, watch ? "true" : "false");

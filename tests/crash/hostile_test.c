@@ -373,7 +373,7 @@ TEST(a_retry_after_that_no_integer_holds_is_long)
     outside_folder();
     sbuf_printf(
         &p,
-        "name: patience\nsettings: { listen: { http: off, kafka: off } }\nsources:\n"
+        "name: patience\nsettings: { listen: { http: off, kafka: off, registry: off } }\nsources:\n"
         "  patient: { kind: http, url: 'http://127.0.0.1:%d/patient' }\n"
         "  pulse: { kind: http, url: 'http://127.0.0.1:%d/pulse', rows: data, cursor: { field: n, param: after }, every: 100ms }\n",
         web_stand_port(stand), web_stand_port(stand));
@@ -554,7 +554,7 @@ TEST(metrics_say_which_source_fails_and_when_it_is_well_again)
     snprintf(metrics_url, sizeof metrics_url, "http://127.0.0.1:%d/metrics", port);
     sbuf_printf(
         &p,
-        "name: outage\nsettings: { listen: { http: '127.0.0.1:%d', kafka: off } }\nsources:\n"
+        "name: outage\nsettings: { listen: { http: '127.0.0.1:%d', kafka: off, registry: off } }\nsources:\n"
         "  feed: { kind: http, url: 'http://127.0.0.1:%d/', cursor: { field: n, param: after }, every: 50ms, to: feed }\n"
         "topics: { feed: {} }\n",
         port, web_stand_port(stand));

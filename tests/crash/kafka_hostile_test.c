@@ -3,6 +3,7 @@
  *
  *     frames       requests of all APIs, mutated: some are still good, most are not. FRAMES=1000000 for more than the check has
  *     connections  CONNECTIONS=10000 that ask one thing and stay, and as many that begin a request and never end it
+ *     announcers   begin requests of 96 MiB, and send nothing of them, or half a megabyte; then a byte now and then
  *
  * In the end the program ends in order, and its memory was never more than it may be. SEED=n for other mutations. */
 #include <arpa/inet.h>
@@ -249,8 +250,10 @@ static bool program_begins(void)
     char yaml[256];
     outside_folder();
     port = free_port();
-    int n = snprintf(yaml, sizeof yaml,
-                     "name: hostile\nsettings:\n  listen:\n    kafka: 127.0.0.1:%d\n    http: off\n", port);
+    int n = snprintf(
+        yaml, sizeof yaml,
+        "name: hostile\nsettings:\n  listen:\n    kafka: 127.0.0.1:%d\n    http: off\n    registry: off\n",
+        port);
     outside_write(outside_path("sluice.yaml"), str_n(yaml, (size_t)n));
     program = outside_start("up", NULL, -1);
     return EXPECT(outside_until(listens, NULL, 30000));
@@ -510,6 +513,33 @@ TEST(thousands_of_connections)
     program_ends();
 }
 
+enum { ANNOUNCERS = 120, PART_BYTES = 512 << 10, TRICKLES = 20 };
+
+TEST(large_requests_that_do_not_come)
+{
+    static char part[PART_BYTES];
+    int fds[ANNOUNCERS];
+    struct good good;
+    if (!program_begins() || !EXPECT(good_begins(&good)))
+        return;
+    for (size_t i = 0; i < ANNOUNCERS; i++) {
+        EXPECT((fds[i] = open_connection()) >= 0);
+        send_all(fds[i], "\6\0\0\0\0\0", 6);
+        if (i % 2)
+            send(fds[i], part, sizeof part, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    for (int i = 0; i < TRICKLES; i++) {
+        for (size_t k = 0; k < ANNOUNCERS; k++)
+            send(fds[k], "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        outside_sleep_ms(100);
+    }
+    EXPECT(good.slowest_ms < 5000);
+    good_ends(&good, "announcers");
+    for (size_t i = 0; i < ANNOUNCERS; i++)
+        close(fds[i]);
+    program_ends();
+}
+
 int main(void)
 {
     struct rlimit limit;
@@ -518,5 +548,6 @@ int main(void)
     setrlimit(RLIMIT_NOFILE, &limit);
     RUN(malformed_frames);
     RUN(thousands_of_connections);
+    RUN(large_requests_that_do_not_come);
     return test_end();
 }

@@ -102,7 +102,7 @@ static void make_project(int port)
     sbuf_printf(
         &p,
         "name: killed\n"
-        "settings: { listen: { http: off, kafka: off } }\n"
+        "settings: { listen: { http: off, kafka: off, registry: off } }\n"
         "connections: { db: 'sqlite:db.sqlite', lake: 'file:lake' }\n"
         "sources:\n"
         "  api: { kind: http, url: 'http://127.0.0.1:%d/api', rows: rows, every: 20ms, cursor: { field: seq, param: after }, to: api }\n"

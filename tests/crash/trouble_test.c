@@ -19,7 +19,7 @@ static void make_project(const char *settings, const char *sinks)
     struct sbuf p = {0};
     sbuf_printf(
         &p,
-        "name: trouble\nsettings: { listen: { http: off, kafka: off }%s }\n"
+        "name: trouble\nsettings: { listen: { http: off, kafka: off, registry: off }%s }\n"
         "connections: { db: 'sqlite:db.sqlite', other: 'sqlite:other.sqlite', lake: 'file:lake' }\n"
         "sources: { rows: { kind: file, path: rows.jsonl, watch: true, to: rows } }\n"
         "topics: { rows: { schema: 'n BIGINT, text STRING' } }\n"

@@ -252,7 +252,7 @@ class World:
             subprocess.run(["javac", "-cp", f"{args.java}/*", "-d", args.folder, source], check=True)
         self.log = open(f"{args.folder}/broker.log", "a")
         with open(f"{args.folder}/sluice.yaml", "w") as f:
-            f.write(f"name: kills\nsettings:\n  data: {args.data or args.folder + '/data'}\n  listen:\n    kafka: 127.0.0.1:{args.port}\n    http: off\n")
+            f.write(f"name: kills\nsettings:\n  data: {args.data or args.folder + '/data'}\n  listen:\n    kafka: 127.0.0.1:{args.port}\n    http: off\n    registry: off\n")
 
     def start_broker(self):
         self.broker = subprocess.Popen([self.args.sluice, "up", self.args.folder], stdout=self.log, stderr=self.log)
@@ -330,30 +330,36 @@ def topic_now(bootstrap, topic, partitions, committed=True):
     return found
 
 
-def wait_for_readers(world, kind, prefix, found, seconds):
-    """Until they were given everything: members that died leave their partitions only when their sessions end."""
-    wanted = {(p, o) for p, records in found.items() for o, _ in records}
-    end = time.time() + seconds
-    while time.time() < end:
-        wanted -= {(line["p"], line["o"]) for name, line in world.lines(kind) if "o" in line and name.startswith(prefix)}
-        if not wanted:
-            return
+def wait_while_it_shrinks(left, seconds):
+    """Until left() is nothing, or does not get less for so long: members that died leave their partitions only when their sessions end."""
+    least, end = None, time.time() + seconds
+    while (n := left()) > 0 and time.time() < end:
+        if least is None or n < least:
+            least, end = n, time.time() + seconds
         time.sleep(1)
+    return n
+
+
+def wait_for_readers(world, kind, prefix, found, seconds):
+    """Until they were given everything."""
+    wanted = {(p, o) for p, records in found.items() for o, _ in records}
+
+    def left():
+        wanted.difference_update((line["p"], line["o"]) for name, line in world.lines(kind) if "o" in line and name.startswith(prefix))
+        return len(wanted)
+
+    wait_while_it_shrinks(left, seconds)
 
 
 def wait_for_copies(world, bootstrap, wanted, seconds):
-    from confluent_kafka import Consumer, TopicPartition
+    def left():
+        counts = [sum(len(v) for v in topic_now(bootstrap, t, PARTITIONS).values()) for t in targets(world.args.java)]
+        return sum(max(0, wanted - n) for n in counts)
 
-    end = time.time() + seconds
-    behind = None
-    while time.time() < end:
-        counts = {t: sum(len(v) for v in topic_now(bootstrap, t, PARTITIONS).values()) for t in targets(world.args.java)}
-        behind = {t: wanted - n for t, n in counts.items() if n != wanted}
-        if all(n <= 0 for n in behind.values()):
-            return
-        time.sleep(2)
-    print(f"copies are behind after {seconds} s: {behind}")
-    world.stacks()
+    behind = wait_while_it_shrinks(left, seconds)
+    if behind:
+        print(f"copies are {behind} records behind, and get no further in {seconds} s")
+        world.stacks()
 
 
 class Judge:

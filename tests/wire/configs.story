@@ -26,3 +26,27 @@ a > Produce 9 {Acks: -1, TopicData: [{Name: stamped, PartitionData: [{Index: 0, 
 a < {Responses: [{PartitionResponses: [{ErrorCode: NONE, LogAppendTimeMs: $time}]}]}
 a > Fetch 4 {MaxWaitMs: 0, Topics: [{Topic: stamped, Partitions: [{Partition: 0, FetchOffset: 0, PartitionMaxBytes: 1000}]}]}
 a < {Responses: [{Partitions: [{Records: records(0: a=1; append-time)}]}]}
+
+# What is set for all topics counts for those that were made before, too, unless they say otherwise themselves; and is taken back from them.
+a > IncrementalAlterConfigs 1 {Resources: [{ResourceType: 4, ResourceName: "", Configs: [{Name: message.max.bytes, Value: "200"}, {Name: log.retention.ms, Value: "5000"}]}]}
+a < {Responses: [{ErrorCode: NONE}]}
+a > DescribeConfigs 4 {IncludeSynonyms: true, Resources: [
+        {ResourceType: 2, ResourceName: compact, ConfigurationKeys: [max.message.bytes]}
+        {ResourceType: 2, ResourceName: small, ConfigurationKeys: [max.message.bytes]}
+        {ResourceType: 2, ResourceName: small, ConfigurationKeys: [retention.ms]}
+        {ResourceType: 4, ResourceName: "", ConfigurationKeys: [log.retention.ms]}]}
+a < {Results: [
+        {Configs: [{Value: "200", ConfigSource: 3, Synonyms: [{Name: message.max.bytes, Value: "200", Source: 3}, {Value: "1048588", Source: 5}]}]}
+        {Configs: [{Value: "100", ConfigSource: 1, Synonyms: [{Name: max.message.bytes, Source: 1}, {Source: 3}, {Source: 5}]}]}
+        {Configs: [{Value: "5000", ConfigSource: 3, Synonyms: [{Name: log.retention.ms, Source: 3}, {Name: log.retention.hours, Source: 5}]}]}
+        {Configs: [{Value: "5000", ConfigSource: 3, Synonyms: [{Name: log.retention.ms, Source: 3}]}]}]}
+let $v = 12345678901234567890123456789012345678901234567890
+a > Produce 9 {Acks: -1, TopicData: [{Name: compact, PartitionData: [{Index: 0, Records: records(a=$v$v$v$v)}]}]}
+a < {Responses: [{PartitionResponses: [{ErrorCode: MESSAGE_TOO_LARGE}]}]}
+restart
+a > IncrementalAlterConfigs 1 {Resources: [{ResourceType: 4, ResourceName: "", Configs: [{Name: message.max.bytes, ConfigOperation: 1}, {Name: log.retention.ms, ConfigOperation: 1}]}]}
+a < {Responses: [{ErrorCode: NONE}]}
+a > Produce 9 {Acks: -1, TopicData: [{Name: compact, PartitionData: [{Index: 0, Records: records(a=$v$v$v$v)}]}]}
+a < {Responses: [{PartitionResponses: [{ErrorCode: NONE}]}]}
+a > DescribeConfigs 4 {IncludeSynonyms: true, Resources: [{ResourceType: 2, ResourceName: compact, ConfigurationKeys: [max.message.bytes]}, {ResourceType: 2, ResourceName: small, ConfigurationKeys: [retention.ms]}]}
+a < {Results: [{Configs: [{Value: "1048588", ConfigSource: 5}]}, {Configs: [{Value: "604800000", ConfigSource: 5, Synonyms: []}]}]}

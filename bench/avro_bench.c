@@ -1,0 +1,208 @@
+/* How fast Avro records become columns, and columns Avro records, against copying the bytes and against Avro's own C library
+ * (libavro-dev, where it is installed), all in one run.
+ *
+ * The records are about 220 bytes of 12 mixed fields: identifiers, short and long text, a union with null, a timestamp, numbers, a boolean;
+ * lengths and values differ from record to record as if by chance. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "format/avro.h"
+
+#ifdef AVRO_PEER
+/* avro_peer.c: seconds that libavro takes for records[count], the best of some rounds. */
+double avro_peer(const char *schema_text, const struct str *records, int count);
+#endif
+
+enum { RECORDS = 4096, ROUNDS = 2001 };
+
+static const char schema_text[] =
+    "{\"type\":\"record\",\"name\":\"Event\",\"fields\":["
+    "{\"name\":\"id\",\"type\":\"long\"},{\"name\":\"user_id\",\"type\":\"string\"},"
+    "{\"name\":\"event\",\"type\":\"string\"},"
+    "{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}},"
+    "{\"name\":\"country\",\"type\":[\"null\",\"string\"]},{\"name\":\"city\",\"type\":\"string\"},"
+    "{\"name\":\"amount\",\"type\":\"double\"},{\"name\":\"quantity\",\"type\":\"int\"},"
+    "{\"name\":\"premium\",\"type\":\"boolean\"},{\"name\":\"url\",\"type\":\"string\"},"
+    "{\"name\":\"session\",\"type\":\"string\"},{\"name\":\"agent\",\"type\":\"string\"}]}";
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static uint64_t random_state = 42;
+
+static uint32_t chance(uint32_t below)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(random_state >> 33) % below;
+}
+
+static void put_long(struct sbuf *out, int64_t value)
+{
+    uint8_t bytes[VARINT_MAX];
+    sbuf_add(out, bytes, put_varint(bytes, value));
+}
+
+static void put_text(struct sbuf *out, const char *text)
+{
+    put_long(out, (int64_t)strlen(text));
+    sbuf_cstr(out, text);
+}
+
+static void write_record(struct sbuf *out, uint32_t i)
+{
+    static const char *const events[] = {"view", "click", "purchase", "add_to_cart", "logout"};
+    static const char *const countries[] = {"CH", "Germany", "United States", "Brazil", "New Zealand", "NO"};
+    static const char *const cities[] = {"Zurich",         "Berlin",     "San Francisco",
+                                         "Rio de Janeiro", "Wellington", "Oslo"};
+    static const char agent[] =
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0";
+    char text[128];
+    double amount = chance(100000) / 100.0;
+    put_long(out, 1000000 + i);
+    snprintf(text, sizeof text, "user_%06u", chance(1000000));
+    put_text(out, text);
+    put_text(out, events[chance(5)]);
+    put_long(out, 1704067200000 + (int64_t)chance(1000000000));
+    if (chance(5) > 0) {
+        put_long(out, 1);
+        put_text(out, countries[chance(6)]);
+    } else {
+        put_long(out, 0);
+    }
+    put_text(out, cities[chance(6)]);
+    sbuf_add(out, &amount, sizeof amount);
+    put_long(out, chance(200));
+    sbuf_char(out, (char)chance(2));
+    snprintf(text, sizeof text, "https://www.example.com/products/%u?ref=home", chance(5000000));
+    put_text(out, text);
+    snprintf(text, sizeof text, "%08x-9a8b-4c7d-8e6f-%08x0a1b", chance(1u << 31), chance(1u << 31));
+    put_text(out, text);
+    snprintf(text, sizeof text, "%.*s", (int)(sizeof agent - 1 - chance(30)), agent);
+    put_text(out, text);
+}
+
+struct stand {
+    struct pool *pool;
+    const struct avro_schema *schema;
+    const struct type *columns;
+    struct str *records; /* records[RECORDS] */
+    const struct avro_writer **writers;
+    struct avro_decoder *decoder;
+    size_t bytes;
+};
+
+static void refuse(void *arg, const struct avro_bad *bad)
+{
+    (void)arg;
+    fprintf(stderr, "row %u, \"%.*s\": %s\n", bad->row, STR_ARG(bad->path), bad->reason);
+    abort();
+}
+
+static const struct avro_report report = {.bad = refuse};
+
+static void set_up(struct stand *s, struct sbuf *text)
+{
+    struct err err = {0};
+    const struct schema *schema;
+    s->pool = pool_new(NULL, "bench");
+    struct arena *arena = pool_arena(s->pool);
+    if (!schema_parse(arena, &(struct schema_source){.text = str_of(schema_text)}, &schema, &err))
+        abort();
+    s->schema = schema_avro(schema);
+    s->columns = avro_columns_type(arena, s->schema, &err);
+    s->records = arena_array(arena, struct str, RECORDS);
+    s->writers = arena_array(arena, const struct avro_writer *, RECORDS);
+    s->decoder = avro_decoder_new(s->pool, s->schema, s->columns, NULL, &err);
+    const struct avro_writer *writer = avro_decoder_writer(s->decoder, s->schema, &err);
+    if (writer == NULL)
+        abort();
+    size_t *starts = arena_array(arena, size_t, RECORDS + 1);
+    for (uint32_t i = 0; i < RECORDS; i++) {
+        starts[i] = text->n;
+        write_record(text, i);
+        s->writers[i] = writer;
+    }
+    starts[RECORDS] = s->bytes = text->n;
+    for (uint32_t i = 0; i < RECORDS; i++)
+        s->records[i] = str_n(text->p + starts[i], starts[i + 1] - starts[i]);
+}
+
+static double bench_decode(struct stand *s, struct batch *batch)
+{
+    double best = 1e9;
+    for (int round = 0; round < ROUNDS; round++) {
+        batch_reset(batch);
+        double from = now_s();
+        avro_decode(s->decoder, s->records, s->writers, RECORDS, batch, &report);
+        double took = now_s() - from;
+        best = took < best ? took : best;
+    }
+    return best;
+}
+
+static double bench_encode(struct stand *s, const struct batch *batch)
+{
+    struct err err = {0};
+    struct avro_encoder *encoder = avro_encoder_new(s->pool, s->schema, s->columns, &err);
+    uint32_t *ends = arena_array(pool_arena(s->pool), uint32_t, RECORDS);
+    struct sbuf out = {0};
+    double best = 1e9;
+    for (int round = 0; round < ROUNDS; round++) {
+        sbuf_clear(&out);
+        double from = now_s();
+        avro_encode(encoder, batch, 0, RECORDS, STR("\0\0\0\0\1"), &out, ends, &report);
+        double took = now_s() - from;
+        best = took < best ? took : best;
+    }
+    if (out.n != s->bytes + 5 * RECORDS)
+        abort();
+    sbuf_fini(&out);
+    return best;
+}
+
+static double bench_copy(const struct sbuf *text)
+{
+    char *to = malloc(text->n);
+    double best = 1e9;
+    for (int round = 0; round < ROUNDS; round++) {
+        double from = now_s();
+        memcpy(to, text->p, text->n);
+        __asm__ volatile("" ::"r"(to) : "memory");
+        double took = now_s() - from;
+        best = took < best ? took : best;
+    }
+    free(to);
+    return best;
+}
+
+static void print(const char *name, const struct stand *s, double took)
+{
+    printf("%-22s %7.2f M records/s %8.2f GB/s\n", name, RECORDS / took / 1e6, (double)s->bytes / took / 1e9);
+}
+
+int main(void)
+{
+    struct stand s;
+    struct sbuf text = {0};
+    set_up(&s, &text);
+    struct batch *batch = batch_new();
+    printf("%d records of %.1f bytes\n", RECORDS, (double)s.bytes / RECORDS);
+    print("copying the bytes", &s, bench_copy(&text));
+    print("decode", &s, bench_decode(&s, batch));
+    print("encode", &s, bench_encode(&s, batch));
+#ifdef AVRO_PEER
+    print("libavro, decode", &s, avro_peer(schema_text, s.records, RECORDS));
+#else
+    printf("libavro is not installed, so it is not measured\n");
+#endif
+    batch_free(batch);
+    sbuf_fini(&text);
+    pool_free(s.pool);
+    return 0;
+}
