@@ -15,7 +15,7 @@
  * refused frame can simply be submitted again.
  *
  * Readers are on any role. They see offsets below the durable high watermark and nothing else; young data comes from the
- * very memory that was journaled, older data by pread. (Rule Zero: look-ups take a lock for some hundred nanoseconds instead
+ * very memory that was journaled, older data by pread, or by a lease of its file. (Rule Zero: look-ups take a lock for some hundred nanoseconds instead
  * of a message to the disk role, because every read would otherwise wait for whatever write is in progress.) */
 #ifndef LOG_STORE_H
 #define LOG_STORE_H
@@ -255,7 +255,7 @@ bool log_read(struct log *log, int64_t offset, size_t max_bytes, struct log_slic
  *   LOG_CACHED     from memory alone: *cold when it would have had to come from the disk (nothing is read then)
  *   LOG_IN_PLACE   the slice may be a lease: whole batches in a segment's file, which are in the system's memory but were not read, so that their checksums are
  *                  not verified. For those who send them on to somebody who verifies. Leases are large (64 KiB and more), and each may hold a file open
- *                  that was deleted: whoever keeps some limits their bytes. */
+ *                  that was deleted: whoever keeps some limits their bytes, and has let go of all before the store closes. */
 enum { LOG_COMMITTED = 1 << 0, LOG_CACHED = 1 << 1, LOG_IN_PLACE = 1 << 2 };
 struct log_fetched {
     struct log_slice slice;
