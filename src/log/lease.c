@@ -93,6 +93,15 @@ static bool find_end(struct place *at, uint32_t to, int64_t limit, uint32_t *end
     return true;
 }
 
+/* The bytes are there, and in memory? */
+static bool is_there(const struct place *at, uint32_t begin, uint32_t end)
+{
+    uint8_t last;
+    size_t got;
+    return os_prefetch(at->file, begin, end - begin, NULL) &&
+           os_pread(at->file, &last, 1, end - 1, &got, NULL) && got == 1;
+}
+
 bool segment_lease(struct place *at, int64_t offset, size_t max_bytes, int64_t limit, struct log_slice *slice,
                    uint32_t *end)
 {
@@ -109,7 +118,7 @@ bool segment_lease(struct place *at, int64_t offset, size_t max_bytes, int64_t l
         *end = begin + first.size;
         next = last_of(&first) + 1;
     }
-    if (*end - begin < LEASE_MIN || !os_prefetch(at->file, begin, *end - begin, NULL))
+    if (*end - begin < LEASE_MIN || !is_there(at, begin, *end))
         return false;
     *slice = (struct log_slice){.buf = hold_file(at->segment),
                                 .file = at->file,

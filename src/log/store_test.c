@@ -1142,6 +1142,35 @@ TEST(leases_do_not_believe_an_index)
     os_remove_tree(folder, NULL);
 }
 
+TEST(a_file_that_was_cut_is_not_leased)
+{
+    const char *folder = fresh_folder("cut-lease");
+    char path[OS_PATH_MAX];
+    int64_t end;
+    struct store *store = make_old_records(folder, &end);
+    struct log *log = log_get(store, "t", 0);
+    int file;
+    segment_path(log->segments[1], ".log", path, sizeof path);
+    EXPECT(os_open(path, OS_WRITE, &file, NULL) &&
+           os_truncate(file, log->segments[1]->state.length - 1000, NULL));
+    os_close(file);
+    struct log_fetched fetched;
+    struct err err = {0};
+    int64_t offset = log->segments[1]->state.base, behind = log->segments[2]->state.base;
+    bool done = true;
+    while (done && offset < behind) {
+        done = log_fetch(log, offset, 1 << 20, LOG_IN_PLACE, &scratch, &fetched, &err);
+        if (done && EXPECT(fetched.slice.n > 0))
+            expect_batches(&fetched.slice, offset, 1 << 20);
+        offset = done ? fetched.slice.next_offset : offset;
+        buf_unref(fetched.slice.buf);
+    }
+    EXPECT(!done && err.class == ERR_FATAL && strstr(err.text, "damaged at byte") != NULL);
+    EXPECT_EQ_INT(log->segments[1]->file_users, 0);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
 TEST(any_call_of_a_lease_may_fail)
 {
     const char *folder = fresh_folder("lease-fails");
@@ -1343,6 +1372,7 @@ int main(void)
     RUN(leases_outlive_compaction);
     RUN(leases_end_before_what_is_not_committed);
     RUN(leases_do_not_believe_an_index);
+    RUN(a_file_that_was_cut_is_not_leased);
     RUN(any_call_of_a_lease_may_fail);
     RUN(producers_and_readers_on_loops_of_their_own);
     arena_fini(&scratch);
