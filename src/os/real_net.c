@@ -257,6 +257,26 @@ int real_send(int file, const struct os_span *spans, size_t count, bool more, si
     return 0;
 }
 
+/* For file systems that cannot give their pages away. */
+static int send_by_reading(int socket, int file, uint64_t offset, size_t n, size_t *sent)
+{
+    char bytes[64 << 10];
+    ssize_t r;
+    do
+        r = pread(os_real_table.fd(file), bytes, n < sizeof bytes ? n : sizeof bytes, (off_t)offset);
+    while (r < 0 && errno == EINTR);
+    if (r > 0) {
+        n = (size_t)r;
+        do
+            r = send(os_real_table.fd(socket), bytes, n, MSG_NOSIGNAL);
+        while (r < 0 && errno == EINTR);
+    }
+    if (r < 0)
+        return errno;
+    *sent = (size_t)r;
+    return 0;
+}
+
 int real_sendfile(int socket, int file, uint64_t offset, size_t n, size_t *sent)
 {
     off_t at = (off_t)offset;
@@ -264,6 +284,8 @@ int real_sendfile(int socket, int file, uint64_t offset, size_t n, size_t *sent)
     do
         r = sendfile(os_real_table.fd(socket), os_real_table.fd(file), &at, n);
     while (r < 0 && errno == EINTR);
+    if (r < 0 && (errno == EINVAL || errno == ENOSYS))
+        return send_by_reading(socket, file, offset, n, sent);
     if (r < 0)
         return errno;
     *sent = (size_t)r;
