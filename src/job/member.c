@@ -856,7 +856,10 @@ bool member_new(struct stream *s, const struct sink_def *def, enum wants wants, 
     *keyed = *m->topic->def;
     keyed->keys = def->key;
     keyed->key_count = def->key_count;
-    return topic_writer_new(s->pool, keyed, &m->writer, err);
+    TRY(topic_writer_new(s->pool, keyed, &m->writer, err));
+    if (s->job == NULL) /* the run tells of them */
+        topic_writer_skip_misfits(m->writer);
+    return true;
 }
 
 /* When the stream's inputs are known. */

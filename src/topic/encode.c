@@ -69,6 +69,7 @@ struct topic_writer {
 
     struct intake intake;
     bool strict;
+    bool skip_misfits;
     uint64_t unfit;
 };
 
@@ -253,13 +254,17 @@ static void note_bad(void *arg, const struct codec_bad *bad)
                  STR_ARG(bad->reason));
 }
 
-static void encode(struct encoder *e, const struct batch *batch)
+static void encode_to(struct encoder *e, const struct batch *batch, const struct codec_report *report)
 {
-    const struct codec_report report = {.bad = note_bad, .arg = e};
-    e->bad[0] = '\0';
     e->ends = mem_grow(e->ends, &e->ends_capacity, batch->rows, sizeof *e->ends);
     sbuf_clear(&e->text);
-    e->codec->encode(e->encoder, batch, 0, batch->rows, sbuf_view(&e->prefix), &e->text, e->ends, &report);
+    e->codec->encode(e->encoder, batch, 0, batch->rows, sbuf_view(&e->prefix), &e->text, e->ends, report);
+}
+
+static void encode(struct encoder *e, const struct batch *batch)
+{
+    e->bad[0] = '\0';
+    encode_to(e, batch, &(struct codec_report){.bad = note_bad, .arg = e});
 }
 
 /* p NULL: the row cannot be written. */
@@ -435,6 +440,8 @@ static bool add_rows(struct topic_writer *w, const struct batch *batch, int64_t 
         struct str value = change == CHANGE_DELETE ? (struct str){0} : encoded(&w->values, row);
         if (change == CHANGE_UPDATE_BEFORE)
             continue;
+        if (change != CHANGE_DELETE && value.p == NULL && w->skip_misfits)
+            continue;
         if (change != CHANGE_DELETE && value.p == NULL)
             return err_set(err, ERR_FATAL, "a row cannot be written to topic \"%s\": %s", w->def->name,
                            w->values.bad);
@@ -518,6 +525,36 @@ bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64
         return true;
     TRY(need_encoder(w, batch->schema, err));
     return w->def->format == TOPIC_RAW ? add_raw(w, batch, now_ms, err) : add_rows(w, batch, now_ms, err);
+}
+
+struct misfits {
+    const struct batch *batch;
+    topic_misfit *misfit;
+    void *arg;
+};
+
+static void tell_misfit(void *arg, const struct codec_bad *bad)
+{
+    const struct misfits *to = arg;
+    enum change change = change_of(to->batch, bad->row);
+    if (change != CHANGE_DELETE && change != CHANGE_UPDATE_BEFORE)
+        to->misfit(to->arg, bad->row, bad->path, bad->reason);
+}
+
+bool topic_writer_misfits(struct topic_writer *w, const struct batch *batch, topic_misfit *misfit, void *arg,
+                          struct err *err)
+{
+    struct misfits to = {batch, misfit, arg};
+    if (batch->rows == 0 || w->def->value_schema == NULL || !topic_has_schema(w->def))
+        return true;
+    TRY(need_encoder(w, batch->schema, err));
+    encode_to(&w->values, batch, &(struct codec_report){.bad = tell_misfit, .arg = &to});
+    return true;
+}
+
+void topic_writer_skip_misfits(struct topic_writer *w)
+{
+    w->skip_misfits = w->def->value_schema != NULL;
 }
 
 bool topic_writer_take(struct topic_writer *w, struct buf **bufs, uint64_t *records, struct err *err)

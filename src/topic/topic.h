@@ -124,6 +124,12 @@ bool topic_takes(const struct topic_def *def, const struct type *schema, struct 
 /* Rows of a batch, encoded in the topic's format; deletes (change kind −D) become tombstones, −U is left out. The schema may differ from call to call.
  * ERR_RETRY: the id of its schema is not known yet. After any error: topic_writer_drop. */
 bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64_t now_ms, struct err *err);
+/* Rows of a batch that the schema given for the topic does not take, each told with where and why. ERR_RETRY as above. */
+typedef void topic_misfit(void *arg, uint32_t row, struct str path, struct str reason);
+bool topic_writer_misfits(struct topic_writer *w, const struct batch *batch, topic_misfit *misfit, void *arg,
+                          struct err *err);
+/* Such rows are left out from now on, instead of being an error: somebody else tells of them. */
+void topic_writer_skip_misfits(struct topic_writer *w);
 /* Ends all batches: bufs[partition] holds them, one behind the other, or is NULL where there is none; borrowed until the next rows. Adds to
  * *records. */
 bool topic_writer_take(struct topic_writer *w, struct buf **bufs, uint64_t *records, struct err *err);
