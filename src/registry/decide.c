@@ -277,3 +277,44 @@ bool format_text(struct work *w, const struct shown *shown, struct str format, s
     sbuf_fini(&out);
     return true;
 }
+
+static bool is_wanted(const struct schema_tags *entity, const struct str *wanted, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_is(wanted[i], "*"))
+            return true;
+        for (uint32_t k = 0; k < entity->count; k++)
+            if (str_eq(entity->tags[k], wanted[i]))
+                return true;
+    }
+    return false;
+}
+
+bool find_tags(struct work *w, struct shown *shown, const struct str *wanted, size_t count)
+{
+    const struct schema *schema;
+    const struct schema_tags *tags;
+    struct sbuf out = {0};
+    TRY(parse_stored(w, shown->subject, shown->kind, shown->text, shown->references, &schema));
+    uint32_t tagged = schema_tags(w->arena, schema, &tags);
+    for (uint32_t i = 0; i < tagged; i++) {
+        if (!is_wanted(&tags[i], wanted, count))
+            continue;
+        sbuf_cstr(&out, out.n == 0 ? "[" : ",");
+        sbuf_cstr(&out, "{\"schemaEntity\":{\"entityPath\":");
+        text_string(&out, tags[i].path);
+        sbuf_printf(&out, ",\"entityType\":\"%s\"},\"tags\":[", tags[i].is_field ? "sr_field" : "sr_record");
+        for (uint32_t k = 0; k < tags[i].count; k++) {
+            if (k > 0)
+                sbuf_char(&out, ',');
+            text_string(&out, tags[i].tags[k]);
+        }
+        sbuf_cstr(&out, "]}");
+    }
+    if (out.n > 0) {
+        sbuf_char(&out, ']');
+        shown->tags = text_take(w->arena, &out);
+    }
+    sbuf_fini(&out);
+    return true;
+}

@@ -57,8 +57,10 @@ struct wanted {
     struct str text, metadata, rules;
     const struct registry_reference *references;
     uint32_t reference_count;
-    int32_t id;      /* −1: the registry gives it one */
-    int32_t version; /* 0: the next one; −1: the same, and said in its metadata */
+    int32_t id;                /* −1: the registry gives it one */
+    int32_t version;           /* 0: the next one; −1: the same, and said in its metadata */
+    struct schema_retag retag; /* of the text, before it is registered */
+    bool propagates_tags;      /* it gets the tags of the version before, too */
 };
 
 /* A schema as it is shown. */
@@ -68,7 +70,8 @@ struct shown {
     enum schema_kind kind;
     struct str text, references, metadata, rules;
     uint8_t md5[16];
-    bool is_stored; /* then: */
+    struct str tags; /* as JSON, where they were asked for; p NULL: none */
+    bool is_stored;  /* then: */
     int64_t timestamp_ms;
     bool deleted;
 };
@@ -126,5 +129,7 @@ bool resolve(struct work *w, struct str subject, enum schema_kind kind, struct s
              struct str references, struct schema_source *source);
 /* The text in one of schema_format's formats. */
 bool format_text(struct work *w, const struct shown *shown, struct str format, struct str *text);
+/* What carries tags in it: any of wanted[count], or, where that holds "*", any at all. */
+bool find_tags(struct work *w, struct shown *shown, const struct str *wanted, size_t count);
 
 #endif

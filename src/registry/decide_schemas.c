@@ -447,6 +447,41 @@ static bool find_registered(struct work *w, const struct wanted *wanted, bool no
     return true;
 }
 
+/* Its text becomes the one with tags added and removed. */
+static bool retag(struct work *w, struct wanted *wanted, const struct schema_retag *change)
+{
+    struct registry_reference *references = arena_array(w->arena, struct registry_reference,
+                                                        wanted->reference_count);
+    struct schema_source source = {.text = wanted->text, .lenient = true};
+    const struct schema *schema;
+    struct sbuf text = {0};
+    struct err err;
+    if (wanted->type.p && !schema_kind_find(wanted->type, &source.kind))
+        return refuse(w, CODE_INVALID_SCHEMA, "Invalid schema type %.*s", STR_ARG(wanted->type));
+    if (wanted->reference_count > 0)
+        memcpy(references, wanted->references, wanted->reference_count * sizeof *references);
+    if (!resolve_references(w, wanted->subject, references, wanted->reference_count, false, &source))
+        return refuse(w, CODE_INVALID_SCHEMA, "Invalid schema of type %s, details: %.*s",
+                      schema_kind_name(source.kind), STR_ARG(w->message));
+    bool ok = schema_parse(w->arena, &source, &schema, &err) &&
+              schema_retag(w->arena, schema, change, &text, &err);
+    if (ok)
+        wanted->text = text_take(w->arena, &text);
+    sbuf_fini(&text);
+    return ok || refuse(w, CODE_INVALID_SCHEMA, "Invalid schema of type %s, details: %s",
+                        schema_kind_name(source.kind), err.text);
+}
+
+static bool propagate_tags(struct work *w, struct wanted *wanted, const struct state_version *before)
+{
+    const struct state_content *content = before->content;
+    const struct schema *schema;
+    struct schema_retag change = {0};
+    TRY(parse_stored(w, wanted->subject, content->kind, content->text, content->references, &schema));
+    change.add_count = schema_tags(w->arena, schema, &change.add);
+    return change.add_count == 0 || retag(w, wanted, &change);
+}
+
 /* What the subject has, from the newest to the oldest. */
 struct history {
     const struct state_version **alive, **deleted;
@@ -485,6 +520,8 @@ static bool complete(struct work *w, const struct config *config, const struct h
         references_read(w->arena, before->content->references, &wanted->references, &count);
         wanted->reference_count = count;
     }
+    if (wanted->propagates_tags && before)
+        TRY(propagate_tags(w, wanted, before));
     merge_metadata(w, config, wanted, before, h->next);
     return true;
 }
@@ -618,13 +655,19 @@ static bool register_new(struct work *w, const struct wanted *wanted, unsigned h
 bool decide_register(struct work *w, const struct wanted *wanted, unsigned how, struct shown *shown)
 {
     struct config config;
-    bool found = false, merges = false;
+    struct wanted tagged = *wanted;
+    bool found = false, merges = wanted->propagates_tags;
     config_in_scope(w, wanted->subject, &config);
+    if (wanted->retag.add_count > 0 || wanted->retag.remove_count > 0) {
+        TRY(retag(w, &tagged, &wanted->retag));
+        tagged.version = wanted->version != 0 ? wanted->version : REGISTRY_LATEST;
+        merges = true;
+    }
     for (int i = CONFIG_DEFAULT_METADATA; i <= CONFIG_OVERRIDE_RULES; i++)
         merges = merges || config.fields[i].p != NULL;
     if (!merges)
-        TRY(find_registered(w, wanted, how & DECIDE_NORMALIZE, &found, shown));
-    return found || register_new(w, wanted, how, &config, shown);
+        TRY(find_registered(w, &tagged, how & DECIDE_NORMALIZE, &found, shown));
+    return found || register_new(w, &tagged, how, &config, shown);
 }
 
 /* ---- deleting ---------------------------------------------------------------------------------------------------------------- */

@@ -84,6 +84,15 @@ static void describe(const struct state *s, struct sbuf *out)
     }
 }
 
+static void forget_records(void)
+{
+    for (size_t i = 0; i < record_count; i++) {
+        sbuf_fini(&records[i].key);
+        sbuf_fini(&records[i].value);
+    }
+    record_count = 0;
+}
+
 /* A replay of the log makes the same state. */
 static void end(void)
 {
@@ -95,8 +104,6 @@ static void end(void)
         struct str value = records[i].tombstone ? (struct str){0} : sbuf_view(&records[i].value);
         EXPECT(entry_read(&arena, sbuf_view(&records[i].key), value, 5, &entry, &err));
         EXPECT(state_apply(again, &entry, &err));
-        sbuf_fini(&records[i].key);
-        sbuf_fini(&records[i].value);
     }
     EXPECT(state_check(again));
     describe(state, &now);
@@ -107,7 +114,7 @@ static void end(void)
     state_free(again);
     state_free(state);
     arena_fini(&arena);
-    record_count = 0;
+    forget_records();
 }
 
 static struct wanted want(const char *subject, const char *text)
@@ -325,7 +332,7 @@ TEST(what_is_undone_never_was)
     EXPECT_STR(after.p, before.p);
     sbuf_fini(&before);
     sbuf_fini(&after);
-    record_count = 0;
+    forget_records();
     state_free(state);
     arena_fini(&arena);
 }
@@ -369,6 +376,37 @@ TEST(a_topic_is_taken_over)
     sbuf_fini(&all);
     state_free(state);
     arena_fini(&arena);
+}
+
+/* What is added to a text, removed, or handed on from the version before. */
+TEST(tags_come_and_go)
+{
+    const struct str tag = STR("T"), f = STR("F");
+    const struct schema_tags add[] = {{STR("R"), false, &tag, 1}, {STR("R.a"), true, &f, 1}},
+                             gone[] = {{STR("R"), false, &tag, 1}}, missing[] = {{STR("R.z"), true, &tag, 1}};
+    struct shown shown = {0};
+    begin();
+    EXPECT_STR(reg_text("a", RECORD_1), "1/1");
+    struct wanted wanted = want("a", RECORD_1);
+    wanted.retag = (struct schema_retag){missing, NULL, 1, 0};
+    EXPECT_STR(reg(&wanted), "42201");
+    wanted.retag = (struct schema_retag){add, NULL, 2, 0};
+    EXPECT_STR(reg(&wanted), "2/2");
+    const struct state_content *content = state_version(state, STR("a"), 2)->content;
+    EXPECT(str_is(content->text,
+                  "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":\"int\","
+                  "\"confluent:tags\":[\"F\"]}],\"confluent:tags\":[\"T\"]}"));
+    EXPECT(str_is(content->metadata, "{\"properties\":{\"confluent:version\":\"2\"}}"));
+    wanted = want("a", RECORD_2);
+    wanted.propagates_tags = true;
+    wanted.retag = (struct schema_retag){NULL, gone, 0, 1}; /* what is propagated comes later */
+    EXPECT_STR(reg(&wanted), "3/3");
+    shown = shown_of(STR("a"), state_version(state, STR("a"), 3));
+    EXPECT(find_tags(work(), &shown, &tag, 1));
+    EXPECT(
+        str_is(shown.tags,
+               "[{\"schemaEntity\":{\"entityPath\":\"R\",\"entityType\":\"sr_record\"},\"tags\":[\"T\"]}]"));
+    end();
 }
 
 /* What we write, byte for byte. */
@@ -423,6 +461,7 @@ int main(void)
     RUN(settings_come_from_the_nearest);
     RUN(what_is_undone_never_was);
     RUN(a_topic_is_taken_over);
+    RUN(tags_come_and_go);
     RUN(records_are_confluents);
     RUN(subjects_have_one_name);
     return test_end();

@@ -111,6 +111,50 @@ static bool text_in(struct rest *r, const char *name, struct str *text)
            refuse(&r->work, 400, "Cannot deserialize value of \"%s\"", name);
 }
 
+static bool refuse_tags(struct rest *r, const char *name)
+{
+    return refuse(&r->work, 400, "Cannot deserialize value of \"%s\"", name);
+}
+
+/* {"schemaEntity": {"entityPath": …, "entityType": …}, "tags": […]} */
+static bool read_tags(struct rest *r, const struct json_node *node, const char *name,
+                      struct schema_tags *tags)
+{
+    const struct json_node *list = json_member(node, STR("tags"));
+    struct str type;
+    if (!json_str(node, "schemaEntity.entityPath", &tags->path) ||
+        !json_str(node, "schemaEntity.entityType", &type) || list == NULL || list->kind != JSON_ARRAY)
+        return refuse_tags(r, name);
+    tags->is_field = str_is(type, "sr_field");
+    tags->count = 0;
+    if (!tags->is_field && !str_is(type, "sr_record"))
+        return refuse_tags(r, name);
+    struct str *words = arena_array(r->work.arena, struct str, list->count + 1);
+    JSON_EACH(word, list)
+    {
+        if (word->kind != JSON_STRING)
+            return refuse_tags(r, name);
+        words[tags->count++] = word->text;
+    }
+    tags->tags = words;
+    return true;
+}
+
+bool rest_tags(struct rest *r, const char *name, const struct schema_tags **tags, uint32_t *count)
+{
+    const struct json_node *node = json_member(r->body, str_of(name));
+    *count = 0;
+    if (node == NULL || node->kind == JSON_NULL)
+        return true;
+    if (node->kind != JSON_ARRAY)
+        return refuse_tags(r, name);
+    struct schema_tags *list = arena_array(r->work.arena, struct schema_tags, node->count + 1);
+    JSON_EACH(item, node)
+    TRY(read_tags(r, item, name, &list[(*count)++]));
+    *tags = list;
+    return true;
+}
+
 bool rest_wanted(struct rest *r, struct str subject, struct wanted *wanted)
 {
     struct arena *arena = r->work.arena;
@@ -120,6 +164,9 @@ bool rest_wanted(struct rest *r, struct str subject, struct wanted *wanted)
     TRY(text_in(r, "schemaType", &wanted->type));
     TRY(int_of(r, "id", -1, &wanted->id));
     TRY(int_of(r, "version", 0, &wanted->version));
+    TRY(rest_tags(r, "schemaTagsToAdd", &wanted->retag.add, &wanted->retag.add_count));
+    TRY(rest_tags(r, "schemaTagsToRemove", &wanted->retag.remove, &wanted->retag.remove_count));
+    json_bool(r->body, "propagateSchemaTags", &wanted->propagates_tags);
     if (!references_parse(arena, json_member(r->body, STR("references")), &wanted->references,
                           &wanted->reference_count, &err) ||
         !metadata_text(arena, json_member(r->body, STR("metadata")), &wanted->metadata, &err) ||
@@ -180,9 +227,37 @@ void rest_show(struct rest *r, const struct shown *shown, unsigned what)
         sbuf_printf(out, ",\"ruleSet\":%.*s", STR_ARG(shown->rules));
     sbuf_cstr(out, ",\"schema\":");
     text_string(out, shown->text);
+    if (shown->tags.p)
+        sbuf_printf(out, ",\"schemaTags\":%.*s", STR_ARG(shown->tags));
     if (shown->is_stored)
         sbuf_printf(out, ",\"ts\":%lld,\"deleted\":%s", (long long)shown->timestamp_ms,
                     shown->deleted ? "true" : "false");
+}
+
+struct words {
+    struct arena *arena;
+    struct str *items;
+    size_t count, capacity;
+};
+
+static void add_word(void *arg, const char *value)
+{
+    struct words *words = arg;
+    if (words->count == words->capacity) {
+        struct str *before = words->items;
+        words->capacity = words->capacity ? 2 * words->capacity : 8;
+        words->items = arena_array(words->arena, struct str, words->capacity);
+        if (words->count > 0)
+            memcpy(words->items, before, words->count * sizeof *before);
+    }
+    words->items[words->count++] = str_of(value ? value : "");
+}
+
+bool rest_find_tags(struct rest *r, struct shown *shown)
+{
+    struct words words = {.arena = r->work.arena};
+    http_query_each(r->http, "findTags", add_word, &words);
+    return words.count == 0 || find_tags(&r->work, shown, words.items, words.count);
 }
 
 bool rest_format(struct rest *r, struct shown *shown)

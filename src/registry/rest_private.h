@@ -49,6 +49,10 @@ struct str rest_subject(struct rest *r);
 /* In segment i: a number from 1 on, or "latest". */
 bool rest_version(struct rest *r, uint32_t i, int32_t *version);
 bool refuse_invalid_version(struct work *w, struct str version);
+/* Tags in a member of the body: add, or remove. */
+bool rest_tags(struct rest *r, const char *name, const struct schema_tags **tags, uint32_t *count);
+/* The tags that the query asks for, if it does; before rest_format. */
+bool rest_find_tags(struct rest *r, struct shown *shown);
 /* A schema in the body. */
 bool rest_wanted(struct rest *r, struct str subject, struct wanted *wanted);
 /* Does the parameter, or the subject's configuration, say so? */

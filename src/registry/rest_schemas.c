@@ -37,6 +37,7 @@ static bool find_shown(struct rest *r, struct str subject, struct shown *shown)
     if (find_id(&r->work, id, subject, &where, &version) == NULL)
         return refuse_id(r, id);
     *shown = shown_of(where, state_version(r->work.state, where, version));
+    TRY(rest_find_tags(r, shown));
     return rest_format(r, shown);
 }
 

@@ -146,10 +146,69 @@ static bool find_shown(struct rest *r, bool deleted, struct shown *shown)
     return true;
 }
 
+/* The rules of the version before, with others over them, and without some. */
+static bool modified_rules(struct rest *r, struct str subject, int32_t new_version, struct str *rules)
+{
+    const struct json_node *merged = json_member(r->body, STR("rulesToMerge")),
+                           *removed = json_member(r->body, STR("rulesToRemove"));
+    struct arena *arena = r->work.arena;
+    struct str added;
+    struct err err;
+    if (!rules_text(arena, json_member(r->body, STR("ruleSet")), rules, &err) ||
+        !rules_text(arena, merged, &added, &err))
+        return refuse(&r->work, 400, "%s", err.text);
+    bool merges = added.p != NULL || (removed && removed->kind == JSON_ARRAY);
+    if (merges && rules->p != NULL)
+        return refuse(&r->work, CODE_INVALID_RULES,
+                      "ruleSet should be omitted if specifying rulesToMerge or rulesToRemove");
+    if (!rules_check(arena, merges ? added : *rules, &err))
+        return refuse(&r->work, CODE_INVALID_RULES, "%s", err.text);
+    if (!merges)
+        return true;
+    const struct state_version *before = new_version > 0
+                                             ? state_version(r->work.state, subject, new_version - 1)
+                                             : state_latest(r->work.state, subject);
+    *rules = rules_merge(arena, before && !before->deleted ? before->content->rules : (struct str){0}, added);
+    if (removed && removed->kind == JSON_ARRAY)
+        *rules = rules_without(arena, *rules, removed);
+    return true;
+}
+
+/* A new version like that one, but for its tags, metadata and rules. */
+static bool modify_tags(struct rest *r)
+{
+    struct str subject = rest_subject(r), metadata;
+    int64_t number = 0;
+    struct shown old, shown;
+    struct err err;
+    TRY(check_subject(r, r->segments[1]));
+    TRY(find_shown(r, false, &old));
+    (void)json_i64(r->body, "newVersion", &number);
+    if (number < INT32_MIN || number > INT32_MAX)
+        return refuse(&r->work, 400, "Cannot deserialize value of \"newVersion\"");
+    struct wanted wanted = {.subject = subject,
+                            .type = str_of(schema_kind_name(old.kind)),
+                            .text = old.text,
+                            .id = -1,
+                            .version = (int32_t)number};
+    TRY(rest_tags(r, "tagsToAdd", &wanted.retag.add, &wanted.retag.add_count));
+    TRY(rest_tags(r, "tagsToRemove", &wanted.retag.remove, &wanted.retag.remove_count));
+    if (!metadata_text(r->work.arena, json_member(r->body, STR("metadata")), &metadata, &err))
+        return refuse(&r->work, 400, "%s", err.text);
+    wanted.metadata = metadata_with_version(r->work.arena, metadata.p ? metadata : old.metadata,
+                                            wanted.version);
+    TRY(modified_rules(r, subject, wanted.version, &wanted.rules));
+    references_read(r->work.arena, old.references, &wanted.references, &wanted.reference_count);
+    TRY(decide_register(&r->work, &wanted, 0, &shown));
+    show_registered(r, &shown);
+    return true;
+}
+
 static bool get_version(struct rest *r)
 {
     struct shown shown;
     TRY(find_shown(r, rest_bool(r, "deleted"), &shown));
+    TRY(rest_find_tags(r, &shown));
     TRY(rest_format(r, &shown));
     bool qualified = str_is(rest_text(r, "referenceFormat"), "qualified");
     sbuf_char(&r->out, '{');
@@ -255,6 +314,7 @@ const struct rest_route rest_subject_routes[] = {
     {"POST", "subjects/*/versions", true, do_register},
     {"GET", "subjects/*/versions/*", false, get_version},
     {"DELETE", "subjects/*/versions/*", false, delete_version},
+    {"POST", "subjects/*/versions/*/tags", true, modify_tags},
     {"GET", "subjects/*/versions/*/schema", false, get_text},
     {"GET", "subjects/*/versions/*/referencedby", false, get_referrers},
     {0},

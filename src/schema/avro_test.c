@@ -421,6 +421,45 @@ TEST(hostile_schemas)
     sbuf_fini(&text[1]);
 }
 
+static const char *retagged(const struct schema *schema, const struct schema_retag *change)
+{
+    struct sbuf out = {0};
+    struct err err = {0};
+    bool ok = schema_retag(&arena, schema, change, &out, &err);
+    const char *text = text_of(&out);
+    return ok ? text : arena_strdup(&arena, err.text);
+}
+
+TEST(tags_are_added_and_removed)
+{
+    const struct schema *plain = parse(
+        "{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"n\",\"fields\":[{\"name\":\"a\",\"type\":{"
+        "\"type\":\"record\",\"name\":\"S\",\"fields\":[{\"name\":\"a\",\"type\":[\"null\",\"R\"],"
+        "\"confluent:tags\":[\"X\",\"Y\"],\"p\":1}]}}],\"aliases\":[\"Q\"]}");
+    const struct str ab[] = {STR("A"), STR("B"), STR("A")}, x[] = {STR("X")}, xy[] = {STR("X"), STR("Y")};
+    const struct schema_tags add[] = {{STR("n.R"), false, ab, 3}, {STR(".S.a"), true, ab, 1}},
+                             remove[] = {{STR("n.S.a"), true, x, 1}}, all[] = {{STR("S.a"), true, xy, 2}},
+                             other[] = {{STR("m.R"), false, x, 1}}, field[] = {{STR("n.S"), true, x, 1}};
+    const struct schema_tags *tags;
+    EXPECT_STR(
+        retagged(plain, &(struct schema_retag){add, remove, 2, 1}),
+        "{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"n\",\"fields\":[{\"name\":\"a\",\"type\":{\"type\":\"record\","
+        "\"name\":\"S\",\"fields\":[{\"name\":\"a\",\"type\":[\"null\",\"R\"],\"confluent:tags\":[\"Y\",\"A\"],\"p\":1}]}}],"
+        "\"confluent:tags\":[\"A\",\"B\"],\"aliases\":[\"Q\"]}");
+    EXPECT_STR(
+        retagged(plain, &(struct schema_retag){NULL, all, 0, 1}),
+        "{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"n\",\"fields\":[{\"name\":\"a\",\"type\":{\"type\":\"record\","
+        "\"name\":\"S\",\"fields\":[{\"name\":\"a\",\"type\":[\"null\",\"R\"],\"p\":1}]}}],\"aliases\":[\"Q\"]}");
+    EXPECT_STR(retagged(plain, &(struct schema_retag){other, NULL, 1, 0}),
+               "No matching path 'm.R' found in the schema");
+    EXPECT_STR(retagged(plain, &(struct schema_retag){NULL, field, 0, 1}),
+               "No matching path 'n.S' found in the schema");
+    EXPECT_EQ_INT(schema_tags(&arena, plain, &tags), 1);
+    EXPECT(str_is(tags[0].path, "n.S.a") && tags[0].is_field && tags[0].count == 2 &&
+           str_is(tags[0].tags[1], "Y"));
+    EXPECT_EQ_INT(schema_tags(&arena, parse("[\"int\",{\"type\":\"array\",\"items\":\"long\"}]"), &tags), 0);
+}
+
 int main(void)
 {
     RUN(texts_are_as_java_writes_them);
@@ -434,6 +473,7 @@ int main(void)
     RUN(levels);
     RUN(plans);
     RUN(equality);
+    RUN(tags_are_added_and_removed);
     RUN(hostile_schemas);
     arena_fini(&arena);
     return test_end();

@@ -13,6 +13,7 @@ struct write {
     struct sbuf *out;
     struct map known; /* full names that were written: the next time only the name */
     bool normalize;
+    struct avro_retag *retag; /* NULL: tags are written as they are */
 };
 
 /* True the first time. */
@@ -90,6 +91,28 @@ static void put_props(struct write *w, const struct avro_type *type, const struc
     }
     for (uint32_t i = 0; i < props->count; i++)
         put_prop(w, props->items[i]);
+}
+
+/* Of a record, or (field not NULL) of its field. */
+static void put_tagged_props(struct write *w, const struct avro_type *record, const struct avro_field *field)
+{
+    const struct avro_props *props = field ? &field->props : &record->props;
+    struct str tags = w->retag && record->kind == AVRO_RECORD ? avro_retag_of(w->retag, record, field)
+                                                              : (struct str){0};
+    if (tags.p == NULL) {
+        put_props(w, field ? NULL : record, props);
+        return;
+    }
+    bool is_new_prop = tags.n > 0;
+    for (uint32_t i = 0; i < props->count; i++)
+        if (!str_is(props->items[i]->name, AVRO_TAGS)) {
+            put_prop(w, props->items[i]);
+        } else if (tags.n > 0) {
+            sbuf_printf(w->out, ",\"%s\":%.*s", AVRO_TAGS, STR_ARG(tags));
+            is_new_prop = false;
+        }
+    if (is_new_prop)
+        sbuf_printf(w->out, ",\"%s\":%.*s", AVRO_TAGS, STR_ARG(tags));
 }
 
 static void put_aliases(struct write *w, const struct avro_names *aliases, const struct avro_type *type)
@@ -178,19 +201,19 @@ static void put_default(struct write *w, const struct avro_field *field)
 
 static void put_type(struct write *w, const struct avro_type *type, struct str space);
 
-static void put_field(struct write *w, const struct avro_field *field, struct str space)
+static void put_field(struct write *w, const struct avro_field *field, const struct avro_type *record)
 {
     sbuf_char(w->out, '{');
     put_member(w, "name", field->name);
     begin_member(w, "type");
-    put_type(w, field->type, space);
+    put_type(w, field->type, record->space);
     if (field->doc.p != NULL)
         put_member(w, "doc", field->doc);
     put_default(w, field);
     if (field->order != AVRO_ASCENDING)
         put_member(w, "order", field->order == AVRO_IGNORE ? STR("ignore") : STR("descending"));
     put_aliases(w, &field->aliases, NULL);
-    put_props(w, NULL, &field->props);
+    put_tagged_props(w, record, field);
     sbuf_char(w->out, '}');
 }
 
@@ -209,7 +232,7 @@ static void put_body(struct write *w, const struct avro_type *type)
         if (type->kind == AVRO_ENUM)
             text_string(w->out, type->names.items[i]);
         else
-            put_field(w, &type->fields[i], type->space);
+            put_field(w, &type->fields[i], type);
     }
     sbuf_char(w->out, ']');
     if (type->kind == AVRO_ENUM && type->default_symbol.p != NULL)
@@ -231,7 +254,7 @@ static void put_named(struct write *w, const struct avro_type *type, struct str 
     if (type->doc.p != NULL && (type->doc.n > 0 || !w->normalize))
         put_member(w, "doc", type->doc);
     put_body(w, type);
-    put_props(w, type, &type->props);
+    put_tagged_props(w, type, NULL);
     put_aliases(w, &type->aliases, type);
     sbuf_char(w->out, '}');
 }
@@ -272,14 +295,23 @@ static void put_type(struct write *w, const struct avro_type *type, struct str s
     sbuf_char(w->out, '}');
 }
 
-void avro_write(const struct avro_schema *schema, enum write_how how, struct sbuf *out)
+static void write_schema(const struct avro_schema *schema, struct write w, bool resolved)
 {
-    struct write w = {.out = out, .normalize = how == WRITE_NORMAL};
-    for (uint32_t i = 0; i < schema->known_count && how != WRITE_OTHER; i++)
+    for (uint32_t i = 0; i < schema->known_count && !resolved; i++)
         if (schema->known[i]->full.n > 0)
             (void)is_new(&w, schema->known[i]);
     put_type(&w, schema->root, str_n(NULL, 0));
     map_fini(&w.known);
+}
+
+void avro_write(const struct avro_schema *schema, enum write_how how, struct sbuf *out)
+{
+    write_schema(schema, (struct write){.out = out, .normalize = how == WRITE_NORMAL}, how == WRITE_OTHER);
+}
+
+void avro_write_retagged(const struct avro_schema *schema, struct avro_retag *retag, struct sbuf *out)
+{
+    write_schema(schema, (struct write){.out = out, .retag = retag}, false);
 }
 
 /* ---- the Parsing Canonical Form ----------------------------------------------------------------------------------------- */

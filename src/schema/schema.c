@@ -96,6 +96,21 @@ void schema_format(const struct schema *schema, struct str format, struct sbuf *
         write_text(schema, other ? WRITE_OTHER : WRITE_CANONICAL, out);
 }
 
+uint32_t schema_tags(struct arena *arena, const struct schema *schema, const struct schema_tags **tags)
+{
+    *tags = NULL;
+    return schema->kind == SCHEMA_AVRO ? avro_tags(arena, &schema->avro, tags) : 0;
+}
+
+bool schema_retag(struct arena *arena, const struct schema *schema, const struct schema_retag *change,
+                  struct sbuf *out, struct err *err)
+{
+    if (schema->kind != SCHEMA_AVRO)
+        return err_set(err, ERR_DATA, "tags can be changed in schemas of type AVRO, not in those of type %s",
+                       schema_kind_name(schema->kind));
+    return avro_retag(arena, &schema->avro, change, out, err);
+}
+
 bool schema_equal(const struct schema *a, const struct schema *b)
 {
     struct sbuf x = {0}, y = {0};

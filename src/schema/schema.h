@@ -66,6 +66,27 @@ bool schema_equal(const struct schema *a, const struct schema *b);
  * message, of JSON Schema its title. */
 struct str schema_name(const struct schema *schema);
 
+/* ---- tags --------------------------------------------------------------------------------------------------------------- */
+
+/* Words that a record or a field carries. */
+struct schema_tags {
+    struct str
+        path; /* "com.example.User", "com.example.User.email"; to change some, the namespace may be left out */
+    bool is_field;
+    const struct str *tags; /* tags[count] */
+    uint32_t count;
+};
+struct schema_retag {
+    const struct schema_tags *add, *remove; /* add[add_count], remove[remove_count] */
+    uint32_t add_count, remove_count;
+};
+
+/* All that carry some, in arena. Of Avro alone; in other schemas none are found. */
+uint32_t schema_tags(struct arena *arena, const struct schema *schema, const struct schema_tags **tags);
+/* The canonical text with tags added, then others removed, appended. ERR_DATA: the schema has nothing of such a path, or is not Avro. */
+bool schema_retag(struct arena *arena, const struct schema *schema, const struct schema_retag *change,
+                  struct sbuf *out, struct err *err);
+
 /* ---- compatibility ------------------------------------------------------------------------------------------------------ */
 
 enum schema_level {

@@ -41,6 +41,17 @@ enum write_how {
 void avro_write(const struct avro_schema *schema, enum write_how how, struct sbuf *out);
 /* All that they say is the same; meta: documentation and aliases too. */
 bool avro_types_equal(const struct avro_type *a, const struct avro_type *b, bool meta);
+/* The property that holds tags. */
+#define AVRO_TAGS "confluent:tags"
+/* As schema_tags and schema_retag. */
+uint32_t avro_tags(struct arena *arena, const struct avro_schema *schema, const struct schema_tags **tags);
+bool avro_retag(struct arena *arena, const struct avro_schema *schema, const struct schema_retag *change,
+                struct sbuf *out, struct err *err);
+/* The canonical text, with the tags that avro_retag_of gives a record, or (field not NULL) its field: a list; p NULL: those that it has; empty: none. */
+struct avro_retag;
+struct str avro_retag_of(struct avro_retag *retag, const struct avro_type *record,
+                         const struct avro_field *field);
+void avro_write_retagged(const struct avro_schema *schema, struct avro_retag *retag, struct sbuf *out);
 void avro_names_sort(struct arena *arena, struct avro_names *names);
 /* Is a writer's value of that type read as the other by the specification's promotions? */
 bool avro_is_promoted(enum avro_kind reader, enum avro_kind writer);
