@@ -22,7 +22,9 @@ check: debug ## what a change has to pass: both compilers, the order of the modu
 	else echo 'clang-14 is not here: thread-safety annotations were NOT checked'; fi
 	ctest --preset debug -j $(JOBS)
 
-check-peers: release ## real servers and clients of other projects against the released program
+check-peers: release ## real servers, clients and libraries of other projects against the released program and its codecs
+	$(call preset,debug,tests_peers)
+	ctest --preset peers-programs
 	ctest --preset peers
 
 tsan: ## the tests under ThreadSanitizer, without fuzzers; few lives in the simulator, which has one thread

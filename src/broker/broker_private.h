@@ -36,9 +36,10 @@ struct reply_records {
 };
 
 struct reply_part {
-    const uint8_t *p; /* NULL: at `at` in the reply's own bytes */
+    const uint8_t *p; /* NULL: at `at` in the reply's own bytes, or in the file */
     size_t at, n;
     struct buf *hold; /* one reference, or NULL */
+    int file;         /* 0: it is memory */
 };
 
 struct reply {
@@ -176,10 +177,12 @@ struct broker {
     size_t arriving_bytes,
         arriving_pooled; /* what has come of them; how many hold a buffer of request_pool */
     uint32_t connection_count;
-    uint32_t running;                  /* requests that have begun and are not answered */
-    size_t request_bytes, reply_bytes; /* of requests that are not gone, of answers that are not sent */
-    struct buf *scratch;               /* [CONNECTION_READ_BYTES] */
-    struct buf_pool *request_pool;     /* of large requests' buffers */
+    uint32_t running; /* requests that have begun and are not answered */
+    /* Of requests that are not gone, of answers that are not sent. What an answer sends from files counts as if it were in memory: so that its leases, and the
+     * files that they keep open, are limited too. */
+    size_t request_bytes, reply_bytes;
+    struct buf *scratch;           /* [CONNECTION_READ_BYTES] */
+    struct buf_pool *request_pool; /* of large requests' buffers */
     struct timer trim_timer;
     struct compress_ctx *compress;
     struct loop *reader; /* of the block role: reads what is not in memory */

@@ -83,8 +83,10 @@ static void lay_parts(struct reply *reply)
         at = hole->at;
         for (uint32_t k = 0; k < records->count; k++)
             add_part(reply, (struct reply_part){.p = records->slices[k].p,
+                                                .at = records->slices[k].position,
                                                 .n = records->slices[k].n,
-                                                .hold = records->slices[k].buf});
+                                                .hold = records->slices[k].buf,
+                                                .file = records->slices[k].file});
     }
     add_part(reply, (struct reply_part){.at = at, .n = reply->out.bytes.n - at});
 }
@@ -711,29 +713,50 @@ void connections_judge(struct timer *timer)
 
 /* ---- answering -------------------------------------------------------------------------------------------------------------------- */
 
-/* The unsent parts of the answers that are ready, in order. */
-static size_t gather_answers(const struct connection *c, struct os_span spans[OS_SPANS_MAX])
+/* What goes out next, of the answers that are ready, in order: bytes in memory, and a part that is in a file. */
+struct outgoing {
+    struct os_span spans[OS_SPANS_MAX];
+    size_t count;
+    const struct reply_part *file; /* after the spans; or NULL */
+    size_t skip;                   /* bytes of it that are out, when there are no spans */
+};
+
+static void gather_answers(const struct connection *c, struct outgoing *out)
 {
-    size_t count = 0, skip = c->sent;
+    out->count = 0;
+    out->file = NULL;
+    out->skip = c->sent;
     LIST_EACH(link, &c->requests)
     {
         const struct request *r = CONTAINER_OF(link, struct request, link);
         if (r->state != REQUEST_ANSWERED)
-            return count;
+            return;
         for (size_t i = 0; i < r->reply.count; i++) {
             const struct reply_part *part = &r->reply.parts[i];
-            if (skip >= part->n) {
-                skip -= part->n;
+            if (out->skip >= part->n) {
+                out->skip -= part->n;
                 continue;
             }
+            if (part->file) {
+                out->file = part;
+                return;
+            }
             const uint8_t *p = part->p ? part->p : (const uint8_t *)r->reply.out.bytes.p + part->at;
-            spans[count++] = (struct os_span){p + skip, part->n - skip};
-            skip = 0;
-            if (count == OS_SPANS_MAX)
-                return count;
+            out->spans[out->count++] = (struct os_span){p + out->skip, part->n - out->skip};
+            out->skip = 0;
+            if (out->count == OS_SPANS_MAX)
+                return;
         }
     }
-    return count;
+}
+
+static bool send_some(struct connection *c, const struct outgoing *out, size_t *sent, struct err *err) ON(net)
+{
+    const struct reply_part *file = out->file;
+    if (out->count > 0)
+        return os_send_spans(c->file, out->spans, out->count, file != NULL, sent, err);
+    TRY(os_sendfile(c->file, file->file, file->at + out->skip, file->n - out->skip, sent, err));
+    return *sent > 0 || err_set(err, ERR_DATA, "a segment's file ends before its records do");
 }
 
 /* c->sent has grown: whole answers go. */
@@ -758,12 +781,12 @@ static void drop_sent(struct connection *c) ON(net)
 /* True: something is left that the client does not take. */
 static bool send_answers(struct connection *c) ON(net)
 {
-    struct os_span spans[OS_SPANS_MAX];
+    struct outgoing out;
     struct err err;
-    size_t count, sent;
+    size_t sent;
     drop_sent(c);
-    while (!c->broken && (count = gather_answers(c, spans)) > 0) {
-        if (!os_send_spans(c->file, spans, count, &sent, &err)) {
+    while (!c->broken && (gather_answers(c, &out), out.count > 0 || out.file != NULL)) {
+        if (!send_some(c, &out, &sent, &err)) {
             if (err.code == EAGAIN)
                 return true;
             connection_end(c, err.text);

@@ -6,8 +6,8 @@
  *                    ▼  │
  *          gather on the block role, from the disk
  *
- * Gathering only looks: log_fetch hands out slices of the memory that was journaled, or of pooled buffers, and the answer sends them from there.
- * A fetch that has to wait lets go of its slices, and gathers again when one of its logs has grown. */
+ * Gathering only looks: log_fetch hands out slices of the memory that was journaled, leases of segment files, or pooled buffers, and the answer sends them from
+ * there. A fetch that has to wait lets go of its slices, and gathers again when one of its logs has grown. */
 #include "broker/api.h"
 #include "broker/session.h"
 #include "broker/throttle.h"
@@ -195,7 +195,7 @@ static void add_slice(struct fetch *f, struct gathered *g, struct log_slice *sli
     struct arena *arena = &f->request->arena;
     if (g->records.slices == NULL)
         g->records.slices = arena_array(arena, struct log_slice, SLICES_MAX);
-    if (slice->n < SHARED_MIN && slice->buf) {
+    if (slice->n < SHARED_MIN && slice->p) {
         slice->p = arena_dup(arena, slice->p, slice->n);
         buf_unref(slice->buf);
         slice->buf = NULL;
@@ -253,6 +253,8 @@ static int16_t gather_part(struct fetch *f, const struct fetch_part *part, struc
         offset = fetched.slice.next_offset;
         add_slice(f, g, &fetched.slice);
         add_aborted(f, g, &fetched);
+        if (fetched.slice.is_full)
+            break;
     } while (g->bytes < limit && g->records.count < SLICES_MAX);
     return KAFKA_ERR_NONE;
 }
@@ -462,7 +464,7 @@ static void handle_cold(struct msg *msg)
 {
     struct fetch *f = CONTAINER_OF(msg, struct fetch, cold);
     run_on_block();
-    gather(f, 0);
+    gather(f, LOG_IN_PLACE); /* a connection that encrypts what it sends would have it read */
     loop_post(f->request->broker->net, &f->back);
 }
 

@@ -6,6 +6,7 @@
 
 #include "cli/control.h"
 #include "cli/host.h"
+#include "job/schemas.h"
 #include "os/vfs.h"
 #include "type/timestamp.h"
 
@@ -116,6 +117,17 @@ bool command_needs_store(struct command_env *env, struct err *err)
     return err_hint(err, "Start the project with: sluice up.");
 }
 
+const struct topic_schemas *command_schemas(struct command_env *env)
+{
+    struct err ignored;
+    if (env->engine)
+        return engine_schemas(env->engine);
+    if (env->schemas == NULL && command_store(env, &ignored) &&
+        registry_new(env->pool, NULL, env->store, &env->own_registry, &ignored))
+        env->schemas = schemas_of_store(env->pool, env->own_registry);
+    return env->schemas;
+}
+
 const struct type *command_topic_columns(struct command_env *env, const char *topic)
 {
     struct arena *arena = pool_arena(env->pool);
@@ -215,6 +227,7 @@ static int run_here(struct command_env *env)
     env_flush(env);
     if (env->closed && status == EXIT_DONE)
         status = EXIT_FAILED;
+    registry_free(env->own_registry);
     if (env->store && !store_close(env->store, &err))
         status = env_fail(env, &err, NULL);
     pool_free(env->pool);
@@ -347,6 +360,16 @@ static int through_registry(struct command_env *env)
     return cli_fail(env->args, &err);
 }
 
+/* Records with schemas are for those who have a registry: the process, not a client of its broker. */
+static bool needs_schemas(const struct command_env *env)
+{
+    const struct cli_args *args = env->args;
+    bool named = args->operand_count > 0 && args->command->dir_at > 0;
+    int32_t index = named ? project_topic_of(env->project, str_of(args->operands[0])) : -1;
+    const struct topic_def *def = index < 0 ? NULL : &env->project->topics[index];
+    return def && (topic_has_schema(def) || topic_key_has_schema(def));
+}
+
 int command_look(struct cli_args *args)
 {
     struct project project;
@@ -368,6 +391,8 @@ int command_look(struct cli_args *args)
     project_load(args->arena, folder_of(args), args->sets, args->set_count, &project, &diags);
     if (diags.errors) /* warnings are for those who check or start the project */
         return host_say(args, &diags);
+    if (kafka == CLI_KAFKA_IF_RUNNING && needs_schemas(&env))
+        kafka = CLI_KAFKA_NO;
     if (args->command->registry)
         return through_registry(&env);
     int status = kafka ? own_broker(&env, &address) : EXIT_DONE;

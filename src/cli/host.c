@@ -127,6 +127,14 @@ static void on_quiet(void *arg)
     end(h);
 }
 
+/* The registry has said no to a schema of the project: nothing has begun. */
+static void on_refused(void *arg, const struct err *err)
+{
+    struct host *h = arg;
+    h->status = cli_fail(h->args, err);
+    end(h);
+}
+
 static void on_for_timer(struct timer *timer)
 {
     end(CONTAINER_OF(timer, struct host, for_timer));
@@ -232,12 +240,17 @@ static bool use_registry(struct host *h, const char *text, struct err *err)
     return registry_remote_new(h->pool, h->net, options, &h->registry, err);
 }
 
+static bool open_registry(struct host *h, struct err *err)
+{
+    const char *other = h->project.conf.settings.registry;
+    return other ? use_registry(h, other, err) : registry_new(h->pool, h->net, h->store, &h->registry, err);
+}
+
 static bool listen_registry(struct host *h, struct err *err)
 {
     const struct conf_address *at = &h->project.conf.settings.listen.registry;
     if (h->project.conf.settings.registry)
-        return use_registry(h, h->project.conf.settings.registry, err);
-    TRY(registry_new(h->pool, h->net, h->store, &h->registry, err));
+        return true;
     if (!h->options->listen || at->off)
         return true;
     return registry_server_start(h->pool, h->registry, address_text(h, at), &h->registry_server, err);
@@ -268,7 +281,10 @@ static bool start(struct host *h, struct err *err)
     TRY(open_store(h, err));
     if (project_wants_builtin(&h->project))
         TRY(builtin_start(h->pool, h->net, &h->builtin, err));
+    TRY(open_registry(h, err));
     const struct engine_options options = {
+        .registry = h->registry,
+        .on_refused = on_refused,
         .once = h->options->mode == HOST_ONCE && h->options->for_ms == 0,
         .sources = !h->options->no_sources,
         .reset_stream = h->options->reset_stream,

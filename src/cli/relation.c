@@ -1,4 +1,5 @@
 #include "cli/relation_private.h"
+#include "topic/schemas.h"
 
 #include <stdio.h>
 
@@ -104,6 +105,7 @@ static bool open_topic(struct relations *r, struct str name, struct relation_sou
         return err_set(err, ERR_FATAL, "topic \"%s\" does not exist yet", def->name) ||
                err_hint(err, "It is made when the project runs: sluice up.");
     def->partitions = info->partitions;
+    def->schemas = topic_has_schema(def) ? command_schemas(r->env) : NULL;
     s->kind = RELATION_TOPIC;
     s->def = def;
     return topic_relation_open(r, s, err);

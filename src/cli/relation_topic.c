@@ -3,6 +3,7 @@
 
 #include "cli/relation_private.h"
 #include "format/json.h"
+#include "topic/schemas.h"
 
 enum { SLICE_BYTES = 1 << 20 };
 
@@ -21,6 +22,37 @@ static bool infer_value(void *arg, struct str value)
     (void)!json_inference_add(i->inference, value, &ignored);
     return json_inference_records(i->inference) < RELATION_INFER_RECORDS &&
            i->tried < 2 * RELATION_INFER_RECORDS;
+}
+
+/* Of records that carry a schema id: from the newest schema of the subject, else from the first record's. */
+static bool find_columns(struct relations *r, const struct topic_def *def, const struct type **schema,
+                         struct inferring *in, struct err *err)
+{
+    struct arena *arena = pool_arena(r->pool);
+    const struct schema *newest;
+    struct topic_decoder *decoder;
+    struct err ignored;
+    uint32_t id;
+    if (topic_schema_register(arena, def, false, NULL, &newest, &id, &ignored) &&
+        (*schema = topic_columns(arena, def->format, newest, &ignored)) != NULL)
+        return true;
+    bool ok = topic_decoder_new(r->pool, def, NULL, NULL, &decoder, err);
+    for (int32_t p = 0; ok && *schema == NULL && p < def->partitions; p++) {
+        struct log *log = log_get(r->env->store, def->name, p);
+        for (int64_t at = log ? log_start(log) : 0; ok && log && *schema == NULL && at < log_stable(log);) {
+            struct log_slice slice;
+            ok = log_read_committed(log, at, SLICE_BYTES, &slice, err);
+            if (!ok || slice.n == 0)
+                break;
+            ok = topic_columns_found(decoder, &slice, at, arena, schema, err);
+            in->tried++;
+            at = slice.next_offset;
+            buf_unref(slice.buf);
+        }
+        if (log)
+            log_release(log);
+    }
+    return ok;
 }
 
 /* From the first records; *records = 0: none that is JSON. */
@@ -71,7 +103,8 @@ bool topic_relation_open(struct relations *r, struct relation_source *s, struct 
         struct inferring in = {0};
         schema = known_schema(r, s->def);
         if (schema == NULL)
-            TRY(infer_topic(r, s->def, &schema, &in, err));
+            TRY(topic_has_schema(s->def) ? find_columns(r, s->def, &schema, &in, err)
+                                         : infer_topic(r, s->def, &schema, &in, err));
         if (schema == NULL && in.tried > 0) { /* records, and none is JSON: as a raw topic */
             struct topic_def *raw = arena_new(arena, struct topic_def);
             *raw = *s->def;

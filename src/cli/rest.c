@@ -51,6 +51,7 @@ bool rest_client_new(struct pool *pool, const char *url, struct rest_client **cl
 static void handle_fini(struct msg *msg)
 {
     struct rest_client *c = CONTAINER_OF(msg, struct rest_client, msg);
+    run_on_net();
     http_call_fini(&c->call);
     pool_free(c->pool);
     c->pool = NULL;

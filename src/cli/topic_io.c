@@ -3,6 +3,8 @@
 #include <stdio.h>
 
 #include "cli/topic.h"
+#include "topic/schemas.h"
+#include "topic/show.h"
 #include "type/timestamp.h"
 #include "json/tree.h"
 
@@ -27,6 +29,8 @@ struct reading {
     uint64_t left;      /* records still to print */
     const char *format; /* "raw", "json", or a text with % in it */
     bool follow;
+    struct topic_show *show; /* of records with a schema, or NULL */
+    struct topic_def def;    /* of that topic */
     struct compress_ctx *ctx;
     struct arena arena;
     struct log **logs;            /* [partitions], out of the data folder; or */
@@ -45,6 +49,24 @@ static void put_json_text(struct sbuf *out, struct str text, bool tree, struct a
         sbuf_json(out, text);
 }
 
+/* A key or value as JSON: by its schema where it has one, else a value that is JSON as it is, and any other text as a string. */
+static void put_part(struct reading *r, bool is_key, const struct record *record)
+{
+    struct sbuf *out = &r->env->out;
+    struct str text = is_key ? record->key : record->value;
+    const char *reason = NULL;
+    struct sbuf shown = {0};
+    if (r->show && topic_show_value(r->show, is_key, text, record->headers, &shown, &reason))
+        put_json_text(out, sbuf_view(&shown), true, &r->arena);
+    else
+        put_json_text(out, text, !is_key, &r->arena);
+    sbuf_fini(&shown);
+    if (reason) {
+        sbuf_printf(out, ",\"%s\":", is_key ? "key_error" : "value_error");
+        sbuf_json(out, str_of(reason));
+    }
+}
+
 static void put_json(struct reading *r, int32_t partition, const struct record *record)
 {
     char time[64];
@@ -53,9 +75,9 @@ static void put_json(struct reading *r, int32_t partition, const struct record *
     sbuf_printf(out,
                 "{\"topic\":\"%s\",\"partition\":%d,\"offset\":%lld,\"timestamp\":\"%s\",\"key\":", r->topic,
                 partition, (long long)record->offset, time);
-    put_json_text(out, record->key, false, &r->arena);
+    put_part(r, true, record);
     sbuf_cstr(out, ",\"value\":");
-    put_json_text(out, record->value, true, &r->arena);
+    put_part(r, false, record);
     if (record->header_count) {
         struct str raw = record->headers;
         struct records_header header;
@@ -395,6 +417,14 @@ static bool open_reading(struct reading *r, struct err *err)
                    err,
                    "There are earliest, latest, an offset, -N for the last N, a time as 2024-01-02T03:04:05Z.");
     TRY(open_topic(r, args->operands[0], topic, err));
+    int32_t index = r->env->is_foreign ? -1 : project_topic_of(r->env->project, str_of(r->topic));
+    if (index >= 0) {
+        r->def = r->env->project->topics[index];
+        if (topic_has_schema(&r->def) || topic_key_has_schema(&r->def)) {
+            r->def.schemas = command_schemas(r->env);
+            r->show = topic_show_new(r->env->pool, &r->def);
+        }
+    }
     if (partition && (!str_to_i64(str_of(partition), &only) || only < 0 || only >= r->partitions))
         return err_set(err, ERR_CONFIG, "topic \"%s\" has no partition %s", r->topic, partition);
     r->only = (int32_t)only;
@@ -542,11 +572,14 @@ static bool open_writing(struct writing *w, struct err *err)
     int32_t index = project_topic_of(w->env->project, str_of(name));
     w->def = index >= 0 ? w->env->project->topics[index]
                         : (struct topic_def){.name = name, .format = TOPIC_RAW, .raw = true};
+    w->def.schemas = command_schemas(w->env);
     w->separator = cli_value(w->env->args, "--key");
     w->keys = arena_array(arena, struct str, LINES);
     w->values = arena_array(arena, struct str, LINES);
     TRY(w->env->kafka ? open_remote(w, name, err) : open_logs(w, name, err));
-    return topic_writer_new(w->env->pool, &w->def, &w->writer, err);
+    TRY(topic_writer_new(w->env->pool, &w->def, &w->writer, err));
+    topic_writer_strict(w->writer); /* whoever writes can be told */
+    return topic_writer_ready(w->writer, err);
 }
 
 static int look_write(struct command_env *env)

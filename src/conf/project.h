@@ -36,6 +36,7 @@ enum conf_format {
     CONF_FORMAT_JSON_SCHEMA,
     CONF_FORMAT_RAW
 };
+enum conf_subject { CONF_SUBJECT_TOPIC, CONF_SUBJECT_RECORD, CONF_SUBJECT_TOPIC_RECORD };
 /* As Kafka numbers its codecs. */
 enum conf_compression {
     CONF_COMPRESSION_NONE,
@@ -101,9 +102,11 @@ struct conf_topic {
     uint64_t partitions;
     const char **keys; /* columns of the record key: keys[key_count] */
     uint32_t key_count;
-    int format;             /* enum conf_format */
+    int format, key_format; /* enum conf_format; a key's RAW is text */
+    int subject;            /* enum conf_subject */
     struct conf_sql schema; /* text: DDL; path: a file (.ddl, .avsc, .proto, .json); node NULL: not given */
-    int compression;        /* enum conf_compression */
+    struct conf_sql key_schema;
+    int compression;                       /* enum conf_compression */
     int64_t retention_ms, retention_bytes; /* CONF_FOREVER */
     bool compact, raw;
     bool implied;                       /* not under topics: a source or stream writes to it */

@@ -30,6 +30,19 @@ static const struct option_choice formats[] = {
     {"raw", CONF_FORMAT_RAW, "Bytes that are not decoded."},
     {0},
 };
+static const struct option_choice key_formats[] = {
+    {"text", CONF_FORMAT_RAW, "The text of one column, a JSON object of several."},
+    {"avro", CONF_FORMAT_AVRO, "Confluent's wire format with a schema id; one column is that value alone."},
+    {"protobuf", CONF_FORMAT_PROTOBUF, "Confluent's wire format with a schema id."},
+    {"json_schema", CONF_FORMAT_JSON_SCHEMA, "Confluent's wire format with a schema id."},
+    {0},
+};
+static const struct option_choice subjects[] = {
+    {"topic", CONF_SUBJECT_TOPIC, "`<topic>-value` and `<topic>-key`: Confluent's TopicNameStrategy."},
+    {"record", CONF_SUBJECT_RECORD, "The full name of the record: RecordNameStrategy."},
+    {"topic_record", CONF_SUBJECT_TOPIC_RECORD, "`<topic>-<record>`: TopicRecordNameStrategy."},
+    {0},
+};
 static const struct option_choice compressions[] = {
     {"none", CONF_COMPRESSION_NONE, NULL},
     {"gzip", CONF_COMPRESSION_GZIP, "Small and slow."},
@@ -159,12 +172,19 @@ const struct option conf_topic_options[] = {
      .help = "Rows with the same key go to the same partition, in order; partitions are read in parallel."},
     {"key", OPTION_LIST, OPTION_AT(struct conf_raw_topic, key), .of = &column, .example = "id",
      .help = "The columns whose values are the record's key: the text of one, a JSON object of several."},
+    {"key_format", OPTION_ENUM, OPTION_AT(struct conf_topic, key_format), .default_text = "text",
+     .choices = key_formats, .help = "How keys are encoded."},
+    {"key_schema", OPTION_SQL, OPTION_AT(struct conf_topic, key_schema), .example = "user_key.avsc",
+     .help =
+         "The schema of keys that have one: a file or a text. Without it, it is made of the types of the key's columns."},
     {"format", OPTION_ENUM, OPTION_AT(struct conf_topic, format), .default_text = "json", .choices = formats,
      .help = "How records are encoded."},
     {"schema", OPTION_SQL, OPTION_AT(struct conf_topic, schema), .example = "id STRING, total BIGINT",
      .help =
          "The columns: a DDL text, or a file of it, or an Avro, Protobuf or JSON schema file. Without it they come from the registry "
          "or, for JSON, from the first records."},
+    {"subject", OPTION_ENUM, OPTION_AT(struct conf_topic, subject), .default_text = "topic",
+     .choices = subjects, .help = "Under which subject the registry has the topic's schemas."},
     {"retention", OPTION_DURATION, OPTION_AT(struct conf_topic, retention_ms), .default_text = "7d",
      .min = 1000, .max = 0, .choices = forever, .help = "How long records are kept."},
     {"retention_size", OPTION_SIZE, OPTION_AT(struct conf_topic, retention_bytes), .default_text = "forever",

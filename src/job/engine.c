@@ -129,9 +129,33 @@ void engine_member_flushed(struct engine *engine)
 
 /* ---- starting and stopping -------------------------------------------------------------------------------------------------- */
 
-static void handle_start(struct msg *msg) ON(work)
+static void tell_refused(struct msg *msg)
 {
-    struct engine *engine = CONTAINER_OF(msg, struct engine, start_msg);
+    struct engine *engine = CONTAINER_OF(msg, struct engine, refused_msg);
+    if (engine->options.on_refused)
+        engine->options.on_refused(engine->options.arg, &engine->refusal);
+}
+
+/* All are asked for at once. ERR_RETRY: some answer is not there yet. */
+static bool register_schemas(struct engine *engine, struct err *err) ON(work)
+{
+    bool all = true;
+    for (struct topic_state *t = engine->topics; t; t = t->next) {
+        struct err why;
+        if (topic_state_register(t, &why))
+            continue;
+        if (all || why.class != ERR_RETRY)
+            *err = why;
+        all = false;
+        if (why.class != ERR_RETRY)
+            break;
+    }
+    return all;
+}
+
+static void begin(struct engine *engine) ON(work)
+{
+    engine->begun = true;
     for (struct stream *s = engine->streams; s; s = s->next)
         stream_start(s);
     if (engine->options.sources)
@@ -142,10 +166,59 @@ static void handle_start(struct msg *msg) ON(work)
     engine_look_quiet(engine);
 }
 
+/* Nothing moves before the registry has taken the project's schemas. */
+static bool begin_turn(struct task *task) ON(work)
+{
+    struct engine *engine = CONTAINER_OF(task, struct engine, begin_task);
+    struct err err;
+    if (engine->begun || engine->stopping || engine->refusal.class != ERR_NONE)
+        return false;
+    if (register_schemas(engine, &err)) {
+        begin(engine);
+    } else if (err.class != ERR_RETRY) {
+        engine->refusal = err;
+        loop_post(engine->options.main, &engine->refused_msg);
+    } else {
+        if (err.code != SCHEMA_IS_ASKED)
+            event_err(EVENT_REGISTRY_RETRY, "registry", &err);
+        timer_set_in(&engine->begin_timer, (err.code == SCHEMA_IS_ASKED ? ASK_MS : RETRY_MAX_MS) * NS_PER_MS);
+    }
+    return false;
+}
+
+static void on_begin_timer(struct timer *timer) ON(work)
+{
+    task_wake(&CONTAINER_OF(timer, struct engine, begin_timer)->begin_task);
+}
+
+static void handle_start(struct msg *msg) ON(work)
+{
+    task_wake(&CONTAINER_OF(msg, struct engine, start_msg)->begin_task);
+}
+
+/* The registry has answered something that somebody may wait for. */
+static bool came_turn(struct task *task) ON(work)
+{
+    struct engine *engine = CONTAINER_OF(task, struct engine, came_task);
+    if (engine->stopping)
+        return false;
+    if (!engine->begun)
+        task_wake(&engine->begin_task);
+    for (struct stream *s = engine->streams; s; s = s->next)
+        stream_schema_came(s);
+    return false;
+}
+
+static void schema_came(void *arg)
+{
+    waker_wake(&((struct engine *)arg)->came_waker);
+}
+
 static void handle_stop(struct msg *msg) ON(work)
 {
     struct engine *engine = CONTAINER_OF(msg, struct engine, stop_msg);
     engine->stopping = true;
+    timer_cancel(&engine->begin_timer);
     give_up_stop(engine);
     if (engine->options.sources)
         ingest_stop_all(engine);
@@ -204,6 +277,12 @@ bool engine_new(struct pool *pool, const struct project *project, struct store *
     give_up_init(e);
     msg_init(&e->start_msg, handle_start);
     msg_init(&e->stop_msg, handle_stop);
+    msg_init(&e->refused_msg, tell_refused);
+    task_init(&e->begin_task, begin_turn);
+    timer_init(&e->begin_timer, on_begin_timer);
+    task_init(&e->came_task, came_turn);
+    waker_init(&e->came_waker, options->work, &e->came_task);
+    e->desk = schema_desk_new(e->pool, options->registry, options->work, schema_came, e);
     msg_init(&e->quiet_msg, tell_quiet);
     msg_init(&e->stopped_msg, tell_stopped);
     *engine = e;
@@ -223,6 +302,7 @@ void engine_free(struct engine *engine)
         for (int32_t i = 0; i < t->info.partitions; i++)
             log_release(t->logs[i]);
     }
+    schema_desk_fini(engine->desk);
     lock_free(engine->schema_lock);
     pool_free(engine->pool);
 }
@@ -238,6 +318,11 @@ const struct type *engine_topic_schema(struct engine *engine, struct arena *aren
     const struct type *schema = t->schema ? type_copy(arena, t->schema) : NULL;
     lock_release(engine->schema_lock);
     return schema;
+}
+
+const struct topic_schemas *engine_schemas(struct engine *engine)
+{
+    return schema_desk_patient(engine->desk);
 }
 
 /* A function that runs on another loop while the caller waits. */

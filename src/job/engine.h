@@ -12,6 +12,8 @@
 #include "log/store.h"
 
 struct metric_page;
+struct registry;
+struct topic_schemas;
 struct engine;
 
 struct engine_options {
@@ -22,6 +24,9 @@ struct engine_options {
     const char *reset_stream,
         *reset_sink; /* `stream reset` without a running process: done when the stream starts; sink NULL: all its tables */
     bool reset_replace;
+    struct registry *registry; /* of schemas, for topics whose records have them; NULL: there is none */
+    /* Instead of anything else: the registry refuses a schema, for this reason. Nothing runs; on main. May be NULL. */
+    void (*on_refused)(void *arg, const struct err *err);
     void (*on_quiet)(void *arg);   /* once: every row has come as far as it will; on main */
     void (*on_stopped)(void *arg); /* after engine_stop; on main */
     void *arg;
@@ -38,6 +43,9 @@ void engine_free(struct engine *engine);
 
 /* Columns of a topic as they are known now, in arena; NULL: not yet, raw, or no topic of the project. Any role. */
 const struct type *engine_topic_schema(struct engine *engine, struct arena *arena, const char *topic);
+
+/* Where schemas are, for whoever can wait: threads of commands. */
+const struct topic_schemas *engine_schemas(struct engine *engine);
 
 /* The same without an engine: what the project gives, and what runs have written down in the store (NULL: there is none). */
 const struct type *topic_schema_stored(struct store *store, struct arena *arena, const struct topic_def *def);

@@ -11,6 +11,7 @@
 
 #include "job/engine.h"
 #include "job/replay.h"
+#include "job/schemas.h"
 #include "op/op.h"
 #include "sink/turn.h"
 #include "topic/topic.h"
@@ -24,6 +25,7 @@ enum {
     RETRY_MAX_MS = 5000,                /* up to this, so that nobody waits long when the trouble is over */
     INFER_RECORDS = 1000,               /* a schema is inferred from that many records, */
     INFER_MS = 2000,                    /* or from what came in that time */
+    ASK_MS = 100,                       /* a schema that is being asked for is asked for again */
 };
 
 /* ---- topics ---------------------------------------------------------------------------------------------------- */
@@ -36,9 +38,13 @@ struct topic_state {
     struct log **logs; /* logs[info.partitions] */
     struct pool
         *schema_pool; /* of `schema`; replaced when it grows; the old one lives until the engine ends */
-    const struct type *schema;  /* NULL: not known yet (inference), or raw */
-    uint32_t schema_version;    /* +1 whenever schema grows */
-    struct frame *schema_frame; /* schema as it is written down */
+    const struct type *schema; /* NULL: not known yet (inference), or raw */
+    uint32_t schema_version;   /* +1 whenever schema grows */
+    struct pool *first_pool
+        OWNED_BY(work); /* of first, while the columns are looked for in the records; or NULL */
+    struct topic_decoder *first OWNED_BY(work); /* of the records' schemas */
+    bool registered OWNED_BY(work);             /* the registry has what it needs of the topic */
+    struct frame *schema_frame;                 /* schema as it is written down */
     bool schema_busy OWNED_BY(work), schema_again OWNED_BY(work),
         schema_refused OWNED_BY(work); /* busy: until it is durable, no row of it goes anywhere */
     struct task schema_task;
@@ -48,9 +54,14 @@ struct topic_state {
 };
 
 struct topic_state *topic_state_find(struct engine *engine, struct str name);
-/* Takes new fields of the slice's records into the schema, and writes it down. *grew says whether there were any. */
-bool topic_state_grow(struct topic_state *t, const struct log_slice *slice, bool *grew, struct err *err)
-    ON(work);
+/* Takes new fields of the slice's records, which the decoder has decoded, into the schema, and writes it down. *grew says whether there were any. */
+bool topic_state_grow(struct topic_state *t, const struct topic_decoder *decoder,
+                      const struct log_slice *slice, bool *grew, struct err *err) ON(work);
+/* Tells the registry the schemas of the topic's values and keys, as far as the project knows them. ERR_RETRY: not yet; ERR_CONFIG: refused. */
+bool topic_state_register(struct topic_state *t, struct err *err) ON(work);
+/* Of a topic whose records carry a schema id, and whose columns nobody gave: those of its subject's newest schema, if there is one. ERR_RETRY: not
+ * known yet. */
+bool topic_state_latest(struct topic_state *t, struct err *err) ON(work);
 /* Reads from the topic's beginning until the schema is known. *known = false: not enough records yet. */
 bool topic_state_infer(struct topic_state *t, bool now, bool *known, struct err *err) ON(work);
 
@@ -93,6 +104,7 @@ struct stream {
     struct timer start_timer OWNED_BY(work), retry OWNED_BY(work);
     struct waker start_waker;
     struct log_wait *start_waits; /* start_waits[source_count] */
+    bool asks OWNED_BY(work);     /* something of it waits for the registry's answer */
     bool started OWNED_BY(work), paused OWNED_BY(work), infer_now OWNED_BY(work);
     bool nothing_inferred OWNED_BY(work); /* infer_now did not help: no record is one of the topic's format */
     struct err err OWNED_BY(work);        /* why it stopped; class ERR_NONE: it did not */
@@ -113,6 +125,10 @@ void stream_start(struct stream *s) ON(work);
 void stream_stop(struct stream *s, const struct err *err) ON(work);
 /* What failed may pass: says so, and sets timer for another try. */
 void stream_retry(struct stream *s, const struct err *err, struct timer *timer) ON(work);
+/* The same where a schema is missed: quietly, while the registry is being asked. */
+void stream_ask_again(struct stream *s, const struct err *err, struct timer *timer) ON(work);
+/* The registry has answered something. */
+void stream_schema_came(struct stream *s) ON(work);
 /* What failed is over. */
 void stream_works(struct stream *s) ON(work);
 /* Paused: nothing is read; what sinks hold is committed. */
@@ -142,7 +158,8 @@ bool job_start(struct stream *s, struct err *err) ON(work);
 /* The sinks have said what they still need of the outbox. */
 void job_let_outbox_go(struct job *job) ON(work);
 void job_stop(struct job *job) ON(work);
-void job_wake(struct job *job) ON(work); /* after a pause, or when columns are durable */
+void job_wake(struct job *job) ON(work);      /* after a pause, or when columns are durable */
+void job_ask_again(struct job *job) ON(work); /* if it missed a schema, it goes on */
 void job_free(struct job *job);
 bool job_is_idle(const struct job *job) ON(work);
 int64_t job_lag(const struct job *job) ON(work);
@@ -184,6 +201,8 @@ void run_place(struct member *m, const int64_t *positions) ON(work);
 void run_leave(struct member *m) ON(work);
 /* All runs of the stream look for something to read. */
 void run_wake_all(struct stream *s) ON(work);
+/* Those that missed a schema go on. */
+void run_ask_again(struct stream *s) ON(work);
 bool stream_runs_are_idle(const struct stream *s) ON(work);
 void run_free_all(struct stream *s);
 /* Coming home of a delivery of a run. */

@@ -20,6 +20,7 @@ struct engine {
     struct pool *pool;
     const struct project *project;
     struct store *store;
+    struct schema_desk *desk;
     struct engine_options options;
     struct engine_faults faults;
     bool stop_posted; /* on main */
@@ -31,7 +32,13 @@ struct engine {
     uint32_t ingests_open OWNED_BY(work); /* that have not ended or stopped */
     bool stopping OWNED_BY(work), stopped OWNED_BY(work), quiet OWNED_BY(work);
     struct task quiet_task OWNED_BY(work); /* looks whether everything has come to rest */
-    struct msg start_msg, stop_msg, stopped_msg, quiet_msg;
+    struct task begin_task OWNED_BY(work); /* until the registry has what the topics need */
+    struct timer begin_timer OWNED_BY(work);
+    bool begun OWNED_BY(work);
+    struct err refusal; /* on main, after refused_msg */
+    struct task came_task OWNED_BY(work);
+    struct waker came_waker; /* any role: the registry has answered */
+    struct msg start_msg, stop_msg, stopped_msg, quiet_msg, refused_msg;
     struct give_up {
         struct timer timer;
         uint64_t seen; /* of everything that counts what has come forward, at the last look */

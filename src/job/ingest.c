@@ -36,6 +36,7 @@ struct ingest {
     struct err answer_err;
     struct err said; /* the last failure that was logged */
     uint64_t frame_rows;
+    uint64_t unfit; /* records that the topic's schema did not take */
     struct waker room_waker;
     struct log_wait room_wait;
     char key[STORE_KEY_MAX];   /* of the positions: "source/<name>/", then the part */
@@ -166,6 +167,18 @@ static void note_recovery(struct ingest *in)
     counter_set(&in->failing, 0);
 }
 
+/* Records that the topic's schema does not take. They are in the topic all the same, as they came. */
+static void note_unfit(struct ingest *in)
+{
+    const char *why;
+    uint64_t unfit = topic_writer_unfit(in->writer, &why);
+    if (unfit > 0 && in->unfit == 0)
+        event_log(EVENT_SOURCE_UNFIT, in->conf->name, "a record does not fit the schema of topic \"%s\": %s",
+                  in->topic->def->name, why);
+    in->source.health.bad += unfit - in->unfit;
+    in->unfit = unfit;
+}
+
 static void take_answer(struct ingest *in)
 {
     in->answered = false;
@@ -208,10 +221,18 @@ static bool ingest_turn(struct task *task)
         task_wake(&in->task); /* the source may have woken it while the frame was on its way */
         return false;
     }
+    if (!topic_writer_ready(in->writer, &err)) {
+        if (err.code != SCHEMA_IS_ASKED)
+            fail(in, &err);
+        if (!in->ended)
+            timer_set_in(&in->retry, err.code == SCHEMA_IS_ASKED ? ASK_MS * NS_PER_MS : NS_PER_S);
+        return false;
+    }
     if (!gather(in, &any, &err)) {
         fail(in, &err);
     } else if (any) {
         note_recovery(in);
+        note_unfit(in);
         counter_set(&in->bad, in->source.health.bad);
         in->frame_busy = true;
         frame_submit(in->frame);

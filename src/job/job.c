@@ -557,10 +557,16 @@ static bool decode(struct job *job, const struct stream_input *source, const str
     bool grew = false;
     job->bad_count = job->undecoded = 0;
     job->new_columns = false;
-    TRY(topic_decode(job->decoders[source->scan], &reading->records, reading->partition, reading->from,
-                     reading->until, job->in, &report, err));
+    if (!topic_decode(job->decoders[source->scan], &reading->records, reading->partition, reading->from,
+                      reading->until, job->in, &report, err)) {
+        job->unread = err->class == ERR_RETRY; /* a record's schema is not known yet */
+        job->new_columns = false;
+        if (job->unread && job->bad.open)
+            batch_builder_truncate(&job->bad.builder, rejected);
+        return false;
+    }
     if (job->new_columns)
-        TRY(topic_state_grow(source->topic, &reading->records, &grew, err));
+        TRY(topic_state_grow(source->topic, job->decoders[source->scan], &reading->records, &grew, err));
     job->new_columns = grew || stream_plan_is_old(job->stream);
     if (job->new_columns && job->bad.open)
         batch_builder_truncate(&job->bad.builder, rejected);
@@ -750,7 +756,7 @@ static bool job_turn(struct task *task) ON(work)
         some = some || any;
     }
     if (!ok && job->unread && err.class == ERR_RETRY && !some) {
-        stream_retry(job->stream, &err, &job->retry);
+        stream_ask_again(job->stream, &err, &job->retry);
         return false;
     }
     ok = ok || (job->unread && err.class == ERR_RETRY); /* without that slice; the next turn will say why */
@@ -918,6 +924,14 @@ void job_stop(struct job *job)
 
 void job_wake(struct job *job)
 {
+    task_wake(&job->task);
+}
+
+void job_ask_again(struct job *job)
+{
+    if (!job->unread)
+        return;
+    timer_cancel(&job->retry);
     task_wake(&job->task);
 }
 

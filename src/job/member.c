@@ -231,17 +231,21 @@ static void on_retry(struct timer *timer) ON(work)
 void member_fail(struct member *m, const struct err *err)
 {
     bool passes = err->class == ERR_RETRY;
+    bool asks = passes && m->writer && err->code == SCHEMA_IS_ASKED; /* nothing is wrong */
     run_leave(m);
-    m->err = *err;
-    counter_add(&m->counters.failures, 1);
+    m->err = asks ? (struct err){0} : *err;
+    counter_add(&m->counters.failures, !asks);
     if (!passes)
         m->reset = RESET_NONE;
     if (m->state == MEMBER_STOPPED)
         return;
     m->state = passes ? MEMBER_WAITING : MEMBER_STOPPED;
     counter_set(&m->counters.running, 0);
-    event_err(passes ? EVENT_SINK_RETRY : EVENT_SINK_STOPPED, m->def->name, err);
-    if (passes && !m->stream->engine->stopping) {
+    if (!asks)
+        event_err(passes ? EVENT_SINK_RETRY : EVENT_SINK_STOPPED, m->def->name, err);
+    if (asks && !m->stream->engine->stopping) {
+        timer_set_in(&m->retry, ASK_MS * NS_PER_MS);
+    } else if (passes && !m->stream->engine->stopping) {
         m->backoff_ms = m->backoff_ms ? m->backoff_ms * 2 : RETRY_MIN_MS;
         if (m->backoff_ms > RETRY_MAX_MS)
             m->backoff_ms = RETRY_MAX_MS;
@@ -696,6 +700,7 @@ static void job_turn(struct member *m) ON(work)
     }
     m->queue_end = &m->queue;
     if (!ok || !topic_writer_flush(m->writer, m->frame, m->topic->logs, &m->frame_rows, &err)) {
+        topic_writer_drop(m->writer);
         member_fail(m, &err);
         return;
     }
@@ -851,7 +856,10 @@ bool member_new(struct stream *s, const struct sink_def *def, enum wants wants, 
     *keyed = *m->topic->def;
     keyed->keys = def->key;
     keyed->key_count = def->key_count;
-    return topic_writer_new(s->pool, keyed, &m->writer, err);
+    TRY(topic_writer_new(s->pool, keyed, &m->writer, err));
+    if (s->job == NULL) /* the run tells of them */
+        topic_writer_skip_misfits(m->writer);
+    return true;
 }
 
 /* When the stream's inputs are known. */

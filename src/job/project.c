@@ -72,9 +72,8 @@ static const char *nearest_file(struct loader *l, const char *path)
     return str_nearest(str_of(path), (const char *const *)names, count);
 }
 
-/* The text of a `sql` or `schema` option: inline, or a file's. false: said in diags. */
-static bool load_text(struct loader *l, const struct conf_sql *sql, struct str *text,
-                      const struct conf_file **file)
+bool project_load_text(struct loader *l, const struct conf_sql *sql, struct str *text,
+                       const struct conf_file **file)
 {
     *file = NULL;
     *text = sql->text;
@@ -115,35 +114,10 @@ void project_say_in_text(struct loader *l, const struct conf_sql *sql, const str
 
 /* ---- topics ------------------------------------------------------------------------------------------------------------ */
 
-static bool load_schema(struct loader *l, const struct conf_topic *conf, struct topic_def *topic)
-{
-    struct str text;
-    const struct conf_file *file;
-    struct err err = {0};
-    if (conf->schema.node == NULL)
-        return true;
-    if (conf->schema.path && !str_ends(str_of(conf->schema.path), STR(".ddl")) &&
-        !str_ends(str_of(conf->schema.path), STR(".sql"))) {
-        struct conf_diag *d = conf_say(l->diags, CONF_ERROR, conf->schema.node,
-                                       "schema file \"%s\" of topic \"%s\" is not DDL", conf->schema.path,
-                                       conf->name);
-        err_hint(&d->err,
-                 "Give the columns as DDL, in a .ddl file or as text: schema: \"id STRING, at TIMESTAMP\".");
-        return false;
-    }
-    if (!load_text(l, &conf->schema, &text, &file))
-        return false;
-    if (type_parse_ddl(l->arena, text, &topic->schema, &err))
-        return true;
-    project_say_in_text(l, &conf->schema, file, &err);
-    return false;
-}
-
 static void load_topic(struct loader *l, const struct conf_topic *conf, struct topic_def *topic)
 {
     *topic = (struct topic_def){
         .name = conf->name,
-        .format = conf->format == CONF_FORMAT_RAW ? TOPIC_RAW : TOPIC_JSON,
         .raw = conf->raw || conf->format == CONF_FORMAT_RAW,
         .keys = conf->keys,
         .key_count = conf->key_count,
@@ -154,13 +128,10 @@ static void load_topic(struct loader *l, const struct conf_topic *conf, struct t
     topic_config_retain(&topic->config, conf->retention_ms, conf->retention_bytes);
     topic->config.compact = conf->compact;
     topic->config.compression = (uint8_t)conf->compression;
-    if (conf->format != CONF_FORMAT_JSON && conf->format != CONF_FORMAT_RAW)
-        conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "format"),
-                 "this version reads and writes topics in the formats json and raw only");
-    if (topic->format == TOPIC_RAW && topic->key_count)
+    if (conf->format == CONF_FORMAT_RAW && topic->key_count)
         conf_say(l->diags, CONF_ERROR, conf_get(conf->node, "key"),
                  "the records of a raw topic have the key that the column \"key\" of their rows gives");
-    load_schema(l, conf, topic);
+    project_load_schemas(l, conf, topic);
 }
 
 /* ---- sinks ------------------------------------------------------------------------------------------------------------- */
@@ -534,7 +505,7 @@ static void load_streams(struct loader *l)
         const struct conf_stream *from = &conf->streams[i];
         *stream = (struct stream_def){.name = from->name, .conf = from, .sink_count = from->to_count};
         stream->has_sql = (from->sql.path || from->sql.text.n) &&
-                          load_text(l, &from->sql, &stream->sql, &stream->file);
+                          project_load_text(l, &from->sql, &stream->sql, &stream->file);
         stream->sinks = arena_zarray(l->arena, struct sink_def, from->to_count + 1);
         for (uint32_t s = 0; s < from->to_count; s++)
             load_sink(l, stream, &from->to[s], &stream->sinks[s]);

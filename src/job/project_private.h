@@ -12,6 +12,11 @@ struct loader {
     bool options_are_read; /* all of them: no error in the project file itself */
 };
 
+/* The text of a `sql` or `schema` option: inline, or a file's. false: said in diags. */
+bool project_load_text(struct loader *l, const struct conf_sql *sql, struct str *text,
+                       const struct conf_file **file);
+/* What the project says of the topic's formats and schemas. */
+void project_load_schemas(struct loader *l, const struct conf_topic *conf, struct topic_def *topic);
 /* An error whose place counts within a query or schema becomes one of the file that it stands in. Without a place it is of the beginning. */
 void project_say_in_text(struct loader *l, const struct conf_sql *sql, const struct conf_file *file,
                          struct err *err);

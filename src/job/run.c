@@ -288,7 +288,7 @@ static bool decode(struct unit *u, const struct stream_input *input, const struc
                          reading->until, u->in, &report, err));
         bool grew = false;
         if (found.unknown)
-            TRY(topic_state_grow(input->topic, &reading->records, &grew, err));
+            TRY(topic_state_grow(input->topic, u->decoders[input->scan], &reading->records, &grew, err));
         if (!grew && !stream_plan_is_old(s))
             return true;
         batch_reset(u->bad);
@@ -350,8 +350,6 @@ static bool may_have_had(const struct member *m, const struct rejection *at) ON(
 static void deliver(struct run *run, struct unit *u) ON(work)
 {
     const struct stream *s = run->stream;
-    if (u->own_open)
-        batch_builder_finish(&u->own_builder);
     if (u->bad_open) {
         batch_builder_finish(&u->bad_builder);
         u->out[WANTS_BAD] = u->bad;
@@ -410,6 +408,39 @@ static void report_lacking_keys(struct unit *u) ON(work)
     }
 }
 
+struct misfits {
+    struct unit *unit;
+    const struct batch *out;
+};
+
+static void on_misfit(void *arg, uint32_t row, struct str path, struct str reason) ON(work)
+{
+    const struct misfits *to = arg;
+    struct unit *u = to->unit;
+    struct stream *s = u->run->stream;
+    const struct stream_input *input = &s->inputs[u->current_input];
+    struct topic_bad bad;
+    if (to->out->offset == NULL || !topic_decoder_find(u->decoders[input->scan], to->out->offset[row], &bad))
+        bad = (struct topic_bad){.partition = input->partition,
+                                 .offset = to->out->offset ? to->out->offset[row] : 0};
+    bad.path = path;
+    bad.reason = reason;
+    bad.delivered = s->def->sink_count > 1;
+    on_bad_record(u, &bad);
+}
+
+/* Rows that the schema of an output topic does not take are left out there, and reported: of all sinks of the stream, as the sink of bad records
+ * may stand in another run than they. */
+static bool report_misfits(struct unit *u, struct err *err) ON(work)
+{
+    const struct stream *s = u->run->stream;
+    struct misfits to = {u, u->out[WANTS_ROWS]};
+    for (uint32_t i = 0; i < s->member_count; i++)
+        if (s->members[i]->topic && s->members[i]->wants == WANTS_ROWS)
+            TRY(topic_writer_misfits(s->members[i]->writer, to.out, on_misfit, &to, err));
+    return true;
+}
+
 static uint32_t rows_from(const struct batch *batch, int64_t offset)
 {
     uint32_t n = 0;
@@ -452,8 +483,12 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, const struct lo
     const struct op_msg msg = {.kind = OP_BATCH, .batch = u->in};
     const struct pipeline_output output = {on_result, on_bad_row, u};
     pipeline_push(u->pipeline, &context, input->scan, &msg, &output);
-    if (u->out[WANTS_ROWS])
+    if (u->own_open)
+        batch_builder_finish(&u->own_builder);
+    if (u->out[WANTS_ROWS]) {
         report_lacking_keys(u);
+        TRY(report_misfits(u, err));
+    }
     if (u->bad_open && s->def->conf->bad.mode == CONF_REJECTS_FAIL) {
         struct arena arena = {0};
         batch_builder_finish(&u->bad_builder);
@@ -531,16 +566,24 @@ static bool run_turn(struct task *task) ON(work)
             stop_members(run, &err);
         return false;
     }
-    if (run->unread)
-        stream_works(run->stream);
-    run->unread = false;
     bool ok = compute(run, u, k, &slice, &reading, &err);
     buf_unref(slice.buf);
+    if (!ok &&
+        err.class == ERR_RETRY) { /* a record's schema is not known yet: all wait for it, in their order */
+        unit_give(u);
+        task_cancel(&run->task);
+        run->unread = true;
+        stream_ask_again(run->stream, &err, &run->sync_timer);
+        return false;
+    }
     if (!ok) {
         unit_give(u);
         stream_stop(run->stream, &err);
         return false;
     }
+    if (run->unread)
+        stream_works(run->stream);
+    run->unread = false;
     if (stream_waits_for_schema(run->stream)) { /* read again when the columns that it brought are durable */
         unit_give(u);
         task_cancel(&run->task);
@@ -711,6 +754,17 @@ bool stream_runs_are_idle(const struct stream *s)
     if (!run_is_idle(CONTAINER_OF(link, struct run, link)))
         return false;
     return true;
+}
+
+void run_ask_again(struct stream *s)
+{
+    LIST_EACH(link, &s->runs)
+    {
+        struct run *run = CONTAINER_OF(link, struct run, link);
+        if (run->unread)
+            timer_cancel(&run->sync_timer);
+        task_wake(&run->task);
+    }
 }
 
 void run_wake_all(struct stream *s)

@@ -242,6 +242,31 @@ void stream_retry(struct stream *s, const struct err *err, struct timer *timer)
         timer_set_in(timer, s->backoff_ms * NS_PER_MS);
 }
 
+void stream_ask_again(struct stream *s, const struct err *err, struct timer *timer)
+{
+    if (err->code != SCHEMA_IS_ASKED) {
+        stream_retry(s, err, timer);
+        return;
+    }
+    s->asks = true;
+    if (!s->engine->stopping)
+        timer_set_in(timer, ASK_MS * NS_PER_MS); /* should the answer be another one's */
+}
+
+void stream_schema_came(struct stream *s)
+{
+    if (!s->asks)
+        return;
+    s->asks = false;
+    if (!s->started) {
+        timer_cancel(&s->retry);
+        stream_start(s);
+    }
+    run_ask_again(s);
+    if (s->job)
+        job_ask_again(s->job);
+}
+
 void stream_works(struct stream *s)
 {
     s->trouble = (struct err){0};
@@ -349,7 +374,7 @@ static bool start_turn(struct task *task) ON(work)
         log_wait_cancel(&s->start_waits[k]);
     if (!ok || !start(s, &err)) {
         if (err.class == ERR_RETRY)
-            stream_retry(s, &err, &s->retry);
+            stream_ask_again(s, &err, &s->retry);
         else
             stream_stop(s, &err);
         return false;

@@ -1,11 +1,16 @@
 /* Topics of the engine: their logs, and the schema of those that have none in the project.
  *
+ * Where records carry a schema id, columns come from schemas: the project's, else the newest of the subject, else that of the first record; and
+ * what a later version brings, columns and promoted types, widens them. Else:
+ *
  * Such a schema is inferred from the first records, written down in the store ("schema/<topic>"), and from then on it only grows: a record
  * with a field that it lacks widens it before the record's row goes anywhere, so a new field is never lost on the way. */
 #include "format/json.h"
 #include "job/engine_private.h"
 #include "job/engine_struct.h"
 #include "obs/event.h"
+#include "topic/key.h"
+#include "topic/schemas.h"
 
 struct topic_state *topic_state_find(struct engine *engine, struct str name)
 {
@@ -102,7 +107,11 @@ static bool stored_schema(struct store *store, struct arena *arena, const struct
     struct str text = str_n(arena_dup(arena, json.p, json.n), json.n);
     sbuf_fini(&json);
     TRY(type_from_json(arena, text, &pinned, err));
-    *schema = def->schema ? json_schema_evolve(arena, def->schema, pinned, false) : pinned;
+    if (def->schema && topic_has_schema(def))
+        pinned = topic_columns_evolve(arena, def->format, def->schema, pinned);
+    else if (def->schema)
+        pinned = json_schema_evolve(arena, def->schema, pinned, false);
+    *schema = pinned;
     return true;
 }
 
@@ -157,6 +166,7 @@ bool topic_state_new(struct engine *engine, const struct topic_def *def, struct 
     t->own_def = *def;
     t->own_def.partitions = t->info.partitions;
     t->own_def.config = t->info.config;
+    t->own_def.schemas = schema_desk_view(engine->desk);
     t->def = &t->own_def;
     t->logs = pool_alloc(engine->pool, mem_product((size_t)t->info.partitions, sizeof(struct log *)));
     for (int32_t i = 0; i < t->info.partitions; i++) {
@@ -195,27 +205,126 @@ static bool gather_value(void *arg, struct str value)
     return json_inference_records(g->inference) < g->limit;
 }
 
-bool topic_state_grow(struct topic_state *t, const struct log_slice *slice, bool *grew, struct err *err)
+/* What the records of a slice have that the schema lacks. */
+static bool find_wider(struct topic_state *t, struct pool *pool, const struct log_slice *slice,
+                       const struct type **wider, struct err *err) ON(work)
 {
-    struct pool *pool = pool_new(NULL, "schema growth");
     struct topic_decoder *decoder;
     struct gathering g = {json_inference_new(pool, NULL), UINT64_MAX};
-    *grew = false;
-    bool ok = topic_decoder_new(pool, t->def, t->schema, NULL, &decoder, err) &&
-              topic_values(decoder, slice, 0, gather_value, &g, err);
+    TRY(topic_decoder_new(pool, t->def, t->schema, NULL, &decoder, err) &&
+        topic_values(decoder, slice, 0, gather_value, &g, err));
+    const struct type *found = json_inference_schema(g.inference, pool_arena(pool));
+    *wider = json_schema_evolve(pool_arena(pool), t->schema, found, false);
+    return true;
+}
+
+/* From now on, and for ever, the topic has these columns. */
+static void pin(struct topic_state *t, const struct type *schema) ON(work)
+{
+    set_schema(t, schema);
+    if (t->schema_busy)
+        t->schema_again = true;
+    else
+        write_down(t);
+}
+
+bool topic_state_grow(struct topic_state *t, const struct topic_decoder *decoder,
+                      const struct log_slice *slice, bool *grew, struct err *err)
+{
+    struct pool *pool = pool_new(NULL, "schema growth");
+    const struct type *wider = t->schema;
+    bool ok = true;
+    if (topic_has_schema(t->def))
+        wider = topic_columns_brought(decoder, pool_arena(pool), t->schema);
+    else
+        ok = find_wider(t, pool, slice, &wider, err);
+    *grew = ok && wider != t->schema;
+    if (*grew) {
+        bool more = wider->field_count > t->schema->field_count;
+        pin(t, wider);
+        event_log(EVENT_SCHEMA, t->def->name,
+                  more ? "the topic has new columns: %u now"
+                       : "columns of the topic have wider types: %u columns",
+                  t->schema->field_count);
+    }
+    pool_free(pool);
+    return ok;
+}
+
+bool topic_state_latest(struct topic_state *t, struct err *err)
+{
+    struct pool *pool = pool_new(NULL, "newest schema");
+    const struct schema *schema;
+    uint32_t id;
+    struct err why = {0};
+    bool ok = topic_schema_register(pool_arena(pool), t->def, false, NULL, &schema, &id, &why);
     if (ok) {
-        const struct type *found = json_inference_schema(g.inference, pool_arena(pool));
-        const struct type *wider = json_schema_evolve(pool_arena(pool), t->schema, found, false);
-        *grew = wider != t->schema;
-        if (*grew) {
-            set_schema(t, wider);
-            if (t->schema_busy)
-                t->schema_again = true;
-            else
-                write_down(t);
-            event_log(EVENT_SCHEMA, t->def->name, "the topic has new columns: %u now",
-                      t->schema->field_count);
+        const struct type *columns = topic_columns(pool_arena(pool), t->def->format, schema, err);
+        ok = columns != NULL || err_context(err, "topic \"%s\"", t->def->name);
+        if (ok)
+            pin(t, columns);
+    } else if (why.class == ERR_CONFIG) {
+        ok = true; /* there is none yet: the first record brings it */
+    } else if (err) {
+        *err = why;
+    }
+    pool_free(pool);
+    return ok;
+}
+
+bool topic_state_register(struct topic_state *t, struct err *err)
+{
+    struct arena arena = {0};
+    const struct topic_def *def = t->def;
+    const struct schema *schema;
+    uint32_t id;
+    bool ok = true;
+    if (t->registered)
+        return true;
+    if (topic_has_schema(def) && (def->value_schema || def->schema))
+        ok = topic_schema_register(&arena, def, false, def->schema, &schema, &id, err);
+    else if (topic_has_schema(def) && t->schema == NULL)
+        ok = topic_state_latest(t, err);
+    if (ok && topic_key_has_schema(def) && (def->key_schema || def->schema)) {
+        const struct type *keys = def->key_schema ? NULL : topic_key_columns(&arena, def, def->schema, err);
+        ok = (def->key_schema || keys) && topic_schema_register(&arena, def, true, keys, &schema, &id, err);
+    }
+    arena_fini(&arena);
+    t->registered = ok;
+    return ok;
+}
+
+/* From the first record whose schema the registry has. */
+static bool find_columns(struct topic_state *t, bool *known, struct err *err) ON(work)
+{
+    if (t->first_pool == NULL) {
+        t->first_pool = pool_new(t->engine->pool, "first schema");
+        TRY(topic_decoder_new(t->first_pool, t->def, NULL, NULL, &t->first, err));
+    }
+    struct pool *pool = pool_new(NULL, "first schema");
+    const struct type *columns = NULL;
+    bool ok = true;
+    for (int32_t i = 0; ok && columns == NULL && i < t->info.partitions; i++) {
+        int64_t offset = log_start(t->logs[i]);
+        while (ok && columns == NULL && offset < log_end(t->logs[i])) {
+            struct log_slice slice;
+            ok = log_read(t->logs[i], offset, RUN_SLICE_BYTES, &slice, err);
+            if (!ok || slice.n == 0)
+                break;
+            ok = topic_columns_found(t->first, &slice, offset, pool_arena(pool), &columns, err);
+            offset = slice.next_offset;
+            buf_unref(slice.buf);
         }
+    }
+    if (ok && columns) {
+        pin(t, columns);
+        event_log(EVENT_SCHEMA, t->def->name, "%u columns from the schema of the first record",
+                  t->schema->field_count);
+    }
+    *known = ok && columns != NULL;
+    if (ok) { /* else the same records are looked at again */
+        pool_free(t->first_pool);
+        t->first_pool = NULL;
     }
     pool_free(pool);
     return ok;
@@ -226,6 +335,8 @@ bool topic_state_infer(struct topic_state *t, bool now, bool *known, struct err 
     *known = t->schema != NULL || t->def->raw;
     if (*known)
         return true;
+    if (topic_has_schema(t->def))
+        return find_columns(t, known, err);
     struct pool *pool = pool_new(NULL, "inference");
     struct topic_decoder *decoder;
     struct gathering g = {json_inference_new(pool, NULL), INFER_RECORDS};

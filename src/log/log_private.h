@@ -11,6 +11,7 @@
  *   apply.c     what a durable frame does    catalog.c  topics and segment states as records
  *   tail.c      young data in memory         segment.c  files, positions, indexes
  *   behind.c    segments behind, tail moves  read.c     reading by offset and by time
+ *   lease.c     reading for others, in place
  *   retain.c    retention, pins, deletion    compact.c  compacted topics
  *   producer.c  what a log knows of them     txnindex.c aborted transactions
  *   journal.c   the ring (rules above it)    kv.c       a sorted map */
@@ -492,10 +493,11 @@ bool log_give_aborted(struct log *log, int64_t from, int64_t to, bool cached, st
 /* Deletes files of a segment that is in no log any more. */
 void segment_delete(struct segment *segment) ON(disk);
 bool segment_swap_in(struct segment *segment, struct err *err) ON(disk);
-/* Greatest position that memory knows to begin a batch with last offset ≤ offset. False: its index file, with count entries, may know one. With
- * the log's lock; the second reads the file, and without. */
-bool segment_seek(const struct segment *segment, int64_t offset, uint32_t *position);
-uint32_t segment_seek_file(const struct segment *segment, int64_t offset, uint32_t count);
+/* Greatest position ≤ within that memory knows to begin a batch with last offset ≤ offset; zeroed: none. False: its index file, with count entries, may know
+ * one. With the log's lock; the second reads the file, and without. */
+bool segment_seek(const struct segment *segment, int64_t offset, uint32_t within, struct index_entry *found);
+struct index_entry segment_seek_file(const struct segment *segment, int64_t offset, uint32_t within,
+                                     uint32_t count);
 /* The same for an offset before which nothing has a timestamp ≥ timestamp. */
 bool segment_seek_time(const struct segment *segment, int64_t timestamp, int64_t *offset);
 int64_t segment_seek_time_file(const struct segment *segment, int64_t timestamp, uint32_t count);
@@ -558,5 +560,19 @@ bool compact_apply(struct log *log, const struct segment_state *state, bool dele
 
 /* read.c */
 bool log_wake_all(struct log *log);
+/* Where the reading of a segment begins. */
+struct place {
+    struct segment *segment; /* one reference */
+    int file;
+    uint32_t position, limit; /* valid bytes */
+    uint32_t seek; /* entries of its index file that have to be asked for the position; 0 = it is known */
+    bool hint;     /* position comes from an index or a memory: may be wrong */
+    bool index;    /* from an index: the batch there begins at or before the wanted offset */
+};
+
+/* lease.c: batches from the one that has offset on, up to max_bytes (or one), all before the offset limit, as a slice that lies in the file; *end: its end there.
+ * False: read them. The caller has taken the file. */
+bool segment_lease(struct place *at, int64_t offset, size_t max_bytes, int64_t limit, struct log_slice *slice,
+                   uint32_t *end);
 
 #endif

@@ -99,20 +99,12 @@ static bool read_tail(struct log *log, int64_t offset, size_t max_bytes, struct 
     }
     slice->p = entry->p + skip;
     slice->n = whole_batches(slice->p, left, max_bytes, &slice->next_offset);
+    slice->is_full = slice->n < left;
     slice->buf = buf_ref(entry->chunk->buf);
     return true;
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------------------------ */
-
-struct place {
-    struct segment *segment; /* one reference */
-    int file;
-    uint32_t position, limit; /* valid bytes */
-    uint32_t seek; /* entries of its index file that have to be asked for the position; 0 = it is known */
-    bool hint;     /* position comes from an index or a memory: may be wrong */
-    bool index;    /* from an index: the batch there begins at or before the wanted offset */
-};
 
 static bool damaged(const struct place *at, uint32_t position, const struct err *why, struct err *err)
 {
@@ -148,6 +140,7 @@ static bool take_batches(const struct place *at, uint32_t position, int64_t offs
     uint32_t p = 0;
     *need = 0;
     slice->n = 0;
+    slice->is_full = false;
     *skipped = 0;
     while (p < buf->n) {
         struct records_batch batch;
@@ -155,11 +148,14 @@ static bool take_batches(const struct place *at, uint32_t position, int64_t offs
         bool whole = records_batch_read(buf->p + p, buf->n - p, false, &batch, &why);
         if (!whole && why.code == RECORDS_CUT && position + buf->n < at->limit) {
             *need = batch.size > RECORDS_HEADER ? batch.size : RECORDS_HEADER;
+            slice->is_full = slice->n > 0 && slice->n + batch.size > max_bytes;
             return true;
         }
         bool wanted = whole && batch.base_offset + batch.last_offset_delta >= offset;
-        if (whole && wanted && slice->n > 0 && slice->n + batch.size > max_bytes)
+        if (whole && wanted && slice->n > 0 && slice->n + batch.size > max_bytes) {
+            slice->is_full = true;
             return true;
+        }
         if (wanted && records_batch_read(buf->p + p, buf->n - p, true, &batch, &why) == false)
             whole = false;
         if (whole && (batch.base_offset < at->segment->state.base ||
@@ -244,15 +240,17 @@ static bool find_place(struct log *log, int64_t offset, struct place *at, struct
             at->hint = true;
             return true;
         }
-    if (!segment_seek(s, offset, &at->position))
+    struct index_entry entry;
+    if (!segment_seek(s, offset, UINT32_MAX, &entry))
         at->seek = s->state.index_count;
+    at->position = entry.position;
     at->hint = at->index = true;
     return true;
 }
 
 /* *gone: the segment was deleted or replaced before its file was leased. */
-static bool read_place(struct log *log, struct place *at, int64_t offset, size_t max_bytes,
-                       struct log_slice *slice, bool *gone, struct err *err)
+static bool read_place(struct log *log, struct place *at, int64_t offset, size_t max_bytes, int64_t limit,
+                       bool in_place, struct log_slice *slice, bool *gone, struct err *err)
 {
     uint32_t end = 0;
     struct err why = {0};
@@ -262,12 +260,13 @@ static bool read_place(struct log *log, struct place *at, int64_t offset, size_t
         return *gone;
     }
     if (at->seek > 0)
-        at->position = segment_seek_file(at->segment, offset, at->seek);
+        at->position = segment_seek_file(at->segment, offset, UINT32_MAX, at->seek).position;
     if (at->position >= at->limit)
         at->position = 0;
     if (at->position == 0)
         at->hint = at->index = false;
-    bool done = read_segment(at, offset, max_bytes, slice, &end, &why);
+    bool done = (in_place && segment_lease(at, offset, max_bytes, limit, slice, &end)) ||
+                read_segment(at, offset, max_bytes, slice, &end, &why);
     if (!done && at->hint) { /* the hint may have been wrong */
         at->hint = at->index = false;
         at->position = 0;
@@ -284,6 +283,7 @@ static bool read_place(struct log *log, struct place *at, int64_t offset, size_t
 /* Batches at or after the limit go. */
 static void cut(struct log_slice *slice, int64_t limit)
 {
+    CHECK(slice->p != NULL);
     size_t at = 0;
     int64_t next = slice->next_offset;
     while (at < slice->n) {
@@ -300,10 +300,10 @@ static void cut(struct log_slice *slice, int64_t limit)
     slice->n = at;
 }
 
-/* log_read of what is before the limit. With the log's lock, which it lets go while it reads a file. cold (may be NULL): it reads none, but says that it would
- * have had to. */
-static bool read_locked(struct log *log, int64_t offset, size_t max_bytes, int64_t limit, bool *cold,
-                        struct log_slice *slice, struct err *err)
+/* log_read of what is before the limit. With the log's lock, which it lets go while it reads a file. With LOG_CACHED it reads none, and *cold says that it
+ * would have had to. */
+static bool read_locked(struct log *log, int64_t offset, size_t max_bytes, int64_t limit, unsigned flags,
+                        bool *cold, struct log_slice *slice, struct err *err)
 {
     *slice = (struct log_slice){.next_offset = offset};
     bool done = true, first = true;
@@ -321,10 +321,9 @@ static bool read_locked(struct log *log, int64_t offset, size_t max_bytes, int64
             offset = log->start; /* retention was faster than this reader's disk */
         if (offset >= log->end || offset >= limit || read_tail(log, offset, max_bytes, slice))
             break;
-        if (cold != NULL) {
-            *cold = true;
+        *cold = flags & LOG_CACHED;
+        if (*cold)
             break;
-        }
         struct place at;
         done = find_place(log, offset, &at, err);
         if (!done)
@@ -332,7 +331,7 @@ static bool read_locked(struct log *log, int64_t offset, size_t max_bytes, int64
         int64_t behind = at.segment->state.next_offset;
         bool gone;
         lock_release(log->lock);
-        done = read_place(log, &at, offset, max_bytes, slice, &gone, err);
+        done = read_place(log, &at, offset, max_bytes, limit, flags & LOG_IN_PLACE, slice, &gone, err);
         segment_unref(at.segment);
         lock_take(log->lock);
         if (done && !gone && slice->n == 0) { /* a hole that compaction made at the segment's end */
@@ -341,14 +340,15 @@ static bool read_locked(struct log *log, int64_t offset, size_t max_bytes, int64
         }
     }
     if (done && slice->next_offset > limit && slice->n > 0)
-        cut(slice, limit);
+        cut(slice, limit); /* no lease: that ends before */
     return done;
 }
 
 bool log_read(struct log *log, int64_t offset, size_t max_bytes, struct log_slice *slice, struct err *err)
 {
+    bool cold;
     lock_take(log->lock);
-    bool done = read_locked(log, offset, max_bytes, INT64_MAX, NULL, slice, err);
+    bool done = read_locked(log, offset, max_bytes, INT64_MAX, 0, &cold, slice, err);
     lock_release(log->lock);
     return done;
 }
@@ -366,7 +366,7 @@ static bool fetch(struct log *log, int64_t offset, size_t max_bytes, unsigned fl
     bool cached = flags & LOG_CACHED, committed = flags & LOG_COMMITTED;
     *fetched = (struct log_fetched){.start = log->start, .end = log->end, .stable = stable_of(log)};
     int64_t limit = committed ? fetched->stable : INT64_MAX;
-    TRY(read_locked(log, offset, max_bytes, limit, cached ? &fetched->cold : NULL, &fetched->slice, err));
+    TRY(read_locked(log, offset, max_bytes, limit, flags, &fetched->cold, &fetched->slice, err));
     if (fetched->slice.n == 0 || !committed)
         return true;
     bool done = log_give_aborted(log, offset, fetched->slice.next_offset, cached, arena, &fetched->aborted,

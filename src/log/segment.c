@@ -323,32 +323,33 @@ static bool file_entry(int file, uint32_t i, size_t size, uint8_t *p)
     return os_pread(file, p, size, (uint64_t)i * size, &got, NULL) && got == size;
 }
 
-bool segment_seek(const struct segment *s, int64_t offset, uint32_t *position)
+bool segment_seek(const struct segment *s, int64_t offset, uint32_t within, struct index_entry *found)
 {
     int64_t relative = offset - s->state.base;
     size_t n = s->index_n;
-    while (n > 0 && s->index[n - 1].relative > relative)
+    while (n > 0 && (s->index[n - 1].relative > relative || s->index[n - 1].position > within))
         n--;
-    *position = n > 0 ? s->index[n - 1].position : 0;
+    *found = n > 0 ? s->index[n - 1] : (struct index_entry){0};
     return n > 0 || offset <= s->state.base || s->state.index_count == 0;
 }
 
-uint32_t segment_seek_file(const struct segment *s, int64_t offset, uint32_t count)
+struct index_entry segment_seek_file(const struct segment *s, int64_t offset, uint32_t within, uint32_t count)
 {
     int64_t relative = offset - s->state.base;
+    struct index_entry found = {0};
     char path[OS_PATH_MAX];
     int file;
     segment_path(s, ".index", path, sizeof path);
     if (!os_open(path, OS_READ, &file, NULL))
-        return 0;
-    uint32_t low = 0, high = count, found = 0;
+        return found;
+    uint32_t low = 0, high = count;
     while (low < high) {
         uint8_t p[8];
         uint32_t middle = low + (high - low) / 2;
         if (!file_entry(file, middle, sizeof p, p))
             break;
-        if (get_be32(p) <= relative) {
-            found = get_be32(p + 4);
+        if (get_be32(p) <= relative && get_be32(p + 4) <= within) {
+            found = (struct index_entry){.relative = get_be32(p), .position = get_be32(p + 4)};
             low = middle + 1;
         } else {
             high = middle;

@@ -15,7 +15,7 @@
  * refused frame can simply be submitted again.
  *
  * Readers are on any role. They see offsets below the durable high watermark and nothing else; young data comes from the
- * very memory that was journaled, older data by pread. (Rule Zero: look-ups take a lock for some hundred nanoseconds instead
+ * very memory that was journaled, older data by pread, or by a lease of its file. (Rule Zero: look-ups take a lock for some hundred nanoseconds instead
  * of a message to the disk role, because every read would otherwise wait for whatever write is in progress.) */
 #ifndef LOG_STORE_H
 #define LOG_STORE_H
@@ -239,9 +239,12 @@ bool log_is_dead(struct log *log); /* its topic was deleted */
 /* Whole record batches, contiguous, the first of them contains `offset` (or is the first after it where compaction made a hole). */
 struct log_slice {
     struct buf *buf;     /* one reference, given: buf_unref */
-    const uint8_t *p;    /* in buf */
+    const uint8_t *p;    /* in buf; NULL with LOG_IN_PLACE: the bytes are in a file, */
+    int file;            /* this one, which stays open and as it is while buf is held, */
+    uint64_t position;   /* from here on */
     size_t n;            /* 0 = nothing there (yet) */
     int64_t next_offset; /* where to go on */
+    bool is_full;        /* what follows would not have had room in max_bytes */
 };
 enum { LOG_OUT_OF_RANGE = 1 }; /* err->code: offset < log_start or > log_end (ERR_FATAL) */
 /* Up to max_bytes, but at least one batch when there is one. Reads from disk block the caller. Damaged bytes: ERR_FATAL with file and
@@ -249,8 +252,11 @@ enum { LOG_OUT_OF_RANGE = 1 }; /* err->code: offset < log_start or > log_end (ER
 bool log_read(struct log *log, int64_t offset, size_t max_bytes, struct log_slice *slice, struct err *err);
 /* The same in the ways that a fetch wants it.
  *   LOG_COMMITTED  nothing at or after log_stable; *aborted: the aborted transactions that the slice has records of
- *   LOG_CACHED     from memory alone: *cold when it would have had to come from the disk (nothing is read then) */
-enum { LOG_COMMITTED = 1 << 0, LOG_CACHED = 1 << 1 };
+ *   LOG_CACHED     from memory alone: *cold when it would have had to come from the disk (nothing is read then)
+ *   LOG_IN_PLACE   the slice may be a lease: whole batches in a segment's file, which are in the system's memory but were not read, so that their checksums are
+ *                  not verified. For those who send them on to somebody who verifies. Leases are large (64 KiB and more), and each may hold a file open
+ *                  that was deleted: whoever keeps some limits their bytes, and has let go of all before the store closes. */
+enum { LOG_COMMITTED = 1 << 0, LOG_CACHED = 1 << 1, LOG_IN_PLACE = 1 << 2 };
 struct log_fetched {
     struct log_slice slice;
     struct records_aborted *aborted; /* in the caller's arena, by first offset */

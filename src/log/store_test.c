@@ -1,6 +1,8 @@
 /* The store as its users see it, on the real file system: frames in, records out, again after a restart. */
 #include "log/store.h"
 
+#include <errno.h>
+
 #include "base/test.h"
 #include "log/log_private.h"
 
@@ -868,6 +870,332 @@ TEST(compaction_leaves_what_is_needed)
     os_remove_tree(folder, NULL);
 }
 
+/* ---- leases ----------------------------------------------------------------------------------------------------------------- */
+
+/* The slice's bytes, from its file where they are there: for mem_free. */
+static uint8_t *bytes_of(const struct log_slice *slice)
+{
+    uint8_t *p = mem_new(slice->n);
+    size_t got = 0;
+    if (slice->p)
+        memcpy(p, slice->p, slice->n);
+    else
+        EXPECT(os_pread(slice->file, p, slice->n, slice->position, &got, NULL) && got == slice->n);
+    return p;
+}
+
+/* Whole batches with right checksums, one behind the other, the first of which has offset. */
+static void expect_batches(const struct log_slice *slice, int64_t offset, size_t max_bytes)
+{
+    uint8_t *p = bytes_of(slice);
+    int64_t next = offset;
+    for (size_t at = 0; at < slice->n;) {
+        struct records_batch batch;
+        if (!EXPECT(records_batch_read(p + at, slice->n - at, true, &batch, NULL)))
+            break;
+        EXPECT(at == 0 ? batch.base_offset <= offset : batch.base_offset == next);
+        next = batch.base_offset + batch.last_offset_delta + 1;
+        EXPECT(next > offset);
+        at += batch.size;
+        EXPECT(at <= max_bytes || at == batch.size);
+    }
+    EXPECT_EQ_INT(next, slice->next_offset);
+    mem_free(p);
+}
+
+static struct log_slice fetch_in_place(struct log *log, int64_t offset, size_t max_bytes, unsigned flags)
+{
+    struct arena arena = {0};
+    struct log_fetched fetched = {0};
+    struct err err = {0};
+    if (!EXPECT(log_fetch(log, offset, max_bytes, LOG_IN_PLACE | flags, &arena, &fetched, &err)))
+        fprintf(stderr, "%s\n", err.text);
+    if (EXPECT(fetched.slice.n > 0))
+        expect_batches(&fetched.slice, offset, max_bytes);
+    arena_fini(&arena);
+    return fetched.slice;
+}
+
+/* Reads [from, end) in place. Returns how many bytes of it were leased. */
+static size_t expect_in_place(struct log *log, int64_t from, int64_t end, size_t max_bytes, unsigned flags)
+{
+    size_t leased = 0;
+    int64_t offset = from;
+    while (offset < end && !test_is_bad) {
+        struct log_slice slice = fetch_in_place(log, offset, max_bytes, flags);
+        leased += slice.p ? 0 : slice.n;
+        offset = slice.next_offset;
+        buf_unref(slice.buf);
+    }
+    EXPECT_EQ_INT(offset, end);
+    return leased;
+}
+
+/* 600 batches of 50 records, 4 to 40 KiB, in segments of half a MiB. */
+static struct store *make_old_records(const char *folder, int64_t *end)
+{
+    struct store *store = open_store(folder, &small);
+    create_topic(store, "t", 1, 512 << 10);
+    *end = 0;
+    for (int i = 0; i < 600; i++, *end += 50)
+        append(store, log_get(store, "t", 0), *end, 50, 60 + (size_t)i);
+    EXPECT(store_close(store, NULL));
+    return open_store(folder, &small);
+}
+
+TEST(leases_are_whole_batches)
+{
+    static const size_t sizes[] = {64 << 10, 100 << 10, 333333, 1 << 20};
+    const char *folder = fresh_folder("leases");
+    int64_t end;
+    struct store *store = make_old_records(folder, &end);
+    struct log *log = log_get(store, "t", 0);
+    uint64_t all = log_bytes(log);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        size_t leased = expect_in_place(log, 0, end, sizes[i], 0);
+        if (i > 0)
+            EXPECT(leased > all / 10 * 8);
+    }
+    for (int64_t from = 1; from < end; from += 997) /* the index leads there, and headers */
+        buf_unref(fetch_in_place(log, from, 200 << 10, 0).buf);
+    EXPECT_EQ_INT(expect_in_place(log, 0, end, (64 << 10) - 1, 0), 0);
+    for (size_t i = 0; i < log->segment_count; i++)
+        EXPECT_EQ_INT(log->segments[i]->file_users, 0);
+    /* where memory and file meet */
+    for (int i = 0; i < 20; i++, end += 50)
+        append(store, log, end, 50, 400);
+    EXPECT(expect_in_place(log, 0, end, 1 << 20, 0) > all / 10 * 8);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+/* What a lease holds stays as it is when its segment is deleted or replaced, and nothing stays open behind it. */
+TEST(leases_outlive_their_segments)
+{
+    const char *folder = fresh_folder("outlive");
+    int64_t end;
+    struct store *store = make_old_records(folder, &end);
+    struct log *log = log_get(store, "t", 0);
+    struct log_slice slice = fetch_in_place(log, 0, 256 << 10, 0);
+    struct segment *segment = log->segments[0];
+    EXPECT(slice.p == NULL && segment->file_users == 1);
+    segment_ref(segment);
+    struct frame *frame = frame_new(store);
+    frame_topic_delete(frame, "t");
+    EXPECT(commit(frame));
+    frame_free(frame);
+    for (int i = 0; i < 3; i++) { /* the tail passes */
+        store->tail_wanted = true;
+        frame = frame_new(store);
+        frame_put(frame, STR("round"), STR("round"));
+        EXPECT(commit(frame));
+        frame_free(frame);
+    }
+    EXPECT(!os_exists(arena_printf(&scratch, "%s/topics/t-0/%020d.log", folder, 0)));
+    expect_batches(&slice, 0, 256 << 10);
+    EXPECT(segment->doomed && segment->file >= 0 && segment->refs == 2);
+    buf_unref(slice.buf);
+    EXPECT(segment->file < 0 && segment->refs == 1);
+    segment_unref(segment);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+TEST(leases_outlive_compaction)
+{
+    const char *folder = fresh_folder("swapped");
+    struct store *store = open_store(folder, &small);
+    struct topic_config config;
+    topic_config_default(&config);
+    config.compact = true;
+    config.segment_bytes = 200 << 10;
+    config.min_dirty_permille = 0;
+    struct frame *frame = frame_new(store);
+    frame_topic_create(frame, "t", 1, &config);
+    EXPECT(commit(frame));
+    frame_free(frame);
+    static char filler[4000];
+    memset(filler, '.', sizeof filler - 1);
+    for (int i = 0; i < 150; i++) /* of each third one a newer value follows */
+        produce_one(store, log_get(store, "t", 0), 7, i, false,
+                    i % 3 && i < 90 ? arena_printf(&scratch, "%d", i) : "same", filler);
+    EXPECT(store_close(store, NULL));
+    store = open_store(folder, &small);
+    struct log *log = log_get(store, "t", 0);
+    struct log_slice slice = fetch_in_place(log, 0, 128 << 10, 0);
+    EXPECT(slice.p == NULL);
+    compact(store);
+    EXPECT(log->swaps > 0);
+    expect_batches(&slice, 0, 128 << 10);
+    buf_unref(slice.buf);
+    /* where compaction made holes, batches still come in order, to the end */
+    int64_t offset = 0, last = -1;
+    while (offset < log_end(log)) {
+        struct log_fetched fetched;
+        if (!EXPECT(log_fetch(log, offset, 128 << 10, LOG_IN_PLACE, &scratch, &fetched, NULL)) ||
+            !EXPECT(fetched.slice.next_offset > offset))
+            break;
+        uint8_t *p = bytes_of(&fetched.slice);
+        for (size_t at = 0; at < fetched.slice.n;) {
+            struct records_batch batch;
+            if (!EXPECT(records_batch_read(p + at, fetched.slice.n - at, true, &batch, NULL)))
+                break;
+            EXPECT(batch.base_offset > last);
+            for (int64_t k = last + 1; k < batch.base_offset; k++)
+                EXPECT(k % 3 == 0 || k >= 90); /* nothing else may be missing */
+            last = batch.base_offset + batch.last_offset_delta;
+            at += batch.size;
+        }
+        mem_free(p);
+        offset = fetched.slice.next_offset;
+        buf_unref(fetched.slice.buf);
+    }
+    EXPECT_EQ_INT(last, 149);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+TEST(leases_end_before_what_is_not_committed)
+{
+    const char *folder = fresh_folder("uncommitted");
+    struct store *store = open_store(folder, &small);
+    create_topic(store, "t", 1, 1 << 20);
+    static char filler[4000];
+    memset(filler, '.', sizeof filler - 1);
+    for (int i = 0; i < 150; i++)
+        produce_one(store, log_get(store, "t", 0), i == 100 ? 6 : 5, i == 100 ? 0 : i - (i > 100), i == 100,
+                    NULL, filler);
+    EXPECT(store_close(store, NULL));
+    store = open_store(folder, &small);
+    struct log *log = log_get(store, "t", 0);
+    struct log_fetched fetched;
+    EXPECT_EQ_INT(log_stable(log), 100);
+    EXPECT(expect_in_place(log, 0, 100, 1 << 20, LOG_COMMITTED) > 350000);
+    EXPECT(expect_in_place(log, 0, 150, 1 << 20, 0) > 550000);
+    EXPECT(log_fetch(log, 100, 1 << 20, LOG_COMMITTED | LOG_IN_PLACE, &scratch, &fetched, NULL));
+    EXPECT(fetched.slice.n == 0 && fetched.stable == 100);
+    end_txn(store, log, 6, 0, false);
+    EXPECT(store_close(store, NULL));
+    store = open_store(folder, &small);
+    log = log_get(store, "t", 0);
+    EXPECT(log_fetch(log, 50, 1 << 20, LOG_COMMITTED | LOG_IN_PLACE, &scratch, &fetched, NULL));
+    EXPECT(fetched.slice.p == NULL && fetched.slice.next_offset == 151 && fetched.aborted_count == 1 &&
+           fetched.aborted[0].first_offset == 100);
+    buf_unref(fetched.slice.buf);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+/* Each entry of an index file gets what change makes of it. */
+static void change_index(const char *path, uint64_t (*change)(uint64_t entry))
+{
+    struct sbuf bytes = {0};
+    EXPECT(os_read_file(path, 1 << 20, &bytes, NULL) && bytes.n >= 8);
+    for (size_t at = 0; at + 8 <= bytes.n; at += 8)
+        put_be64((uint8_t *)bytes.p + at, change(get_be64((uint8_t *)bytes.p + at)));
+    EXPECT(os_write_file(path, bytes.p, bytes.n, NULL));
+    sbuf_fini(&bytes);
+}
+
+static uint64_t zero(uint64_t entry)
+{
+    return entry * 0;
+}
+
+static uint64_t position_off_by_one(uint64_t entry)
+{
+    return entry + 1;
+}
+
+static uint64_t offset_off_by_one(uint64_t entry)
+{
+    return entry + (UINT64_C(1) << 32);
+}
+
+static uint64_t offsets_too_small(uint64_t entry)
+{
+    return (entry >> 33 << 32) | (uint32_t)entry;
+}
+
+TEST(leases_do_not_believe_an_index)
+{
+    static uint64_t (*const changes[])(uint64_t) = {zero, position_off_by_one, offset_off_by_one,
+                                                    offsets_too_small};
+    const char *folder = fresh_folder("wrong-index");
+    int64_t end;
+    struct store *store = make_old_records(folder, &end);
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        char path[OS_PATH_MAX];
+        for (size_t k = 0; k < log_get(store, "t", 0)->segment_count; k++) {
+            segment_path(log_get(store, "t", 0)->segments[k], ".index", path, sizeof path);
+            change_index(path, changes[i]);
+        }
+        struct log *log = log_get(store, "t", 0);
+        expect_in_place(log, 0, end, 200 << 10, 0);
+        for (int64_t from = 1; from < end; from += 997)
+            buf_unref(fetch_in_place(log, from, 200 << 10, 0).buf);
+        EXPECT(store_close(store, NULL));
+        os_remove_tree(folder, NULL);
+        store = make_old_records(folder, &end);
+    }
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+TEST(a_file_that_was_cut_is_not_leased)
+{
+    const char *folder = fresh_folder("cut-lease");
+    char path[OS_PATH_MAX];
+    int64_t end;
+    struct store *store = make_old_records(folder, &end);
+    struct log *log = log_get(store, "t", 0);
+    int file;
+    segment_path(log->segments[1], ".log", path, sizeof path);
+    EXPECT(os_open(path, OS_WRITE, &file, NULL) &&
+           os_truncate(file, log->segments[1]->state.length - 1000, NULL));
+    os_close(file);
+    struct log_fetched fetched;
+    struct err err = {0};
+    int64_t offset = log->segments[1]->state.base, behind = log->segments[2]->state.base;
+    bool done = true;
+    while (done && offset < behind) {
+        done = log_fetch(log, offset, 1 << 20, LOG_IN_PLACE, &scratch, &fetched, &err);
+        if (done && EXPECT(fetched.slice.n > 0))
+            expect_batches(&fetched.slice, offset, 1 << 20);
+        offset = done ? fetched.slice.next_offset : offset;
+        buf_unref(fetched.slice.buf);
+    }
+    EXPECT(!done && err.class == ERR_FATAL && strstr(err.text, "damaged at byte") != NULL);
+    EXPECT_EQ_INT(log->segments[1]->file_users, 0);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+TEST(any_call_of_a_lease_may_fail)
+{
+    const char *folder = fresh_folder("lease-fails");
+    int64_t end;
+    struct store *store = make_old_records(folder, &end);
+    struct log *log = log_get(store, "t", 0);
+    uint64_t made = 1;
+    for (uint64_t n = 1; n <= made + 1; n++) {
+        struct log_fetched fetched;
+        struct err err = {0};
+        os_fail_after(n, EIO);
+        bool done = log_fetch(log, 2000, 200 << 10, LOG_IN_PLACE, &scratch, &fetched, &err);
+        made = os_fail_after(0, 0);
+        if (!done)
+            EXPECT_EQ_INT(err.code, EIO);
+        else if (EXPECT(fetched.slice.n > 0))
+            expect_batches(&fetched.slice, 2000, 200 << 10);
+        if (n > made)
+            EXPECT(done && fetched.slice.p == NULL);
+        buf_unref(fetched.slice.buf);
+    }
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
 /* ---- on several loops -------------------------------------------------------------------------------------------------- */
 
 enum { ROLES_FRAMES = 1500, ROLES_PRODUCERS = 4 };
@@ -1039,6 +1367,13 @@ int main(void)
     RUN(retention_leaves_time_to_read);
     RUN(compaction_asks_for_the_tail);
     RUN(compaction_leaves_what_is_needed);
+    RUN(leases_are_whole_batches);
+    RUN(leases_outlive_their_segments);
+    RUN(leases_outlive_compaction);
+    RUN(leases_end_before_what_is_not_committed);
+    RUN(leases_do_not_believe_an_index);
+    RUN(a_file_that_was_cut_is_not_leased);
+    RUN(any_call_of_a_lease_may_fail);
     RUN(producers_and_readers_on_loops_of_their_own);
     arena_fini(&scratch);
     return test_end();

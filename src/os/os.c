@@ -201,6 +201,11 @@ bool os_allocate(int file, uint64_t offset, uint64_t n, struct err *err)
     return file_result(WORLD(allocate(file, offset, n)), err, "allocate space for", file);
 }
 
+bool os_prefetch(int file, uint64_t offset, uint64_t n, struct err *err)
+{
+    return file_result(WORLD(prefetch(file, offset, n)), err, "read", file);
+}
+
 bool os_fstat(int file, struct os_stat *stat, struct err *err)
 {
     return file_result(WORLD(fstat(file, stat)), err, "look at", file);
@@ -321,15 +326,23 @@ bool os_recv(int file, void *p, size_t n, size_t *got, struct err *err)
 bool os_send(int file, const void *p, size_t n, size_t *sent, struct err *err)
 {
     const struct os_span span = {p, n};
-    return os_send_spans(file, &span, 1, sent, err);
+    return os_send_spans(file, &span, 1, false, sent, err);
 }
 
-bool os_send_spans(int file, const struct os_span *spans, size_t count, size_t *sent, struct err *err)
+bool os_send_spans(int file, const struct os_span *spans, size_t count, bool more, size_t *sent,
+                   struct err *err)
 {
     CHECK(count > 0);
     *sent = 0;
     count = count < OS_SPANS_MAX ? count : OS_SPANS_MAX;
-    return file_result(WORLD(send(file, spans, count, sent)), err, "send to", file);
+    return file_result(WORLD(send(file, spans, count, more, sent)), err, "send to", file);
+}
+
+bool os_sendfile(int socket, int file, uint64_t offset, size_t n, size_t *sent, struct err *err)
+{
+    CHECK(n > 0);
+    *sent = 0;
+    return file_result(WORLD(sendfile(socket, file, offset, n, sent)), err, "send", file);
 }
 
 void os_port_holder(const char *address, char *out, size_t size)

@@ -61,6 +61,8 @@ bool os_allocate(int file, uint64_t offset, uint64_t n, struct err *err);
 /* Memory that goes to disks and comes from them: in huge pages it is a few long pieces instead of hundreds of short ones, which a
  * device takes a third faster. A hint. */
 void os_huge_hint(void *p, size_t n);
+/* After it a read of [offset, offset + n), and os_sendfile, does not wait for the disk, so far as there is memory for the bytes. Blocks until then. */
+bool os_prefetch(int file, uint64_t offset, uint64_t n, struct err *err);
 bool os_fstat(int file, struct os_stat *stat, struct err *err);
 /* ENOENT is an error with code ENOENT. Follows links. */
 bool os_stat(const char *path, struct os_stat *stat, struct err *err);
@@ -108,7 +110,12 @@ struct os_span {
     const void *p;
     size_t n; /* > 0 */
 };
-bool os_send_spans(int file, const struct os_span *spans, size_t count, size_t *sent, struct err *err);
+/* more: other bytes follow at once, so that these need no packet of their own. */
+bool os_send_spans(int file, const struct os_span *spans, size_t count, bool more, size_t *sent,
+                   struct err *err);
+/* Bytes [offset, offset + n) of an open file, which this process never sees: *sent of them; 0: the file ends before offset. It may wait for the disk, not for the
+ * peer (EAGAIN). They have to stay as they are until the peer has them. Where os_signals was not called, a peer that is gone is SIGPIPE. */
+bool os_sendfile(int socket, int file, uint64_t offset, size_t n, size_t *sent, struct err *err);
 /* Who holds a listening TCP port, for "port is taken by …": "sluice (pid 123)", "" if unknown. */
 void os_port_holder(const char *address, char *out, size_t size);
 

@@ -23,6 +23,7 @@ struct os_table {
     int (*sync_folder)(const char *path);
     int (*truncate)(int file, uint64_t size);
     int (*allocate)(int file, uint64_t offset, uint64_t n);
+    int (*prefetch)(int file, uint64_t offset, uint64_t n);
     int (*fstat)(int file, struct os_stat *stat);
     int (*stat)(const char *path, struct os_stat *stat);
     int (*rename)(const char *from, const char *to);
@@ -44,7 +45,8 @@ struct os_table {
     int (*accept)(int listener, int *file, char *peer, size_t peer_size);
     int (*connect)(const char *address, int *file);
     int (*recv)(int file, void *p, size_t n, size_t *got);
-    int (*send)(int file, const struct os_span *spans, size_t count, size_t *sent); /* count ≥ 1 */
+    int (*send)(int file, const struct os_span *spans, size_t count, bool more, size_t *sent); /* count ≥ 1 */
+    int (*sendfile)(int socket, int file, uint64_t offset, size_t n, size_t *sent);            /* n ≥ 1 */
     void (*port_holder)(const char *address, char *out, size_t size);
 
     int (*poller_new)(struct os_poller **poller);
@@ -80,7 +82,8 @@ int real_listen(const char *text, int *file, char *bound, size_t bound_size);
 int real_accept(int listener, int *file, char *peer, size_t peer_size);
 int real_connect(const char *text, int *file);
 int real_recv(int file, void *p, size_t n, size_t *got);
-int real_send(int file, const struct os_span *spans, size_t count, size_t *sent);
+int real_send(int file, const struct os_span *spans, size_t count, bool more, size_t *sent);
+int real_sendfile(int socket, int file, uint64_t offset, size_t n, size_t *sent);
 void real_port_holder(const char *address, char *out, size_t size);
 
 /* real_poll.c */

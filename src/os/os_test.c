@@ -289,6 +289,27 @@ static int accept_one(int listener, struct os_poller *poller, char *peer, size_t
     return file;
 }
 
+static void send_file_parts(int client, int server)
+{
+    int file;
+    size_t sent;
+    char text[16];
+    EXPECT(os_write_file(in("sent"), "0123456789", 10, &err) && os_open(in("sent"), OS_READ, &file, &err));
+    EXPECT(os_prefetch(file, 0, 10, &err) && os_prefetch(file, 9, 1, &err) &&
+           os_prefetch(file, 5, 1 << 20, &err));
+    EXPECT(os_sendfile(client, file, 3, 4, &sent, &err) && sent == 4);
+    EXPECT(os_sendfile(client, file, 8, 4, &sent, &err) && sent == 2);
+    EXPECT(os_sendfile(client, file, 10, 4, &sent, &err) && sent == 0);
+    EXPECT(recv_all(server, text, 6) == 6 && memcmp(text, "345689", 6) == 0);
+    EXPECT(!os_sendfile(client, client, 0, 4, &sent, &err) && err.code != EAGAIN);
+    os_fail_after(1, EIO);
+    EXPECT(!os_sendfile(client, file, 3, 4, &sent, &err) && err.code == EIO && sent == 0);
+    os_fail_after(1, EIO);
+    EXPECT(!os_prefetch(file, 3, 4, &err) && err.code == EIO);
+    os_fail_after(0, 0);
+    os_close(file);
+}
+
 static void talk(const char *address)
 {
     int listener, client, server;
@@ -308,9 +329,10 @@ static void talk(const char *address)
     EXPECT(recv_all(server, text, 4) == 4 && memcmp(text, "ping", 4) == 0);
     EXPECT(!os_recv(server, text, 4, &sent, &err) && err.code == EAGAIN);
     const struct os_span spans[] = {{"po", 2}, {"n", 1}, {"gs", 2}};
-    EXPECT(os_send_spans(client, spans, 3, &sent, &err) && sent == 5);
+    EXPECT(os_send_spans(client, spans, 3, true, &sent, &err) && sent == 5);
     EXPECT(recv_all(server, text, 5) == 5 && memcmp(text, "pongs", 5) == 0);
     EXPECT(!os_recv(server, text, 4, &sent, &err) && err.code == EAGAIN);
+    send_file_parts(client, server);
     EXPECT(os_poller_watch(poller, server, OS_READABLE | OS_WRITABLE, text, &err));
     struct os_event event;
     EXPECT(os_poller_wait(poller, &event, 1, NS_PER_S) == 1 && event.arg == text &&

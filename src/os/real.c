@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -194,6 +195,36 @@ static int real_allocate(int file, uint64_t offset, uint64_t n)
     if (r == 0)
         return 0;
     return errno == EOPNOTSUPP || errno == ENOSYS ? allocate_by_writing(file, offset + n) : errno;
+}
+
+/* Is the byte there, or where the file ends? EAGAIN: it would have to come from the disk. */
+static int look_at(int fd, uint64_t offset, int flags)
+{
+    char byte;
+    const struct iovec one = {&byte, 1};
+    ssize_t r;
+    NO_SIGNAL(r, preadv2(fd, &one, 1, (off_t)offset, flags));
+    return r < 0 ? errno : 0;
+}
+
+/* What is there costs a look at every 64 KiB, since pages come and go in runs; from the first that is not on, all of the rest is asked for, and waited
+ * for. */
+static int real_prefetch(int file, uint64_t offset, uint64_t n)
+{
+    enum { STEP = 64 << 10 };
+    bool is_asked = false;
+    int why = 0;
+    for (uint64_t at = offset, end = offset + n; why == 0 && at < end;
+         at += at + STEP < end || at + 1 == end ? STEP : end - at - 1) {
+        why = is_asked ? EAGAIN : look_at(fd_of(file), at, RWF_NOWAIT);
+        if (why != EAGAIN && why != EOPNOTSUPP)
+            continue;
+        if (!is_asked)
+            posix_fadvise(fd_of(file), (off_t)at, (off_t)(end - at), POSIX_FADV_WILLNEED);
+        is_asked = true;
+        why = look_at(fd_of(file), at, 0);
+    }
+    return why;
 }
 
 void os_huge_hint(void *p, size_t n)
@@ -400,6 +431,7 @@ const struct os_table os_real_table = {
     .sync_folder = real_sync_folder,
     .truncate = real_truncate,
     .allocate = real_allocate,
+    .prefetch = real_prefetch,
     .fstat = real_fstat,
     .stat = real_stat,
     .rename = real_rename,
@@ -419,6 +451,7 @@ const struct os_table os_real_table = {
     .connect = real_connect,
     .recv = real_recv,
     .send = real_send,
+    .sendfile = real_sendfile,
     .port_holder = real_port_holder,
     .poller_new = real_poller_new,
     .poller_free = real_poller_free,

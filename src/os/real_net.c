@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -240,7 +241,7 @@ int real_recv(int file, void *p, size_t n, size_t *got)
     return 0;
 }
 
-int real_send(int file, const struct os_span *spans, size_t count, size_t *sent)
+int real_send(int file, const struct os_span *spans, size_t count, bool more, size_t *sent)
 {
     struct iovec parts[OS_SPANS_MAX];
     for (size_t i = 0; i < count; i++)
@@ -248,8 +249,43 @@ int real_send(int file, const struct os_span *spans, size_t count, size_t *sent)
     const struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
     ssize_t r;
     do
-        r = sendmsg(os_real_table.fd(file), &message, MSG_NOSIGNAL);
+        r = sendmsg(os_real_table.fd(file), &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
     while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return errno;
+    *sent = (size_t)r;
+    return 0;
+}
+
+/* For file systems that cannot give their pages away. */
+static int send_by_reading(int socket, int file, uint64_t offset, size_t n, size_t *sent)
+{
+    char bytes[64 << 10];
+    ssize_t r;
+    do
+        r = pread(os_real_table.fd(file), bytes, n < sizeof bytes ? n : sizeof bytes, (off_t)offset);
+    while (r < 0 && errno == EINTR);
+    if (r > 0) {
+        n = (size_t)r;
+        do
+            r = send(os_real_table.fd(socket), bytes, n, MSG_NOSIGNAL);
+        while (r < 0 && errno == EINTR);
+    }
+    if (r < 0)
+        return errno;
+    *sent = (size_t)r;
+    return 0;
+}
+
+int real_sendfile(int socket, int file, uint64_t offset, size_t n, size_t *sent)
+{
+    off_t at = (off_t)offset;
+    ssize_t r;
+    do
+        r = sendfile(os_real_table.fd(socket), os_real_table.fd(file), &at, n);
+    while (r < 0 && errno == EINTR);
+    if (r < 0 && (errno == EINVAL || errno == ENOSYS))
+        return send_by_reading(socket, file, offset, n, sent);
     if (r < 0)
         return errno;
     *sent = (size_t)r;

@@ -255,36 +255,81 @@ int sim_recv(int file, void *p, size_t n, size_t *got)
     return *got > 0 || is_at_end(socket) ? 0 : EAGAIN;
 }
 
-/* Takes of the first span alone: the least that a system may do. */
-int sim_send(int file, const struct os_span *spans, size_t count, size_t *sent)
+/* How many of n bytes the socket takes now; 0: none, and *why. */
+static size_t room_for(const struct sim_socket *socket, size_t n, int *why)
 {
-    const void *p = spans[0].p;
-    size_t n = spans[0].n;
-    (void)count;
-    struct sim_socket *socket = socket_of(file, SIM_STREAM);
-    if (socket == NULL)
-        return EBADF;
-    enum sim_crash crash = sim_begin("send", socket->address, n, 0, TIME_SOCKET);
-    if (socket->peer == NULL)
-        return sim_end(crash, is_at_end(socket) ? (socket->why ? socket->why : EPIPE) : EAGAIN);
-    if (!is_writable(socket))
-        return sim_end(crash, EAGAIN);
+    *why = EAGAIN;
+    if (socket->peer == NULL && is_at_end(socket))
+        *why = socket->why ? socket->why : EPIPE;
+    if (socket->peer == NULL || !is_writable(socket))
+        return 0;
+    *why = 0;
     size_t room = SOCKET_BUFFER - socket->peer->waiting;
     n = n < room ? n : room;
     if (n > 1 && sim_one_in(4))
         n = 1 + (size_t)sim_pick(n);
-    struct sim_segment *segment = sim_alloc(sizeof *segment + n), *last = socket->peer->last;
+    return n;
+}
+
+static struct sim_segment *segment_new(size_t n)
+{
+    struct sim_segment *segment = sim_alloc(sizeof *segment + n);
     segment->n = n;
+    return segment;
+}
+
+static void set_out(struct sim_socket *socket, struct sim_segment *segment)
+{
+    struct sim_segment *last = socket->peer->last;
     segment->due_ns = sim->clock_ns + delay();
     if (last && last->due_ns > segment->due_ns)
         segment->due_ns = last->due_ns;
-    memcpy(segment->data, p, n);
     if (last)
         last->next = segment;
     else
         socket->peer->first = segment;
     socket->peer->last = segment;
-    socket->peer->waiting += n;
+    socket->peer->waiting += segment->n;
+}
+
+/* Takes of the first span alone: the least that a system may do. */
+int sim_send(int file, const struct os_span *spans, size_t count, bool more, size_t *sent)
+{
+    int why;
+    (void)count, (void)more;
+    struct sim_socket *socket = socket_of(file, SIM_STREAM);
+    if (socket == NULL)
+        return EBADF;
+    enum sim_crash crash = sim_begin("send", socket->address, spans[0].n, 0, TIME_SOCKET);
+    size_t n = room_for(socket, spans[0].n, &why);
+    if (n == 0)
+        return sim_end(crash, why);
+    struct sim_segment *segment = segment_new(n);
+    memcpy(segment->data, spans[0].p, n);
+    set_out(socket, segment);
+    *sent = n;
+    return sim_end(crash, 0);
+}
+
+int sim_sendfile(int socket_file, int file, uint64_t offset, size_t n, size_t *sent)
+{
+    int why;
+    struct sim_socket *socket = socket_of(socket_file, SIM_STREAM);
+    struct sim_handle *handle = sim_handle(file);
+    if (socket == NULL || handle == NULL || handle->inode == NULL || !(handle->flags & OS_READ))
+        return EBADF;
+    enum sim_crash crash = sim_begin("sendfile", socket->address, n, offset, TIME_SOCKET);
+    uint64_t size = handle->inode->size, left = offset < size ? size - offset : 0;
+    n = left < n ? (size_t)left : n;
+    if (n == 0)
+        return sim_end(crash, 0); /* *sent is 0 */
+    n = room_for(socket, n, &why);
+    if (n == 0)
+        return sim_end(crash, why);
+    struct sim_segment *segment = segment_new(n);
+    size_t got = sim_file_read(handle->inode, segment->data, n, offset);
+    CHECK(got == n);
+    set_out(socket, segment);
     *sent = n;
     return sim_end(crash, 0);
 }

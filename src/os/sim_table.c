@@ -335,6 +335,16 @@ static int table_pread(int file, void *p, size_t n, uint64_t offset, size_t *got
     return 0;
 }
 
+static int table_prefetch(int file, uint64_t offset, uint64_t n)
+{
+    struct sim_handle *handle;
+    int why = file_of(file, OS_READ, &handle);
+    if (why)
+        return why;
+    sim_look("prefetch", handle->path, n, offset, TIME_READ);
+    return 0;
+}
+
 static int table_read(int file, void *p, size_t n, size_t *got)
 {
     struct sim_handle *handle;
@@ -498,6 +508,7 @@ const struct os_table os_sim_table = {
     .sync_folder = table_sync_folder,
     .truncate = table_truncate,
     .allocate = table_allocate,
+    .prefetch = table_prefetch,
     .fstat = table_fstat,
     .stat = table_stat,
     .rename = table_rename,
@@ -517,6 +528,7 @@ const struct os_table os_sim_table = {
     .connect = sim_connect,
     .recv = sim_recv,
     .send = sim_send,
+    .sendfile = sim_sendfile,
     .port_holder = sim_port_holder,
     .poller_new = sim_poller_new,
     .poller_free = sim_poller_free,

@@ -18,6 +18,7 @@ struct registry_server {
 
 struct str rest_text(const struct rest *r, const char *name)
 {
+    run_on_net();
     return str_of(http_query(r->http, name));
 }
 
@@ -433,7 +434,7 @@ static bool is_acceptable(struct str accept)
     return false;
 }
 
-static bool read_body(struct rest *r, const struct rest_route *route)
+static bool read_body(struct rest *r, const struct rest_route *route) ON(net)
 {
     struct str type = str_of(http_header(r->http, "Content-Type")),
                accept = str_of(http_header(r->http, "Accept"));
@@ -457,7 +458,7 @@ static bool read_body(struct rest *r, const struct rest_route *route)
     return true;
 }
 
-static bool serve(struct rest *r)
+static bool serve(struct rest *r) ON(net)
 {
     TRY(split_path(r, str_of(r->http->raw_path)));
     TRY(resolve_context(r));

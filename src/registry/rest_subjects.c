@@ -282,6 +282,7 @@ static bool get_by_metadata(struct rest *r)
     struct str subject = rest_subject(r);
     size_t count;
     bool deleted = rest_bool(r, "deleted");
+    run_on_net();
     http_query_each(r->http, "key", add_item, &keys);
     http_query_each(r->http, "value", add_item, &values);
     const struct state_version *versions = state_versions(state_subject(r->work.state, subject), &count);

@@ -164,6 +164,29 @@ static bool takes(const char *declared, const char *wanted)
            (strcmp(wanted, "INTEGER") == 0 && str_eq_nocase(have, STR("INT")));
 }
 
+/* Integers that became fractions: the column follows, if it names no row. */
+static bool widens(const struct sink_spec *spec, const struct field *field, const char *declared,
+                   const char *wanted)
+{
+    return takes(declared, "INTEGER") && strcmp(wanted, "REAL") == 0 &&
+           !(spec->mode == SINK_UPSERT && is_key(spec, field->name));
+}
+
+static bool check_types(const struct sink_spec *spec, const struct type *schema, const char *const *declared,
+                        struct err *err)
+{
+    for (uint32_t i = 0; i < schema->field_count; i++) {
+        const struct field *field = &schema->fields[i];
+        const char *wanted = column_type(field->type);
+        if (declared[i] == NULL || takes(declared[i], wanted) || widens(spec, field, declared[i], wanted))
+            continue;
+        err_set(err, ERR_FATAL, "column \"%s\" of table \"%s\" is %s, the stream's rows need %s", field->name,
+                spec->table, declared[i], wanted);
+        return err_hint(err, "Cast the column in the stream's query, or write to another table.");
+    }
+    return true;
+}
+
 /* Refuses a table whose columns cannot take the rows. *exists: there is a table. */
 static bool check_columns(struct sqlite *s, const struct sink_spec *spec, const struct type *schema,
                           bool *exists, struct err *err)
@@ -172,15 +195,7 @@ static bool check_columns(struct sqlite *s, const struct sink_spec *spec, const 
     uint32_t count;
     TRY(read_columns(s, spec->table, schema, declared, &count, err));
     *exists = count > 0;
-    for (uint32_t i = 0; i < schema->field_count; i++) {
-        const char *wanted = column_type(schema->fields[i].type);
-        if (declared[i] && !takes(declared[i], wanted)) {
-            err_set(err, ERR_FATAL, "column \"%s\" of table \"%s\" is %s, the stream's rows need %s",
-                    schema->fields[i].name, spec->table, declared[i], wanted);
-            return err_hint(err, "Cast the column in the stream's query, or write to another table.");
-        }
-    }
-    return true;
+    return check_types(spec, schema, declared, err);
 }
 
 static void add_column(struct sbuf *sql, const struct field *field, bool key)
@@ -197,6 +212,32 @@ static void add_key_list(struct sbuf *sql, const struct sink_spec *spec)
         add_name(sql, spec->key[i]);
     }
     sbuf_char(sql, ')');
+}
+
+static void add_alter(struct sqlite *s, const struct sink_spec *spec, const char *what)
+{
+    sbuf_cstr(&s->sql, "ALTER TABLE ");
+    add_name(&s->sql, spec->table);
+    sbuf_printf(&s->sql, " %s ", what);
+}
+
+/* SQLite cannot change a column's type: another one takes its values, and then its name. So it becomes the last. */
+static void add_widening(struct sqlite *s, const struct sink_spec *spec, const struct field *field)
+{
+    static const char between[] = "_sluice_wider";
+    add_alter(s, spec, "ADD COLUMN");
+    sbuf_printf(&s->sql, "%s %s; UPDATE ", between, column_type(field->type));
+    add_name(&s->sql, spec->table);
+    sbuf_printf(&s->sql, " SET %s = ", between);
+    add_name(&s->sql, field->name);
+    sbuf_cstr(&s->sql, "; ");
+    add_alter(s, spec, "DROP COLUMN");
+    add_name(&s->sql, field->name);
+    sbuf_cstr(&s->sql, "; ");
+    add_alter(s, spec, "RENAME COLUMN");
+    sbuf_printf(&s->sql, "%s TO ", between);
+    add_name(&s->sql, field->name);
+    sbuf_char(&s->sql, ';');
 }
 
 /* CREATE TABLE, or ALTER TABLE for what it lacks; inside the transaction. */
@@ -222,16 +263,17 @@ static bool make_table(struct sqlite *s, const struct sink_spec *spec, const str
         sbuf_cstr(&s->sql, ") STRICT;");
         return run(s, s->sql.p, "create a table in", err);
     }
+    TRY(check_types(spec, schema, declared, err));
     for (uint32_t i = 0; i < schema->field_count; i++) {
+        if (declared[i] && !takes(declared[i], column_type(schema->fields[i].type)))
+            add_widening(s, spec, &schema->fields[i]);
         if (declared[i])
             continue;
-        sbuf_cstr(&s->sql, "ALTER TABLE ");
-        add_name(&s->sql, spec->table);
-        sbuf_cstr(&s->sql, " ADD COLUMN ");
+        add_alter(s, spec, "ADD COLUMN");
         add_column(&s->sql, &schema->fields[i], false);
         sbuf_char(&s->sql, ';');
     }
-    return s->sql.n == 0 || run(s, s->sql.p, "add columns to a table in", err);
+    return s->sql.n == 0 || run(s, s->sql.p, "change columns of a table in", err);
 }
 
 static void drop_statements(struct sqlite *s)

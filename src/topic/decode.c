@@ -4,12 +4,11 @@
  * timestamps that point into the slice (or into decompressed copies), and the values are decoded in one call, straight into
  * columns that point into the same bytes: out holds the buffers.
  *
- * A record that is no JSON has no row. Since that is rare, it is not masked out but left out: the arrays are closed up, and the
+ * Where records carry a schema id, each is decoded by its own schema (wire.c), all of them into the same columns.
+ *
+ * A record that cannot be decoded has no row. Since that is rare, it is not masked out but left out: the arrays are closed up, and the
  * values decoded once more. */
-#include <stdio.h>
-
-#include "format/json.h"
-#include "topic/topic.h"
+#include "topic/wire_private.h"
 
 enum meta {
     META_KEY,
@@ -70,14 +69,19 @@ void topic_relation(struct arena *arena, const struct topic_def *def, const stru
 struct topic_decoder {
     const struct topic_def *def;
     const struct plan *scan;
-    uint32_t data_count;       /* fields of the topic's schema; meta columns follow */
-    const struct type *wanted; /* the data columns that the scan needs, in scan order */
-    struct json_decoder *json; /* NULL when wanted is empty */
-    const struct type *schema; /* whole data schema, to tell new fields from unwanted ones */
+    uint32_t data_count;              /* fields of the topic's schema; meta columns follow */
+    const struct type *wanted;        /* the data columns that the scan needs, in scan order */
+    const struct record_codec *codec; /* of the data columns; NULL: there are none */
+    struct wire *wire;                /* of records that carry a schema id, or NULL */
+    void *plain;                      /* the codec's decoder of others, or NULL */
+    const struct type *schema;        /* whole data schema, to tell new fields from unwanted ones */
     struct compress_ctx *ctx;
 
     /* of the slice that is being decoded */
     struct str *keys, *values, *headers;
+    struct str *payloads; /* values without a schema's id, */
+    const void **writers; /* and who wrote them: of records that carry one */
+    size_t payload_capacity, writer_capacity;
     int64_t *offsets, *timestamps;
     uint32_t *header_counts;
     uint8_t *log_time; /* timestamp type of each record */
@@ -103,6 +107,8 @@ static void close_decoder(void *arg)
     mem_free(d->header_counts);
     mem_free(d->log_time);
     mem_free(d->bad_rows);
+    mem_free(d->payloads);
+    mem_free(d->writers);
 }
 
 bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const struct type *schema,
@@ -114,6 +120,8 @@ bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const str
     pool_on_free(pool, close_decoder, d);
     *decoder = d;
     d->data_count = def->raw || schema == NULL ? 0 : schema->field_count;
+    if (scan == NULL && topic_has_schema(def))
+        return (d->wire = wire_new(pool, def, false, NULL, NULL, err)) != NULL;
     if (scan == NULL)
         return true;
     struct field *fields = arena_array(pool_arena(pool), struct field, scan->column_count + 1);
@@ -124,10 +132,11 @@ bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const str
     d->wanted = type_struct(pool_arena(pool), fields, wanted);
     if (d->data_count == 0)
         return true;
-    struct json_options options = json_options_default();
-    options.report_unknown = true;
-    d->json = json_decoder_new(pool, d->wanted, &options, err);
-    return d->json != NULL || err_context(err, "topic \"%s\"", def->name);
+    d->codec = codec_of(def->format);
+    if (topic_has_schema(def))
+        return (d->wire = wire_new(pool, def, false, d->wanted, schema, err)) != NULL;
+    d->plain = d->codec->decoder_new(pool, d->wanted, true, err);
+    return d->plain != NULL || err_context(err, "topic \"%s\"", def->name);
 }
 
 /* ---- gathering ------------------------------------------------------------------------------------------------------- */
@@ -210,46 +219,61 @@ bool topic_values(struct topic_decoder *d, const struct log_slice *slice, int64_
     return ok;
 }
 
+const struct type *topic_columns_brought(const struct topic_decoder *d, struct arena *arena,
+                                         const struct type *pinned)
+{
+    return d->wire ? wire_brought(d->wire, arena, pinned) : pinned;
+}
+
+bool topic_columns_found(struct topic_decoder *d, const struct log_slice *slice, int64_t from,
+                         struct arena *arena, const struct type **columns, struct err *err)
+{
+    struct batch *hold = batch_new();
+    bool ok = gather(d, slice, from, INT64_MAX, hold, err);
+    *columns = NULL;
+    for (uint32_t i = 0; ok && *columns == NULL && i < d->count; i++)
+        if (d->values[i].p)
+            ok = wire_columns(d->wire, arena, d->values[i], d->headers[i], columns, err);
+    batch_free(hold);
+    return ok;
+}
+
 /* ---- decoding -------------------------------------------------------------------------------------------------------- */
 
-static void report_bad(void *arg, const struct json_bad *bad)
+static void note_bad_row(struct topic_decoder *d, uint32_t row)
+{
+    d->bad_rows = mem_grow(d->bad_rows, &d->bad_capacity, d->bad_count + 1, sizeof *d->bad_rows);
+    d->bad_rows[d->bad_count++] = row;
+}
+
+static void report_bad(void *arg, const struct codec_bad *bad)
 {
     struct topic_decoder *d = arg;
-    bool whole = bad->kind != JSON_BAD_VALUE;
-    if (whole && !d->second_pass) {
-        d->bad_rows = mem_grow(d->bad_rows, &d->bad_capacity, d->bad_count + 1, sizeof *d->bad_rows);
-        d->bad_rows[d->bad_count++] = bad->row;
-    }
+    if (bad->whole && !d->second_pass)
+        note_bad_row(d, bad->row);
     if (d->report == NULL || d->report->bad == NULL)
         return;
-    char reason[256];
-    int n = whole ? snprintf(reason, sizeof reason, "not a JSON object: %s",
-                             bad->kind == JSON_BAD_EMPTY ? "empty" : bad->found)
-                  : snprintf(reason, sizeof reason, "%s where %.*s is wanted", bad->found,
-                             STR_ARG(bad->wanted));
-    if (n >= (int)sizeof reason)
-        n = sizeof reason - 1;
     struct topic_bad out = {
         .partition = d->partition,
         .offset = d->offsets[bad->row],
         .timestamp_ms = d->timestamps[bad->row],
         .key = d->keys[bad->row],
         .value = d->values[bad->row],
-        .reason = str_n(reason, (size_t)n),
+        .reason = bad->reason,
         .path = bad->path,
-        .found = str_of(bad->found),
+        .found = bad->found,
         .wanted = bad->wanted,
-        .delivered = !whole,
+        .delivered = !bad->whole,
     };
     d->report->bad(d->report->arg, &out);
 }
 
 /* The decoder knows the wanted columns only: a field is news when the whole schema lacks it as well. */
-static void report_unknown(void *arg, const struct json_unknown *unknown)
+static void report_unknown(void *arg, struct str path)
 {
     struct topic_decoder *d = arg;
     const struct type *type = d->schema;
-    struct str rest = unknown->path;
+    struct str rest = path;
     for (;;) {
         while (type->kind == TYPE_ARRAY || type->kind == TYPE_MAP)
             type = type->fields[type->field_count - 1].type;
@@ -268,7 +292,7 @@ static void report_unknown(void *arg, const struct json_unknown *unknown)
         rest = str_n(rest.p + dot + 1, rest.n - dot - 1);
     }
     if (d->report && d->report->unknown)
-        d->report->unknown(d->report->arg, unknown->path);
+        d->report->unknown(d->report->arg, path);
 }
 
 static void leave_out_bad_rows(struct topic_decoder *d)
@@ -281,6 +305,10 @@ static void leave_out_bad_rows(struct topic_decoder *d)
         }
         d->keys[kept] = d->keys[i];
         d->values[kept] = d->values[i];
+        if (d->wire) {
+            d->payloads[kept] = d->payloads[i];
+            d->writers[kept] = d->writers[i];
+        }
         d->offsets[kept] = d->offsets[i];
         d->timestamps[kept] = d->timestamps[i];
         d->headers[kept] = d->headers[i];
@@ -288,22 +316,52 @@ static void leave_out_bad_rows(struct topic_decoder *d)
         d->log_time[kept++] = d->log_time[i];
     }
     d->count = kept;
+    d->bad_count = 0;
+}
+
+/* Who wrote each record; those that nobody knows are reported and left out. */
+static bool find_writers(struct topic_decoder *d, struct err *err)
+{
+    bool brings = false;
+    d->payloads = mem_grow(d->payloads, &d->payload_capacity, d->count, sizeof *d->payloads);
+    d->writers = mem_grow(d->writers, &d->writer_capacity, d->count, sizeof *d->writers);
+    d->bad_count = 0;
+    TRY(wire_begin(d->wire, err));
+    for (uint32_t i = 0; i < d->count; i++) {
+        struct wire_found found;
+        TRY(wire_find(d->wire, d->values[i], d->headers[i], &found, err));
+        d->payloads[i] = found.payload;
+        d->writers[i] = found.writer;
+        brings = brings || found.brings;
+        if (found.writer == NULL)
+            report_bad(d, &(struct codec_bad){.row = i, .whole = true, .reason = str_of(found.reason)});
+    }
+    wire_end(d->wire);
+    if (d->bad_count)
+        leave_out_bad_rows(d);
+    if (brings && d->report && d->report->unknown)
+        d->report->unknown(d->report->arg, (struct str){0});
+    return true;
 }
 
 /* The wanted data columns. Bad records are reported in the first pass, bad values in the last. */
 static bool decode_data(struct topic_decoder *d, struct batch *out, struct err *err)
 {
-    const struct json_report quiet = {.bad = report_bad, .unknown = report_unknown, .arg = d};
+    const struct codec_report heard = {.bad = report_bad, .unknown = report_unknown, .arg = d};
     const struct topic_report *report = d->report;
-    d->bad_count = 0;
     d->second_pass = false;
-    TRY(json_decode(d->json, d->values, d->count, out, &quiet, err));
+    if (d->wire)
+        TRY(find_writers(d, err));
+    void *decoder = d->wire ? wire_decoder(d->wire) : d->plain;
+    const struct str *records = d->wire ? d->payloads : d->values;
+    d->bad_count = 0;
+    TRY(d->codec->decode(decoder, records, d->writers, d->count, out, &heard, err));
     if (d->bad_count == 0)
         return true;
     leave_out_bad_rows(d);
     d->second_pass = true;
     d->report = NULL; /* bad values were reported by the first pass */
-    bool ok = json_decode(d->json, d->values, d->count, out, &quiet, err);
+    bool ok = d->codec->decode(decoder, records, d->writers, d->count, out, &heard, err);
     d->report = report;
     return ok;
 }
@@ -403,7 +461,7 @@ bool topic_decode(struct topic_decoder *d, const struct log_slice *slice, int32_
     d->partition = partition;
     d->report = report;
     TRY(gather(d, slice, from, until, out, err));
-    if (d->json)
+    if (d->codec)
         TRY(decode_data(d, out, err));
     struct column *data = out->columns;
     struct column *columns = arena_zarray(&out->arena, struct column, d->scan->column_count + 1);

@@ -1,7 +1,11 @@
 /* Rows to records: one record batch builder for each partition of the topic. A frame takes a builder's buffer by reference, so a record is
  * copied once on its way to the journal. */
-#include "format/json.h"
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "topic/codec_private.h"
 #include "topic/key.h"
+#include "topic/schemas.h"
 
 enum {
     BATCH_BYTES = 1000 * 1000
@@ -20,6 +24,27 @@ struct raw_columns {
     int at[RAW_COLUMNS];
 };
 
+/* Of values or keys: rows to bytes, behind the schema's id where the format has one. */
+struct encoder {
+    const struct record_codec *codec;
+    void *encoder;
+    const struct type *columns;
+    struct sbuf prefix, text; /* text: of the rows of the last call, */
+    uint32_t *ends;           /* and where each ends; one that cannot be written has no bytes */
+    size_t ends_capacity;
+    char bad[256]; /* why the first such row cannot */
+};
+
+/* Records that sources bring, as JSON, for a topic whose format is another. */
+struct intake {
+    struct pool *pool; /* NULL: not ready */
+    void *decoder;
+    struct batch *batch;
+    struct encoder values, keys;
+    bool *unfit; /* rows that lost something on the way in */
+    size_t unfit_capacity;
+};
+
 struct topic_writer {
     struct pool *pool;
     const struct topic_def *def;
@@ -36,12 +61,24 @@ struct topic_writer {
     struct pool *encoder_pool;
     const struct type *encoder_schema; /* in encoder_pool */
     struct topic_key *row_key;         /* or NULL */
-    struct json_encoder *encoder;
-    struct sbuf text; /* encoded rows */
-    uint32_t *ends;
-    size_t ends_capacity;
-    struct raw_columns raw; /* of a raw topic, instead */
+    struct encoder values, keys;       /* keys: where they have a schema */
+    struct raw_columns raw;            /* of a raw topic, instead */
+    struct arena arena;                /* of one batch */
+    struct str *key_texts;
+    size_t key_capacity;
+
+    struct intake intake;
+    bool strict;
+    bool skip_misfits;
+    uint64_t unfit;
 };
+
+static void encoder_fini(struct encoder *e)
+{
+    sbuf_fini(&e->prefix);
+    sbuf_fini(&e->text);
+    mem_free(e->ends);
+}
 
 static void close_writer(void *arg)
 {
@@ -49,8 +86,14 @@ static void close_writer(void *arg)
     for (int32_t i = 0; i < w->def->partitions; i++)
         records_builder_fini(&w->partitions[i].builder);
     compress_ctx_free(w->compress);
-    sbuf_fini(&w->text);
-    mem_free(w->ends);
+    encoder_fini(&w->values);
+    encoder_fini(&w->keys);
+    encoder_fini(&w->intake.values);
+    encoder_fini(&w->intake.keys);
+    batch_free(w->intake.batch);
+    mem_free(w->intake.unfit);
+    mem_free(w->key_texts);
+    arena_fini(&w->arena);
 }
 
 bool topic_differs(const struct topic_def *def, const struct topic_config *config)
@@ -73,7 +116,7 @@ bool topic_writer_new(struct pool *pool, const struct topic_def *def, struct top
     w->compress = compress_ctx_new();
     pool_on_free(pool, close_writer, w);
     *writer = w;
-    return def->key_count == 0 || def->format == TOPIC_RAW ||
+    return def->key_count == 0 || def->format == TOPIC_RAW || topic_key_has_schema(def) ||
            topic_key_of_records(pool, def, &w->record_key, err);
 }
 
@@ -102,17 +145,6 @@ static bool add_record(struct topic_writer *w, int32_t partition, int64_t timest
     size_t before = records_size(&p->builder);
     records_add(&p->builder, timestamp_ms, key, value, headers, header_count);
     w->bytes += records_size(&p->builder) - before;
-    return true;
-}
-
-bool topic_writer_add(struct topic_writer *w, const struct str *keys, const struct str *values,
-                      const int64_t *timestamps_ms, uint32_t count, int64_t now_ms, struct err *err)
-{
-    if (keys == NULL && w->record_key && count > 0)
-        TRY(topic_key_records(w->record_key, values, count, &keys, err));
-    for (uint32_t i = 0; i < count; i++)
-        TRY(add_record(w, -1, timestamps_ms ? timestamps_ms[i] : now_ms, keys ? keys[i] : (struct str){0},
-                       values[i], NULL, 0, err));
     return true;
 }
 
@@ -148,27 +180,244 @@ static bool find_raw_columns(const struct topic_def *def, const struct type *sch
     return err_hint(err, "Name what goes into it: SELECT to_json(struct(*)) AS value …");
 }
 
+/* An encoder of rows with these columns in the topic's format; registers their schema. */
+static bool encoder_open(struct encoder *e, struct pool *pool, const struct topic_def *def, bool is_key,
+                         const struct type *columns, const struct type *made_of, struct err *err)
+{
+    enum topic_format format = is_key ? def->key_format : def->format;
+    const struct schema *schema = NULL;
+    e->codec = codec_of(format);
+    e->columns = columns;
+    sbuf_clear(&e->prefix);
+    if (format != TOPIC_JSON) {
+        uint32_t id;
+        uint8_t bytes[SCHEMA_ID_BYTES] = {0};
+        TRY(topic_schema_register(pool_arena(pool), def, is_key, made_of, &schema, &id, err));
+        put_be32(bytes + 1, id);
+        sbuf_add(&e->prefix, (const char *)bytes, sizeof bytes);
+    }
+    e->encoder = e->codec->encoder_new(pool, schema, columns, &e->prefix, err);
+    return e->encoder != NULL || err_context(err, "%s of topic \"%s\"", is_key ? "keys" : "rows", def->name);
+}
+
+/* Of the schema that the project gives: nothing is registered. */
 bool topic_takes(const struct topic_def *def, const struct type *schema, struct err *err)
 {
     struct raw_columns raw;
-    return def->format != TOPIC_RAW || find_raw_columns(def, schema, &raw, err);
+    if (def->format == TOPIC_RAW)
+        return find_raw_columns(def, schema, &raw, err);
+    if (!topic_has_schema(def))
+        return true;
+    struct pool *pool = pool_new(NULL, "probe");
+    struct sbuf text = {0};
+    const struct schema *given;
+    bool ok = def->value_schema
+                  ? schema_parse(pool_arena(pool), def->value_schema, &given, err) &&
+                        codec_of(def->format)->encoder_new(pool, given, schema, &text, err) != NULL
+                  : topic_schema_text(def, false, schema, &text, err);
+    sbuf_fini(&text);
+    pool_free(pool);
+    return ok || err_context(err, "the schema of topic \"%s\"", def->name);
 }
 
 static bool need_encoder(struct topic_writer *w, const struct type *schema, struct err *err)
 {
-    if (w->encoder_pool && type_equal(w->encoder_schema, schema))
+    if (w->encoder_pool && w->encoder_schema && type_equal(w->encoder_schema, schema))
         return true;
     pool_free(w->encoder_pool);
     w->encoder_pool = pool_new(w->pool, "topic encoder");
-    w->encoder_schema = type_copy(pool_arena(w->encoder_pool), schema);
+    w->encoder_schema = NULL; /* until all of it is there */
+    const struct type *columns = type_copy(pool_arena(w->encoder_pool), schema);
     w->row_key = NULL;
     if (w->def->format == TOPIC_RAW)
-        return find_raw_columns(w->def, schema, &w->raw, err);
-    if (w->def->key_count > 0)
-        TRY(topic_key_of_rows(w->encoder_pool, w->def, w->encoder_schema, &w->row_key, err));
-    w->encoder = json_encoder_new(w->encoder_pool, w->encoder_schema, NULL, err);
-    return w->encoder != NULL || err_context(err, "topic \"%s\"", w->def->name);
+        TRY(find_raw_columns(w->def, columns, &w->raw, err));
+    else
+        TRY(encoder_open(&w->values, w->encoder_pool, w->def, false, columns,
+                         w->def->declared ? w->def->schema : columns, err));
+    if (w->def->format != TOPIC_RAW && topic_key_has_schema(w->def)) {
+        const struct type *keys = topic_key_columns(pool_arena(w->encoder_pool), w->def, columns, err);
+        TRY(keys && encoder_open(&w->keys, w->encoder_pool, w->def, true, keys, keys, err));
+    } else if (w->def->format != TOPIC_RAW && w->def->key_count > 0) {
+        TRY(topic_key_of_rows(w->encoder_pool, w->def, columns, &w->row_key, err));
+    }
+    w->encoder_schema = columns;
+    return true;
 }
+
+/* ---- encoding --------------------------------------------------------------------------------------------------------------- */
+
+static void note_bad(void *arg, const struct codec_bad *bad)
+{
+    struct encoder *e = arg;
+    if (e->bad[0] == '\0')
+        snprintf(e->bad, sizeof e->bad, "%.*s%s%.*s", STR_ARG(bad->path), bad->path.n ? ": " : "",
+                 STR_ARG(bad->reason));
+}
+
+static void encode_to(struct encoder *e, const struct batch *batch, const struct codec_report *report)
+{
+    e->ends = mem_grow(e->ends, &e->ends_capacity, batch->rows, sizeof *e->ends);
+    sbuf_clear(&e->text);
+    e->codec->encode(e->encoder, batch, 0, batch->rows, sbuf_view(&e->prefix), &e->text, e->ends, report);
+}
+
+static void encode(struct encoder *e, const struct batch *batch)
+{
+    e->bad[0] = '\0';
+    encode_to(e, batch, &(struct codec_report){.bad = note_bad, .arg = e});
+}
+
+/* p NULL: the row cannot be written. */
+static struct str encoded(const struct encoder *e, uint32_t row)
+{
+    uint32_t start = row ? e->ends[row - 1] : 0;
+    return e->ends[row] == start ? (struct str){0} : str_n(e->text.p + start, e->ends[row] - start);
+}
+
+static bool all_null(const struct batch *keys, uint32_t row)
+{
+    for (uint32_t i = 0; i < keys->schema->field_count; i++)
+        if (!column_is_null(&keys->columns[i], row))
+            return false;
+    return true;
+}
+
+/* Keys by a schema of theirs: p NULL = null, as they are when all their columns are. unfit (or NULL): those that cannot be written. */
+static bool encode_keys(struct topic_writer *w, struct encoder *e, const struct batch *batch, bool *unfit,
+                        const struct str **out, struct err *err)
+{
+    struct batch keys;
+    arena_reset(&w->arena);
+    topic_key_batch(&w->arena, w->def, e->columns, batch, &keys);
+    encode(e, &keys);
+    w->key_texts = mem_grow(w->key_texts, &w->key_capacity, batch->rows, sizeof *w->key_texts);
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        w->key_texts[row] = encoded(e, row);
+        if (all_null(&keys, row))
+            w->key_texts[row] = (struct str){0};
+        else if (w->key_texts[row].p == NULL && unfit)
+            unfit[row] = true;
+        else if (w->key_texts[row].p == NULL)
+            return err_set(err, ERR_FATAL, "a key cannot be written to topic \"%s\": %s", w->def->name,
+                           e->bad);
+    }
+    *out = w->key_texts;
+    return true;
+}
+
+/* ---- records of sources ------------------------------------------------------------------------------------------------- */
+
+static bool open_intake(struct topic_writer *w, struct intake *in, struct err *err)
+{
+    const struct type *columns = w->def->schema;
+    if (columns == NULL) { /* then the registry has to know them */
+        const struct schema *schema;
+        uint32_t id;
+        TRY(topic_schema_register(pool_arena(in->pool), w->def, false, NULL, &schema, &id, err));
+        columns = topic_columns(pool_arena(in->pool), w->def->format, schema, err);
+        if (columns == NULL)
+            return false;
+    }
+    TRY(encoder_open(&in->values, in->pool, w->def, false, columns, w->def->schema, err));
+    if (topic_key_has_schema(w->def)) {
+        const struct type *keys = topic_key_columns(pool_arena(in->pool), w->def, columns, err);
+        TRY(keys && encoder_open(&in->keys, in->pool, w->def, true, keys, keys, err));
+    }
+    in->decoder = codec_json.decoder_new(in->pool, columns, false, err);
+    return in->decoder != NULL;
+}
+
+bool topic_writer_ready(struct topic_writer *w, struct err *err)
+{
+    struct intake *in = &w->intake;
+    if (in->pool || !topic_has_schema(w->def))
+        return true;
+    if (in->batch == NULL)
+        in->batch = batch_new();
+    in->pool = pool_new(w->pool, "intake");
+    if (open_intake(w, in, err))
+        return true;
+    pool_free(in->pool);
+    in->pool = NULL;
+    return false;
+}
+
+static void lost_value(void *arg, const struct codec_bad *bad)
+{
+    struct topic_writer *w = arg;
+    w->intake.unfit[bad->row] = true;
+    note_bad(&w->intake.values, bad);
+}
+
+/* A record that the schema cannot take is written as it came, so that it is not lost: whoever reads the topic finds it to be no record of it,
+ * and it goes to <stream>_bad. */
+static bool add_encoded(struct topic_writer *w, const struct str *keys, const struct str *values,
+                        const int64_t *timestamps_ms, uint32_t count, int64_t now_ms, struct err *err)
+{
+    struct intake *in = &w->intake;
+    const struct codec_report report = {.bad = lost_value, .arg = w};
+    char why[sizeof in->values.bad];
+    in->unfit = mem_grow(in->unfit, &in->unfit_capacity, count, sizeof *in->unfit);
+    memset(in->unfit, 0, count * sizeof *in->unfit);
+    batch_reset(in->batch);
+    in->values.bad[0] = '\0';
+    TRY(codec_json.decode(in->decoder, values, NULL, count, in->batch, &report, err));
+    memcpy(why, in->values.bad, sizeof why);
+    if (in->keys.encoder)
+        TRY(encode_keys(w, &in->keys, in->batch, in->unfit, &keys, err));
+    encode(&in->values, in->batch);
+    for (uint32_t i = 0; i < count; i++) {
+        struct str value = values[i].p ? encoded(&in->values, i) : values[i];
+        bool unfit = in->unfit[i] || (values[i].p && value.p == NULL);
+        if (unfit && w->strict)
+            return err_set(err, ERR_DATA, "record %u does not fit the schema of topic \"%s\": %s", i + 1,
+                           w->def->name, why[0] ? why : in->values.bad);
+        w->unfit += unfit;
+        TRY(add_record(w, -1, timestamps_ms ? timestamps_ms[i] : now_ms, keys ? keys[i] : (struct str){0},
+                       unfit ? values[i] : value, NULL, 0, err));
+    }
+    if (why[0])
+        memcpy(in->values.bad, why, sizeof why);
+    return true;
+}
+
+bool topic_writer_add(struct topic_writer *w, const struct str *keys, const struct str *values,
+                      const int64_t *timestamps_ms, uint32_t count, int64_t now_ms, struct err *err)
+{
+    if (count == 0)
+        return true;
+    TRY(topic_writer_ready(w, err));
+    if (keys == NULL && w->record_key)
+        TRY(topic_key_records(w->record_key, values, count, &keys, err));
+    if (w->intake.pool)
+        return add_encoded(w, keys, values, timestamps_ms, count, now_ms, err);
+    for (uint32_t i = 0; i < count; i++)
+        TRY(add_record(w, -1, timestamps_ms ? timestamps_ms[i] : now_ms, keys ? keys[i] : (struct str){0},
+                       values[i], NULL, 0, err));
+    return true;
+}
+
+void topic_writer_strict(struct topic_writer *w)
+{
+    w->strict = true;
+}
+
+uint64_t topic_writer_unfit(const struct topic_writer *w, const char **why)
+{
+    *why = w->intake.values.bad;
+    return w->unfit;
+}
+
+void topic_writer_drop(struct topic_writer *w)
+{
+    for (int32_t i = 0; i < w->def->partitions; i++) {
+        w->partitions[i].begun = false;
+        w->partitions[i].records = 0;
+    }
+    w->bytes = 0;
+}
+
+/* ---- batches of rows ---------------------------------------------------------------------------------------------------------- */
 
 static enum change change_of(const struct batch *batch, uint32_t row)
 {
@@ -180,20 +429,24 @@ static int64_t time_of(const struct batch *batch, uint32_t row, int64_t now_ms)
     return batch->event_time ? batch->event_time[row] / US_PER_MS : now_ms;
 }
 
-static bool add_json(struct topic_writer *w, const struct batch *batch, int64_t now_ms, struct err *err)
+static bool add_rows(struct topic_writer *w, const struct batch *batch, int64_t now_ms, struct err *err)
 {
     const struct str *keys = w->row_key ? topic_key_rows(w->row_key, batch) : NULL;
-    w->ends = mem_grow(w->ends, &w->ends_capacity, batch->rows, sizeof *w->ends);
-    sbuf_clear(&w->text);
-    json_encode(w->encoder, batch, 0, batch->rows, 0, &w->text, w->ends);
+    if (topic_key_has_schema(w->def))
+        TRY(encode_keys(w, &w->keys, batch, NULL, &keys, err));
+    encode(&w->values, batch);
     for (uint32_t row = 0; row < batch->rows; row++) {
         enum change change = change_of(batch, row);
-        uint32_t start = row ? w->ends[row - 1] : 0;
-        struct str value = str_n(w->text.p + start, w->ends[row] - start);
+        struct str value = change == CHANGE_DELETE ? (struct str){0} : encoded(&w->values, row);
         if (change == CHANGE_UPDATE_BEFORE)
             continue;
-        TRY(add_record(w, -1, time_of(batch, row, now_ms), keys ? keys[row] : (struct str){0},
-                       change == CHANGE_DELETE ? (struct str){0} : value, NULL, 0, err));
+        if (change != CHANGE_DELETE && value.p == NULL && w->skip_misfits)
+            continue;
+        if (change != CHANGE_DELETE && value.p == NULL)
+            return err_set(err, ERR_FATAL, "a row cannot be written to topic \"%s\": %s", w->def->name,
+                           w->values.bad);
+        TRY(add_record(w, -1, time_of(batch, row, now_ms), keys ? keys[row] : (struct str){0}, value, NULL, 0,
+                       err));
     }
     return true;
 }
@@ -271,7 +524,37 @@ bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64
     if (batch->rows == 0)
         return true;
     TRY(need_encoder(w, batch->schema, err));
-    return w->def->format == TOPIC_RAW ? add_raw(w, batch, now_ms, err) : add_json(w, batch, now_ms, err);
+    return w->def->format == TOPIC_RAW ? add_raw(w, batch, now_ms, err) : add_rows(w, batch, now_ms, err);
+}
+
+struct misfits {
+    const struct batch *batch;
+    topic_misfit *misfit;
+    void *arg;
+};
+
+static void tell_misfit(void *arg, const struct codec_bad *bad)
+{
+    const struct misfits *to = arg;
+    enum change change = change_of(to->batch, bad->row);
+    if (change != CHANGE_DELETE && change != CHANGE_UPDATE_BEFORE)
+        to->misfit(to->arg, bad->row, bad->path, bad->reason);
+}
+
+bool topic_writer_misfits(struct topic_writer *w, const struct batch *batch, topic_misfit *misfit, void *arg,
+                          struct err *err)
+{
+    struct misfits to = {batch, misfit, arg};
+    if (batch->rows == 0 || w->def->value_schema == NULL || !topic_has_schema(w->def))
+        return true;
+    TRY(need_encoder(w, batch->schema, err));
+    encode_to(&w->values, batch, &(struct codec_report){.bad = tell_misfit, .arg = &to});
+    return true;
+}
+
+void topic_writer_skip_misfits(struct topic_writer *w)
+{
+    w->skip_misfits = w->def->value_schema != NULL;
 }
 
 bool topic_writer_take(struct topic_writer *w, struct buf **bufs, uint64_t *records, struct err *err)

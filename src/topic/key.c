@@ -121,6 +121,35 @@ bool topic_key_of_rows(struct pool *pool, const struct topic_def *def, const str
     return true;
 }
 
+const struct type *topic_key_columns(struct arena *arena, const struct topic_def *def,
+                                     const struct type *schema, struct err *err)
+{
+    struct field *fields = arena_array(arena, struct field, def->key_count);
+    for (uint32_t i = 0; i < def->key_count; i++) {
+        struct str rest = str_of(def->keys[i]), name = rest;
+        const struct type *type = find_type(schema, rest);
+        while (rest.p)
+            name = next_name(&rest);
+        if (type == NULL) {
+            err_set(err, ERR_CONFIG,
+                    "topic \"%s\": the key column \"%s\" is not among the columns of its rows", def->name,
+                    def->keys[i]);
+            return NULL;
+        }
+        fields[i] = (struct field){.name = str_dup(arena, name), .type = type};
+    }
+    return type_struct(arena, fields, def->key_count);
+}
+
+void topic_key_batch(struct arena *arena, const struct topic_def *def, const struct type *columns,
+                     const struct batch *batch, struct batch *keys)
+{
+    *keys = (struct batch){
+        .schema = columns, .rows = batch->rows, .columns = arena_array(arena, struct column, def->key_count)};
+    for (uint32_t i = 0; i < def->key_count; i++)
+        keys->columns[i] = find_column(batch, str_of(def->keys[i]), arena);
+}
+
 static void bytes_of(struct str *keys, const struct column *column, uint32_t rows)
 {
     for (uint32_t i = 0; i < rows; i++) {

@@ -20,6 +20,13 @@ bool topic_key_of_rows(struct pool *pool, const struct topic_def *def, const str
 bool topic_key_of_records(struct pool *pool, const struct topic_def *def, struct topic_key **key,
                           struct err *err);
 
+/* Keys with a schema of their own are made of the same columns: their types, named by the last part of their paths; in arena. ERR_CONFIG: as above. */
+const struct type *topic_key_columns(struct arena *arena, const struct topic_def *def,
+                                     const struct type *schema, struct err *err);
+/* Those columns of a batch whose rows have them; arena, and the batch, live as long. */
+void topic_key_batch(struct arena *arena, const struct topic_def *def, const struct type *columns,
+                     const struct batch *batch, struct batch *keys);
+
 /* keys[batch->rows], p NULL = null; borrowed from the batch and the key until the next call. */
 const struct str *topic_key_rows(struct topic_key *key, const struct batch *batch);
 /* keys[count]; null of what is no JSON object. */

@@ -12,7 +12,13 @@
 
 /* How rows become records. Of a raw topic the rows have the columns that Spark's Kafka sink takes: value, and if they like key, partition,
  * headers. */
-enum topic_format { TOPIC_JSON, TOPIC_RAW };
+enum topic_format { TOPIC_JSON, TOPIC_RAW, TOPIC_AVRO, TOPIC_PROTOBUF, TOPIC_JSON_SCHEMA };
+
+/* The subject under which a registry has a topic's schema: Confluent's TopicNameStrategy and so on. */
+enum topic_subject { TOPIC_SUBJECT_TOPIC, TOPIC_SUBJECT_RECORD, TOPIC_SUBJECT_TOPIC_RECORD };
+
+struct schema_source;
+struct topic_schemas;
 
 /* What the project says of a topic. Borrowed, immutable. */
 struct topic_def {
@@ -22,7 +28,16 @@ struct topic_def {
     const char *const *keys; /* columns (paths "a.b" too) that make the record's key: keys[key_count] */
     uint32_t key_count;
     int32_t partitions;
-    const struct type *schema; /* given in the project; NULL = inferred and pinned */
+    const struct type *schema; /* columns, given in the project; NULL = inferred and pinned */
+    bool declared;             /* they are the topic's own, not those of the stream that writes to it */
+
+    /* of formats whose records carry a schema id: topic/schemas.h */
+    enum topic_format key_format;             /* one without a schema: keys are text, see topic/key.h */
+    const struct schema_source *value_schema; /* given in the project, or NULL */
+    const struct schema_source *key_schema;
+    enum topic_subject subject;
+    const struct topic_schemas *schemas; /* where schemas are; NULL: nowhere, and records are all bad */
+
     struct topic_config config;
     bool implied; /* the project only writes to it: what its configuration is, is its own business */
 };
@@ -59,7 +74,10 @@ struct topic_decoder;
 bool topic_decoder_new(struct pool *pool, const struct topic_def *def, const struct type *schema,
                        const struct plan *scan, struct topic_decoder **decoder, struct err *err);
 
-/* Decodes the records of a slice with offsets in [from, until) into out (reset first), which holds the slice's buffer. Control records and tombstones give no
+/* (Records that carry a schema id are decoded each by its own schema; what the schema brings that the topic's columns lack is told
+ * as an unknown field without a path.) ERR_RETRY: a schema is not known yet; call it again.
+ *
+ * Decodes the records of a slice with offsets in [from, until) into out (reset first), which holds the slice's buffer. Control records and tombstones give no
  * row. The batch's partition and offset columns are set. ERR_FATAL: the slice itself is damaged. */
 bool topic_decode(struct topic_decoder *decoder, const struct log_slice *slice, int32_t partition,
                   int64_t from, int64_t until, struct batch *out, const struct topic_report *report,
@@ -67,6 +85,15 @@ bool topic_decode(struct topic_decoder *decoder, const struct log_slice *slice, 
 
 /* The record at that offset of the slice that was decoded last (texts borrowed from it); false if there is none. */
 bool topic_decoder_find(const struct topic_decoder *decoder, int64_t offset, struct topic_bad *record);
+
+/* For topics whose records carry a schema id: `pinned` with the columns that the schemas of records decoded so far bring, in arena; pinned itself
+ * where nothing is new. */
+const struct type *topic_columns_brought(const struct topic_decoder *decoder, struct arena *arena,
+                                         const struct type *pinned);
+/* The columns of the slice's first record, from `from` on, whose schema is known (decoder: one without a scan), in arena; *columns NULL: there is none.
+ * ERR_RETRY: not known yet. */
+bool topic_columns_found(struct topic_decoder *decoder, const struct log_slice *slice, int64_t from,
+                         struct arena *arena, const struct type **columns, struct err *err);
 
 /* The raw values of a slice's records, for inference: each(arg, value). */
 bool topic_values(struct topic_decoder *decoder, const struct log_slice *slice, int64_t from,
@@ -79,13 +106,30 @@ bool topic_values(struct topic_decoder *decoder, const struct log_slice *slice, 
 struct topic_writer;
 bool topic_writer_new(struct pool *pool, const struct topic_def *def, struct topic_writer **writer,
                       struct err *err);
-/* Raw records. keys NULL: the key rule of the topic is applied to the value; timestamps NULL: now_ms. A value that is not JSON gets no key. */
+/* Raw records. keys NULL: the key rule of the topic is applied to the value; timestamps NULL: now_ms. A value that is not JSON gets no key.
+ * Values for a topic whose records carry a schema id are JSON, and are encoded (so are keys, from the value's columns, where they have a format); one that
+ * the schema does not take is written as it came. ERR_RETRY: the schema's id is not known yet, and nothing was added. */
 bool topic_writer_add(struct topic_writer *w, const struct str *keys, const struct str *values,
                       const int64_t *timestamps_ms, uint32_t count, int64_t now_ms, struct err *err);
+/* Could records be added now? Whoever cannot take his records back asks first. ERR_RETRY: not yet; ERR_CONFIG: never. */
+bool topic_writer_ready(struct topic_writer *w, struct err *err);
+/* A record that the schema does not take is an error (ERR_DATA) from now on; some of the call's records may have been added. */
+void topic_writer_strict(struct topic_writer *w);
+/* How many records so far the schema did not take, and why the last ones. */
+uint64_t topic_writer_unfit(const struct topic_writer *w, const char **why);
+/* Forgets what was added since the last take. */
+void topic_writer_drop(struct topic_writer *w);
 /* Can rows of that schema be written to it? ERR_CONFIG says why not. (Whether the key's columns are there is not looked at.) */
 bool topic_takes(const struct topic_def *def, const struct type *schema, struct err *err);
-/* Rows of a batch, encoded in the topic's format; deletes (change kind −D) become tombstones, −U is left out. The schema may differ from call to call. */
+/* Rows of a batch, encoded in the topic's format; deletes (change kind −D) become tombstones, −U is left out. The schema may differ from call to call.
+ * ERR_RETRY: the id of its schema is not known yet. After any error: topic_writer_drop. */
 bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64_t now_ms, struct err *err);
+/* Rows of a batch that the schema given for the topic does not take, each told with where and why. ERR_RETRY as above. */
+typedef void topic_misfit(void *arg, uint32_t row, struct str path, struct str reason);
+bool topic_writer_misfits(struct topic_writer *w, const struct batch *batch, topic_misfit *misfit, void *arg,
+                          struct err *err);
+/* Such rows are left out from now on, instead of being an error: somebody else tells of them. */
+void topic_writer_skip_misfits(struct topic_writer *w);
 /* Ends all batches: bufs[partition] holds them, one behind the other, or is NULL where there is none; borrowed until the next rows. Adds to
  * *records. */
 bool topic_writer_take(struct topic_writer *w, struct buf **bufs, uint64_t *records, struct err *err);

@@ -122,6 +122,20 @@ const struct type *type_copy(struct arena *arena, const struct type *type)
     return t;
 }
 
+const struct type *type_nullable(struct arena *arena, const struct type *type)
+{
+    if (!type_is_nested(type))
+        return type;
+    struct type *copy = arena_dup(arena, type, sizeof *type);
+    struct field *fields = arena_dup(arena, type->fields, type->field_count * sizeof *fields);
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        fields[i].nullable = !(type->kind == TYPE_MAP && i == 0);
+        fields[i].type = type_nullable(arena, fields[i].type);
+    }
+    copy->fields = fields;
+    return copy;
+}
+
 /* ---- comparison and lookup ----------------------------------------------------------------------------- */
 
 static bool same_collation(const char *a, const char *b)

@@ -75,6 +75,8 @@ const struct type *type_map(struct arena *arena, const struct type *key, const s
 const struct type *type_struct(struct arena *arena, const struct field *fields, uint32_t count);
 /* Deep copy. */
 const struct type *type_copy(struct arena *arena, const struct type *type);
+/* The type with all that may be NULL nullable: rows of other writers, and of other versions, may lack it. In arena, borrows from type. */
+const struct type *type_nullable(struct arena *arena, const struct type *type);
 
 /* Same kind, parameters, field names (exact), nullability; comments do not count. */
 bool type_equal(const struct type *a, const struct type *b);

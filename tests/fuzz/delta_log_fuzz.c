@@ -58,7 +58,7 @@ static void try_log(struct str text)
     }
     if (t.metadata.n) {
         CHECK(t.schema != NULL && t.schema->kind == TYPE_STRUCT);
-        (void)delta_nullable(&t.arena, t.schema);
+        (void)type_nullable(&t.arena, t.schema);
     }
     (void)delta_unknown_feature(&t, true);
     (void)delta_retention_ms(&t);

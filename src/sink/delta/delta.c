@@ -174,7 +174,7 @@ static bool delta_open(struct sink *sink, const struct type *schema, enum sink_f
     TRY(same_partitioning(d, err));
     plan_partitions(d, schema);
     const struct type *merged;
-    TRY(delta_merge_schema(pool_arena(sink->pool), d->table.schema,
+    TRY(delta_merge_schema(d, pool_arena(sink->pool), d->table.schema,
                            delta_type(pool_arena(sink->pool), schema), &merged, err));
     /* What was committed last may be known to a kill -9 only, not to the disk; whoever believes the positions below may forget rows. */
     TRY(os_sync_folder(d->table.log_path, err));
@@ -258,7 +258,8 @@ static bool still_valid(struct delta_sink *d, const struct position *positions, 
     if (d->table.metadata_changed) {
         TRY(same_partitioning(d, err));
         if (d->stored) {
-            TRY(delta_merge_schema(pool_arena(d->sink->pool), d->table.schema, d->stored, &d->schema, err));
+            TRY(delta_merge_schema(d, pool_arena(d->sink->pool), d->table.schema, d->stored, &d->schema,
+                                   err));
             d->schema_moved = !type_equal(d->schema, d->table.schema);
         }
     }
@@ -425,6 +426,13 @@ static const struct option options[] = {
      .min = -7,
      .max = 22,
      .help = "Level of zstd or gzip."},
+    {.name = "type_widening",
+     .type = OPTION_BOOL,
+     .offset = OPTION_AT(struct delta_options, type_widening),
+     .default_text = "false",
+     .help =
+         "A column whose type becomes wider (INT to BIGINT, FLOAT to DOUBLE …) is widened in the table. Delta has that as the feature "
+         "typeWidening, which not all readers know."},
     {0},
 };
 

@@ -20,6 +20,7 @@ enum {
 struct delta_options {
     int codec;
     int64_t level;
+    bool type_widening;
 };
 
 /* A data file that is being written. It comes into being on disk with its first bytes. */
@@ -70,9 +71,10 @@ struct delta_sink {
 const struct type *delta_type(struct arena *arena, const struct type *type);
 /* The column with that type (delta_type of its own); itself where nothing is to be done. */
 struct column delta_column(const struct column *column, const struct type *to, struct arena *arena);
-/* Can a table with columns `have` take rows with columns `want`? *out = the columns it has then. ERR_FATAL: a column's type differs. */
-bool delta_merge_schema(struct arena *arena, const struct type *have, const struct type *want,
-                        const struct type **out, struct err *err);
+/* Can a table with columns `have` take rows with columns `want`? *out = the columns it has then. ERR_FATAL: a column's type differs, and may or
+ * can not be widened. */
+bool delta_merge_schema(const struct delta_sink *d, struct arena *arena, const struct type *have,
+                        const struct type *want, const struct type **out, struct err *err);
 /* ERR_FATAL: a column's name that no Delta table can have. */
 bool delta_check_names(const struct type *schema, struct err *err);
 /* The table follows the rows' schema, in the next commit; open files are finished first. */

@@ -286,21 +286,6 @@ void delta_encode_path(struct sbuf *out, struct str path)
 
 /* ---- the schema and properties -------------------------------------------------------------------------------------------------- */
 
-/* All that may be NULL nullable: rows of other writers, and of later versions of the stream, may lack it. */
-const struct type *delta_nullable(struct arena *arena, const struct type *type)
-{
-    if (!type_is_nested(type))
-        return type;
-    struct type *copy = arena_dup(arena, type, sizeof *type);
-    struct field *fields = arena_dup(arena, type->fields, type->field_count * sizeof *fields);
-    for (uint32_t i = 0; i < type->field_count; i++) {
-        fields[i].nullable = !(type->kind == TYPE_MAP && i == 0);
-        fields[i].type = delta_nullable(arena, fields[i].type);
-    }
-    copy->fields = fields;
-    return copy;
-}
-
 const struct json_node *delta_field_json(const struct json_node *struct_json, const char *name)
 {
     JSON_EACH(field, json_get(struct_json, "fields"))

@@ -106,8 +106,6 @@ bool delta_is_inside(struct str path);
 int64_t delta_retention_ms(const struct delta_table *t);
 /* The field of that name in a struct type's JSON, or NULL. */
 const struct json_node *delta_field_json(const struct json_node *struct_json, const char *name);
-/* A type with all that may be NULL nullable. */
-const struct type *delta_nullable(struct arena *arena, const struct type *type);
 /* Text as it stands in an action's path: percent-encoded. */
 void delta_encode_path(struct sbuf *out, struct str path);
 /* The schema as columns of checkpoints. */

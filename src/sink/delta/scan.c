@@ -165,7 +165,7 @@ static int partition_index(const struct delta_table *t, const char *name)
 static bool plan(struct delta_scan *s, const struct type *columns, struct err *err)
 {
     struct arena *arena = pool_arena(s->pool);
-    s->schema = delta_nullable(arena, type_copy(arena, columns ? columns : s->table.schema));
+    s->schema = type_nullable(arena, type_copy(arena, columns ? columns : s->table.schema));
     TRY(name_columns(s, err));
     uint32_t count = s->schema->field_count, stored = 0;
     struct field *fields = arena_zarray(arena, struct field, count);

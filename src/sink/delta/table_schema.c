@@ -2,6 +2,8 @@
  *
  * A table belongs to its readers and other writers too: whatever its metaData holds that we do not know (names, properties, comments and other
  * metadata of fields) is written again as it was. */
+#include <stdio.h>
+
 #include "os/os.h"
 #include "sink/delta/delta_private.h"
 #include "json/tree.h"
@@ -97,68 +99,122 @@ bool delta_check_names(const struct type *schema, struct err *err)
 
 /* ---- merging --------------------------------------------------------------------------------------------------------------------------- */
 
-static bool merge_types(struct arena *arena, const struct type *have, const struct type *want,
-                        const char *path, const struct type **out, struct err *err);
+struct merge {
+    struct arena *arena;
+    bool widening; /* columns may become wider */
+};
 
-static bool merge_fields(struct arena *arena, const struct type *have, const struct type *want,
-                         const char *path, const struct type **out, struct err *err)
+/* What Delta's typeWidening allows. */
+static bool may_widen(const struct type *have, const struct type *want)
 {
-    struct field *fields = arena_array(arena, struct field, have->field_count + want->field_count);
+    unsigned digits = have->kind == TYPE_LONG ? 20 : 10; /* that an integer takes, as Delta counts */
+    switch (want->kind) {
+    case TYPE_SHORT:
+    case TYPE_INT:
+    case TYPE_LONG: return type_is_integer(have) && have->kind < want->kind;
+    case TYPE_DOUBLE: return have->kind == TYPE_FLOAT || (type_is_integer(have) && have->kind <= TYPE_INT);
+    case TYPE_DECIMAL:
+        if (have->kind == TYPE_DECIMAL)
+            return want->scale >= have->scale &&
+                   want->precision - want->scale >= have->precision - have->scale;
+        return type_is_integer(have) && want->precision >= digits + want->scale;
+    case TYPE_TIMESTAMP_NTZ: return have->kind == TYPE_DATE;
+    default: return false;
+    }
+}
+
+static bool is_widening(const struct delta_table *t)
+{
+    const struct str *enabled = t->version >= 0 ? delta_property(t, "delta.enableTypeWidening") : NULL;
+    return enabled && str_is(*enabled, "true");
+}
+
+static bool widens(const struct delta_sink *d)
+{
+    const struct delta_options *options = d->sink->spec->options;
+    return (options && options->type_widening) || is_widening(&d->table);
+}
+
+static bool say_differs(const struct merge *m, const struct type *have, const struct type *want,
+                        const char *path, struct err *err)
+{
+    struct sbuf text = {0};
+    type_to_sql(have, &text);
+    sbuf_cstr(&text, ", the stream's rows have ");
+    type_to_sql(want, &text);
+    err_set(err, ERR_FATAL, "column \"%s\" of the table is %s", path, text.p);
+    if (!m->widening && may_widen(have, want))
+        err_hint(
+            err,
+            "Say type_widening: true at the table, cast the column in the query, or write the table anew: "
+            "sluice stream reset NAME --replace.");
+    else
+        err_hint(err,
+                 "Cast the column in the stream's query, write to another table, or write this one anew: "
+                 "sluice stream reset NAME --replace.");
+    sbuf_fini(&text);
+    return false;
+}
+
+static bool merge_types(struct merge *m, const struct type *have, const struct type *want, const char *path,
+                        const struct type **out, struct err *err);
+
+static bool merge_fields(struct merge *m, const struct type *have, const struct type *want, const char *path,
+                         const struct type **out, struct err *err)
+{
+    struct field *fields = arena_array(m->arena, struct field, have->field_count + want->field_count);
     uint32_t count = have->field_count;
     memcpy(fields, have->fields, count * sizeof *fields);
     for (uint32_t i = 0; i < want->field_count; i++) {
         int index = type_field(have, str_of(want->fields[i].name), true);
         if (index < 0) {
             fields[count] = want->fields[i];
-            fields[count].type = delta_nullable(arena, want->fields[i].type);
+            fields[count].type = type_nullable(m->arena, want->fields[i].type);
             fields[count++].nullable = true;
             continue;
         }
-        char *inner = arena_printf(arena, "%s%s%s", path, *path ? "." : "", want->fields[i].name);
-        TRY(merge_types(arena, have->fields[index].type, want->fields[i].type, inner, &fields[index].type,
-                        err));
+        char *inner = arena_printf(m->arena, "%s%s%s", path, *path ? "." : "", want->fields[i].name);
+        TRY(merge_types(m, have->fields[index].type, want->fields[i].type, inner, &fields[index].type, err));
     }
-    *out = type_struct(arena, fields, count);
+    *out = type_struct(m->arena, fields, count);
     return true;
 }
 
-static bool merge_types(struct arena *arena, const struct type *have, const struct type *want,
-                        const char *path, const struct type **out, struct err *err)
+static bool merge_types(struct merge *m, const struct type *have, const struct type *want, const char *path,
+                        const struct type **out, struct err *err)
 {
     *out = have;
     if (type_same(have, want))
         return true;
     if (have->kind == TYPE_STRUCT && want->kind == TYPE_STRUCT)
-        return merge_fields(arena, have, want, path, out, err);
+        return merge_fields(m, have, want, path, out, err);
     const struct type *inner;
     if (have->kind == TYPE_ARRAY && want->kind == TYPE_ARRAY) {
-        TRY(merge_types(arena, have->fields[0].type, want->fields[0].type, path, &inner, err));
-        *out = type_array(arena, inner, have->fields[0].nullable);
+        TRY(merge_types(m, have->fields[0].type, want->fields[0].type, path, &inner, err));
+        *out = type_array(m->arena, inner, have->fields[0].nullable);
         return true;
     }
     if (have->kind == TYPE_MAP && want->kind == TYPE_MAP &&
         type_same(have->fields[0].type, want->fields[0].type)) {
-        TRY(merge_types(arena, have->fields[1].type, want->fields[1].type, path, &inner, err));
-        *out = type_map(arena, have->fields[0].type, inner, have->fields[1].nullable);
+        TRY(merge_types(m, have->fields[1].type, want->fields[1].type, path, &inner, err));
+        *out = type_map(m->arena, have->fields[0].type, inner, have->fields[1].nullable);
         return true;
     }
     if (have->kind == TYPE_STRING && want->kind == TYPE_STRING)
         return true; /* a collation of the table's own */
-    struct sbuf text = {0};
-    type_to_sql(have, &text);
-    sbuf_cstr(&text, ", the stream's rows have ");
-    type_to_sql(want, &text);
-    err_set(err, ERR_FATAL, "column \"%s\" of the table is %s", path, text.p);
-    err_hint(err, "Cast the column in the stream's query, or write to another table.");
-    sbuf_fini(&text);
-    return false;
+    if (m->widening && may_widen(have, want)) {
+        *out = want;
+        return true;
+    }
+    return say_differs(m, have, want, path, err);
 }
 
-bool delta_merge_schema(struct arena *arena, const struct type *have, const struct type *want,
-                        const struct type **out, struct err *err)
+bool delta_merge_schema(const struct delta_sink *d, struct arena *arena, const struct type *have,
+                        const struct type *want, const struct type **out, struct err *err)
 {
+    struct merge m = {arena, widens(d)};
     const struct type *merged;
-    TRY(merge_types(arena, have, want, "", &merged, err));
+    TRY(merge_types(&m, have, want, "", &merged, err));
     *out = type_copy(arena, merged);
     return true;
 }
@@ -183,9 +239,9 @@ bool delta_follow_schema(struct delta_sink *d, const struct type *rows, struct e
     const struct type *stored = type_copy(arena, delta_type(arena, rows)), *wider;
     TRY(delta_check_names(stored, err));
     if (have == NULL)
-        wider = delta_nullable(arena, stored);
+        wider = type_nullable(arena, stored);
     else
-        TRY(delta_merge_schema(arena, have, stored, &wider, err));
+        TRY(delta_merge_schema(d, arena, have, stored, &wider, err));
     if (have == NULL || !type_equal(wider, have))
         d->schema_moved = true;
     d->schema = wider;
@@ -217,6 +273,72 @@ bool delta_check_nulls(struct delta_sink *d, const struct batch *batch, struct e
 
 static void put_type(struct sbuf *out, const struct type *type, const struct json_node *old);
 
+/* The type that a simple one was before, where it is another now; else empty. */
+static struct str type_before(const struct type *type, const struct json_node *old)
+{
+    struct sbuf now = {0};
+    if (type_is_nested(type) || old == NULL || old->kind != JSON_STRING)
+        return (struct str){0};
+    type_to_json(type, &now);
+    bool same = now.n == old->text.n + 2 && memcmp(now.p + 1, old->text.p, old->text.n) == 0;
+    sbuf_fini(&now);
+    return same || type->kind == TYPE_STRING ? (struct str){0} : old->text;
+}
+
+/* What has become wider in a field, down to the structs in it, as entries of delta.typeChanges. Returns whether there is any. As deep as types are. */
+static bool put_changes(struct sbuf *out, const struct type *type, const struct json_node *old,
+                        const char *path, bool any)
+{
+    static const char *const of_list[] = {"elementType"}, *const of_map[] = {"keyType", "valueType"};
+    static const char *const list_paths[] = {"element"}, *const map_paths[] = {"key", "value"};
+    char inner[TYPE_DEPTH_MAX * 8];
+    if (type->kind == TYPE_ARRAY || type->kind == TYPE_MAP) {
+        const char *const *keys = type->kind == TYPE_MAP ? of_map : of_list;
+        const char *const *paths = type->kind == TYPE_MAP ? map_paths : list_paths;
+        for (uint32_t i = 0; i < type->field_count; i++) {
+            snprintf(inner, sizeof inner, "%s%s%s", path, *path ? "." : "", paths[i]);
+            any = put_changes(out, type->fields[i].type, json_member(old, str_of(keys[i])), inner, any);
+        }
+        return any;
+    }
+    struct str before = type_before(type, old);
+    if (before.n == 0)
+        return any;
+    sbuf_cstr(out, any ? ",{\"toType\":" : "{\"toType\":");
+    type_to_json(type, out);
+    sbuf_cstr(out, ",\"fromType\":");
+    sbuf_json(out, before);
+    if (*path) {
+        sbuf_cstr(out, ",\"fieldPath\":");
+        sbuf_json(out, str_of(path));
+    }
+    sbuf_char(out, '}');
+    return true;
+}
+
+/* A field's metadata as it was, and in it what has become wider. */
+static void put_field_metadata(struct sbuf *out, const struct json_node *metadata, struct str changes)
+{
+    const char *between = "";
+    sbuf_char(out, '{');
+    JSON_EACH(member, metadata)
+    {
+        bool ours = changes.n && str_is(member->name, "delta.typeChanges");
+        sbuf_cstr(out, between);
+        sbuf_json(out, member->name);
+        sbuf_char(out, ':');
+        if (ours)
+            sbuf_printf(out, "%.*s,%.*s]", (int)member->text.n - 1, member->text.p, STR_ARG(changes));
+        else
+            json_write(member, out);
+        changes.n = ours ? 0 : changes.n;
+        between = ",";
+    }
+    if (changes.n)
+        sbuf_printf(out, "%s\"delta.typeChanges\":[%.*s]", between, STR_ARG(changes));
+    sbuf_char(out, '}');
+}
+
 static void put_field(struct sbuf *out, const struct field *field, const struct json_node *old)
 {
     const struct json_node *metadata = json_member(old, STR("metadata"));
@@ -225,8 +347,11 @@ static void put_field(struct sbuf *out, const struct field *field, const struct 
     sbuf_cstr(out, ",\"type\":");
     put_type(out, field->type, json_member(old, STR("type")));
     sbuf_printf(out, ",\"nullable\":%s,\"metadata\":", field->nullable ? "true" : "false");
-    if (metadata) {
-        json_write(metadata, out);
+    struct sbuf changes = {0};
+    if (old)
+        put_changes(&changes, field->type, json_member(old, STR("type")), "", false);
+    if (metadata || changes.n) {
+        put_field_metadata(out, metadata, sbuf_view(&changes));
     } else if (field->comment) {
         sbuf_cstr(out, "{\"comment\":");
         sbuf_json(out, str_of(field->comment));
@@ -234,6 +359,7 @@ static void put_field(struct sbuf *out, const struct field *field, const struct 
     } else {
         sbuf_cstr(out, "{}");
     }
+    sbuf_fini(&changes);
     sbuf_char(out, '}');
 }
 
@@ -288,12 +414,14 @@ static void put_features(struct sbuf *out, const char *const *have, uint32_t cou
 }
 
 /* The protocol that the schema needs, where the table does not have it: plain types stay at (1, 2), which everything reads. */
-static void put_protocol(struct delta_sink *d, struct sbuf *out)
+static void put_protocol(struct delta_sink *d, bool widened, struct sbuf *out)
 {
     static const char *const of_version_2[] = {"appendOnly", "invariants"};
     const struct delta_table *t = &d->table;
-    const char *wanted[2];
+    const char *wanted[3];
     uint32_t wanted_count = 0;
+    if (widened && !listed("typeWidening-preview", t->reader_features, t->reader_feature_count))
+        wanted[wanted_count++] = "typeWidening";
     if (has_kind(d->schema, TYPE_TIMESTAMP_NTZ))
         wanted[wanted_count++] = "timestampNtz";
     if (has_kind(d->schema, TYPE_VARIANT) &&
@@ -337,18 +465,35 @@ static void put_first_metadata(struct delta_sink *d, struct str schema, struct s
                 (long long)(os_wall().us / US_PER_MS));
 }
 
+/* With what says that types may become wider. */
+static void put_configuration(struct sbuf *out, const struct json_node *configuration)
+{
+    sbuf_cstr(out, "{\"delta.enableTypeWidening\":\"true\"");
+    JSON_EACH(member, configuration)
+    {
+        if (str_is(member->name, "delta.enableTypeWidening"))
+            continue;
+        sbuf_char(out, ',');
+        sbuf_json(out, member->name);
+        sbuf_char(out, ':');
+        json_write(member, out);
+    }
+    sbuf_char(out, '}');
+}
+
 void delta_put_metadata(struct delta_sink *d, struct sbuf *out)
 {
     struct arena arena = {0};
     struct sbuf schema = {0};
     const struct json_node *action = NULL, *old = NULL;
     struct str text;
-    put_protocol(d, out);
     if (d->table.version >= 0)
         CHECK(json_parse(&arena, d->table.metadata, &action, NULL)); /* it was read before */
     if (json_str(action, "metaData.schemaString", &text))
         CHECK(json_parse(&arena, text, &old, NULL));
     put_type(&schema, d->schema, old);
+    bool widened = str_find(sbuf_view(&schema), STR("\"delta.typeChanges\""), 0) != SIZE_MAX;
+    put_protocol(d, widened, out);
     const struct json_node *metadata = json_get(action, "metaData");
     bool any = false;
     if (metadata == NULL)
@@ -365,6 +510,8 @@ void delta_put_metadata(struct delta_sink *d, struct sbuf *out)
         sbuf_char(out, ':');
         if (str_is(member->name, "schemaString"))
             sbuf_json(out, sbuf_view(&schema));
+        else if (str_is(member->name, "configuration") && widened && !is_widening(&d->table))
+            put_configuration(out, member);
         else
             json_write(member, out);
     }

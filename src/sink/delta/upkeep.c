@@ -153,7 +153,7 @@ const struct type *delta_file_columns(struct delta_sink *d, struct arena *arena)
     for (uint32_t i = 0; i < d->table.schema->field_count; i++)
         if (!delta_is_partition(d, d->table.schema->fields[i].name))
             fields[count++] = d->table.schema->fields[i];
-    return delta_nullable(arena, type_struct(arena, fields, count));
+    return type_nullable(arena, type_struct(arena, fields, count));
 }
 
 bool delta_folder_of(struct delta_sink *d, const struct delta_file *f, struct arena *arena, struct str *out,
