@@ -291,7 +291,7 @@ static int accept_one(int listener, struct os_poller *poller, char *peer, size_t
 
 static void send_file_parts(int client, int server)
 {
-    int file;
+    int file = -1;
     size_t sent;
     char text[16];
     EXPECT(os_write_file(in("sent"), "0123456789", 10, &err) && os_open(in("sent"), OS_READ, &file, &err));

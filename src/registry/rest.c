@@ -256,6 +256,7 @@ static void add_word(void *arg, const char *value)
 bool rest_find_tags(struct rest *r, struct shown *shown)
 {
     struct words words = {.arena = r->work.arena};
+    run_on_net();
     http_query_each(r->http, "findTags", add_word, &words);
     return words.count == 0 || find_tags(&r->work, shown, words.items, words.count);
 }
