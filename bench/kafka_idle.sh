@@ -22,7 +22,7 @@ ulimit -n "$(ulimit -Hn)"
 rm -rf "$work"
 mkdir -p "$work/project"
 cc -O2 -o "$work/idle" bench/kafka_idle.c -lrdkafka
-printf 'name: bench\nsettings: { listen: { http: "127.0.0.1:%s", kafka: "127.0.0.1:%s" } }\n' $http $port > "$work/project/sluice.yaml"
+printf 'name: bench\nsettings: { listen: { registry: off, http: "127.0.0.1:%s", kafka: "127.0.0.1:%s" } }\n' $http $port > "$work/project/sluice.yaml"
 "$sluice" up "$work/project" 2> "$work/log" < /dev/null &
 broker=$!
 trap 'kill $broker 2> /dev/null || :; wait $broker 2> /dev/null || :; rm -f "$work/stop"' EXIT INT TERM

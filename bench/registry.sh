@@ -1,8 +1,8 @@
 #!/bin/sh
 # 100,000 schemas in 10,000 subjects: registered by 32 clients, read, and read again after a new start, whose time and memory are shown.
-#   bench/registry.sh BUILD [COUNT]
+#   bench/registry.sh [BUILD [COUNT]]      default build/release 100000
 set -eu
-build=$1 count=${2:-100000}
+build=${1:-build/release} count=${2:-100000}
 work=$(mktemp -d)
 pid=
 trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$work"' EXIT
