@@ -64,7 +64,7 @@ struct behind_job {
     struct log **logs; /* of the spills, each once, with how many entries of its tail it covers */
     size_t *log_entries;
     size_t log_count, log_capacity, log_entries_capacity;
-    bool moves, topics_folder, grows, finished, settled;
+    bool moves, topics_folder, grows, prewrites, finished, settled;
     char *grown; /* path of a new ring file, when it grows */
     struct err grow_err;
     struct jf_place tail;
@@ -401,7 +401,7 @@ static void run_job(struct behind_job *job)
 {
     bool done = true;
     if (job->grows)
-        job->grown = journal_make_file(&job->store->journal, &job->grow_err);
+        job->grown = journal_make_file(&job->store->journal, job->prewrites, &job->grow_err);
     for (size_t i = 0; i < job->spill_count && done; i++)
         done = run_spill(job, &job->spills[i], &job->err);
     if (done && job->moves)
@@ -692,6 +692,7 @@ void behind_work(struct store *store, bool calm, bool pressed)
         store->tail_wanted = false;
     struct behind_job *job = store->job = make_job(store, moves);
     job->grows = store->growing = grows;
+    job->prewrites = !journal_takes_bulk(&store->journal);
     if (store->behind != NULL && !store->in_place) {
         msg_init(&job->run, carry_out);
         msg_init(&job->done, came_back);

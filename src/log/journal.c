@@ -4,8 +4,9 @@
  *     acknowledged in LSN order. A bad frame k with a later frame that says durable ≥ k is damage, and loud; otherwise it is the end.
  *     Recovery begins a new incarnation. After a few idle milliseconds a confirming frame makes a damaged last one detectable.
  *     (journal_format.c: the chain; journal_replay: the verdict; store.c: incarnation, confirming frame)
- *  2. The ring is prewritten, and written by direct synchronous writes. Its tail moves only after all segments that hold what is before
- *     it, and their folder entries, are synced; the tail's place is in a later frame. (journal_grow, journal_write; behind.c)
+ *  2. The ring is allocated, prewritten where that pays, and written by direct synchronous writes. Its tail moves only after all segments
+ *     that hold what is before it, and their folder entries, are synced; the tail's place is in a later frame. (journal_grow, journal_write;
+ *     behind.c)
  *  3. A frame names a file only after the file and every new folder entry are synced. (compact.c)
  *  4. A failed write or sync is never tried again: the process ends and recovers. (store_die)
  *  5. An append is accepted only if its segment's space is allocated; part of the ring is for internal frames alone. (admit.c)
@@ -21,7 +22,8 @@
  * first block is unreadable is identified by the frames in it.
  *
  * Why prewritten: a write into blocks that were never written makes the file system change its own tables too, which turns one
- * write into three. Why direct: a buffered write and fdatasync cost a copy, and a flush of whatever else the file system has. */
+ * write into three. For the large groups of a bulk load that is less than to write every byte of the file once more: under it the ring grows
+ * by files that are only allocated. Why direct: a buffered write and fdatasync cost a copy, and a flush of whatever else the file system has. */
 #include "log/journal.h"
 
 #include <errno.h>
@@ -31,7 +33,10 @@
 #include "base/str.h"
 #include "log/log_private.h"
 
-enum { PREWRITE_STEP = 64 << 10 };
+enum {
+    PREWRITE_STEP = 64 << 10,
+    BULK_BYTES = 256 << 10, /* a group of that size; of small files a quarter */
+};
 
 /* At least two files: one is written while what the other holds is moved to segments. */
 static void choose_files_max(struct journal *j)
@@ -119,29 +124,38 @@ static bool open_new(const char *path, int *file, struct err *err)
     return false;
 }
 
-/* Writes zeros into a new file, so that later writes change nothing but its bytes. One small write at a time: frames are written meanwhile,
+/* Writes zeros into the file, so that later writes change nothing but its bytes. One small write at a time: frames are written meanwhile,
  * and whatever stands in the disk's queue is time that they wait. */
-static bool prewrite(const char *path, uint64_t size, struct err *err)
+static bool prewrite(int file, uint64_t size, struct err *err)
 {
-    int file = -1;
-    bool done = false;
     struct buf *zeros = buf_new(PREWRITE_STEP);
     memset(zeros->p, 0, PREWRITE_STEP);
-    TRY_OUT(open_new(path, &file, err));
-    TRY_OUT(os_allocate(file, 0, size, err));
-    for (uint64_t at = 0; at < size; at += PREWRITE_STEP) {
+    bool done = true;
+    for (uint64_t at = 0; at < size && done; at += PREWRITE_STEP) {
         size_t n = size - at < PREWRITE_STEP ? (size_t)(size - at) : PREWRITE_STEP;
-        TRY_OUT(os_pwrite(file, zeros->p, n, at, err));
+        done = os_pwrite(file, zeros->p, n, at, err);
     }
-    TRY_OUT(os_sync(file, err));
-    done = true;
-out:
-    os_close(file);
     buf_unref(zeros);
     return done;
 }
 
-char *journal_make_file(const struct journal *j, struct err *err)
+static bool make_file(const char *path, uint64_t size, bool prewritten, struct err *err)
+{
+    int file = -1;
+    bool done = open_new(path, &file, err) && os_allocate(file, 0, size, err) &&
+                (!prewritten || prewrite(file, size, err)) && os_sync(file, err);
+    os_close(file);
+    return done;
+}
+
+bool journal_takes_bulk(const struct journal *j)
+{
+    uint64_t writes = j->writes - j->grown_writes, bytes = j->bytes - j->grown_bytes;
+    uint64_t bulk = j->file_data / 4 < BULK_BYTES ? j->file_data / 4 : BULK_BYTES;
+    return writes > 0 && bytes / writes >= bulk;
+}
+
+char *journal_make_file(const struct journal *j, bool prewritten, struct err *err)
 {
     size_t number = 1;
     char *path = ring_path(j, number, "");
@@ -150,8 +164,8 @@ char *journal_make_file(const struct journal *j, struct err *err)
         path = ring_path(j, ++number, "");
     }
     char *temporary = ring_path(j, number, ".new");
-    bool done = prewrite(temporary, j->file_data + JF_BLOCK, err) && os_rename(temporary, path, err) &&
-                os_sync_folder(j->folder, err);
+    bool done = make_file(temporary, j->file_data + JF_BLOCK, prewritten, err) &&
+                os_rename(temporary, path, err) && os_sync_folder(j->folder, err);
     if (!done) {
         os_unlink(temporary, NULL);
         mem_free(path);
@@ -166,13 +180,15 @@ char *journal_make_file(const struct journal *j, struct err *err)
 void journal_add_file(struct journal *j, char *path)
 {
     j->grow_refused = path == NULL;
+    j->grown_writes = j->writes;
+    j->grown_bytes = j->bytes;
     if (path != NULL)
         add_file(j, path);
 }
 
 bool journal_grow(struct journal *j, struct err *err)
 {
-    char *path = journal_make_file(j, err);
+    char *path = journal_make_file(j, !journal_takes_bulk(j), err);
     journal_add_file(j, path);
     return path != NULL;
 }

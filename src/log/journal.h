@@ -1,4 +1,4 @@
-/* The journal's ring of prewritten files: writing groups of frames at its head, and finding everything again.
+/* The journal's ring of allocated files: writing groups of frames at its head, and finding everything again.
  *
  * It knows positions and frames, not logs: what is in a frame, when the tail may move, and what is done with a frame that
  * recovery finds are the store's. One role at a time calls this: main while the store opens, the disk role after. */
@@ -39,6 +39,7 @@ struct journal {
     uint64_t root;    /* position of the frame with the state at the tail */
     uint64_t torn; /* after recovery: 1 + position of the remains of a frame behind the last one; 0 = none */
     uint64_t writes, bytes, syncs;
+    uint64_t grown_writes, grown_bytes; /* of these, when the ring grew last */
 };
 
 /* Sizes and mode; nothing is touched yet. file_bytes: with the header block, a multiple of JF_BLOCK. */
@@ -68,10 +69,12 @@ uint64_t journal_used(const struct journal *j); /* tail … head */
 uint64_t journal_capacity(const struct journal *j);
 /* True when the ring should get another file soon: the next one is not free, and it may grow. */
 bool journal_wants_file(const struct journal *j);
-/* Makes and prewrites one more file; an error sets grow_refused. In two steps: the first, which takes long, touches nothing that others
- * change and may run on another role; the second takes the path (NULL: it was an error). */
+/* Were the groups since the ring grew last so large that prewriting files for them takes longer than it saves? */
+bool journal_takes_bulk(const struct journal *j);
+/* Makes one more file, prewritten unless the journal takes bulk; an error sets grow_refused. In two steps: the first, which takes long, touches
+ * nothing that others change and may run on another role; the second takes the path (NULL: it was an error). */
 bool journal_grow(struct journal *j, struct err *err);
-char *journal_make_file(const struct journal *j, struct err *err);
+char *journal_make_file(const struct journal *j, bool prewritten, struct err *err);
 void journal_add_file(struct journal *j, char *path);
 
 /* Writes the group p[n] at the head; p aligned and n a multiple of JF_BLOCK, at most journal_room. Its frames have been given their
