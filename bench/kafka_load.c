@@ -5,8 +5,11 @@
  *     kafka_load latency BROKERS TOPIC RATE SECONDS BYTES
  *     kafka_load write FILE RATE SECONDS         4 KiB, direct and synchronous, into a file that is written before
  *
- * PID: the broker's process, whose processor time is printed per GB. Output: words and figures, one line. Built by bench/kafka.sh. */
+ * PID: the broker's process, whose processor time is printed per GB. Consuming is timed from the first records on: librdkafka waits half a second
+ * before it asks for a first offset. "client" is the share of a processor that the client's busiest thread takes while it consumes: near 100 % no
+ * broker can be faster. Output: words and figures, one line. Built by bench/kafka.sh. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <librdkafka/rdkafka.h>
@@ -68,14 +71,12 @@ static void fill(char *p, size_t n, unsigned *seed)
     }
 }
 
-/* Processor seconds of a process. */
-static double processor_of(const char *pid)
+/* Processor seconds of a process or thread, by its folder in /proc. */
+static double processor_at(const char *folder)
 {
-    char path[64], line[1024];
+    char path[600], line[1024];
     unsigned long user = 0, system = 0;
-    if (pid == NULL)
-        return 0;
-    snprintf(path, sizeof path, "/proc/%s/stat", pid);
+    snprintf(path, sizeof path, "%s/stat", folder);
     FILE *f = fopen(path, "r");
     if (f == NULL || fgets(line, sizeof line, f) == NULL)
         fail(path, "cannot be read");
@@ -84,6 +85,44 @@ static double processor_of(const char *pid)
                &system) != 2)
         fail(path, "is not understood");
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static double processor_of(const char *pid)
+{
+    char folder[64];
+    snprintf(folder, sizeof folder, "/proc/%s", pid);
+    return pid ? processor_at(folder) : 0;
+}
+
+/* Of this process's threads, since they were last asked; a first call returns nothing of use. Returns the most that one took. */
+static double busiest_thread(void)
+{
+    enum { THREADS = 64 };
+    static struct {
+        long id;
+        double seconds;
+    } before[THREADS];
+    static int known;
+    double most = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *entry; tasks && (entry = readdir(tasks));) {
+        char folder[300];
+        int i = 0;
+        long id = atol(entry->d_name);
+        snprintf(folder, sizeof folder, "/proc/self/task/%s", entry->d_name);
+        while (i < known && before[i].id != id)
+            i++;
+        if (id == 0 || i == THREADS)
+            continue;
+        double seconds = processor_at(folder), taken = i < known ? seconds - before[i].seconds : seconds;
+        known += i == known;
+        before[i].id = id;
+        before[i].seconds = seconds;
+        most = taken > most ? taken : most;
+    }
+    if (tasks)
+        closedir(tasks);
+    return most;
 }
 
 static double produce(const char *brokers, const char *topic, long count, size_t size, const char *codec)
@@ -138,7 +177,12 @@ static double produce(const char *brokers, const char *topic, long count, size_t
     return seconds;
 }
 
-static double consume(const char *brokers, const char *topic, int partitions, long count)
+struct consumed {
+    double rate;    /* records a second */
+    double busiest; /* of a processor, by one thread */
+};
+
+static struct consumed consume(const char *brokers, const char *topic, int partitions, long count)
 {
     const char *const settings[] = {"bootstrap.servers",
                                     brokers,
@@ -163,9 +207,10 @@ static double consume(const char *brokers, const char *topic, int partitions, lo
         rd_kafka_topic_partition_list_add(list, topic, i)->offset = RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(rk);
     static rd_kafka_message_t *messages[10000];
-    double start = now();
+    double start = 0;
+    long got = 0, first = 0;
     rd_kafka_assign(rk, list);
-    for (long got = 0; got < count;) {
+    while (got < count) {
         ssize_t n = rd_kafka_consume_batch_queue(queue, 10000, messages, 10000);
         if (n <= 0)
             fail("consuming", "nothing comes");
@@ -173,13 +218,19 @@ static double consume(const char *brokers, const char *topic, int partitions, lo
             got += messages[i]->err == 0;
             rd_kafka_message_destroy(messages[i]);
         }
+        if (first == 0) {
+            busiest_thread();
+            first = got;
+            start = now();
+        }
     }
     double seconds = now() - start;
+    struct consumed consumed = {(double)(got - first) / seconds, busiest_thread() / seconds};
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_queue_destroy(queue);
     rd_kafka_consumer_close(rk);
     rd_kafka_destroy(rk);
-    return seconds;
+    return consumed;
 }
 
 /* ---- latency ------------------------------------------------------------------------------------------------------------------------ */
@@ -297,9 +348,10 @@ int main(int argc, char **argv)
     }
     double gb = (double)count * (double)size / 1e9, before = processor_of(pid);
     double produced = produce(brokers, topic, count, size, argv[6]), between = processor_of(pid);
-    double consumed = consume(brokers, topic, partitions, count), after = processor_of(pid);
-    printf("produce %.0f records/s consume %.0f records/s", (double)count / produced,
-           (double)count / consumed);
+    struct consumed consumed = consume(brokers, topic, partitions, count);
+    double after = processor_of(pid);
+    printf("produce %.0f records/s consume %.0f records/s client %.0f %%", (double)count / produced,
+           consumed.rate, consumed.busiest * 100);
     if (pid)
         printf(" processor %.2f %.2f s/GB", (between - before) / gb, (after - between) / gb);
     printf("\n");
