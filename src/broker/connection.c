@@ -31,6 +31,8 @@ enum {
     IDLE_REQUESTS_MAX = 256,
     IDLE_ARENA_MAX = 128 << 10, /* an arena that grew beyond this is not kept */
     SIZE_BYTES = 4,
+    SEND_BUFFER =
+        102400, /* socket.send.buffer.bytes: the megabytes that the system would come to leave the processor's caches on their way */
 };
 
 static bool is_set(struct mono_time time)
@@ -881,6 +883,7 @@ bool connection_open(struct broker *b, int file, const char *peer, int32_t hold_
     task_init(&c->flush, run_flush);
     timer_init(&c->patience, on_patience);
     c->watch.ready = on_ready;
+    os_send_buffer_hint(file, SEND_BUFFER);
     c->is_deaf = hold_ms > 0;
     if (!c->is_deaf && !loop_watch(b->net, &c->watch, file, OS_READABLE, err)) {
         os_close(file);

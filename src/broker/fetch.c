@@ -226,6 +226,13 @@ static void add_aborted(struct fetch *f, struct gathered *g, const struct log_fe
     g->aborted_count = n;
 }
 
+/* What still has room in the answer. The last sixteenth of it is not worth a look at the disk. */
+static size_t bytes_left(const struct fetch *f)
+{
+    size_t left = f->bytes < f->bytes_max ? f->bytes_max - f->bytes : 0;
+    return f->bytes > 0 && left < f->bytes_max / 16 ? 0 : left;
+}
+
 /* What one partition has, up to `left` bytes; but the first batch of the whole answer whatever its size. */
 static int16_t gather_part(struct fetch *f, const struct fetch_part *part, struct gathered *g, size_t left,
                            unsigned flags)
@@ -233,6 +240,8 @@ static int16_t gather_part(struct fetch *f, const struct fetch_part *part, struc
     int64_t offset = part->offset;
     size_t limit = part->max_bytes < 0 ? 0 : (size_t)part->max_bytes;
     limit = limit < left ? limit : left;
+    if (limit == 0 && f->bytes > 0)
+        flags |= LOG_BOUNDS;
     do {
         struct log_fetched fetched = {0};
         struct err err;
@@ -269,7 +278,7 @@ static bool is_unreadable(const struct fetch *f, const struct fetch_part *part)
            config->compression == CODEC_ZSTD;
 }
 
-/* On net with LOG_CACHED, on block without: a fetch is in one place at a time. */
+/* On net with LOG_CACHED, on block without: a fetch is in one place at a time. A connection that encrypts what it sends would do without LOG_IN_PLACE. */
 static void gather(struct fetch *f, unsigned flags)
 {
     if (f->in->isolation_level == 1)
@@ -286,7 +295,7 @@ static void gather(struct fetch *f, unsigned flags)
         else
             g->error = check_epochs(part, g);
         if (g->error == KAFKA_ERR_NONE && !g->diverges)
-            g->error = gather_part(f, part, g, f->bytes < f->bytes_max ? f->bytes_max - f->bytes : 0, flags);
+            g->error = gather_part(f, part, g, bytes_left(f), flags);
         f->has_error |= g->error != KAFKA_ERR_NONE || g->diverges;
     }
 }
@@ -464,7 +473,7 @@ static void handle_cold(struct msg *msg)
 {
     struct fetch *f = CONTAINER_OF(msg, struct fetch, cold);
     run_on_block();
-    gather(f, LOG_IN_PLACE); /* a connection that encrypts what it sends would have it read */
+    gather(f, LOG_IN_PLACE);
     loop_post(f->request->broker->net, &f->back);
 }
 
@@ -496,7 +505,7 @@ static bool run_again(struct task *task)
     throttle_clock_start(f->request);
     for (uint32_t i = 0; i < f->count; i++)
         resolve(b, f->parts[i]);
-    gather(f, LOG_CACHED);
+    gather(f, LOG_CACHED | LOG_IN_PLACE);
     look(f);
     return false;
 }

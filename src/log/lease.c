@@ -6,13 +6,17 @@
  *     begin   the batch that has the wanted offset: from where the last reader stopped, or where the index leads, on from header to header
  *     end     the last batch within max_bytes that the index knows, or the segment's end; or the end of the first batch
  *
+ * A lease that may not wait for the disk (place.cached) asks no index file: it goes from header to header to its end, too, so far as the system has them in memory.
+ *
  * What an index says is only believed when a header with that offset stands there. All that is odd (a hole of compaction, a wrong hint, damage) makes no
  * lease: the caller reads, verifies, and has the words for it. */
 #include "log/log_private.h"
 
 enum {
     LEASE_MIN = 64 << 10, /* bytes that are worth it: fewer are read as fast, and hold no file open */
-    WALK_MAX = 128,       /* headers from where the index leads to the wanted offset */
+    WALK_MAX = 128, /* headers from where the index leads to the wanted offset, and from there to the end */
+    AHEAD =
+        4 << 20, /* bytes behind a lease that are asked of the disk: whoever reads on finds them in memory */
 };
 
 /* A buffer of nothing, whose last reference gives the file back. */
@@ -40,7 +44,8 @@ static bool header_at(const struct place *at, uint32_t position, struct records_
     size_t got;
     struct err why = {0};
     if (position > at->limit || at->limit - position < sizeof p ||
-        !os_pread(at->file, p, sizeof p, position, &got, NULL) || got < sizeof p)
+        !(at->cached ? os_pread_cached : os_pread)(at->file, p, sizeof p, position, &got, NULL) ||
+        got < sizeof p)
         return false;
     bool plausible = records_batch_read(p, sizeof p, false, batch, &why) || why.code == RECORDS_CUT;
     return plausible && batch->size <= at->limit - position && batch->last_offset_delta >= 0 &&
@@ -63,6 +68,18 @@ static bool find_begin(const struct place *at, int64_t offset, uint32_t *begin, 
         *begin += first->size;
     }
     return false;
+}
+
+/* From the end of the first batch, *end, on: the last place where a batch ends that is not behind `to`, nor behind an offset ≥ limit, and the offset there. */
+static void walk_to_end(const struct place *at, uint32_t to, int64_t limit, uint32_t *end, int64_t *next)
+{
+    struct records_batch batch;
+    for (int i = 0; i < WALK_MAX && header_at(at, *end, &batch) && batch.size <= to - *end &&
+                    batch.base_offset >= *next && last_of(&batch) < limit;
+         i++) {
+        *end += batch.size;
+        *next = last_of(&batch) + 1;
+    }
 }
 
 /* The greatest place to end at that is not behind `to`, nor behind an offset ≥ limit: *end, and the offset there. What the index knows may not be in the
@@ -98,7 +115,12 @@ static bool is_there(const struct place *at, uint32_t begin, uint32_t end)
 {
     uint8_t last;
     size_t got;
-    return os_prefetch(at->file, begin, end - begin, NULL) &&
+    if (at->cached)
+        return os_prefetch(at->file, begin, end - begin, OS_PREFETCH_LOOK, NULL) &&
+               os_pread_cached(at->file, &last, 1, end - 1, &got, NULL) && got == 1;
+    uint32_t ahead = at->limit - end < AHEAD ? at->limit - end : AHEAD;
+    os_prefetch(at->file, end, ahead, OS_PREFETCH_BEGIN, NULL);
+    return os_prefetch(at->file, begin, end - begin, OS_PREFETCH_WAIT, NULL) &&
            os_pread(at->file, &last, 1, end - 1, &got, NULL) && got == 1;
 }
 
@@ -113,10 +135,12 @@ bool segment_lease(struct place *at, int64_t offset, size_t max_bytes, int64_t l
         return false;
     uint64_t to = (uint64_t)begin + max_bytes;
     to = to < UINT32_MAX ? to : UINT32_MAX;
-    if (!find_end(at, (uint32_t)to, limit, end, &next) || *end < begin + first.size ||
+    if (at->cached || !find_end(at, (uint32_t)to, limit, end, &next) || *end < begin + first.size ||
         next <= last_of(&first)) {
         *end = begin + first.size;
         next = last_of(&first) + 1;
+        if (at->cached && *end < to)
+            walk_to_end(at, (uint32_t)to, limit, end, &next);
     }
     if (*end - begin < LEASE_MIN || !is_there(at, begin, *end))
         return false;

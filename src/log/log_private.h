@@ -461,6 +461,8 @@ struct segment *segment_new(struct log *log, const struct segment_state *state);
 void segment_unref(struct segment *segment);
 /* A handle that stays open until given back. */
 bool segment_file_take(struct segment *segment, int *file, struct err *err);
+bool segment_file_take_open(struct segment *segment,
+                            int *file); /* only if it is open: no call that may wait for the disk */
 void segment_file_give(struct segment *segment);
 bool segment_is_doomed(struct segment *segment);
 void segment_ref(struct segment *segment);
@@ -568,10 +570,11 @@ struct place {
     uint32_t seek; /* entries of its index file that have to be asked for the position; 0 = it is known */
     bool hint;     /* position comes from an index or a memory: may be wrong */
     bool index;    /* from an index: the batch there begins at or before the wanted offset */
+    bool cached;   /* nothing may be read but what the system has in memory */
 };
 
 /* lease.c: batches from the one that has offset on, up to max_bytes (or one), all before the offset limit, as a slice that lies in the file; *end: its end there.
- * False: read them. The caller has taken the file. */
+ * False: read them, or (cached) find them cold. The caller has taken the file. */
 bool segment_lease(struct place *at, int64_t offset, size_t max_bytes, int64_t limit, struct log_slice *slice,
                    uint32_t *end);
 

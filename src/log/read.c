@@ -25,6 +25,17 @@ static bool out_of_range(const struct log *log, int64_t offset, struct err *err)
     return false;
 }
 
+static bool check_alive(const struct log *log, struct err *err)
+{
+    return !log->dead || err_set(err, ERR_FATAL, "the topic \"%s\" was deleted", log->topic->info->name);
+}
+
+static bool check_range(const struct log *log, int64_t offset, struct err *err)
+{
+    return check_alive(log, err) &&
+           ((offset >= log->start && offset <= log->end) || out_of_range(log, offset, err));
+}
+
 /* Records of an open transaction may have been deleted. */
 static int64_t stable_of(const struct log *log)
 {
@@ -280,6 +291,21 @@ static bool read_place(struct log *log, struct place *at, int64_t offset, size_t
     return done;
 }
 
+/* A lease of what is in memory. False: there is none, it would have to come from the disk. */
+static bool lease_cached(struct log *log, struct place *at, int64_t offset, size_t max_bytes, int64_t limit,
+                         struct log_slice *slice)
+{
+    uint32_t end;
+    at->cached = true;
+    if (at->seek > 0 || at->position == 0 || !segment_file_take_open(at->segment, &at->file))
+        return false;
+    bool done = segment_lease(at, offset, max_bytes, limit, slice, &end);
+    if (done)
+        remember(log, at->segment, slice->next_offset, end);
+    segment_file_give(at->segment);
+    return done;
+}
+
 /* Batches at or after the limit go. */
 static void cut(struct log_slice *slice, int64_t limit)
 {
@@ -300,7 +326,7 @@ static void cut(struct log_slice *slice, int64_t limit)
     slice->n = at;
 }
 
-/* log_read of what is before the limit. With the log's lock, which it lets go while it reads a file. With LOG_CACHED it reads none, and *cold says that it
+/* log_read of what is before the limit. With the log's lock, which it lets go while it reads a file. With LOG_CACHED it waits for none, and *cold says that it
  * would have had to. */
 static bool read_locked(struct log *log, int64_t offset, size_t max_bytes, int64_t limit, unsigned flags,
                         bool *cold, struct log_slice *slice, struct err *err)
@@ -308,20 +334,16 @@ static bool read_locked(struct log *log, int64_t offset, size_t max_bytes, int64
     *slice = (struct log_slice){.next_offset = offset};
     bool done = true, first = true;
     while (done && slice->n == 0) {
-        if (log->dead) {
-            done = err_set(err, ERR_FATAL, "the topic \"%s\" was deleted", log->topic->info->name);
+        done = first ? check_range(log, offset, err) : check_alive(log, err);
+        if (!done)
             break;
-        }
-        if (first && (offset < log->start || offset > log->end)) {
-            done = out_of_range(log, offset, err);
-            break;
-        }
         first = false;
         if (offset < log->start)
             offset = log->start; /* retention was faster than this reader's disk */
         if (offset >= log->end || offset >= limit || read_tail(log, offset, max_bytes, slice))
             break;
-        *cold = flags & LOG_CACHED;
+        bool cached = flags & LOG_CACHED, in_place = flags & LOG_IN_PLACE;
+        *cold = cached && !in_place;
         if (*cold)
             break;
         struct place at;
@@ -329,11 +351,16 @@ static bool read_locked(struct log *log, int64_t offset, size_t max_bytes, int64
         if (!done)
             break;
         int64_t behind = at.segment->state.next_offset;
-        bool gone;
+        bool gone = false;
         lock_release(log->lock);
-        done = read_place(log, &at, offset, max_bytes, limit, flags & LOG_IN_PLACE, slice, &gone, err);
+        if (cached)
+            *cold = !lease_cached(log, &at, offset, max_bytes, limit, slice);
+        else
+            done = read_place(log, &at, offset, max_bytes, limit, in_place, slice, &gone, err);
         segment_unref(at.segment);
         lock_take(log->lock);
+        if (*cold)
+            break;
         if (done && !gone && slice->n == 0) { /* a hole that compaction made at the segment's end */
             CHECK(behind > offset);
             offset = slice->next_offset = behind;
@@ -366,6 +393,8 @@ static bool fetch(struct log *log, int64_t offset, size_t max_bytes, unsigned fl
     bool cached = flags & LOG_CACHED, committed = flags & LOG_COMMITTED;
     *fetched = (struct log_fetched){.start = log->start, .end = log->end, .stable = stable_of(log)};
     int64_t limit = committed ? fetched->stable : INT64_MAX;
+    if (flags & LOG_BOUNDS)
+        return check_range(log, offset, err);
     TRY(read_locked(log, offset, max_bytes, limit, flags, &fetched->cold, &fetched->slice, err));
     if (fetched->slice.n == 0 || !committed)
         return true;

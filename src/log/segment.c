@@ -68,6 +68,26 @@ void segment_path(const struct segment *s, const char *suffix, char *out, size_t
     CHECK(n > 0 && (size_t)n < size);
 }
 
+/* With files_lock held. */
+static void use_handle(struct segment *s, int *file)
+{
+    s->file_users++;
+    s->refs++;
+    list_remove(&s->file_link);
+    *file = s->file;
+}
+
+bool segment_file_take_open(struct segment *s, int *file)
+{
+    struct store *store = s->log->store;
+    lock_take(store->files_lock);
+    bool is_open = s->file >= 0;
+    if (is_open)
+        use_handle(s, file);
+    lock_release(store->files_lock);
+    return is_open;
+}
+
 bool segment_file_take(struct segment *s, int *file, struct err *err)
 {
     struct store *store = s->log->store;
@@ -84,12 +104,8 @@ bool segment_file_take(struct segment *s, int *file, struct err *err)
             s->file = -1;
         store->open_count += done;
     }
-    if (done) {
-        s->file_users++;
-        s->refs++;
-        list_remove(&s->file_link);
-        *file = s->file;
-    }
+    if (done)
+        use_handle(s, file);
     while (store->open_count > OPEN_FILES_MAX && !list_empty(&store->open_files))
         close_handle(CONTAINER_OF(store->open_files.next, struct segment, file_link));
     lock_release(store->files_lock);

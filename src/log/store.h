@@ -252,11 +252,12 @@ enum { LOG_OUT_OF_RANGE = 1 }; /* err->code: offset < log_start or > log_end (ER
 bool log_read(struct log *log, int64_t offset, size_t max_bytes, struct log_slice *slice, struct err *err);
 /* The same in the ways that a fetch wants it.
  *   LOG_COMMITTED  nothing at or after log_stable; *aborted: the aborted transactions that the slice has records of
- *   LOG_CACHED     from memory alone: *cold when it would have had to come from the disk (nothing is read then)
+ *   LOG_CACHED     from memory alone: *cold when it would have had to wait for the disk (there is no slice then)
  *   LOG_IN_PLACE   the slice may be a lease: whole batches in a segment's file, which are in the system's memory but were not read, so that their checksums are
  *                  not verified. For those who send them on to somebody who verifies. Leases are large (64 KiB and more), and each may hold a file open
- *                  that was deleted: whoever keeps some limits their bytes, and has let go of all before the store closes. */
-enum { LOG_COMMITTED = 1 << 0, LOG_CACHED = 1 << 1, LOG_IN_PLACE = 1 << 2 };
+ *                  that was deleted: whoever keeps some limits their bytes, and has let go of all before the store closes.
+ *   LOG_BOUNDS     no slice: whether the offset is in range, and what the log's bounds are */
+enum { LOG_COMMITTED = 1 << 0, LOG_CACHED = 1 << 1, LOG_IN_PLACE = 1 << 2, LOG_BOUNDS = 1 << 3 };
 struct log_fetched {
     struct log_slice slice;
     struct records_aborted *aborted; /* in the caller's arena, by first offset */

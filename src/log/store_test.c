@@ -1171,6 +1171,82 @@ TEST(a_file_that_was_cut_is_not_leased)
     os_remove_tree(folder, NULL);
 }
 
+/* A reader that may not wait for the disk: it has what the system has in memory, from where another one read, or itself. */
+TEST(leases_of_what_is_in_memory)
+{
+    const char *folder = fresh_folder("memory");
+    int64_t end;
+    struct store *store = make_old_records(folder, &end);
+    struct log *log = log_get(store, "t", 0);
+    uint64_t all = log_bytes(log);
+    size_t leased = 0, colds = 0;
+    for (int64_t offset = 0; offset < end && !test_is_bad;) {
+        struct log_fetched fetched;
+        EXPECT(log_fetch(log, offset, 200 << 10, LOG_CACHED | LOG_IN_PLACE, &scratch, &fetched, NULL));
+        if (fetched.cold) {
+            EXPECT(fetched.slice.n == 0 && fetched.slice.buf == NULL);
+            colds++;
+            EXPECT(log_fetch(log, offset, 200 << 10, LOG_IN_PLACE, &scratch, &fetched, NULL));
+        } else if (fetched.slice.p == NULL) {
+            leased += fetched.slice.n;
+        }
+        expect_batches(&fetched.slice, offset, 200 << 10);
+        offset = fetched.slice.next_offset;
+        buf_unref(fetched.slice.buf);
+    }
+    EXPECT(leased > all / 2); /* the first of each segment is not known, and a segment has three or four */
+    EXPECT(colds >= log->segment_count - 1);
+    for (size_t i = 0; i < log->segment_count; i++)
+        EXPECT_EQ_INT(log->segments[i]->file_users, 0);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+TEST(any_call_of_a_cached_lease_may_fail)
+{
+    const char *folder = fresh_folder("cached-lease-fails");
+    int64_t end;
+    struct store *store = make_old_records(folder, &end);
+    struct log *log = log_get(store, "t", 0);
+    uint64_t made = 1;
+    for (uint64_t n = 1; n <= made + 1; n++) {
+        struct log_fetched fetched;
+        struct log_slice before = fetch_in_place(log, 0, 100 << 10, 0); /* where it stops is remembered */
+        os_fail_after(n, EIO);
+        EXPECT(log_fetch(log, before.next_offset, 200 << 10, LOG_CACHED | LOG_IN_PLACE, &scratch, &fetched,
+                         NULL));
+        made = os_fail_after(0, 0);
+        if (fetched.slice.n > 0) /* with fewer batches, where a later header was not to be had */
+            expect_batches(&fetched.slice, before.next_offset, 200 << 10);
+        EXPECT(fetched.cold == (fetched.slice.n == 0));
+        if (n > made)
+            EXPECT(!fetched.cold && fetched.slice.p == NULL);
+        buf_unref(fetched.slice.buf);
+        buf_unref(before.buf);
+    }
+    EXPECT(made > 3);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
+TEST(bounds_alone_are_told_without_records)
+{
+    const char *folder = fresh_folder("bounds");
+    int64_t end;
+    struct store *store = make_old_records(folder, &end);
+    struct log *log = log_get(store, "t", 0);
+    struct log_fetched fetched;
+    struct err err = {0};
+    for (int64_t offset = 0; offset <= end; offset += end / 2) {
+        EXPECT(log_fetch(log, offset, 1 << 20, LOG_BOUNDS | LOG_CACHED, &scratch, &fetched, &err));
+        EXPECT(fetched.slice.n == 0 && !fetched.cold && fetched.start == 0 && fetched.end == end);
+    }
+    EXPECT(!log_fetch(log, end + 1, 1 << 20, LOG_BOUNDS, &scratch, &fetched, &err) &&
+           err.code == LOG_OUT_OF_RANGE);
+    EXPECT(store_close(store, NULL));
+    os_remove_tree(folder, NULL);
+}
+
 TEST(any_call_of_a_lease_may_fail)
 {
     const char *folder = fresh_folder("lease-fails");
@@ -1373,6 +1449,9 @@ int main(void)
     RUN(leases_end_before_what_is_not_committed);
     RUN(leases_do_not_believe_an_index);
     RUN(a_file_that_was_cut_is_not_leased);
+    RUN(leases_of_what_is_in_memory);
+    RUN(any_call_of_a_cached_lease_may_fail);
+    RUN(bounds_alone_are_told_without_records);
     RUN(any_call_of_a_lease_may_fail);
     RUN(producers_and_readers_on_loops_of_their_own);
     arena_fini(&scratch);

@@ -201,9 +201,15 @@ bool os_allocate(int file, uint64_t offset, uint64_t n, struct err *err)
     return file_result(WORLD(allocate(file, offset, n)), err, "allocate space for", file);
 }
 
-bool os_prefetch(int file, uint64_t offset, uint64_t n, struct err *err)
+bool os_pread_cached(int file, void *p, size_t n, uint64_t offset, size_t *got, struct err *err)
 {
-    return file_result(WORLD(prefetch(file, offset, n)), err, "read", file);
+    *got = 0;
+    return file_result(WORLD(pread_cached(file, p, n, offset, got)), err, "read", file);
+}
+
+bool os_prefetch(int file, uint64_t offset, uint64_t n, enum os_prefetch how, struct err *err)
+{
+    return file_result(WORLD(prefetch(file, offset, n, how)), err, "read", file);
 }
 
 bool os_fstat(int file, struct os_stat *stat, struct err *err)

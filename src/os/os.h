@@ -61,8 +61,14 @@ bool os_allocate(int file, uint64_t offset, uint64_t n, struct err *err);
 /* Memory that goes to disks and comes from them: in huge pages it is a few long pieces instead of hundreds of short ones, which a
  * device takes a third faster. A hint. */
 void os_huge_hint(void *p, size_t n);
-/* After it a read of [offset, offset + n), and os_sendfile, does not wait for the disk, so far as there is memory for the bytes. Blocks until then. */
-bool os_prefetch(int file, uint64_t offset, uint64_t n, struct err *err);
+/* Of what the system has in memory: code EAGAIN when it would have to wait for the disk. */
+bool os_pread_cached(int file, void *p, size_t n, uint64_t offset, size_t *got, struct err *err);
+/* That a read of [offset, offset + n), and os_sendfile, does not wait for the disk, so far as there is memory for the bytes.
+ *   OS_PREFETCH_LOOK    is it so? Code EAGAIN: it is not
+ *   OS_PREFETCH_BEGIN   it will be soon: a hint, for what is read next
+ *   OS_PREFETCH_WAIT    blocks until it is so */
+enum os_prefetch { OS_PREFETCH_LOOK, OS_PREFETCH_BEGIN, OS_PREFETCH_WAIT };
+bool os_prefetch(int file, uint64_t offset, uint64_t n, enum os_prefetch how, struct err *err);
 bool os_fstat(int file, struct os_stat *stat, struct err *err);
 /* ENOENT is an error with code ENOENT. Follows links. */
 bool os_stat(const char *path, struct os_stat *stat, struct err *err);
@@ -100,6 +106,8 @@ bool os_listen(const char *address, int *file, char *bound, size_t bound_size,
                struct err *err); /* bound: with the real port */
 /* code EAGAIN when nobody waits. peer: printable address. */
 bool os_accept(int listener, int *file, char *peer, size_t peer_size, struct err *err);
+/* How many bytes the system takes for the peer before it lets the sender wait. A hint. */
+void os_send_buffer_hint(int file, size_t n);
 bool os_connect(const char *address, int *file, struct err *err); /* may be in progress: writable when done */
 /* *got 0 = the peer closed; code EAGAIN when nothing is there. */
 bool os_recv(int file, void *p, size_t n, size_t *got, struct err *err);

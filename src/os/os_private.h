@@ -23,7 +23,8 @@ struct os_table {
     int (*sync_folder)(const char *path);
     int (*truncate)(int file, uint64_t size);
     int (*allocate)(int file, uint64_t offset, uint64_t n);
-    int (*prefetch)(int file, uint64_t offset, uint64_t n);
+    int (*pread_cached)(int file, void *p, size_t n, uint64_t offset, size_t *got);
+    int (*prefetch)(int file, uint64_t offset, uint64_t n, enum os_prefetch how);
     int (*fstat)(int file, struct os_stat *stat);
     int (*stat)(const char *path, struct os_stat *stat);
     int (*rename)(const char *from, const char *to);

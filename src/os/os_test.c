@@ -295,8 +295,15 @@ static void send_file_parts(int client, int server)
     size_t sent;
     char text[16];
     EXPECT(os_write_file(in("sent"), "0123456789", 10, &err) && os_open(in("sent"), OS_READ, &file, &err));
-    EXPECT(os_prefetch(file, 0, 10, &err) && os_prefetch(file, 9, 1, &err) &&
-           os_prefetch(file, 5, 1 << 20, &err));
+    EXPECT(os_prefetch(file, 0, 10, OS_PREFETCH_WAIT, &err) &&
+           os_prefetch(file, 9, 1, OS_PREFETCH_WAIT, &err) &&
+           os_prefetch(file, 5, 1 << 20, OS_PREFETCH_WAIT, &err) &&
+           os_prefetch(file, 0, 10, OS_PREFETCH_BEGIN, &err));
+    EXPECT(os_prefetch(file, 0, 10, OS_PREFETCH_LOOK, &err) || err.code == EAGAIN);
+    if (os_pread_cached(file, text, 5, 7, &sent, &err))
+        EXPECT(sent == 3 && memcmp(text, "789", 3) == 0);
+    else
+        EXPECT_EQ_INT(err.code, EAGAIN);
     EXPECT(os_sendfile(client, file, 3, 4, &sent, &err) && sent == 4);
     EXPECT(os_sendfile(client, file, 8, 4, &sent, &err) && sent == 2);
     EXPECT(os_sendfile(client, file, 10, 4, &sent, &err) && sent == 0);
@@ -305,7 +312,9 @@ static void send_file_parts(int client, int server)
     os_fail_after(1, EIO);
     EXPECT(!os_sendfile(client, file, 3, 4, &sent, &err) && err.code == EIO && sent == 0);
     os_fail_after(1, EIO);
-    EXPECT(!os_prefetch(file, 3, 4, &err) && err.code == EIO);
+    EXPECT(!os_prefetch(file, 3, 4, OS_PREFETCH_WAIT, &err) && err.code == EIO);
+    os_fail_after(1, EIO);
+    EXPECT(!os_pread_cached(file, text, 5, 3, &sent, &err) && err.code == EIO && sent == 0);
     os_fail_after(0, 0);
     os_close(file);
 }

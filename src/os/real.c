@@ -197,6 +197,17 @@ static int real_allocate(int file, uint64_t offset, uint64_t n)
     return errno == EOPNOTSUPP || errno == ENOSYS ? allocate_by_writing(file, offset + n) : errno;
 }
 
+static int real_pread_cached(int file, void *p, size_t n, uint64_t offset, size_t *got)
+{
+    for (ssize_t r = 1; *got < n && r > 0; *got += (size_t)r) {
+        const struct iovec rest = {(char *)p + *got, n - *got};
+        NO_SIGNAL(r, preadv2(fd_of(file), &rest, 1, (off_t)(offset + *got), RWF_NOWAIT));
+        if (r < 0)
+            return errno == EOPNOTSUPP ? EAGAIN : errno;
+    }
+    return 0;
+}
+
 /* Is the byte there, or where the file ends? EAGAIN: it would have to come from the disk. */
 static int look_at(int fd, uint64_t offset, int flags)
 {
@@ -204,12 +215,12 @@ static int look_at(int fd, uint64_t offset, int flags)
     const struct iovec one = {&byte, 1};
     ssize_t r;
     NO_SIGNAL(r, preadv2(fd, &one, 1, (off_t)offset, flags));
-    return r < 0 ? errno : 0;
+    return r >= 0 ? 0 : errno == EOPNOTSUPP ? EAGAIN : errno;
 }
 
 /* What is there costs a look at every 64 KiB, since pages come and go in runs; from the first that is not on, all of the rest is asked for, and waited
  * for. */
-static int real_prefetch(int file, uint64_t offset, uint64_t n)
+static int real_prefetch(int file, uint64_t offset, uint64_t n, enum os_prefetch how)
 {
     enum { STEP = 64 << 10 };
     bool is_asked = false;
@@ -217,10 +228,12 @@ static int real_prefetch(int file, uint64_t offset, uint64_t n)
     for (uint64_t at = offset, end = offset + n; why == 0 && at < end;
          at += at + STEP < end || at + 1 == end ? STEP : end - at - 1) {
         why = is_asked ? EAGAIN : look_at(fd_of(file), at, RWF_NOWAIT);
-        if (why != EAGAIN && why != EOPNOTSUPP)
+        if (why != EAGAIN || how == OS_PREFETCH_LOOK)
             continue;
         if (!is_asked)
             posix_fadvise(fd_of(file), (off_t)at, (off_t)(end - at), POSIX_FADV_WILLNEED);
+        if (how == OS_PREFETCH_BEGIN)
+            return 0;
         is_asked = true;
         why = look_at(fd_of(file), at, 0);
     }
@@ -431,6 +444,7 @@ const struct os_table os_real_table = {
     .sync_folder = real_sync_folder,
     .truncate = real_truncate,
     .allocate = real_allocate,
+    .pread_cached = real_pread_cached,
     .prefetch = real_prefetch,
     .fstat = real_fstat,
     .stat = real_stat,

@@ -209,6 +209,13 @@ int real_accept(int listener, int *file, char *peer, size_t peer_size)
     return 0;
 }
 
+void os_send_buffer_hint(int file, size_t n)
+{
+    int fd = os_fd(file), size = (int)n;
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
 int real_connect(const char *text, int *file)
 {
     union address address;

@@ -335,14 +335,19 @@ static int table_pread(int file, void *p, size_t n, uint64_t offset, size_t *got
     return 0;
 }
 
-static int table_prefetch(int file, uint64_t offset, uint64_t n)
+static int table_pread_cached(int file, void *p, size_t n, uint64_t offset, size_t *got)
+{
+    return sim_random() % 4 ? table_pread(file, p, n, offset, got) : EAGAIN;
+}
+
+static int table_prefetch(int file, uint64_t offset, uint64_t n, enum os_prefetch how)
 {
     struct sim_handle *handle;
     int why = file_of(file, OS_READ, &handle);
     if (why)
         return why;
-    sim_look("prefetch", handle->path, n, offset, TIME_READ);
-    return 0;
+    sim_look("prefetch", handle->path, n, offset, how == OS_PREFETCH_WAIT ? TIME_READ : 0);
+    return how == OS_PREFETCH_LOOK && sim_random() % 4 == 0 ? EAGAIN : 0;
 }
 
 static int table_read(int file, void *p, size_t n, size_t *got)
@@ -508,6 +513,7 @@ const struct os_table os_sim_table = {
     .sync_folder = table_sync_folder,
     .truncate = table_truncate,
     .allocate = table_allocate,
+    .pread_cached = table_pread_cached,
     .prefetch = table_prefetch,
     .fstat = table_fstat,
     .stat = table_stat,
