@@ -453,6 +453,16 @@ void member_open(struct member *m)
     member_note(m);
 }
 
+void member_open_again(struct member *m)
+{
+    CHECK(m->state == MEMBER_STOPPED);
+    if (m->runner)
+        sink_runner_close(m->runner); /* even if it is closed: then that is all that happens */
+    m->state = MEMBER_IDLE;
+    m->backoff_ms = 0;
+    member_open(m);
+}
+
 /* ---- resetting: first the new identity is durable, then the table takes it on; each step can be repeated ------------------- */
 
 void member_reset(struct member *m, bool replace)
