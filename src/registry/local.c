@@ -575,6 +575,35 @@ bool registry_get_version_now(struct registry *registry, struct arena *arena, st
     return find(local_of(registry), arena, &call, schema, err);
 }
 
+bool registry_compatible_now(struct registry *registry, struct arena *arena, struct str subject,
+                             enum schema_kind kind, struct str text,
+                             const struct registry_reference *references, uint32_t reference_count,
+                             struct schema_messages *messages, struct registry_schema *latest,
+                             struct err *err)
+{
+    struct work w = {.state = local_of(registry)->state, .arena = arena};
+    const struct wanted wanted = {.subject = subject_normal(arena, subject),
+                                  .type = str_of(schema_kind_name(kind)),
+                                  .text = text,
+                                  .references = references,
+                                  .reference_count = reference_count,
+                                  .id = -1};
+    const struct registry_call newest = {
+        .what = REGISTRY_BY_VERSION, .subject = wanted.subject, .version = REGISTRY_LATEST};
+    struct config config;
+    struct err none;
+    size_t count;
+    const struct state_version **alive = state_alive(w.state, arena, wanted.subject, &count);
+    *latest = (struct registry_schema){0};
+    config_in_scope(&w, wanted.subject, &config);
+    bool ok = decide_compatible(&w, &wanted, alive, count, config_is_true(&config, CONFIG_NORMALIZE),
+                                messages) ||
+              refused(&w, err);
+    if (count > 0 && !find(local_of(registry), arena, &newest, latest, &none))
+        *latest = (struct registry_schema){0};
+    return ok;
+}
+
 /* ---- its life -------------------------------------------------------------------------------------------------------------------- */
 
 static void end(struct registry *registry) ON(net)

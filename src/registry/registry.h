@@ -90,6 +90,14 @@ bool registry_get_id_now(struct registry *registry, struct arena *arena, int32_t
 bool registry_get_version_now(struct registry *registry, struct arena *arena, struct str subject,
                               int32_t version, struct registry_schema *schema, struct err *err) UNSHARED;
 
+/* Would registry_register take it, on our own registry? What speaks against it goes to messages (given zeroed but for the arena), *latest is the
+ * newest version that is there (version 0: none). ERR_DATA: it is no schema. */
+bool registry_compatible_now(struct registry *registry, struct arena *arena, struct str subject,
+                             enum schema_kind kind, struct str text,
+                             const struct registry_reference *references, uint32_t reference_count,
+                             struct schema_messages *messages, struct registry_schema *latest,
+                             struct err *err) UNSHARED;
+
 /* ---- its life ---------------------------------------------------------------------------------------------------------------- */
 
 /* Our own, over `_schemas` in store, which is read now: before the loops run. net NULL: for a command without loops, which only asks …_now. */
