@@ -867,8 +867,7 @@ bool member_new(struct stream *s, const struct sink_def *def, enum wants wants, 
     keyed->keys = def->key;
     keyed->key_count = def->key_count;
     TRY(topic_writer_new(s->pool, keyed, &m->writer, err));
-    if (s->job == NULL) /* the run tells of them */
-        topic_writer_skip_misfits(m->writer);
+    topic_writer_skip_misfits(m->writer); /* the run tells of them */
     return true;
 }
 
