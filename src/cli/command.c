@@ -6,6 +6,7 @@
 
 #include "cli/control.h"
 #include "cli/host.h"
+#include "cli/remote_schemas.h"
 #include "job/schemas.h"
 #include "os/vfs.h"
 #include "type/timestamp.h"
@@ -117,14 +118,34 @@ bool command_needs_store(struct command_env *env, struct err *err)
     return err_hint(err, "Start the project with: sluice up.");
 }
 
-const struct topic_schemas *command_schemas(struct command_env *env)
+/* Where the registry of the project's records is, in another process; NULL: nowhere. */
+static const char *registry_elsewhere(struct command_env *env)
 {
-    struct err ignored;
-    if (env->engine)
+    struct sbuf answer = {0};
+    const char *url = env->project->conf.settings.registry;
+    if (url == NULL && env->kafka && control_ask(env, "registry", &answer) == EXIT_DONE && answer.n > 0)
+        url = pool_printf(env->pool, "http://%s", answer.p);
+    sbuf_fini(&answer);
+    return url;
+}
+
+const struct topic_schemas *command_schemas(struct command_env *env, const char *url, struct err *err)
+{
+    err_clear(err);
+    if (env->engine && url == NULL)
         return engine_schemas(env->engine);
-    if (env->schemas == NULL && command_store(env, &ignored) &&
-        registry_new(env->pool, NULL, env->store, &env->own_registry, &ignored))
+    if (env->schemas)
+        return env->schemas;
+    const char *token = url || env->is_foreign ? NULL : env->project->conf.settings.registry_token;
+    if (url == NULL && !env->is_foreign)
+        url = registry_elsewhere(env);
+    if (url) {
+        env->remote = remote_schemas_open(url, token, err);
+        env->schemas = env->remote ? remote_schemas_view(env->remote) : NULL;
+    } else if (env->kafka == NULL && command_store(env, err) &&
+               registry_new(env->pool, NULL, env->store, &env->own_registry, err)) {
         env->schemas = schemas_of_store(env->pool, env->own_registry);
+    }
     return env->schemas;
 }
 
@@ -228,6 +249,7 @@ static int run_here(struct command_env *env)
     if (env->closed && status == EXIT_DONE)
         status = EXIT_FAILED;
     registry_free(env->own_registry);
+    remote_schemas_close(env->remote);
     if (env->store && !store_close(env->store, &err))
         status = env_fail(env, &err, NULL);
     pool_free(env->pool);

@@ -38,7 +38,8 @@ struct command_env {
     /* Waits up to wait_ms; true when the caller left or the process ends. */
     bool (*gone)(struct command_env *env, int wait_ms);
     void *arg;
-    struct registry *own_registry; /* of command_schemas, without a process */
+    struct registry *own_registry; /* of command_schemas, without a process, */
+    struct remote_schemas *remote; /* or where the registry is elsewhere */
     const struct topic_schemas *schemas;
     int store_state; /* of command_store: 0 not tried, 1 open, −1 there is none */
 };
@@ -72,8 +73,9 @@ static inline bool env_runs(const struct command_env *env)
 {
     return env->engine != NULL || (env->kafka != NULL && !env->is_foreign);
 }
-/* The schemas that records name, or NULL: nothing has run here yet. */
-const struct topic_schemas *command_schemas(struct command_env *env);
+/* The schemas that records name: in the registry at that URL or (NULL) in the project's; NULL: nothing has run here yet, or (err set, class not
+ * NONE) it cannot be asked. */
+const struct topic_schemas *command_schemas(struct command_env *env, const char *url, struct err *err);
 /* The columns of a topic of the project, as they are known where it runs or has run; NULL: they are not. */
 const struct type *command_topic_columns(struct command_env *env, const char *topic);
 /* --output: table, which is the default, or json. */

@@ -242,7 +242,7 @@ static bool read_arguments(struct connection *c, struct str line, struct command
     env->columns = columns > 0 && columns < 10000 ? (int)columns : 0;
     env->cwd = json_str(root, "cwd", &cwd) ? str_dup(&c->arena, cwd) : env->project->folder;
     TRY(cli_read(env->args, argc, argv, err));
-    if (env->args->command->look == NULL)
+    if (env->args->command->look == NULL && ask->n == 0)
         return err_set(err, ERR_CONFIG, "not a command for a running process");
     return sets_are_known(env, err);
 }

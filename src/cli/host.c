@@ -4,6 +4,7 @@
 
 #include "broker/broker.h"
 #include "cli/control.h"
+#include "cli/remote_schemas.h"
 #include "cli/status.h"
 #include "cli/web.h"
 #include "obs/event.h"
@@ -222,21 +223,11 @@ static bool listen_kafka(struct host *h, struct err *err)
     return broker_start(h->pool, h->net, h->store, &options, &h->broker, err);
 }
 
-/* Another one: user and password stand in its URL. */
-static bool use_registry(struct host *h, const char *text, struct err *err)
+/* Another one. */
+static bool use_registry(struct host *h, const char *url, struct err *err)
 {
-    struct conf_url url;
     struct registry_remote_options *options = pool_new_struct(h->pool, struct registry_remote_options);
-    TRY(conf_url_parse(h->arena, text, &url, err));
-    bool is_v6 = url.host && strchr(url.host, ':');
-    const char *port = url.port ? pool_printf(h->pool, ":%u", url.port) : "";
-    *options = (struct registry_remote_options){
-        .url = pool_printf(h->pool, is_v6 ? "%s://[%s]%s%s" : "%s://%s%s%s", url.scheme,
-                           url.host ? url.host : "", port, url.path ? url.path : ""),
-        .user = url.user,
-        .password = url.password,
-        .token = h->project.conf.settings.registry_token,
-    };
+    TRY(registry_options_of(h->pool, url, h->project.conf.settings.registry_token, options, err));
     return registry_remote_new(h->pool, h->net, options, &h->registry, err);
 }
 

@@ -1,10 +1,11 @@
-/* table describe, history, vacuum: what a Delta table is, how it became so, and the files that it needs no more. */
+/* table describe, history, vacuum, rewrite: what a Delta table is, how it became so, the files that it needs no more, wider columns. */
 #include <stdio.h>
 
 #include "cli/relation_private.h"
 #include "cli/table.h"
 #include "os/os.h"
 #include "sink/delta/log.h"
+#include "sink/delta/rewrite.h"
 #include "type/timestamp.h"
 #include "json/tree.h"
 
@@ -201,6 +202,62 @@ static int look_vacuum(struct command_env *env)
     return ok ? EXIT_DONE : env_fail(env, &err, NULL);
 }
 
+/* ---- rewrite ------------------------------------------------------------------------------------------------------------- */
+
+static const struct type *schema_now(void *arg, uint32_t topic)
+{
+    struct command_env *env = arg;
+    return topic_schema_stored(env->store, pool_arena(env->pool), &env->project->topics[topic]);
+}
+
+static bool rewrite_for(struct command_env *env, const struct stream_def *stream, const struct sink_def *sink,
+                        struct err *err)
+{
+    struct project_catalogue catalogue = {.project = env->project, .schema_of = schema_now, .arg = env};
+    const struct sink_spec spec = sink_spec_of(env->project, stream, sink);
+    struct delta_rewritten done;
+    struct plan *plan;
+    uint32_t woken = 0;
+    if (strcmp(sink->kind->name, "delta") != 0)
+        return err_set(err, ERR_CONFIG, "\"%s\" is not a Delta table", sink->name);
+    TRY(project_bind(&catalogue, pool_arena(env->pool), stream, &plan, err));
+    TRY(delta_rewrite(&spec, plan->schema, gone, env, &done, err));
+    if (done.columns == 0)
+        env_print(env, "nothing to rewrite: the columns are as wide as those of stream \"%s\"\n",
+                  stream->name);
+    else
+        env_print(env, "%u column%s wider in version %lld: %llu rows of %llu file%s written anew\n",
+                  done.columns, done.columns == 1 ? " is" : "s are", (long long)done.version,
+                  (unsigned long long)done.rows, (unsigned long long)done.files, done.files == 1 ? "" : "s");
+    if (env->engine)
+        TRY(engine_sink_reopen(env->engine, stream->name, sink->name, &woken, err));
+    if (woken)
+        env_print(env, "stream \"%s\" goes on there\n", stream->name);
+    return true;
+}
+
+static int look_rewrite(struct command_env *env)
+{
+    const char *name = env->args->operands[0];
+    struct err err;
+    uint32_t found = 0;
+    bool ok = command_needs_store(env, &err);
+    for (uint32_t i = 0; ok && i < env->project->conf.stream_count; i++) {
+        const struct stream_def *stream = &env->project->streams[i];
+        const struct sink_def *sink;
+        for (uint32_t k = 0; ok && (sink = stream_sink(stream, k)) != NULL; k++)
+            if (sink->topic < 0 && strcmp(sink->name, name) == 0) {
+                found++;
+                ok = rewrite_for(env, stream, sink, &err);
+            }
+    }
+    if (ok && found == 0) {
+        ok = err_set(&err, ERR_CONFIG, "no stream of the project writes to a table \"%s\"", name);
+        err_hint(&err, "What a stream writes to is named connection.table.");
+    }
+    return ok ? EXIT_DONE : env_fail(env, &err, NULL);
+}
+
 /* ---- the commands -------------------------------------------------------------------------------------------------------- */
 
 static const struct cli_flag history_flags[] = {{"--limit", "-n", "COUNT", "so many versions; 20 by default"},
@@ -208,7 +265,8 @@ static const struct cli_flag history_flags[] = {{"--limit", "-n", "COUNT", "so m
 static const struct cli_flag vacuum_flags[] = {{"--dry-run", NULL, NULL, "only says what would be deleted"},
                                                {0}};
 
-extern const struct cli_command command_table_describe, command_table_history, command_table_vacuum;
+extern const struct cli_command command_table_describe, command_table_history, command_table_vacuum,
+    command_table_rewrite;
 const struct cli_command command_table_describe = {
     .name = "table describe",
     .operands = "TABLE [DIR]",
@@ -241,3 +299,15 @@ const struct cli_command command_table_vacuum = {
     .operands_max = 2,
     .dir_at = 1,
     .look = look_vacuum};
+const struct cli_command command_table_rewrite = {
+    .name = "table rewrite",
+    .operands = "TABLE [DIR]",
+    .summary = "writes a Delta table anew with columns as wide as its stream's rows",
+    .help =
+        "TABLE is connection.table of the project. For a sink that stopped because a column of its rows has become wider (INT\n"
+        "to BIGINT, FLOAT to DOUBLE …): one new version holds the same rows in wider columns, readers of older versions keep\n"
+        "those, and the sink goes on. Nothing is lost if it is interrupted. It takes room for a second copy of the table.\n",
+    .operands_min = 1,
+    .operands_max = 2,
+    .dir_at = 1,
+    .look = look_rewrite};

@@ -105,7 +105,10 @@ static bool open_topic(struct relations *r, struct str name, struct relation_sou
         return err_set(err, ERR_FATAL, "topic \"%s\" does not exist yet", def->name) ||
                err_hint(err, "It is made when the project runs: sluice up.");
     def->partitions = info->partitions;
-    def->schemas = topic_has_schema(def) ? command_schemas(r->env) : NULL;
+    if (topic_has_schema(def))
+        def->schemas = command_schemas(r->env, NULL, err);
+    if (topic_has_schema(def) && err->class != ERR_NONE)
+        return false;
     s->kind = RELATION_TOPIC;
     s->def = def;
     return topic_relation_open(r, s, err);

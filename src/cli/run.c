@@ -1,4 +1,4 @@
-/* up, run, check: a project from its beginning to its end. */
+/* up, run: a project from its beginning to its end. */
 #include "cli/host.h"
 
 static const char *folder_of(const struct cli_args *args)
@@ -40,33 +40,7 @@ static int run_run(struct cli_args *args)
     return host_run(args, folder_of(args), &options);
 }
 
-static const char *plural(uint32_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
-static int run_check(struct cli_args *args)
-{
-    struct project project;
-    struct conf_diags diags = {.arena = args->arena};
-    const char *folder = folder_of(args);
-    struct err err;
-    project_load(args->arena, folder, args->sets, args->set_count, &project, &diags);
-    if (diags.errors == 0 && !project_exists(folder)) {
-        err_set(&err, ERR_CONFIG, "there is no sluice.yaml in \"%s\"", folder);
-        err_hint(&err, "Make one with: sluice init %s --example users.", folder);
-        return cli_fail(args, &err);
-    }
-    int status = host_say(args, &diags);
-    if (status == EXIT_DONE)
-        cli_print("%s: %u source%s, %u topic%s, %u stream%s: all is well\n", project.conf.name,
-                  project.conf.source_count, plural(project.conf.source_count), project.conf.topic_count,
-                  plural(project.conf.topic_count), project.conf.stream_count,
-                  plural(project.conf.stream_count));
-    return status;
-}
-
-extern const struct cli_command command_up, command_run, command_check;
+extern const struct cli_command command_up, command_run;
 const struct cli_command command_up = {
     .name = "up",
     .operands = "[DIR]",
@@ -82,11 +56,4 @@ const struct cli_command command_run = {
     .flags = run_flags,
     .operands_max = 1,
     .run = run_run,
-};
-const struct cli_command command_check = {
-    .name = "check",
-    .operands = "[DIR]",
-    .summary = "says what is wrong with the project, without running it",
-    .operands_max = 1,
-    .run = run_check,
 };

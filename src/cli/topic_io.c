@@ -402,6 +402,23 @@ static bool read_options(struct reading *r, struct err *err)
     return check_format(r->format, err);
 }
 
+/* For JSON alone: what ids in records mean. */
+static bool open_show(struct reading *r, struct err *err)
+{
+    const char *url = cli_value(r->env->args, "--registry");
+    int32_t index = r->env->is_foreign ? -1 : project_topic_of(r->env->project, str_of(r->topic));
+    if (strcmp(r->format, "json") != 0) {
+        err_set(err, ERR_CONFIG, "--registry is for records as JSON");
+        return url == NULL || err_hint(err, "Say -f json.");
+    }
+    r->def = index >= 0 ? r->env->project->topics[index]
+                        : (struct topic_def){.name = r->topic, .format = TOPIC_RAW, .raw = true};
+    r->def.schemas = command_schemas(r->env, url, err);
+    if (r->def.schemas)
+        r->show = topic_show_new(r->env->pool, &r->def);
+    return err->class == ERR_NONE;
+}
+
 static bool open_reading(struct reading *r, struct err *err)
 {
     const struct cli_args *args = r->env->args;
@@ -417,14 +434,7 @@ static bool open_reading(struct reading *r, struct err *err)
                    err,
                    "There are earliest, latest, an offset, -N for the last N, a time as 2024-01-02T03:04:05Z.");
     TRY(open_topic(r, args->operands[0], topic, err));
-    int32_t index = r->env->is_foreign ? -1 : project_topic_of(r->env->project, str_of(r->topic));
-    if (index >= 0) {
-        r->def = r->env->project->topics[index];
-        if (topic_has_schema(&r->def) || topic_key_has_schema(&r->def)) {
-            r->def.schemas = command_schemas(r->env);
-            r->show = topic_show_new(r->env->pool, &r->def);
-        }
-    }
+    TRY(open_show(r, err));
     if (partition && (!str_to_i64(str_of(partition), &only) || only < 0 || only >= r->partitions))
         return err_set(err, ERR_CONFIG, "topic \"%s\" has no partition %s", r->topic, partition);
     r->only = (int32_t)only;
@@ -572,7 +582,9 @@ static bool open_writing(struct writing *w, struct err *err)
     int32_t index = project_topic_of(w->env->project, str_of(name));
     w->def = index >= 0 ? w->env->project->topics[index]
                         : (struct topic_def){.name = name, .format = TOPIC_RAW, .raw = true};
-    w->def.schemas = command_schemas(w->env);
+    w->def.schemas = command_schemas(w->env, NULL, err);
+    if (err->class != ERR_NONE)
+        return false;
     w->separator = cli_value(w->env->args, "--key");
     w->keys = arena_array(arena, struct str, LINES);
     w->values = arena_array(arena, struct str, LINES);
@@ -617,6 +629,7 @@ static const struct cli_flag read_flags[] = {
     {"-c", NULL, "COUNT", "the same as -n, as kcat has it"},
     {"--exit", "-e", NULL, "ends at the end, which is the default"},
     CLI_BOOTSTRAP_FLAG,
+    {"--registry", "-r", "URL", "of the schemas that records name, with -f json; default: the project's"},
     {0},
 };
 static const struct cli_flag write_flags[] = {
@@ -628,6 +641,7 @@ const struct cli_command command_topic_read = {
     .operands = "TOPIC [DIR]",
     .summary = "prints the records of a topic",
     .help =
+        "As JSON keys and values are shown by the schemas that they name, whatever the topic.\n\n"
         "    sluice topic read users_created -n 5 -f json\n    sluice topic read users_created --follow -f '%p:%o %k %s\\n'",
     .flags = read_flags,
     .operands_min = 1,

@@ -480,6 +480,29 @@ static void do_reset(struct call *call) ON(work)
                 s->def->name);
 }
 
+static void do_reopen(struct call *call) ON(work)
+{
+    struct stream *s = find_stream(call->engine, call->stream, call->err);
+    call->ok = s != NULL;
+    for (uint32_t i = 0; s && s->err.class == ERR_NONE && i < s->member_count; i++) {
+        struct member *m = s->members[i];
+        if (m->state != MEMBER_STOPPED || !str_is(call->sink, m->def->name))
+            continue;
+        member_open_again(m);
+        call->index++;
+    }
+}
+
+bool engine_sink_reopen(struct engine *engine, const char *stream, const char *sink, uint32_t *count,
+                        struct err *err)
+{
+    struct call call = {
+        .function = do_reopen, .engine = engine, .stream = str_of(stream), .sink = str_of(sink), .err = err};
+    bool ok = call_on(engine->options.work, &call) && call.ok;
+    *count = call.index;
+    return ok;
+}
+
 bool engine_stream_reset(struct engine *engine, const char *stream, const char *sink, bool replace,
                          struct err *err)
 {

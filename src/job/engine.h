@@ -101,6 +101,9 @@ bool engine_replay_begin(struct engine *engine);
 void engine_replay_end(struct engine *engine);
 /* A source, stream or sink has stopped and needs a person. Any role, after on_quiet or on_stopped. */
 bool engine_has_failed(const struct engine *engine);
+/* Has the stream's sinks of that name that have stopped go on; one that cannot stops again. *count: how many there were. */
+bool engine_sink_reopen(struct engine *engine, const char *stream, const char *sink, uint32_t *count,
+                        struct err *err);
 /* Begun when it returns; status tells how it went. Accepts what the table (sink NULL: every table of the stream) and the data folder hold now: keep what is there, or replace it. */
 bool engine_stream_reset(struct engine *engine, const char *stream, const char *sink, bool replace,
                          struct err *err);

@@ -279,6 +279,8 @@ void member_note(struct member *m) ON(work);
 bool member_lacks_rows(const struct member *m, struct err *err) ON(work);
 /* Accepts what the table holds (keep), or empties it and writes it anew; under a new identity. */
 void member_reset(struct member *m, bool replace) ON(work);
+/* One that has stopped tries again. */
+void member_open_again(struct member *m) ON(work);
 void member_prepare(struct member *m);
 void member_fini(struct member *m);
 

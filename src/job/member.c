@@ -453,6 +453,16 @@ void member_open(struct member *m)
     member_note(m);
 }
 
+void member_open_again(struct member *m)
+{
+    CHECK(m->state == MEMBER_STOPPED);
+    if (m->runner)
+        sink_runner_close(m->runner); /* even if it is closed: then that is all that happens */
+    m->state = MEMBER_IDLE;
+    m->backoff_ms = 0;
+    member_open(m);
+}
+
 /* ---- resetting: first the new identity is durable, then the table takes it on; each step can be repeated ------------------- */
 
 void member_reset(struct member *m, bool replace)
@@ -857,8 +867,7 @@ bool member_new(struct stream *s, const struct sink_def *def, enum wants wants, 
     keyed->keys = def->key;
     keyed->key_count = def->key_count;
     TRY(topic_writer_new(s->pool, keyed, &m->writer, err));
-    if (s->job == NULL) /* the run tells of them */
-        topic_writer_skip_misfits(m->writer);
+    topic_writer_skip_misfits(m->writer); /* the run tells of them */
     return true;
 }
 

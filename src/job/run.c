@@ -10,6 +10,7 @@
  * takes the units with it and goes on alone; runs that meet at the same position become one again. */
 #include <stdio.h>
 
+#include "format/json.h"
 #include "job/engine_private.h"
 #include "job/engine_struct.h"
 #include "obs/event.h"
@@ -22,10 +23,10 @@ struct unit {
     struct topic_decoder **decoders; /* decoders[scan_count] */
     struct pipeline *pipeline;
     struct batch *in;
-    struct batch *own;              /* several results of one push, put together */
-    struct batch *bad, *late;       /* late: of an outbox alone */
-    const struct batch *out[WANTS]; /* rows: the pipeline's, or own; NULL: none */
-    struct batch_builder bad_builder;
+    struct batch *own;                /* several results of one push, put together */
+    struct batch *bad, *late;         /* late: of an outbox alone */
+    const struct batch *out[WANTS];   /* rows: the pipeline's, or own; NULL: none */
+    struct batch_builder bad_builder; /* of bad; of an outbox of own, behind what is in bad */
     bool bad_open, own_open;
     uint32_t bad_fresh; /* of the bad records, those that no run has counted yet */
     uint32_t undecoded; /* of those, the ones that are no row of `in` */
@@ -206,9 +207,14 @@ void bad_row_add(struct batch_builder *builder, const char *topic, int32_t attem
     put_text(&c[BAD_FOUND], bad->found);
     put_text(&c[BAD_WANTED], bad->wanted);
     put_text(&c[BAD_TOPIC], str_of(topic));
-    column_builder_i64(&c[BAD_PARTITION], bad->partition);
-    column_builder_i64(&c[BAD_OFFSET], bad->offset);
-    column_builder_i64(&c[BAD_TIMESTAMP], bad->timestamp_ms * US_PER_MS);
+    if (topic) {
+        column_builder_i64(&c[BAD_PARTITION], bad->partition);
+        column_builder_i64(&c[BAD_OFFSET], bad->offset);
+        column_builder_i64(&c[BAD_TIMESTAMP], bad->timestamp_ms * US_PER_MS);
+    } else {
+        for (int i = BAD_PARTITION; i <= BAD_TIMESTAMP; i++)
+            column_builder_null(&c[i]);
+    }
     put_text(&c[BAD_KEY], bad->key);
     put_text(&c[BAD_VALUE], bad->value);
     column_builder_bool(&c[BAD_DELIVERED], bad->delivered);
@@ -225,6 +231,19 @@ static void on_bad_record(void *arg, const struct topic_bad *bad) ON(work)
     u->bad_open = true;
     bad_row_add(&u->bad_builder, s->inputs[u->current_input].topic->def->name, u->attempt, bad);
     u->bad_fresh += bad->offset >= u->uncounted;
+}
+
+/* A row that a stream with state has put out: no record is at fault. */
+static void on_bad_result(struct unit *u, const struct topic_bad *bad) ON(work)
+{
+    const struct batch *before = u->out[WANTS_BAD];
+    if (!u->bad_open)
+        batch_builder_init(&u->bad_builder, u->own, &bad_type);
+    for (uint32_t row = 0; !u->bad_open && before && row < before->rows; row++)
+        batch_builder_row(&u->bad_builder, before, row);
+    u->bad_open = true;
+    bad_row_add(&u->bad_builder, NULL, 0, bad);
+    u->bad_fresh++;
 }
 
 static void on_bad_row(void *arg, const struct op_bad_row *row) ON(work)
@@ -352,7 +371,7 @@ static void deliver(struct run *run, struct unit *u) ON(work)
     const struct stream *s = run->stream;
     if (u->bad_open) {
         batch_builder_finish(&u->bad_builder);
-        u->out[WANTS_BAD] = u->bad;
+        u->out[WANTS_BAD] = s->job ? u->own : u->bad;
     }
     uint32_t count = 0;
     for (uint32_t i = 0; i < s->input_count; i++) /* of what was never read, no sink needs to know */
@@ -411,22 +430,54 @@ static void report_lacking_keys(struct unit *u) ON(work)
 struct misfits {
     struct unit *unit;
     const struct batch *out;
+    struct pool *pool; /* of json, with the first row that needs it */
+    struct json_encoder *json;
+    struct sbuf text;
 };
+
+/* What there is of the row itself. */
+static struct str row_text(struct misfits *to, uint32_t row)
+{
+    struct err ignored;
+    if (to->pool == NULL) {
+        to->pool = pool_new(NULL, "misfits");
+        to->json = json_encoder_new(to->pool, to->out->schema, NULL, &ignored);
+    }
+    sbuf_clear(&to->text);
+    if (to->json)
+        json_encode(to->json, to->out, row, row + 1, 0, &to->text, NULL);
+    return sbuf_view(&to->text);
+}
 
 static void on_misfit(void *arg, uint32_t row, struct str path, struct str reason) ON(work)
 {
-    const struct misfits *to = arg;
+    struct misfits *to = arg;
     struct unit *u = to->unit;
     struct stream *s = u->run->stream;
     const struct stream_input *input = &s->inputs[u->current_input];
-    struct topic_bad bad;
-    if (to->out->offset == NULL || !topic_decoder_find(u->decoders[input->scan], to->out->offset[row], &bad))
+    struct topic_bad bad = {0};
+    if (s->job)
+        bad.value = row_text(to, row);
+    else if (to->out->offset == NULL ||
+             !topic_decoder_find(u->decoders[input->scan], to->out->offset[row], &bad))
         bad = (struct topic_bad){.partition = input->partition,
                                  .offset = to->out->offset ? to->out->offset[row] : 0};
     bad.path = path;
     bad.reason = reason;
     bad.delivered = s->def->sink_count > 1;
-    on_bad_record(u, &bad);
+    if (s->job)
+        on_bad_result(u, &bad);
+    else
+        on_bad_record(u, &bad);
+}
+
+/* Does the run bring rows to the sink of bad records, or may it not let one pass? */
+static bool tells_of_bad(const struct run *run) ON(work)
+{
+    LIST_EACH(link, &run->members)
+    if (CONTAINER_OF(link, struct member, run_link)->wants == WANTS_BAD)
+        return true;
+    return run->stream->def->conf->bad.mode == CONF_REJECTS_FAIL;
 }
 
 /* Rows that the schema of an output topic does not take are left out there, and reported: of all sinks of the stream, as the sink of bad records
@@ -434,11 +485,32 @@ static void on_misfit(void *arg, uint32_t row, struct str path, struct str reaso
 static bool report_misfits(struct unit *u, struct err *err) ON(work)
 {
     const struct stream *s = u->run->stream;
-    struct misfits to = {u, u->out[WANTS_ROWS]};
-    for (uint32_t i = 0; i < s->member_count; i++)
-        if (s->members[i]->topic && s->members[i]->wants == WANTS_ROWS)
-            TRY(topic_writer_misfits(s->members[i]->writer, to.out, on_misfit, &to, err));
-    return true;
+    struct misfits to = {.unit = u, .out = u->out[WANTS_ROWS]};
+    bool all = tells_of_bad(u->run), ok = true;
+    for (uint32_t i = 0; ok && i < s->member_count; i++) {
+        struct member *m = s->members[i];
+        if (m->topic && m->wants == WANTS_ROWS && (all || m->run == u->run))
+            ok = topic_writer_misfits(m->writer, to.out, on_misfit, &to, err);
+    }
+    pool_free(to.pool);
+    sbuf_fini(&to.text);
+    return ok;
+}
+
+/* bad: fail. */
+static bool refuse_bad(struct unit *u, const char *topic, struct err *err) ON(work)
+{
+    const struct stream_def *def = u->run->stream->def;
+    struct arena arena = {0};
+    batch_builder_finish(&u->bad_builder);
+    struct value reason = column_value(&(u->run->stream->job ? u->own : u->bad)->columns[BAD_REASON], 0,
+                                       &arena);
+    if (topic)
+        err_set(err, ERR_FATAL, "a record of topic \"%s\" cannot be used: %.*s", topic, STR_ARG(reason.str));
+    else
+        err_set(err, ERR_FATAL, "a row cannot be written: %.*s", STR_ARG(reason.str));
+    arena_fini(&arena);
+    return err_hint(err, "The stream says bad: fail; without it such records go to %s_bad.", def->name);
 }
 
 static uint32_t rows_from(const struct batch *batch, int64_t offset)
@@ -453,8 +525,13 @@ static uint32_t rows_from(const struct batch *batch, int64_t offset)
 static void count(struct unit *u, uint32_t k, const struct reading *reading) ON(work)
 {
     struct stream *s = u->run->stream;
-    if (s->job || reading->next <= s->counted[k])
+    if (reading->next <= s->counted[k])
         return;
+    if (s->job) { /* its turn has counted all but what sinks cannot take */
+        counter_add(&s->counters.bad, u->bad_fresh);
+        s->counted[k] = reading->next;
+        return;
+    }
     counter_add(&s->counters.rows_in, rows_from(u->in, u->uncounted) + u->undecoded);
     counter_add(&s->counters.rows_out, rows_from(u->out[WANTS_ROWS], u->uncounted));
     counter_add(&s->counters.bad, u->bad_fresh);
@@ -470,9 +547,12 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, const struct lo
     u->current_input = k;
     TRY(reading_of(s->inputs, s->input_count, run->next, k, slice, reading, err));
     u->rejection.known = false;
-    if (s->job) /* computed already, once, by the job's turn */
-        return job_outbox_read(slice, run->next[k], (struct batch *const[]){u->in, u->bad, u->late}, u->out,
-                               err);
+    if (s->job) { /* computed already, once, by the job's turn */
+        TRY(job_outbox_read(slice, run->next[k], (struct batch *const[]){u->in, u->bad, u->late}, u->out,
+                            err));
+        TRY(u->out[WANTS_ROWS] == NULL || report_misfits(u, err));
+        return !(u->bad_open && s->def->conf->bad.mode == CONF_REJECTS_FAIL) || refuse_bad(u, NULL, err);
+    }
     u->attempt = reading->attempt;
     u->rejection = reading->rejection;
     u->uncounted = input->replayed ? 0 : s->counted[k];
@@ -489,17 +569,8 @@ static bool compute(struct run *run, struct unit *u, uint32_t k, const struct lo
         report_lacking_keys(u);
         TRY(report_misfits(u, err));
     }
-    if (u->bad_open && s->def->conf->bad.mode == CONF_REJECTS_FAIL) {
-        struct arena arena = {0};
-        batch_builder_finish(&u->bad_builder);
-        struct value reason = column_value(&u->bad->columns[BAD_REASON], 0, &arena);
-        err_set(err, ERR_FATAL, "a record of topic \"%s\" cannot be used: %.*s", input->topic->def->name,
-                STR_ARG(reason.str));
-        arena_fini(&arena);
-        return err_hint(err, "The stream says bad: fail; without it such records go to %s_bad.",
-                        s->def->name);
-    }
-    return true;
+    return !(u->bad_open && s->def->conf->bad.mode == CONF_REJECTS_FAIL) ||
+           refuse_bad(u, input->topic->def->name, err);
 }
 
 static void wait_for_more(struct run *run) ON(work)

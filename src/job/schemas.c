@@ -28,7 +28,7 @@ struct schema_desk {
 /* What is asked. */
 struct question {
     enum { ASK_ID, ASK_LATEST, ASK_ADD } what;
-    uint32_t id;
+    struct schema_id id;
     struct str subject;
     const struct schema_source *source;
 };
@@ -46,8 +46,13 @@ static void put_key(const struct question *q, struct sbuf *key)
 {
     static const char kinds[] = "ila";
     sbuf_char(key, kinds[q->what]);
+    if (q->what == ASK_ID && q->id.is_guid) {
+        sbuf_char(key, 'g');
+        sbuf_add(key, (const char *)q->id.guid, sizeof q->id.guid);
+        return;
+    }
     if (q->what == ASK_ID) {
-        sbuf_printf(key, "%u", q->id);
+        sbuf_printf(key, "%u", q->id.id);
         return;
     }
     sbuf_str(key, q->subject);
@@ -63,7 +68,12 @@ static void ask(struct asked *a, const struct question *q)
     struct registry *registry = a->desk->registry;
     a->subject = str_of(str_dup(&a->arena, q->subject));
     switch (q->what) {
-    case ASK_ID: registry_get_id(registry, &a->call, (int32_t)q->id, STR("")); return;
+    case ASK_ID:
+        if (q->id.is_guid)
+            registry_get_guid(registry, &a->call, q->id.guid);
+        else
+            registry_get_id(registry, &a->call, (int32_t)q->id.id, STR(""));
+        return;
     case ASK_LATEST: registry_get_version(registry, &a->call, a->subject, REGISTRY_LATEST); return;
     case ASK_ADD:
         a->text = str_of(str_dup(&a->arena, q->source->text));
@@ -149,8 +159,9 @@ static enum schema_found take_answer(const struct registry_call *call, enum sche
 
 static void say_asked(const struct question *q, struct err *err)
 {
+    char text[SCHEMA_ID_TEXT];
     if (q->what == ASK_ID)
-        err_set(err, ERR_RETRY, "the registry is being asked for schema %u", q->id);
+        err_set(err, ERR_RETRY, "the registry is being asked for schema %s", schema_id_text(&q->id, text));
     else
         err_set(err, ERR_RETRY, "the registry is being asked about the subject \"%.*s\"",
                 STR_ARG(q->subject));
@@ -195,9 +206,7 @@ static enum schema_found look(struct schema_desk *desk, const struct question *q
 static enum schema_found view_find(void *arg, const struct schema_id *id, struct arena *arena,
                                    struct schema_source *source, struct err *err)
 {
-    if (id->is_guid)
-        return SCHEMA_MISSING;
-    return look(arg, &(struct question){.what = ASK_ID, .id = id->id}, arena, source, NULL, err);
+    return look(arg, &(struct question){.what = ASK_ID, .id = *id}, arena, source, NULL, err);
 }
 
 static enum schema_found view_latest(void *arg, struct str subject, struct arena *arena,
@@ -260,9 +269,7 @@ static enum schema_found wait_for(struct schema_desk *desk, const struct questio
 static enum schema_found patient_find(void *arg, const struct schema_id *id, struct arena *arena,
                                       struct schema_source *source, struct err *err)
 {
-    if (id->is_guid)
-        return SCHEMA_MISSING;
-    return wait_for(arg, &(struct question){.what = ASK_ID, .id = id->id}, arena, source, NULL, err);
+    return wait_for(arg, &(struct question){.what = ASK_ID, .id = *id}, arena, source, NULL, err);
 }
 
 static enum schema_found patient_latest(void *arg, struct str subject, struct arena *arena,
@@ -334,10 +341,9 @@ static enum schema_found store_find(void *arg, const struct schema_id *id, struc
                                     struct schema_source *source, struct err *err) UNSHARED
 {
     struct registry_schema schema;
-    if (id->is_guid)
-        return SCHEMA_MISSING;
-    return now(registry_get_id_now(arg, arena, (int32_t)id->id, STR(""), &schema, err), &schema, source, NULL,
-               err);
+    bool found = id->is_guid ? registry_get_guid_now(arg, arena, id->guid, &schema, err)
+                             : registry_get_id_now(arg, arena, (int32_t)id->id, STR(""), &schema, err);
+    return now(found, &schema, source, NULL, err);
 }
 
 static enum schema_found store_latest(void *arg, struct str subject, struct arena *arena,

@@ -141,6 +141,20 @@ const struct state_content *find_id(struct work *w, int32_t id, struct str subje
     return find_id_in(w, id, str_n("", 0), found, version);
 }
 
+size_t find_guid(struct work *w, const uint8_t guid[16], const struct state_content ***contents)
+{
+    const struct state_context **contexts;
+    size_t found = 0, count = state_contexts(w->state, w->arena, &contexts);
+    *contents = arena_array(w->arena, const struct state_content *, count + 1);
+    for (size_t i = 0; i <= count; i++) {
+        struct str context = i == 0 ? STR(".") : contexts[i - 1]->name;
+        const struct state_content *content = state_content_by_md5(w->state, context, guid);
+        if (content)
+            (*contents)[found++] = content;
+    }
+    return found;
+}
+
 static bool is_alive(const struct work *w, const struct state_content *content)
 {
     size_t count;

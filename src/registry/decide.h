@@ -120,6 +120,8 @@ const struct state_version *find_version_somewhere(struct work *w, struct str *s
 /* What an id means to a subject, or (p NULL) in the default context; NULL: nothing. *content's version there in *subject, *version. */
 const struct state_content *find_id(struct work *w, int32_t id, struct str subject, struct str *found,
                                     int32_t *version);
+/* All contents of that guid, in arena: that of the default context first. */
+size_t find_guid(struct work *w, const uint8_t guid[16], const struct state_content ***contents);
 /* Referrers that are not all deleted; deleted: those, too. */
 size_t find_referrers(struct work *w, struct str subject, int32_t version, bool deleted,
                       const struct state_content ***contents);

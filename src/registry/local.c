@@ -500,6 +500,21 @@ static bool find_by_id(struct work *w, int32_t id, struct str subject, struct sh
     return true;
 }
 
+static bool find_by_guid(struct work *w, const uint8_t guid[16], struct shown *shown)
+{
+    const struct state_content **contents;
+    char text[GUID_TEXT + 1];
+    size_t count;
+    guid_text(guid, text);
+    if (find_guid(w, guid, &contents) == 0)
+        return refuse(w, CODE_SCHEMA_NOT_FOUND, "Schema %s not found", text);
+    const struct state_use *uses = state_uses(contents[0], &count);
+    struct str name = state_subject_name(uses[0].subject);
+    *shown = shown_of(name, state_version(w->state, name, uses[0].version));
+    shown->version = 0;
+    return true;
+}
+
 static bool find_by_version(struct work *w, struct str subject, int32_t version, struct shown *shown)
 {
     struct str name = subject_normal(w->arena, subject);
@@ -518,10 +533,11 @@ static bool find(struct local *l, struct arena *arena, const struct registry_cal
     struct arena scratch = {0};
     struct work w = {.state = l->state, .arena = &scratch};
     struct shown shown;
-    bool found = call->what == REGISTRY_BY_ID ? find_by_id(&w, call->id, call->subject, &shown)
-                                              : find_by_version(&w, call->subject, call->version, &shown);
+    bool found = call->what == REGISTRY_BY_ID     ? find_by_id(&w, call->id, call->subject, &shown)
+                 : call->what == REGISTRY_BY_GUID ? find_by_guid(&w, call->guid, &shown)
+                                                  : find_by_version(&w, call->subject, call->version, &shown);
     found = found ? give(&w, arena, &shown, schema, err) : refused(&w, err);
-    if (found && call->what == REGISTRY_BY_ID)
+    if (found && call->what != REGISTRY_BY_VERSION)
         schema->subject = str_n("", 0);
     arena_fini(&scratch);
     return found;
@@ -568,11 +584,48 @@ bool registry_get_id_now(struct registry *registry, struct arena *arena, int32_t
     return find(local_of(registry), arena, &call, schema, err);
 }
 
+bool registry_get_guid_now(struct registry *registry, struct arena *arena, const uint8_t guid[16],
+                           struct registry_schema *schema, struct err *err)
+{
+    struct registry_call call = {.what = REGISTRY_BY_GUID};
+    memcpy(call.guid, guid, sizeof call.guid);
+    return find(local_of(registry), arena, &call, schema, err);
+}
+
 bool registry_get_version_now(struct registry *registry, struct arena *arena, struct str subject,
                               int32_t version, struct registry_schema *schema, struct err *err)
 {
     const struct registry_call call = {.what = REGISTRY_BY_VERSION, .subject = subject, .version = version};
     return find(local_of(registry), arena, &call, schema, err);
+}
+
+bool registry_compatible_now(struct registry *registry, struct arena *arena, struct str subject,
+                             enum schema_kind kind, struct str text,
+                             const struct registry_reference *references, uint32_t reference_count,
+                             struct schema_messages *messages, struct registry_schema *latest,
+                             struct err *err)
+{
+    struct work w = {.state = local_of(registry)->state, .arena = arena};
+    const struct wanted wanted = {.subject = subject_normal(arena, subject),
+                                  .type = str_of(schema_kind_name(kind)),
+                                  .text = text,
+                                  .references = references,
+                                  .reference_count = reference_count,
+                                  .id = -1};
+    const struct registry_call newest = {
+        .what = REGISTRY_BY_VERSION, .subject = wanted.subject, .version = REGISTRY_LATEST};
+    struct config config;
+    struct err none;
+    size_t count;
+    const struct state_version **alive = state_alive(w.state, arena, wanted.subject, &count);
+    *latest = (struct registry_schema){0};
+    config_in_scope(&w, wanted.subject, &config);
+    bool ok = decide_compatible(&w, &wanted, alive, count, config_is_true(&config, CONFIG_NORMALIZE),
+                                messages) ||
+              refused(&w, err);
+    if (count > 0 && !find(local_of(registry), arena, &newest, latest, &none))
+        *latest = (struct registry_schema){0};
+    return ok;
 }
 
 /* ---- its life -------------------------------------------------------------------------------------------------------------------- */

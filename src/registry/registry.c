@@ -53,6 +53,14 @@ void registry_get_id(struct registry *registry, struct registry_call *call, int3
     ask(registry, call);
 }
 
+void registry_get_guid(struct registry *registry, struct registry_call *call, const uint8_t guid[16])
+{
+    call->what = REGISTRY_BY_GUID;
+    memcpy(call->guid, guid, sizeof call->guid);
+    call->subject = (struct str){0};
+    ask(registry, call);
+}
+
 void registry_get_version(struct registry *registry, struct registry_call *call, struct str subject,
                           int32_t version)
 {

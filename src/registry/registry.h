@@ -29,8 +29,8 @@ struct registry_reference {
 /* A schema that the registry knows. `source` is whole: schema_parse takes it as it is, texts of all references included. */
 struct registry_schema {
     int32_t id;
-    int32_t version;    /* in subject; 0: asked for by id */
-    struct str subject; /* empty: asked for by id */
+    int32_t version;    /* in subject; 0: asked for by id or guid */
+    struct str subject; /* empty: asked for by id or guid */
     struct schema_source source;
 };
 
@@ -50,8 +50,9 @@ struct registry_call {
     struct loop *home;
     struct arena arena; /* of the answer */
     struct registry *registry;
-    enum { REGISTRY_BY_ID, REGISTRY_BY_VERSION, REGISTRY_REGISTER } what;
+    enum { REGISTRY_BY_ID, REGISTRY_BY_GUID, REGISTRY_BY_VERSION, REGISTRY_REGISTER } what;
     int32_t id, version;
+    uint8_t guid[16];
     struct str subject, text;
     enum schema_kind kind;
     const struct registry_reference *references;
@@ -69,10 +70,12 @@ enum {
     REGISTRY_ERR_INVALID_SCHEMA = 42201,
 };
 
-/* Three questions. Any role with a loop. What they are given is borrowed until done. */
+/* Questions. Any role with a loop. What they are given is borrowed until done. */
 
 /* What does this id, in a record, mean? subject: where the record is from, "" if that is not known: it tells contexts apart. */
 void registry_get_id(struct registry *registry, struct registry_call *call, int32_t id, struct str subject);
+/* The same of a guid, which is one in all contexts. */
+void registry_get_guid(struct registry *registry, struct registry_call *call, const uint8_t guid[16]);
 void registry_get_version(struct registry *registry, struct registry_call *call, struct str subject,
                           int32_t version);
 /* Registers text under subject, and answers when that is durable, with its id and version; also when it is there already. The answer's source is
@@ -86,9 +89,19 @@ void registry_call_fini(struct registry_call *call);
 /* registry_get_id for commands that run no loop, on our own registry; schema in arena. ERR_DATA as above. */
 bool registry_get_id_now(struct registry *registry, struct arena *arena, int32_t id, struct str subject,
                          struct registry_schema *schema, struct err *err) UNSHARED;
+bool registry_get_guid_now(struct registry *registry, struct arena *arena, const uint8_t guid[16],
+                           struct registry_schema *schema, struct err *err) UNSHARED;
 /* registry_get_version for them. */
 bool registry_get_version_now(struct registry *registry, struct arena *arena, struct str subject,
                               int32_t version, struct registry_schema *schema, struct err *err) UNSHARED;
+
+/* Would registry_register take it, on our own registry? What speaks against it goes to messages (given zeroed but for the arena), *latest is the
+ * newest version that is there (version 0: none). ERR_DATA: it is no schema. */
+bool registry_compatible_now(struct registry *registry, struct arena *arena, struct str subject,
+                             enum schema_kind kind, struct str text,
+                             const struct registry_reference *references, uint32_t reference_count,
+                             struct schema_messages *messages, struct registry_schema *latest,
+                             struct err *err) UNSHARED;
 
 /* ---- its life ---------------------------------------------------------------------------------------------------------------- */
 

@@ -311,8 +311,9 @@ static bool push_level(struct job *job, const struct json_node *root, struct err
     if (kind.p && !schema_kind_find(kind, &schema->source.kind))
         return err_set(err, ERR_DATA, "the schema's type \"%.*s\" is not known", STR_ARG(kind));
     schema->id = (int32_t)id;
-    schema->subject = call->what == REGISTRY_BY_ID ? str_n("", 0) : level->subject;
-    schema->version = call->what == REGISTRY_BY_ID ? 0 : (int32_t)version;
+    bool by_version = call->what != REGISTRY_BY_ID && call->what != REGISTRY_BY_GUID;
+    schema->subject = by_version ? level->subject : str_n("", 0);
+    schema->version = by_version ? (int32_t)version : 0;
     return true;
 }
 
@@ -399,6 +400,14 @@ static void ask(struct registry *registry, struct registry_call *call) ON(net)
         }
         get(job, true);
         return;
+    case REGISTRY_BY_GUID: {
+        char text[GUID_TEXT + 1];
+        guid_text(call->guid, text);
+        begin_url(job);
+        sbuf_printf(&job->url, "/schemas/guids/%s", text);
+        get(job, true);
+        return;
+    }
     case REGISTRY_BY_VERSION: get_version(job, call->subject, call->version); return;
     case REGISTRY_REGISTER: send_registration(job); return;
     }

@@ -53,12 +53,8 @@ static bool compare_one(struct rest *r)
 static bool compare_all(struct rest *r)
 {
     struct str subject = subject_normal(r->work.arena, r->segments[2]);
-    size_t all, count = 0;
-    const struct state_version *versions = state_versions(state_subject(r->work.state, subject), &all);
-    const struct state_version **alive = arena_array(r->work.arena, const struct state_version *, all + 1);
-    for (size_t i = 0; i < all; i++)
-        if (!versions[i].deleted)
-            alive[count++] = &versions[i];
+    size_t count;
+    const struct state_version **alive = state_alive(r->work.state, r->work.arena, subject, &count);
     return compare(r, subject, alive, count);
 }
 

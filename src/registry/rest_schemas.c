@@ -110,22 +110,10 @@ static bool list_versions(struct rest *r)
 
 /* ---- guids --------------------------------------------------------------------------------------------------------------------- */
 
-/* In the default context, then in the others. */
 static size_t contents_of_guid(struct rest *r, const struct state_content ***contents)
 {
-    const struct state_context **contexts;
-    uint8_t md5[16];
-    size_t found = 0, count = state_contexts(r->work.state, r->work.arena, &contexts);
-    *contents = arena_array(r->work.arena, const struct state_content *, count + 1);
-    if (!guid_parse(r->segments[2], md5))
-        return 0;
-    for (size_t i = 0; i <= count; i++) {
-        struct str context = i == 0 ? STR(".") : contexts[i - 1]->name;
-        const struct state_content *content = state_content_by_md5(r->work.state, context, md5);
-        if (content)
-            (*contents)[found++] = content;
-    }
-    return found;
+    uint8_t guid[16];
+    return guid_parse(r->segments[2], guid) ? find_guid(&r->work, guid, contents) : 0;
 }
 
 static bool get_by_guid(struct rest *r)

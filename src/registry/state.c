@@ -643,6 +643,19 @@ const struct state_version *state_versions(const struct state_subject *subject, 
     return subject ? subject->versions : NULL;
 }
 
+const struct state_version **state_alive(const struct state *state, struct arena *arena, struct str subject,
+                                         size_t *count)
+{
+    size_t all;
+    const struct state_version *versions = state_versions(state_subject(state, subject), &all);
+    const struct state_version **alive = arena_array(arena, const struct state_version *, all + 1);
+    *count = 0;
+    for (size_t i = 0; i < all; i++)
+        if (!versions[i].deleted)
+            alive[(*count)++] = &versions[i];
+    return alive;
+}
+
 const struct state_version *state_version(const struct state *state, struct str subject, int32_t version)
 {
     const struct state_subject *s = find_subject(state, subject);

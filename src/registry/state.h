@@ -49,6 +49,9 @@ const struct state_subject *state_subject(const struct state *state, struct str 
 struct str state_subject_name(const struct state_subject *subject);
 /* versions[count], ascending, deleted ones among them. subject may be NULL. */
 const struct state_version *state_versions(const struct state_subject *subject, size_t *count);
+/* Those that are not deleted, in arena, ascending. */
+const struct state_version **state_alive(const struct state *state, struct arena *arena, struct str subject,
+                                         size_t *count);
 /* That version, deleted or not; or NULL. */
 const struct state_version *state_version(const struct state *state, struct str subject, int32_t version);
 /* The newest that is not deleted, or NULL. */

@@ -24,15 +24,28 @@ struct raw_columns {
     int at[RAW_COLUMNS];
 };
 
+/* A batch's rows as bytes. */
+struct encoded {
+    const struct batch *batch; /* whose rows; NULL: nobody's any more */
+    struct sbuf text;
+    uint32_t *ends; /* where each row ends; one that cannot be written has no bytes */
+    size_t ends_capacity;
+};
+
+enum {
+    ENCODED_KEPT =
+        4 /* batches that were looked through for misfits and are not written yet: as many as a run has */
+};
+
 /* Of values or keys: rows to bytes, behind the schema's id where the format has one. */
 struct encoder {
     const struct record_codec *codec;
     void *encoder;
     const struct type *columns;
-    struct sbuf prefix, text; /* text: of the rows of the last call, */
-    uint32_t *ends;           /* and where each ends; one that cannot be written has no bytes */
-    size_t ends_capacity;
-    char bad[256]; /* why the first such row cannot */
+    struct sbuf prefix;
+    struct encoded kept[ENCODED_KEPT];
+    uint32_t next; /* of kept: the oldest */
+    char bad[256]; /* why the first row that cannot be written cannot */
 };
 
 /* Records that sources bring, as JSON, for a topic whose format is another. */
@@ -41,8 +54,6 @@ struct intake {
     void *decoder;
     struct batch *batch;
     struct encoder values, keys;
-    bool *unfit; /* rows that lost something on the way in */
-    size_t unfit_capacity;
 };
 
 struct topic_writer {
@@ -68,16 +79,21 @@ struct topic_writer {
     size_t key_capacity;
 
     struct intake intake;
+    bool *
+        unfit_rows; /* of one batch: those that lost something on the way in, or whose key cannot be written */
+    size_t unfit_capacity;
     bool strict;
-    bool skip_misfits;
+    bool skip_values, skip_keys; /* rows that the schema given for them does not take */
     uint64_t unfit;
 };
 
 static void encoder_fini(struct encoder *e)
 {
     sbuf_fini(&e->prefix);
-    sbuf_fini(&e->text);
-    mem_free(e->ends);
+    for (int i = 0; i < ENCODED_KEPT; i++) {
+        sbuf_fini(&e->kept[i].text);
+        mem_free(e->kept[i].ends);
+    }
 }
 
 static void close_writer(void *arg)
@@ -91,7 +107,7 @@ static void close_writer(void *arg)
     encoder_fini(&w->intake.values);
     encoder_fini(&w->intake.keys);
     batch_free(w->intake.batch);
-    mem_free(w->intake.unfit);
+    mem_free(w->unfit_rows);
     mem_free(w->key_texts);
     arena_fini(&w->arena);
 }
@@ -189,6 +205,8 @@ static bool encoder_open(struct encoder *e, struct pool *pool, const struct topi
     e->codec = codec_of(format);
     e->columns = columns;
     sbuf_clear(&e->prefix);
+    for (int i = 0; i < ENCODED_KEPT; i++)
+        e->kept[i].batch = NULL;
     if (format != TOPIC_JSON) {
         uint32_t id;
         uint8_t bytes[SCHEMA_ID_BYTES] = {0};
@@ -254,24 +272,57 @@ static void note_bad(void *arg, const struct codec_bad *bad)
                  STR_ARG(bad->reason));
 }
 
-static void encode_to(struct encoder *e, const struct batch *batch, const struct codec_report *report)
+/* What was kept of a batch, or room for it. */
+static struct encoded *find_kept(struct encoder *e, const struct batch *batch)
 {
-    e->ends = mem_grow(e->ends, &e->ends_capacity, batch->rows, sizeof *e->ends);
-    sbuf_clear(&e->text);
-    e->codec->encode(e->encoder, batch, 0, batch->rows, sbuf_view(&e->prefix), &e->text, e->ends, report);
+    for (int i = 0; i < ENCODED_KEPT; i++)
+        if (e->kept[i].batch == batch)
+            return &e->kept[i];
+    e->next = (e->next + 1) % ENCODED_KEPT;
+    e->kept[e->next].batch = NULL;
+    return &e->kept[e->next];
 }
 
-static void encode(struct encoder *e, const struct batch *batch)
+static struct encoded *encode_to(struct encoder *e, const struct batch *batch,
+                                 const struct codec_report *report)
+{
+    struct encoded *out = find_kept(e, batch);
+    out->ends = mem_grow(out->ends, &out->ends_capacity, batch->rows, sizeof *out->ends);
+    sbuf_clear(&out->text);
+    e->codec->encode(e->encoder, batch, 0, batch->rows, sbuf_view(&e->prefix), &out->text, out->ends, report);
+    return out;
+}
+
+/* Borrowed until the next but three. */
+static const struct encoded *encode(struct encoder *e, const struct batch *batch)
 {
     e->bad[0] = '\0';
-    encode_to(e, batch, &(struct codec_report){.bad = note_bad, .arg = e});
+    return encode_to(e, batch, &(struct codec_report){.bad = note_bad, .arg = e});
+}
+
+/* The same of a batch that is perhaps known; once, for its memory will hold other rows. */
+static const struct encoded *take_encoded(struct encoder *e, const struct batch *batch)
+{
+    struct encoded *kept = find_kept(e, batch);
+    if (kept->batch == NULL)
+        return encode(e, batch);
+    kept->batch = NULL;
+    return kept;
 }
 
 /* p NULL: the row cannot be written. */
-static struct str encoded(const struct encoder *e, uint32_t row)
+static struct str encoded_row(const struct encoded *e, uint32_t row)
 {
     uint32_t start = row ? e->ends[row - 1] : 0;
     return e->ends[row] == start ? (struct str){0} : str_n(e->text.p + start, e->ends[row] - start);
+}
+
+/* For the rows of a batch, none of which is unfit yet. */
+static bool *need_unfit(struct topic_writer *w, uint32_t rows)
+{
+    w->unfit_rows = mem_grow(w->unfit_rows, &w->unfit_capacity, rows, sizeof *w->unfit_rows);
+    memset(w->unfit_rows, 0, rows * sizeof *w->unfit_rows);
+    return w->unfit_rows;
 }
 
 static bool all_null(const struct batch *keys, uint32_t row)
@@ -289,10 +340,10 @@ static bool encode_keys(struct topic_writer *w, struct encoder *e, const struct 
     struct batch keys;
     arena_reset(&w->arena);
     topic_key_batch(&w->arena, w->def, e->columns, batch, &keys);
-    encode(e, &keys);
+    const struct encoded *texts = encode(e, &keys);
     w->key_texts = mem_grow(w->key_texts, &w->key_capacity, batch->rows, sizeof *w->key_texts);
     for (uint32_t row = 0; row < batch->rows; row++) {
-        w->key_texts[row] = encoded(e, row);
+        w->key_texts[row] = encoded_row(texts, row);
         if (all_null(&keys, row))
             w->key_texts[row] = (struct str){0};
         else if (w->key_texts[row].p == NULL && unfit)
@@ -345,7 +396,7 @@ bool topic_writer_ready(struct topic_writer *w, struct err *err)
 static void lost_value(void *arg, const struct codec_bad *bad)
 {
     struct topic_writer *w = arg;
-    w->intake.unfit[bad->row] = true;
+    w->unfit_rows[bad->row] = true;
     note_bad(&w->intake.values, bad);
 }
 
@@ -357,18 +408,17 @@ static bool add_encoded(struct topic_writer *w, const struct str *keys, const st
     struct intake *in = &w->intake;
     const struct codec_report report = {.bad = lost_value, .arg = w};
     char why[sizeof in->values.bad];
-    in->unfit = mem_grow(in->unfit, &in->unfit_capacity, count, sizeof *in->unfit);
-    memset(in->unfit, 0, count * sizeof *in->unfit);
+    need_unfit(w, count);
     batch_reset(in->batch);
     in->values.bad[0] = '\0';
     TRY(codec_json.decode(in->decoder, values, NULL, count, in->batch, &report, err));
     memcpy(why, in->values.bad, sizeof why);
     if (in->keys.encoder)
-        TRY(encode_keys(w, &in->keys, in->batch, in->unfit, &keys, err));
-    encode(&in->values, in->batch);
+        TRY(encode_keys(w, &in->keys, in->batch, w->unfit_rows, &keys, err));
+    const struct encoded *texts = encode(&in->values, in->batch);
     for (uint32_t i = 0; i < count; i++) {
-        struct str value = values[i].p ? encoded(&in->values, i) : values[i];
-        bool unfit = in->unfit[i] || (values[i].p && value.p == NULL);
+        struct str value = values[i].p ? encoded_row(texts, i) : values[i];
+        bool unfit = w->unfit_rows[i] || (values[i].p && value.p == NULL);
         if (unfit && w->strict)
             return err_set(err, ERR_DATA, "record %u does not fit the schema of topic \"%s\": %s", i + 1,
                            w->def->name, why[0] ? why : in->values.bad);
@@ -432,15 +482,18 @@ static int64_t time_of(const struct batch *batch, uint32_t row, int64_t now_ms)
 static bool add_rows(struct topic_writer *w, const struct batch *batch, int64_t now_ms, struct err *err)
 {
     const struct str *keys = w->row_key ? topic_key_rows(w->row_key, batch) : NULL;
+    bool *unfit = NULL;
+    if (topic_key_has_schema(w->def) && w->skip_keys)
+        unfit = need_unfit(w, batch->rows);
     if (topic_key_has_schema(w->def))
-        TRY(encode_keys(w, &w->keys, batch, NULL, &keys, err));
-    encode(&w->values, batch);
+        TRY(encode_keys(w, &w->keys, batch, unfit, &keys, err));
+    const struct encoded *values = take_encoded(&w->values, batch);
     for (uint32_t row = 0; row < batch->rows; row++) {
         enum change change = change_of(batch, row);
-        struct str value = change == CHANGE_DELETE ? (struct str){0} : encoded(&w->values, row);
-        if (change == CHANGE_UPDATE_BEFORE)
+        struct str value = change == CHANGE_DELETE ? (struct str){0} : encoded_row(values, row);
+        if (change == CHANGE_UPDATE_BEFORE || (unfit && unfit[row]))
             continue;
-        if (change != CHANGE_DELETE && value.p == NULL && w->skip_misfits)
+        if (change != CHANGE_DELETE && value.p == NULL && w->skip_values)
             continue;
         if (change != CHANGE_DELETE && value.p == NULL)
             return err_set(err, ERR_FATAL, "a row cannot be written to topic \"%s\": %s", w->def->name,
@@ -529,32 +582,64 @@ bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64
 
 struct misfits {
     const struct batch *batch;
+    bool *told; /* [rows] */
     topic_misfit *misfit;
     void *arg;
 };
 
+static void tell(struct misfits *to, uint32_t row, struct str path, struct str reason)
+{
+    if (!to->told[row])
+        to->misfit(to->arg, row, path, reason);
+    to->told[row] = true;
+}
+
 static void tell_misfit(void *arg, const struct codec_bad *bad)
 {
-    const struct misfits *to = arg;
+    struct misfits *to = arg;
     enum change change = change_of(to->batch, bad->row);
     if (change != CHANGE_DELETE && change != CHANGE_UPDATE_BEFORE)
-        to->misfit(to->arg, bad->row, bad->path, bad->reason);
+        tell(to, bad->row, bad->path, bad->reason);
+}
+
+/* Deletions have keys, too. One whose columns are all NULL is null. */
+static void tell_key_misfit(void *arg, const struct codec_bad *bad)
+{
+    struct misfits *to = arg;
+    if (change_of(to->batch, bad->row) != CHANGE_UPDATE_BEFORE)
+        tell(to, bad->row, bad->path, bad->reason);
+}
+
+static void find_key_misfits(struct topic_writer *w, struct misfits *to)
+{
+    struct batch keys;
+    arena_reset(&w->arena);
+    topic_key_batch(&w->arena, w->def, w->keys.columns, to->batch, &keys);
+    for (uint32_t row = 0; row < keys.rows; row++)
+        to->told[row] = to->told[row] || all_null(&keys, row);
+    encode_to(&w->keys, &keys, &(struct codec_report){.bad = tell_key_misfit, .arg = to});
 }
 
 bool topic_writer_misfits(struct topic_writer *w, const struct batch *batch, topic_misfit *misfit, void *arg,
                           struct err *err)
 {
-    struct misfits to = {batch, misfit, arg};
-    if (batch->rows == 0 || w->def->value_schema == NULL || !topic_has_schema(w->def))
+    bool keys = topic_key_has_schema(w->def) && w->def->key_schema;
+    if (batch->rows == 0 || !(keys || (topic_has_schema(w->def) && w->def->value_schema)))
         return true;
     TRY(need_encoder(w, batch->schema, err));
-    encode_to(&w->values, batch, &(struct codec_report){.bad = tell_misfit, .arg = &to});
+    struct misfits to = {batch, need_unfit(w, batch->rows), misfit, arg};
+    struct encoded *values = encode_to(&w->values, batch,
+                                       &(struct codec_report){.bad = tell_misfit, .arg = &to});
+    values->batch = batch;
+    if (keys)
+        find_key_misfits(w, &to);
     return true;
 }
 
 void topic_writer_skip_misfits(struct topic_writer *w)
 {
-    w->skip_misfits = w->def->value_schema != NULL;
+    w->skip_values = w->def->value_schema != NULL;
+    w->skip_keys = w->def->key_schema != NULL;
 }
 
 bool topic_writer_take(struct topic_writer *w, struct buf **bufs, uint64_t *records, struct err *err)

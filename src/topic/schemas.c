@@ -1,5 +1,8 @@
 #include "topic/schemas.h"
 
+#include <stdio.h>
+
+#include "base/bytes.h"
 #include "topic/codec_private.h"
 
 static bool has_schema(enum topic_format format)
@@ -45,6 +48,31 @@ const char *topic_subject(struct arena *arena, const struct topic_def *def, bool
         return name.n ? arena_printf(arena, "%s-%.*s", def->name, STR_ARG(name)) : NULL;
     }
     UNREACHABLE("subject strategy");
+}
+
+/* ---- ids ----------------------------------------------------------------------------------------------------------------- */
+
+struct schema_id schema_id_read(struct str bytes)
+{
+    const uint8_t *p = (const uint8_t *)bytes.p;
+    struct schema_id out = {.is_guid = p[0] == 1};
+    if (out.is_guid)
+        memcpy(out.guid, p + 1, sizeof out.guid);
+    else
+        out.id = get_be32(p + 1);
+    return out;
+}
+
+const char *schema_id_text(const struct schema_id *id, char text[SCHEMA_ID_TEXT])
+{
+    if (!id->is_guid) {
+        snprintf(text, SCHEMA_ID_TEXT, "%u", id->id);
+        return text;
+    }
+    char *p = text;
+    for (int i = 0; i < 16; i++)
+        p += snprintf(p, 4, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", id->guid[i]);
+    return text;
 }
 
 /* ---- columns ----------------------------------------------------------------------------------------------------------- */

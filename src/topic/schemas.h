@@ -23,6 +23,12 @@ struct schema_id {
     uint8_t guid[16];
 };
 
+enum { SCHEMA_ID_TEXT = 48 };
+/* The number, or the guid as it is written. Returns text. */
+const char *schema_id_text(const struct schema_id *id, char text[SCHEMA_ID_TEXT]);
+/* Of bytes that begin with one: 00 and 4 bytes, or 01 and 16. */
+struct schema_id schema_id_read(struct str bytes);
+
 enum schema_found {
     SCHEMA_FOUND,
     SCHEMA_LATER,   /* not known yet: ask again; err says what for */

@@ -1,4 +1,5 @@
-/* Each schema has a decoder into its own columns, and an encoder of those as JSON. */
+/* Each schema has a decoder into its own columns, and an encoder of those as JSON. Where a topic says nothing of its records' format, the registry
+ * does, of the id that a record seems to carry. */
 #include "topic/show.h"
 
 #include <stdio.h>
@@ -14,13 +15,23 @@ struct shown {
     struct batch *batch;
 };
 
+enum { SHOW_KINDS = SCHEMA_JSON + 1 };
+
+/* What is known of an id that stands in a record of no known format. */
+enum seen { SEEN_NONE = 1 /* no schema's */, SEEN_KIND /* and then by its kind */ };
+
 struct topic_show {
     struct pool *pool;
     const struct topic_def *def;
-    struct wire *wires[2]; /* of values, of keys: they tell ids apart */
-    struct map known;      /* 'v' or 'k', then the id → struct shown */
+    struct topic_def defs[SHOW_KINDS]; /* the same, of keys and values with a schema of that kind */
+    struct wire *wires[SHOW_KINDS][2]; /* of values, of keys: they tell ids apart */
+    struct map known;                  /* 'v' or 'k', then the id → struct shown */
+    struct map seen;                   /* id → enum seen */
     char reason[ERR_TEXT_MAX];
 };
+
+static const enum topic_format formats[SHOW_KINDS] = {
+    [SCHEMA_AVRO] = TOPIC_AVRO, [SCHEMA_PROTOBUF] = TOPIC_PROTOBUF, [SCHEMA_JSON] = TOPIC_JSON_SCHEMA};
 
 static void close_show(void *arg)
 {
@@ -28,12 +39,18 @@ static void close_show(void *arg)
     MAP_EACH(entry, &s->known)
     batch_free(((struct shown *)entry->value)->batch);
     map_fini(&s->known);
+    map_fini(&s->seen);
 }
 
 struct topic_show *topic_show_new(struct pool *pool, const struct topic_def *def)
 {
     struct topic_show *s = pool_new_struct(pool, struct topic_show);
     *s = (struct topic_show){.pool = pool, .def = def};
+    for (int kind = 0; kind < SHOW_KINDS; kind++) {
+        s->defs[kind] = *def;
+        s->defs[kind].format = s->defs[kind].key_format = formats[kind];
+        s->defs[kind].raw = false;
+    }
     pool_on_free(pool, close_show, s);
     return s;
 }
@@ -45,19 +62,20 @@ static bool say(struct topic_show *s, const char *reason)
 }
 
 /* A decoder for all records with that id. */
-static bool open_shown(struct topic_show *s, bool is_key, struct str value, struct str headers,
-                       struct str key, struct shown **out)
+static bool open_shown(struct topic_show *s, enum schema_kind kind, bool is_key, struct str value,
+                       struct str headers, struct str key, struct shown **out)
 {
     struct err err = {0};
     struct wire_found found;
+    struct wire *wire = s->wires[kind][is_key];
     struct shown *shown = pool_new_struct(s->pool, struct shown);
-    if (!wire_columns(s->wires[is_key], pool_arena(s->pool), value, headers, &shown->columns, &err))
+    if (!wire_columns(wire, pool_arena(s->pool), value, headers, &shown->columns, &err))
         return say(s, err.text);
     if (shown->columns == NULL) { /* wire_find says why */
-        (void)!wire_find(s->wires[is_key], value, headers, &found, &err);
+        (void)!wire_find(wire, value, headers, &found, &err);
         return say(s, found.reason ? found.reason : err.text);
     }
-    shown->wire = wire_new(s->pool, s->def, is_key, shown->columns, NULL, &err);
+    shown->wire = wire_new(s->pool, &s->defs[kind], is_key, shown->columns, NULL, &err);
     shown->encoder = json_encoder_new(s->pool, shown->columns, NULL, &err);
     if (shown->wire == NULL || shown->encoder == NULL)
         return say(s, err.text);
@@ -103,21 +121,50 @@ static bool show(struct topic_show *s, struct shown *shown, struct str value, st
     return true;
 }
 
+/* Of a record that says by itself what it is of: does the registry know the id that it seems to begin with? */
+static bool look_for_kind(struct topic_show *s, bool is_key, struct str value, struct str headers,
+                          enum schema_kind *kind)
+{
+    struct str bytes = wire_id(is_key, value, headers);
+    const struct topic_schemas *from = s->def->schemas;
+    struct schema_source source;
+    struct arena arena = {0};
+    struct err ignored;
+    if (bytes.n == 0 || from == NULL)
+        return false;
+    uintptr_t seen = (uintptr_t)map_get(&s->seen, bytes);
+    if (seen == 0) {
+        const struct schema_id id = schema_id_read(bytes);
+        bool found = from->find(from->arg, &id, &arena, &source, &ignored) == SCHEMA_FOUND;
+        seen = found ? SEEN_KIND + (uintptr_t)source.kind : SEEN_NONE;
+        map_put(&s->seen, bytes, (void *)seen);
+        arena_fini(&arena);
+    }
+    if (seen != SEEN_NONE)
+        *kind = (enum schema_kind)(seen - SEEN_KIND);
+    return seen != SEEN_NONE;
+}
+
 bool topic_show_value(struct topic_show *s, bool is_key, struct str value, struct str headers,
                       struct sbuf *out, const char **reason)
 {
-    enum topic_format format = is_key ? s->def->key_format : s->def->format;
+    enum schema_kind kind;
     struct str id, payload;
     struct err err = {0};
     *reason = NULL;
-    if (value.p == NULL || format == TOPIC_RAW || format == TOPIC_JSON)
+    if (value.p == NULL)
         return false;
-    if (s->wires[is_key] == NULL)
-        s->wires[is_key] = wire_new(s->pool, s->def, is_key, NULL, NULL, &err);
-    if (!wire_part(s->wires[is_key], value, headers, &id, &payload, reason))
+    if (is_key ? topic_key_has_schema(s->def) : topic_has_schema(s->def))
+        kind = topic_schema_kind(is_key ? s->def->key_format : s->def->format);
+    else if (!look_for_kind(s, is_key, value, headers, &kind))
+        return false;
+    struct wire **wire = &s->wires[kind][is_key];
+    if (*wire == NULL)
+        *wire = wire_new(s->pool, &s->defs[kind], is_key, NULL, NULL, &err);
+    if (!wire_part(*wire, value, headers, &id, &payload, reason))
         return false;
     *reason = s->reason;
-    if (format == TOPIC_JSON_SCHEMA) { /* it is JSON */
+    if (kind == SCHEMA_JSON) { /* it is JSON */
         *reason = NULL;
         sbuf_str(out, payload);
         return true;
@@ -126,8 +173,8 @@ bool topic_show_value(struct topic_show *s, bool is_key, struct str value, struc
     sbuf_char(&key, is_key ? 'k' : 'v');
     sbuf_str(&key, id);
     struct shown *shown = map_get(&s->known, sbuf_view(&key));
-    bool ok = (shown || open_shown(s, is_key, value, headers, sbuf_view(&key), &shown)) &&
-              show(s, shown, value, headers, codec_of(format), out);
+    bool ok = (shown || open_shown(s, kind, is_key, value, headers, sbuf_view(&key), &shown)) &&
+              show(s, shown, value, headers, codec_of(formats[kind]), out);
     sbuf_fini(&key);
     if (ok)
         *reason = NULL;

@@ -124,7 +124,8 @@ bool topic_takes(const struct topic_def *def, const struct type *schema, struct 
 /* Rows of a batch, encoded in the topic's format; deletes (change kind −D) become tombstones, −U is left out. The schema may differ from call to call.
  * ERR_RETRY: the id of its schema is not known yet. After any error: topic_writer_drop. */
 bool topic_writer_batch(struct topic_writer *w, const struct batch *batch, int64_t now_ms, struct err *err);
-/* Rows of a batch that the schema given for the topic does not take, each told with where and why. ERR_RETRY as above. */
+/* Rows of a batch that the schema given for the topic's values, or keys, does not take, each told once with where and why. What is encoded for it is
+ * kept for topic_writer_batch: of that very batch, or else of none in its memory. ERR_RETRY as above. */
 typedef void topic_misfit(void *arg, uint32_t row, struct str path, struct str reason);
 bool topic_writer_misfits(struct topic_writer *w, const struct batch *batch, topic_misfit *misfit, void *arg,
                           struct err *err);

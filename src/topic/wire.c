@@ -112,29 +112,6 @@ static size_t id_size(struct wire *w, struct str bytes, const char *where)
     return 0;
 }
 
-static struct schema_id read_id(struct str id)
-{
-    const uint8_t *p = (const uint8_t *)id.p;
-    struct schema_id out = {.is_guid = p[0] == 1};
-    if (out.is_guid)
-        memcpy(out.guid, p + 1, sizeof out.guid);
-    else
-        out.id = get_be32(p + 1);
-    return out;
-}
-
-static const char *id_text(const struct schema_id *id, char text[48])
-{
-    if (!id->is_guid) {
-        snprintf(text, 48, "%u", id->id);
-        return text;
-    }
-    char *p = text;
-    for (int i = 0; i < 16; i++)
-        p += snprintf(p, 4, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", id->guid[i]);
-    return text;
-}
-
 /* The header of that name, or p NULL. */
 static struct str find_header(struct str headers, const char *name)
 {
@@ -145,10 +122,24 @@ static struct str find_header(struct str headers, const char *name)
     return (struct str){0};
 }
 
+static const char *header_name(bool is_key)
+{
+    return is_key ? "__key_schema_id" : "__value_schema_id";
+}
+
+struct str wire_id(bool is_key, struct str value, struct str headers)
+{
+    struct str header = headers.n ? find_header(headers, header_name(is_key)) : (struct str){0};
+    struct str bytes = header.p ? header : value;
+    size_t size = bytes.n && bytes.p[0] == 1 ? SCHEMA_GUID_BYTES : SCHEMA_ID_BYTES;
+    bool is_id = bytes.n >= size && (bytes.p[0] == 0 || bytes.p[0] == 1);
+    return is_id ? str_n(bytes.p, size) : str_n("", 0);
+}
+
 /* Parts what says whose schema it is (with Protobuf's indexes) from the value. False: w->reason says what is wrong. */
 static bool part(struct wire *w, struct str value, struct str headers, struct str *id, struct str *payload)
 {
-    const char *name = w->is_key ? "__key_schema_id" : "__value_schema_id";
+    const char *name = header_name(w->is_key);
     struct str header = headers.n ? find_header(headers, name) : (struct str){0};
     struct str bytes = header.p ? header : value;
     size_t size = id_size(w, bytes, header.p ? name : w->is_key ? "key" : "value");
@@ -175,9 +166,9 @@ bool wire_part(struct wire *w, struct str value, struct str headers, struct str 
 
 static bool say_missing(struct wire *w, const struct schema_id *id)
 {
-    char text[48];
+    char text[SCHEMA_ID_TEXT];
     snprintf(w->reason, sizeof w->reason, "unknown schema id: the registry has no schema %s",
-             id_text(id, text));
+             schema_id_text(id, text));
     return true;
 }
 
@@ -186,10 +177,10 @@ static bool load(struct wire *w, struct arena *arena, struct str bytes, const st
                  struct err *err)
 {
     const struct topic_schemas *from = w->def->schemas;
-    const struct schema_id id = read_id(bytes);
+    const struct schema_id id = schema_id_read(bytes);
     struct schema_source *source = arena_new(arena, struct schema_source);
     struct err why = {0};
-    char text[48];
+    char text[SCHEMA_ID_TEXT];
     *schema = NULL;
     if (from == NULL || is_missing(w, bytes))
         return say_missing(w, &id);
@@ -206,10 +197,11 @@ static bool load(struct wire *w, struct arena *arena, struct str bytes, const st
     }
     source->lenient = true;
     if (source->kind != w->codec->schema)
-        snprintf(w->reason, sizeof w->reason, "schema %s is %s, the topic's format is %s", id_text(&id, text),
-                 schema_kind_name(source->kind), schema_kind_name(w->codec->schema));
+        snprintf(w->reason, sizeof w->reason, "schema %s is %s, the topic's format is %s",
+                 schema_id_text(&id, text), schema_kind_name(source->kind),
+                 schema_kind_name(w->codec->schema));
     else if (!schema_parse(arena, source, schema, &why))
-        snprintf(w->reason, sizeof w->reason, "schema %s: %.400s", id_text(&id, text), why.text);
+        snprintf(w->reason, sizeof w->reason, "schema %s: %.400s", schema_id_text(&id, text), why.text);
     return true;
 }
 
@@ -244,9 +236,9 @@ static bool compile(struct wire *w, struct str id, const struct wire_writer **ou
     writer->columns = brings(w, arena, schema, selector_of(id));
     writer->writer = w->codec->writer(w->decoder, schema, selector_of(writer->id), &why);
     if (writer->writer == NULL) {
-        const struct schema_id number = read_id(id);
-        char text[48];
-        writer->reason = arena_printf(arena, "schema %s: %s", id_text(&number, text), why.text);
+        const struct schema_id number = schema_id_read(id);
+        char text[SCHEMA_ID_TEXT];
+        writer->reason = arena_printf(arena, "schema %s: %s", schema_id_text(&number, text), why.text);
     }
     map_put(w->writers, writer->id, writer);
     *out = writer;
@@ -261,7 +253,8 @@ bool wire_find(struct wire *w, struct str value, struct str headers, struct wire
         memcmp(value.p, w->last->id.p, w->last->id.n) == 0) { /* as nearly always */
         const struct wire_writer *last = w->last;
         *found = (struct wire_found){last->writer, last->reason,
-                                     str_n(value.p + last->id.n, value.n - last->id.n), last->columns != NULL};
+                                     str_n(value.p + last->id.n, value.n - last->id.n),
+                                     last->columns != NULL};
         return true;
     }
     *found = (struct wire_found){.reason = w->reason};

@@ -42,6 +42,8 @@ const struct type *wire_brought(const struct wire *wire, struct arena *arena, co
 /* What stands before the value and says whose schema it is. False: nothing good, *reason says why (as in wire_found). */
 bool wire_part(struct wire *wire, struct str value, struct str headers, struct str *id, struct str *payload,
                const char **reason);
+/* What says whose schema it is, without what of a format follows it, in a record of any format; empty: nothing does. */
+struct str wire_id(bool is_key, struct str value, struct str headers);
 /* `pinned` (NULL: none) with the columns of the record's schema; as it is for a record that cannot be used. */
 bool wire_columns(struct wire *wire, struct arena *arena, struct str value, struct str headers,
                   const struct type **pinned, struct err *err);

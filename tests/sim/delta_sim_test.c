@@ -1,4 +1,4 @@
-/* The Delta sink alone under the simulator: partitions, columns that come later, merging and checkpoints, while lives end at any call with a power
+/* The Delta sink alone under the simulator: partitions, columns that come later or become wider and have the table written anew, merging and checkpoints, while lives end at any call with a power
  * cut or a kill, calls fail, and the disk is full for a while. Whatever happened: in the end each row is in the table once, in its partition and with
  * its columns, as a scan of the table finds it; the log holds what the protocol asks of it.
  *
@@ -12,6 +12,7 @@
 #include "obs/event.h"
 #include "os/sim.h"
 #include "ref/seeds.h"
+#include "sink/delta/rewrite.h"
 #include "sink/delta/scan.h"
 #include "sink/sink.h"
 #include "json/tree.h"
@@ -21,6 +22,7 @@ enum {
     ROWS_EACH = 5,
     ROWS = COMMITS * ROWS_EACH,
     EVOLVES_AT = ROWS / 2,
+    WIDENS_AT = 3 * ROWS / 4 / ROWS_EACH * ROWS_EACH,
     PARTITIONS = 3,
     LIVES_MAX = 60,
     SEEDS = 40
@@ -43,15 +45,29 @@ static const struct sink_spec *spec(void)
     return &s;
 }
 
-static const struct type *schema_of(struct arena *arena, bool evolved)
+/* Of the rows from there on. */
+static const struct type *schema_of(struct arena *arena, int64_t at)
 {
     const struct type *schema;
     struct err err;
-    CHECK(type_parse_ddl(arena,
-                         evolved ? STR("n LONG, k STRING, i INTERVAL DAY TO SECOND, t TIMESTAMP_NTZ")
-                                 : STR("n LONG, k STRING, i INTERVAL DAY TO SECOND"),
-                         &schema, &err));
+    CHECK(type_parse_ddl(
+        arena,
+        at >= WIDENS_AT ? STR("n LONG, k STRING, i INTERVAL DAY TO SECOND, w LONG, f DOUBLE, t TIMESTAMP_NTZ")
+        : at >= EVOLVES_AT ? STR("n LONG, k STRING, i INTERVAL DAY TO SECOND, w INT, f LONG, t TIMESTAMP_NTZ")
+                           : STR("n LONG, k STRING, i INTERVAL DAY TO SECOND, w INT, f LONG"),
+        &schema, &err));
     return schema;
+}
+
+/* How far the table is at least, by its columns. */
+static bool find_stage(int64_t *at, struct err *err)
+{
+    struct delta_table t = {0};
+    bool ok = delta_load(&t, "/lake/t", -1, err);
+    int index = ok && t.version >= 0 ? type_field(t.schema, STR("w"), true) : -1;
+    *at = index >= 0 && t.schema->fields[index].type->kind == TYPE_LONG ? WIDENS_AT : 0;
+    delta_fini(&t);
+    return ok;
 }
 
 /* Rows first..first+count, as the stream makes them. */
@@ -66,8 +82,13 @@ static void make_rows(struct batch *batch, const struct type *schema, int64_t fi
         column_builder_i64(&b.columns[0], n);
         column_builder_str(&b.columns[1], n % PARTITIONS ? str_of(text) : STR(""), true);
         column_builder_i64(&b.columns[2], n * 1000000);
-        if (schema->field_count > 3)
-            column_builder_i64(&b.columns[3], n);
+        column_builder_i64(&b.columns[3], n);
+        if (first >= WIDENS_AT)
+            column_builder_f64(&b.columns[4], (double)n);
+        else
+            column_builder_i64(&b.columns[4], n);
+        if (schema->field_count > 5)
+            column_builder_i64(&b.columns[5], n);
     }
     batch_builder_finish(&b);
 }
@@ -90,13 +111,17 @@ static int write_all(bool disk_may_fail) ON(block)
         enum sink_found found;
         uint32_t count = 0;
         int64_t at = 0;
-        bool ok = sink_open(&sink, schema_of(&arena, false), &found, positions, &count, &err);
+        bool narrow = false;
+        bool ok = find_stage(&at, &err) &&
+                  sink_open(&sink, schema_of(&arena, at), &found, positions, &count, &err);
+        at = 0;
         if (ok && count)
             at = positions[0].next_offset;
         if (ok && count > 1)
             return 2;
         while (ok && at < ROWS) {
-            make_rows(batch, schema_of(&arena, at >= EVOLVES_AT), at, ROWS_EACH);
+            make_rows(batch, schema_of(&arena, at), at, ROWS_EACH);
+            narrow = at == WIDENS_AT;
             at += ROWS_EACH;
             const struct position now = {0, 0, at};
             ok = sink_write(&sink, batch, &err) && sink_commit(&sink, &now, 1, &err);
@@ -108,6 +133,11 @@ static int write_all(bool disk_may_fail) ON(block)
             batch_free(batch);
             arena_fini(&arena);
             return 0;
+        }
+        if (narrow && err.class == ERR_FATAL) {
+            struct delta_rewritten done;
+            if (delta_rewrite(spec(), schema_of(&arena, WIDENS_AT), never, NULL, &done, &err))
+                continue;
         }
         if (err.class != ERR_RETRY || !disk_may_fail) {
             fprintf(stderr, "life: %s\n", err.text);
@@ -153,9 +183,9 @@ static int64_t seen[ROWS];
 static int see(const struct batch *batch, uint32_t row)
 {
     struct arena arena = {0};
-    struct value v[4];
+    struct value v[6];
     char text[16];
-    for (uint32_t c = 0; c < 4; c++)
+    for (uint32_t c = 0; c < 6; c++)
         v[c] = column_value(&batch->columns[c], row, &arena);
     int64_t n = v[0].i64;
     int bad = v[0].is_null || n < 0 || n >= ROWS;
@@ -165,7 +195,9 @@ static int see(const struct batch *batch, uint32_t row)
         bad += n % PARTITIONS ? v[1].is_null || !str_is(v[1].str, text) : !v[1].is_null;
         bad += v[2].is_null || v[2].type->kind != TYPE_STRING ||
                !str_starts(v[2].str, STR("INTERVAL '0 00:"));
-        bad += n >= EVOLVES_AT ? v[3].is_null || v[3].i64 != n : !v[3].is_null;
+        bad += v[3].is_null || v[3].i64 != n || v[3].type->kind != TYPE_LONG;
+        bad += v[4].is_null || v[4].f64 != (double)n;
+        bad += n >= EVOLVES_AT ? v[5].is_null || v[5].i64 != n : !v[5].is_null;
     }
     if (bad)
         fprintf(stderr, "row %" PRId64 " is not as it was written\n", n);

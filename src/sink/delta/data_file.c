@@ -312,7 +312,7 @@ bool delta_file_finish(struct delta_sink *d, struct open_file *f, struct sbuf *o
 static bool close_file(struct delta_sink *d, uint32_t index, struct err *err)
 {
     struct open_file *f = d->open[index];
-    bool ok = delta_file_finish(d, f, &d->adds, d->drop, true, err);
+    bool ok = delta_file_finish(d, f, &d->adds, d->drop, !d->rewriting, err);
     if (ok)
         sbuf_add(&d->finished, f->path, strlen(f->path) + 1);
     map_remove(&d->by_partition, f->partition);

@@ -22,15 +22,14 @@ enum {
 
 /* ---- the slots ---------------------------------------------------------------------------------------------------------------------- */
 
-static const char *table_path(struct sink *sink)
+const char *delta_table_path(struct pool *pool, const struct sink_spec *spec)
 {
-    const struct sink_spec *spec = sink->spec;
     const char *root = spec->url + strlen("file:");
     if (strncmp(root, "//", 2) == 0)
         root += 2;
     if (root[0] == '/')
-        return pool_printf(sink->pool, "%s/%s", root, spec->table);
-    return pool_printf(sink->pool, "%s/%s/%s", spec->folder, root, spec->table);
+        return pool_printf(pool, "%s/%s", root, spec->table);
+    return pool_printf(pool, "%s/%s/%s", spec->folder, root, spec->table);
 }
 
 /* "sluice/<project>/<stream>/<uuid>/" or, for a uuid of NULL, up to the stream. */
@@ -137,7 +136,7 @@ static void plan_partitions(struct delta_sink *d, const struct type *schema)
     }
 }
 
-static bool note_identity(struct delta_sink *d, struct err *err)
+bool delta_note_identity(struct delta_sink *d, struct err *err)
 {
     struct os_stat stat;
     if (d->table.version < 0)
@@ -156,7 +155,7 @@ static bool delta_open(struct sink *sink, const struct type *schema, enum sink_f
     sink->state = d;
     d->sink = sink;
     d->ctx = compress_ctx_new();
-    d->path = table_path(sink);
+    d->path = delta_table_path(sink->pool, spec);
     const char *key;
     TRY(delta_check(spec, schema, &key, err));
     TRY(delta_load(&d->table, d->path, -1, err));
@@ -179,7 +178,7 @@ static bool delta_open(struct sink *sink, const struct type *schema, enum sink_f
     /* What was committed last may be known to a kill -9 only, not to the disk; whoever believes the positions below may forget rows. */
     TRY(os_sync_folder(d->table.log_path, err));
     find_positions(d, found, positions, count);
-    return note_identity(d, err);
+    return delta_note_identity(d, err);
 }
 
 static bool delta_write(struct sink *sink, const struct batch *batch, struct err *err)
@@ -257,11 +256,13 @@ static bool still_valid(struct delta_sink *d, const struct position *positions, 
                        feature);
     if (d->table.metadata_changed) {
         TRY(same_partitioning(d, err));
-        if (d->stored) {
-            TRY(delta_merge_schema(d, pool_arena(d->sink->pool), d->table.schema, d->stored, &d->schema,
-                                   err));
-            d->schema_moved = !type_equal(d->schema, d->table.schema);
+        if (d->stored &&
+            !delta_merge_schema(d, pool_arena(d->sink->pool), d->table.schema, d->stored, &d->schema, err)) {
+            if (err) /* read anew, it may be of the very types that the stream has by now */
+                err->class = ERR_RETRY;
+            return false;
         }
+        d->schema_moved = d->stored && !type_equal(d->schema, d->table.schema);
     }
     enum sink_found found;
     struct position *theirs = mem_new_array(struct position, SINK_INPUTS_MAX);
@@ -323,7 +324,7 @@ static bool delta_commit_rows(struct sink *sink, const struct position *position
     d->attempted = d->schema_moved = false;
     d->table.metadata_changed = d->table.protocol_changed = false;
     if (d->inode == 0)
-        TRY(note_identity(d, err));
+        TRY(delta_note_identity(d, err));
     delta_upkeep_overdue(d);
     shed_state(d);
     arena_reset(&d->arena);

@@ -1,6 +1,6 @@
 /* The parts of the Delta sink: delta.c (slots, positions, commits), table_schema.c (the table's columns and protocol), data_file.c (Parquet
  * files and their add actions), upkeep.c (merging, checkpoints, cleaning), expire.c (rows that are too old),
- * vacuum.c (data files that may go). */
+ * rewrite.c (all files anew with wider columns), vacuum.c (data files that may go). */
 #ifndef SINK_DELTA_DELTA_PRIVATE_H
 #define SINK_DELTA_DELTA_PRIVATE_H
 
@@ -48,7 +48,9 @@ struct delta_sink {
     const struct type *stored; /* the same with the types that Delta has: what the open files take; in pool */
     bool *drop;                /* of stored's fields: partition columns [field_count] */
     bool schema_moved;         /* metaData belongs into the next commit */
-    uint64_t device, inode;    /* of the log folder; 0: not there yet */
+    bool
+        rewriting; /* the same rows in files of wider columns: no change of data, and no file is left whose types are others */
+    uint64_t device, inode; /* of the log folder; 0: not there yet */
     struct open_file *open[DELTA_OPEN_MAX];
     uint32_t open_count;
     struct map by_partition; /* partition → struct open_file *, of those in open[] */
@@ -75,6 +77,10 @@ struct column delta_column(const struct column *column, const struct type *to, s
  * can not be widened. */
 bool delta_merge_schema(const struct delta_sink *d, struct arena *arena, const struct type *have,
                         const struct type *want, const struct type **out, struct err *err);
+/* The columns of `have` as wide as rows with columns `want` need, whatever Delta's typeWidening says of it; `have` itself where they are. *out in
+ * arena. ERR_FATAL: a column's type is another one. */
+bool delta_widest_schema(struct arena *arena, const struct type *have, const struct type *want,
+                         const struct type **out, struct err *err);
 /* ERR_FATAL: a column's name that no Delta table can have. */
 bool delta_check_names(const struct type *schema, struct err *err);
 /* The table follows the rows' schema, in the next commit; open files are finished first. */
@@ -104,6 +110,10 @@ void delta_files_abort(struct delta_sink *d);
 /* ---- delta.c ------------------------------------------------------------------------------------------------------------------------------ */
 
 void delta_put_commit_info(struct delta_sink *d, const char *operation, bool blind, const char *txn_id);
+/* Remembers which folder the table's log is in, if there is one. */
+bool delta_note_identity(struct delta_sink *d, struct err *err);
+/* The folder of a table, in pool. */
+const char *delta_table_path(struct pool *pool, const struct sink_spec *spec);
 /* The log is still the one that we know; else ERR_RETRY. */
 bool delta_still_there(struct delta_sink *d, struct err *err);
 /* {"remove":…} of an active file. */

@@ -29,7 +29,9 @@ struct delta_scan {
     const struct type *stored;        /* of the columns that are in the files, in order */
     const struct parquet_name *stored_names;
     struct compress_ctx *ctx;
-    size_t next; /* entry of table.files */
+    size_t next;                                             /* entry of table.files */
+    bool (*wants)(void *arg, const struct delta_file *file); /* NULL: all of them */
+    void *wants_arg;
     /* the file that is being read */
     struct pool *file_pool; /* NULL: none */
     int file;
@@ -394,7 +396,8 @@ static bool enter_file(struct delta_scan *s, const struct delta_file *f, struct 
 static bool advance(struct delta_scan *s, bool *end, struct err *err)
 {
     const struct map *files = &s->table.files;
-    while (s->next < files->used && files->entries[s->next].value == NULL)
+    while (s->next < files->used && (files->entries[s->next].value == NULL ||
+                                     (s->wants && !s->wants(s->wants_arg, files->entries[s->next].value))))
         s->next++;
     *end = s->next >= files->used;
     if (*end)
@@ -477,6 +480,12 @@ struct delta_scan *delta_scan_new(struct pool *parent, const char *path, int64_t
         return s;
     pool_free(pool);
     return NULL;
+}
+
+void delta_scan_only(struct delta_scan *s, bool (*wants)(void *arg, const struct delta_file *file), void *arg)
+{
+    s->wants = wants;
+    s->wants_arg = arg;
 }
 
 void delta_scan_free(struct delta_scan *s)

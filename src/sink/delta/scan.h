@@ -18,6 +18,9 @@ struct delta_scan;
  * ERR_RETRY: could not be read now. Blocks. */
 struct delta_scan *delta_scan_new(struct pool *pool, const char *path, int64_t version,
                                   const struct type *columns, struct err *err);
+/* Before the first batch: only files for which wants is true. */
+void delta_scan_only(struct delta_scan *scan, bool (*wants)(void *arg, const struct delta_file *file),
+                     void *arg);
 /* Ends it before its pool does. NULL is fine. */
 void delta_scan_free(struct delta_scan *scan);
 /* The columns of every batch; the scan's. */

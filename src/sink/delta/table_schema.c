@@ -101,7 +101,9 @@ bool delta_check_names(const struct type *schema, struct err *err)
 
 struct merge {
     struct arena *arena;
+    const char *table;
     bool widening; /* columns may become wider */
+    bool anew;     /* wider in any way, for all files are written anew; and no column comes in */
 };
 
 /* What Delta's typeWidening allows. */
@@ -121,6 +123,14 @@ static bool may_widen(const struct type *have, const struct type *want)
     case TYPE_TIMESTAMP_NTZ: return have->kind == TYPE_DATE;
     default: return false;
     }
+}
+
+/* What a number can become without being another one, as far as its value allows that. */
+static bool may_rewrite(const struct type *have, const struct type *want)
+{
+    return may_widen(have, want) ||
+           (type_is_integer(have) && (want->kind == TYPE_FLOAT || want->kind == TYPE_DOUBLE)) ||
+           (have->kind == TYPE_STRING && want->kind == TYPE_BINARY);
 }
 
 static bool is_widening(const struct delta_table *t)
@@ -143,11 +153,9 @@ static bool say_differs(const struct merge *m, const struct type *have, const st
     sbuf_cstr(&text, ", the stream's rows have ");
     type_to_sql(want, &text);
     err_set(err, ERR_FATAL, "column \"%s\" of the table is %s", path, text.p);
-    if (!m->widening && may_widen(have, want))
-        err_hint(
-            err,
-            "Say type_widening: true at the table, cast the column in the query, or write the table anew: "
-            "sluice stream reset NAME --replace.");
+    if (m->table && may_rewrite(have, want))
+        err_hint(err, "Make it wider: sluice table rewrite %s%s", m->table,
+                 !m->widening && may_widen(have, want) ? "; or say type_widening: true at the table." : ".");
     else
         err_hint(err,
                  "Cast the column in the stream's query, write to another table, or write this one anew: "
@@ -167,6 +175,8 @@ static bool merge_fields(struct merge *m, const struct type *have, const struct 
     memcpy(fields, have->fields, count * sizeof *fields);
     for (uint32_t i = 0; i < want->field_count; i++) {
         int index = type_field(have, str_of(want->fields[i].name), true);
+        if (index < 0 && m->anew)
+            continue;
         if (index < 0) {
             fields[count] = want->fields[i];
             fields[count].type = type_nullable(m->arena, want->fields[i].type);
@@ -202,7 +212,7 @@ static bool merge_types(struct merge *m, const struct type *have, const struct t
     }
     if (have->kind == TYPE_STRING && want->kind == TYPE_STRING)
         return true; /* a collation of the table's own */
-    if (m->widening && may_widen(have, want)) {
+    if (m->anew ? may_rewrite(have, want) : m->widening && may_widen(have, want)) {
         *out = want;
         return true;
     }
@@ -212,10 +222,20 @@ static bool merge_types(struct merge *m, const struct type *have, const struct t
 bool delta_merge_schema(const struct delta_sink *d, struct arena *arena, const struct type *have,
                         const struct type *want, const struct type **out, struct err *err)
 {
-    struct merge m = {arena, widens(d)};
+    struct merge m = {arena, d->sink->spec->name, widens(d), false};
     const struct type *merged;
     TRY(merge_types(&m, have, want, "", &merged, err));
     *out = type_copy(arena, merged);
+    return true;
+}
+
+bool delta_widest_schema(struct arena *arena, const struct type *have, const struct type *want,
+                         const struct type **out, struct err *err)
+{
+    struct merge m = {.arena = arena, .anew = true};
+    const struct type *merged;
+    TRY(merge_types(&m, have, want, "", &merged, err));
+    *out = type_same(merged, have) ? have : type_copy(arena, merged);
     return true;
 }
 
@@ -271,7 +291,7 @@ bool delta_check_nulls(struct delta_sink *d, const struct batch *batch, struct e
 
 /* ---- actions --------------------------------------------------------------------------------------------------------------------------- */
 
-static void put_type(struct sbuf *out, const struct type *type, const struct json_node *old);
+static void put_type(struct sbuf *out, const struct type *type, const struct json_node *old, bool anew);
 
 /* The type that a simple one was before, where it is another now; else empty. */
 static struct str type_before(const struct type *type, const struct json_node *old)
@@ -316,13 +336,16 @@ static bool put_changes(struct sbuf *out, const struct type *type, const struct 
     return true;
 }
 
-/* A field's metadata as it was, and in it what has become wider. */
-static void put_field_metadata(struct sbuf *out, const struct json_node *metadata, struct str changes)
+/* A field's metadata as it was, and in it what has become wider; anew: without, for no file has an older type. */
+static void put_field_metadata(struct sbuf *out, const struct json_node *metadata, struct str changes,
+                               bool anew)
 {
     const char *between = "";
     sbuf_char(out, '{');
     JSON_EACH(member, metadata)
     {
+        if (anew && str_is(member->name, "delta.typeChanges"))
+            continue;
         bool ours = changes.n && str_is(member->name, "delta.typeChanges");
         sbuf_cstr(out, between);
         sbuf_json(out, member->name);
@@ -339,19 +362,19 @@ static void put_field_metadata(struct sbuf *out, const struct json_node *metadat
     sbuf_char(out, '}');
 }
 
-static void put_field(struct sbuf *out, const struct field *field, const struct json_node *old)
+static void put_field(struct sbuf *out, const struct field *field, const struct json_node *old, bool anew)
 {
     const struct json_node *metadata = json_member(old, STR("metadata"));
     sbuf_cstr(out, "{\"name\":");
     sbuf_json(out, str_of(field->name));
     sbuf_cstr(out, ",\"type\":");
-    put_type(out, field->type, json_member(old, STR("type")));
+    put_type(out, field->type, json_member(old, STR("type")), anew);
     sbuf_printf(out, ",\"nullable\":%s,\"metadata\":", field->nullable ? "true" : "false");
     struct sbuf changes = {0};
-    if (old)
+    if (old && !anew)
         put_changes(&changes, field->type, json_member(old, STR("type")), "", false);
     if (metadata || changes.n) {
-        put_field_metadata(out, metadata, sbuf_view(&changes));
+        put_field_metadata(out, metadata, sbuf_view(&changes), anew);
     } else if (field->comment) {
         sbuf_cstr(out, "{\"comment\":");
         sbuf_json(out, str_of(field->comment));
@@ -364,27 +387,27 @@ static void put_field(struct sbuf *out, const struct field *field, const struct 
 }
 
 /* As type_to_json, with the metadata that the fields had. */
-static void put_type(struct sbuf *out, const struct type *type, const struct json_node *old)
+static void put_type(struct sbuf *out, const struct type *type, const struct json_node *old, bool anew)
 {
     switch (type->kind) {
     case TYPE_STRUCT:
         sbuf_cstr(out, "{\"type\":\"struct\",\"fields\":[");
         for (uint32_t i = 0; i < type->field_count; i++) {
             sbuf_cstr(out, i ? "," : "");
-            put_field(out, &type->fields[i], delta_field_json(old, type->fields[i].name));
+            put_field(out, &type->fields[i], delta_field_json(old, type->fields[i].name), anew);
         }
         sbuf_cstr(out, "]}");
         break;
     case TYPE_ARRAY:
         sbuf_cstr(out, "{\"type\":\"array\",\"elementType\":");
-        put_type(out, type->fields[0].type, json_member(old, STR("elementType")));
+        put_type(out, type->fields[0].type, json_member(old, STR("elementType")), anew);
         sbuf_printf(out, ",\"containsNull\":%s}", type->fields[0].nullable ? "true" : "false");
         break;
     case TYPE_MAP:
         sbuf_cstr(out, "{\"type\":\"map\",\"keyType\":");
-        put_type(out, type->fields[0].type, json_member(old, STR("keyType")));
+        put_type(out, type->fields[0].type, json_member(old, STR("keyType")), anew);
         sbuf_cstr(out, ",\"valueType\":");
-        put_type(out, type->fields[1].type, json_member(old, STR("valueType")));
+        put_type(out, type->fields[1].type, json_member(old, STR("valueType")), anew);
         sbuf_printf(out, ",\"valueContainsNull\":%s}", type->fields[1].nullable ? "true" : "false");
         break;
     default: type_to_json(type, out); break;
@@ -491,7 +514,7 @@ void delta_put_metadata(struct delta_sink *d, struct sbuf *out)
         CHECK(json_parse(&arena, d->table.metadata, &action, NULL)); /* it was read before */
     if (json_str(action, "metaData.schemaString", &text))
         CHECK(json_parse(&arena, text, &old, NULL));
-    put_type(&schema, d->schema, old);
+    put_type(&schema, d->schema, old, d->rewriting);
     bool widened = str_find(sbuf_view(&schema), STR("\"delta.typeChanges\""), 0) != SIZE_MAX;
     put_protocol(d, widened, out);
     const struct json_node *metadata = json_get(action, "metaData");
