@@ -86,12 +86,17 @@ static bool load_node(struct broker *b, struct err *err)
     struct settings *s = &b->settings;
     arena_reset(&s->arena);
     char *node = arena_printf(&s->arena, "%d", BROKER_NODE);
-    struct config_entry *fixed = arena_array(&s->arena, struct config_entry, 3);
-    fixed[0] = (struct config_entry){STR("auto.create.topics.enable"),
-                                     b->options.auto_create ? STR("true") : STR("false")};
-    fixed[1] = (struct config_entry){STR("num.partitions"),
-                                     str_of(arena_printf(&s->arena, "%d", b->options.partitions))};
-    s->fixed = (struct config_list){fixed, 2};
+    bool is_v6 = strchr(b->advertised_host, ':') != NULL;
+    const struct config_entry fixed[] = {
+        /* sorted */
+        {STR("advertised.listeners"),
+         str_of(arena_printf(&s->arena, is_v6 ? "PLAINTEXT://[%s]:%d" : "PLAINTEXT://%s:%d",
+                             b->advertised_host, b->advertised_port))},
+        {STR("auto.create.topics.enable"), b->options.auto_create ? STR("true") : STR("false")},
+        {STR("listeners"), str_of(arena_printf(&s->arena, "PLAINTEXT://%s", b->address))},
+        {STR("num.partitions"), str_of(arena_printf(&s->arena, "%d", b->options.partitions))},
+    };
+    s->fixed = (struct config_list){arena_dup(&s->arena, fixed, sizeof fixed), sizeof fixed / sizeof *fixed};
     TRY(load_list(b, CONFIG_BROKER, str_of(node), &s->arena, &s->broker, err));
     TRY(load_list(b, CONFIG_BROKER, STR(""), &s->arena, &s->default_broker, err));
     limits_load(b);
