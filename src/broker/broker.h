@@ -31,7 +31,7 @@ struct metric_page;
 
 struct broker_options {
     const char *address;    /* "127.0.0.1:9092"; port 0 = a free one; borrowed until broker_start returns */
-    const char *advertised; /* what clients are told, "host:port"; NULL: the address they came to */
+    const char *advertised; /* what clients are told, "host:port"; NULL: the address, with the host as it is written there */
     int32_t partitions;     /* of topics that are made by their first use: Kafka's num.partitions */
     bool auto_create;       /* Kafka's auto.create.topics.enable */
 };

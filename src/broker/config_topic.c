@@ -51,7 +51,8 @@ void config_topic(const struct config_layers *layers, struct topic_config *confi
     config->max_message_bytes = (int32_t)number(layers, "max.message.bytes");
     config->min_dirty_permille =
         (uint16_t)(1000 * config_double(layers, CONFIG_TOPIC, "min.cleanable.dirty.ratio") + 0.5);
-    config->compression = (uint8_t)(codec < 0 ? CODEC_NONE : codec);
+    if (codec >= 0 || config->recompress) /* else it is what the project's own writers compress with */
+        config->compression = (uint8_t)(codec < 0 ? CODEC_NONE : codec);
     config->recompress = codec >= 0;
     config->compression_level = codec < 0 ? 0 : level;
     config->compact = is_compact;

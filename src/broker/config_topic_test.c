@@ -70,10 +70,31 @@ TEST(a_topic_without_a_policy_keeps_everything)
     EXPECT(!config.compact && !config.delete_too);
 }
 
+/* A project's topic has a codec for the project's own writers, which is no compression.type: what else is altered leaves it alone. */
+TEST(what_the_project_compresses_with_stays)
+{
+    static const struct config_entry entries[] = {{STR("retention.ms"), STR("5000")}};
+    static const struct config_entry gzip[] = {{STR("compression.type"), STR("gzip")}};
+    struct config_list own = {entries, 1}, other = {gzip, 1};
+    struct topic_config config;
+    topic_config_default(&config);
+    config.compression = CODEC_LZ4;
+    config_topic(&(struct config_layers){.own = &own}, &config);
+    EXPECT_EQ_INT(config.retention_ms, 5000);
+    EXPECT_EQ_INT(config.compression, CODEC_LZ4);
+    EXPECT(!config.recompress);
+    config_topic(&(struct config_layers){.own = &other}, &config);
+    EXPECT_EQ_INT(config.compression, CODEC_GZIP);
+    config_topic(&(struct config_layers){.own = &own},
+                 &config); /* gzip was what Kafka's clients asked for, and goes with that */
+    EXPECT_EQ_INT(config.compression, CODEC_NONE);
+}
+
 int main(void)
 {
     RUN(a_topic_that_says_nothing_is_the_logs_default);
     RUN(what_a_topic_says_reaches_the_log);
     RUN(a_topic_without_a_policy_keeps_everything);
+    RUN(what_the_project_compresses_with_stays);
     return test_end();
 }

@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 
-enum { LIST_FORMAT = 1, OP_SET = 0, OP_DELETE, OP_APPEND, OP_SUBTRACT };
+enum { LIST_FORMAT = 1 };
 
 /* ---- lists ---------------------------------------------------------------------------------------------------- */
 
@@ -304,26 +304,26 @@ static bool operate(enum config_scope scope, const struct config_layers *layers,
                     struct str *value, int16_t *error, struct err *err)
 {
     const struct config_def *def = config_find(scope, op->name);
-    if (op->config_operation < OP_SET || op->config_operation > OP_SUBTRACT)
+    if (op->config_operation < CONFIG_SET || op->config_operation > CONFIG_SUBTRACT)
         return refuse(error, KAFKA_ERR_INVALID_REQUEST, err, "unknown operation for", op->name);
-    if (op->config_operation == OP_DELETE) {
+    if (op->config_operation == CONFIG_DELETE) {
         *value = (struct str){0};
         return true;
     }
     if (op->value.p == NULL)
         return refuse(error, KAFKA_ERR_INVALID_REQUEST, err, "null is not a value for", op->name);
     *value = op->value;
-    if (op->config_operation == OP_SET)
+    if (op->config_operation == CONFIG_SET)
         return true;
     if (def == NULL)
         return refuse(error, KAFKA_ERR_INVALID_CONFIG, err, "unknown config name", op->name);
     if (def->type != CONFIG_LIST)
         return refuse(error, KAFKA_ERR_INVALID_CONFIG, err,
-                      op->config_operation == OP_APPEND ? "cannot append, it is not a list"
-                                                        : "cannot subtract, it is not a list",
+                      op->config_operation == CONFIG_APPEND ? "cannot append, it is not a list"
+                                                            : "cannot subtract, it is not a list",
                       op->name);
     struct str now = value_of(def, layers, arena);
-    *value = edit_list(now, op->value, op->config_operation == OP_APPEND, arena);
+    *value = edit_list(now, op->value, op->config_operation == CONFIG_APPEND, arena);
     return true;
 }
 

@@ -34,6 +34,8 @@ enum config_scope {
     CONFIG_CLIENT_METRICS = 16,
     CONFIG_GROUP = 32,
 };
+/* Kafka's numbers of what is done to one. */
+enum config_operation { CONFIG_SET, CONFIG_DELETE, CONFIG_APPEND, CONFIG_SUBTRACT };
 /* Kafka's numbers of types. */
 enum config_type {
     CONFIG_BOOLEAN = 1,

@@ -7,7 +7,8 @@
  *          gather on the block role, from the disk
  *
  * Gathering only looks: log_fetch hands out slices of the memory that was journaled, leases of segment files, or pooled buffers, and the answer sends them from
- * there. A fetch that has to wait lets go of its slices, and gathers again when one of its logs has grown. */
+ * there. A fetch that has to wait lets go of its slices, and gathers again when one of its logs has grown. One that found nothing, and whose logs
+ * say nothing until its time is over, is answered with what it found: most fetches of idle consumers with many partitions are. */
 #include "broker/api.h"
 #include "broker/session.h"
 #include "broker/throttle.h"
@@ -40,6 +41,8 @@ struct fetch {
     uint32_t count;
     size_t bytes, bytes_max; /* gathered, and how many may be */
     bool has_error, is_cold, is_waiting, is_cancelled;
+    bool found_nothing; /* before it began to wait: what it gathered is there still, without bytes */
+    bool is_over;       /* its time, and nothing was heard of */
     struct mono_time deadline;
     struct log_wait *waits; /* [count] while it waits */
     struct list hungry;     /* broker->hungry: waits until answers have gone out */
@@ -438,7 +441,9 @@ static void wait_for_more(struct fetch *f) ON(net)
         else
             log_wait(f->parts[i]->log, &f->waits[i], &f->waker, f->gathered[i].end);
     }
-    let_go(f);
+    f->found_nothing = f->bytes == 0;
+    if (!f->found_nothing)
+        let_go(f);
 }
 
 static bool is_enough(const struct fetch *f)
@@ -496,8 +501,15 @@ static bool run_again(struct task *task)
     struct broker *b = f->request->broker;
     run_on_net();
     stop_waiting(f);
-    if (waker_is_pending(&f->waker))
+    if (waker_is_pending(&f->waker)) {
+        f->is_over = false;
         return false; /* its message is on its way to us, and comes back here */
+    }
+    if (f->is_over) {
+        throttle_clock_start(f->request);
+        answer(f);
+        return false;
+    }
     if (b->reply_bytes >= BROKER_REPLY_BYTES_MAX && !f->is_cancelled && os_mono().ns < f->deadline.ns) {
         list_push_back(&b->hungry, &f->hungry);
         return false;
@@ -519,6 +531,8 @@ void fetches_feed(struct broker *b)
 static void on_deadline(struct timer *timer)
 {
     struct fetch *f = CONTAINER_OF(timer, struct fetch, timer);
+    f->is_over = f->is_waiting &&
+                 f->found_nothing; /* what comes at this very moment comes with the next fetch */
     if (f->is_waiting || !list_empty(&f->hungry))
         task_wake(&f->task);
 }

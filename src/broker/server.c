@@ -160,15 +160,21 @@ static void handle_start(struct msg *msg)
         event_err(EVENT_KAFKA_TROUBLE, "kafka", &err);
 }
 
-static bool set_advertised(struct broker *b, const char *advertised, struct err *err)
+/* Clients look the host up themselves: what listens on localhost is told as that, and the port is the one that is really listened on. */
+static bool set_advertised(struct broker *b, struct err *err)
 {
+    const char *advertised = b->options.advertised ? b->options.advertised : b->options.address;
     const char *colon = strrchr(advertised, ':');
+    const char *port_at = b->options.advertised ? colon : strrchr(b->address, ':');
     struct str host = colon ? str_n(advertised, (size_t)(colon - advertised)) : (struct str){0};
     int64_t port;
     if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
         host = str_n(host.p + 1, host.n - 2);
+    if (b->options.advertised == NULL &&
+        (host.n == 0 || str_eq(host, STR("0.0.0.0")) || str_eq(host, STR("::"))))
+        host = STR("localhost"); /* nobody connects to everywhere */
     if (colon == NULL || host.n == 0 || host.n >= sizeof b->advertised_host ||
-        !str_to_i64(str_of(colon + 1), &port) || port < 1 || port > 65535)
+        !str_to_i64(str_of(port_at + 1), &port) || port < 1 || port > 65535)
         return err_set(err, ERR_CONFIG, "\"%s\" is no address that clients could connect to", advertised);
     snprintf(b->advertised_host, sizeof b->advertised_host, "%.*s", STR_ARG(host));
     b->advertised_port = (int32_t)port;
@@ -194,7 +200,7 @@ bool broker_start(struct pool *pool, struct loop *net, struct store *store,
     msg_init(&b->start, handle_start);
     b->watch.ready = on_listener;
     TRY(os_listen(options->address, &b->listener, b->address, sizeof b->address, err));
-    if (!set_advertised(b, options->advertised ? options->advertised : b->address, err)) {
+    if (!set_advertised(b, err)) {
         os_close(b->listener);
         return false;
     }

@@ -5,6 +5,7 @@
 #include "broker/api.h"
 #include "broker/changes.h"
 #include "broker/config_topic.h"
+#include "broker/loggers.h"
 
 static struct config_layers layers_of(const struct broker *b, const struct config_list *own)
 {
@@ -86,12 +87,17 @@ static bool load_node(struct broker *b, struct err *err)
     struct settings *s = &b->settings;
     arena_reset(&s->arena);
     char *node = arena_printf(&s->arena, "%d", BROKER_NODE);
-    struct config_entry *fixed = arena_array(&s->arena, struct config_entry, 3);
-    fixed[0] = (struct config_entry){STR("auto.create.topics.enable"),
-                                     b->options.auto_create ? STR("true") : STR("false")};
-    fixed[1] = (struct config_entry){STR("num.partitions"),
-                                     str_of(arena_printf(&s->arena, "%d", b->options.partitions))};
-    s->fixed = (struct config_list){fixed, 2};
+    bool is_v6 = strchr(b->advertised_host, ':') != NULL;
+    const struct config_entry fixed[] = {
+        /* sorted */
+        {STR("advertised.listeners"),
+         str_of(arena_printf(&s->arena, is_v6 ? "PLAINTEXT://[%s]:%d" : "PLAINTEXT://%s:%d",
+                             b->advertised_host, b->advertised_port))},
+        {STR("auto.create.topics.enable"), b->options.auto_create ? STR("true") : STR("false")},
+        {STR("listeners"), str_of(arena_printf(&s->arena, "PLAINTEXT://%s", b->address))},
+        {STR("num.partitions"), str_of(arena_printf(&s->arena, "%d", b->options.partitions))},
+    };
+    s->fixed = (struct config_list){arena_dup(&s->arena, fixed, sizeof fixed), sizeof fixed / sizeof *fixed};
     TRY(load_list(b, CONFIG_BROKER, str_of(node), &s->arena, &s->broker, err));
     TRY(load_list(b, CONFIG_BROKER, STR(""), &s->arena, &s->default_broker, err));
     limits_load(b);
@@ -244,6 +250,10 @@ static void describe(struct request *r, const struct kafka_describe_configs_requ
     struct resource resource;
     out->resource_type = in->resource_type;
     out->resource_name = in->resource_name;
+    if (in->resource_type == BROKER_LOGGER) {
+        loggers_describe(r, in, out);
+        return;
+    }
     if (!open_resource(r, in->resource_type, in->resource_name, &resource, &out->error_code,
                        &out->error_message))
         return;
@@ -386,8 +396,11 @@ void handle_incremental_alter_configs(struct request *r)
         to->resource_type = in->resources[i].resource_type;
         to->resource_name = in->resources[i].resource_name;
         to->error_message = (struct str){0};
-        alter(&a, to->resource_type, to->resource_name, &in->resources[i], &to->error_code,
-              &to->error_message);
+        if (to->resource_type == BROKER_LOGGER)
+            loggers_alter(r, &in->resources[i], in->validate_only, to);
+        else
+            alter(&a, to->resource_type, to->resource_name, &in->resources[i], &to->error_code,
+                  &to->error_message);
     }
     changes_done_one(a.all);
 }
@@ -466,8 +479,6 @@ static void list_set(struct request *r, enum config_scope scope,
     out->config_resources_count = count + (uint32_t)all.count;
 }
 
-enum { BROKER_LOGGER = 8 };
-
 static bool knows_types(const struct request *r)
 {
     const struct kafka_list_config_resources_request *in = r->body;
@@ -475,7 +486,7 @@ static bool knows_types(const struct request *r)
         switch (in->resource_types[i]) {
         case CONFIG_TOPIC:
         case CONFIG_BROKER:
-        case BROKER_LOGGER: /* there are none */
+        case BROKER_LOGGER:
         case CONFIG_CLIENT_METRICS:
         case CONFIG_GROUP: continue;
         default: return false;
@@ -494,15 +505,18 @@ void handle_list_config_resources(struct request *r)
         return;
     }
     size_t count = store_topics(r->broker->store, &r->arena, &infos);
-    out.config_resources = KAFKA_NEW(&r->arena, kafka_list_config_resources_response_resource, count + 1);
+    out.config_resources = KAFKA_NEW(&r->arena, kafka_list_config_resources_response_resource, count + 2);
     for (size_t i = 0; i < count && is_wanted(r, CONFIG_TOPIC); i++) {
         if (broker_topic_is_hidden(&infos[i]))
             continue;
         out.config_resources[out.config_resources_count].resource_type = CONFIG_TOPIC;
         out.config_resources[out.config_resources_count++].resource_name = str_of(infos[i].name);
     }
-    if (is_wanted(r, CONFIG_BROKER)) {
-        out.config_resources[out.config_resources_count].resource_type = CONFIG_BROKER;
+    static const int8_t of_nodes[] = {CONFIG_BROKER, BROKER_LOGGER};
+    for (size_t i = 0; i < sizeof of_nodes; i++) {
+        if (!is_wanted(r, of_nodes[i]))
+            continue;
+        out.config_resources[out.config_resources_count].resource_type = of_nodes[i];
         out.config_resources[out.config_resources_count++].resource_name = str_of(
             arena_printf(&r->arena, "%d", BROKER_NODE));
     }

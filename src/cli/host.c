@@ -217,9 +217,11 @@ static bool listen_kafka(struct host *h, struct err *err)
     if (!h->options->listen || at->off)
         return true;
     const struct conf_broker_settings *broker = &h->project.conf.settings.broker;
-    const struct broker_options options = {.address = address_text(h, at),
-                                           .partitions = (int32_t)broker->partitions,
-                                           .auto_create = broker->auto_create};
+    const struct broker_options options = {
+        .address = address_text(h, at),
+        .advertised = broker->advertised.host ? address_text(h, &broker->advertised) : NULL,
+        .partitions = (int32_t)broker->partitions,
+        .auto_create = broker->auto_create};
     return broker_start(h->pool, h->net, h->store, &options, &h->broker, err);
 }
 

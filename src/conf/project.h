@@ -64,6 +64,7 @@ struct conf_listen_settings {
 };
 
 struct conf_broker_settings {
+    struct conf_address advertised; /* host NULL: as it is written where the listener is */
     bool auto_create;
     uint64_t partitions;
 };

@@ -96,6 +96,10 @@ static const struct option listen_options[] = {
 };
 
 static const struct option broker_options[] = {
+    {"advertised", OPTION_ADDRESS, OPTION_AT(struct conf_broker_settings, advertised),
+     .help =
+         "The address that Kafka clients are told to connect to, Kafka's advertised.listeners; by default "
+         "the listener's, and localhost for one that takes connections from everywhere."},
     {"auto_create", OPTION_BOOL, OPTION_AT(struct conf_broker_settings, auto_create), .default_text = "true",
      .help = "Whether a topic that a Kafka client names and that is not there is made: Kafka's "
              "auto.create.topics.enable."},

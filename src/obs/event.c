@@ -18,25 +18,70 @@ static const char *const level_names[] = {"debug", "info", "warn", "error"};
 enum { TEXT_MAX_BYTES = 1024, LINE_MAX_BYTES = 8 * TEXT_MAX_BYTES, RECENT_MAX = 64 };
 
 /* Set once, before threads start. */
-static enum event_level lowest = EVENT_LEVEL_INFO;
 static bool as_json;
 static int destination = -1;
 
 /* ---- shared by all roles, under `lock` ---- */
 static struct lock *lock;
+static int threshold_of_all = EVENT_LEVEL_INFO;
+static struct {
+    bool is_set;
+    int threshold;
+} own[EVENT_COUNT];
 static char recent[RECENT_MAX][LINE_MAX_BYTES];
 static uint64_t recent_count;
 static struct counter counts[4];
 static void (*line_to)(void *arg, const char *p, size_t n);
 static void *line_arg;
 
-void event_setup(enum event_level lowest_level, bool json, int to)
+void event_setup(enum event_level lowest, bool json, int to)
 {
-    lowest = lowest_level;
+    threshold_of_all = lowest;
     as_json = json;
     destination = to;
     if (lock == NULL)
         lock = lock_new();
+}
+
+/* lock NULL: there is one thread. */
+static void enter(void)
+{
+    if (lock)
+        lock_take(lock);
+}
+
+static void leave(void)
+{
+    if (lock)
+        lock_release(lock);
+}
+
+int event_threshold(int event)
+{
+    enter();
+    int threshold = event >= 0 && own[event].is_set ? own[event].threshold : threshold_of_all;
+    leave();
+    return threshold;
+}
+
+void event_set_threshold(int event, int threshold)
+{
+    CHECK(event >= EVENT_ALL && event < EVENT_COUNT && threshold >= EVENT_TRACE && threshold <= EVENT_FATAL);
+    enter();
+    if (event == EVENT_ALL) {
+        threshold_of_all = threshold;
+    } else {
+        own[event].is_set = true;
+        own[event].threshold = threshold;
+    }
+    leave();
+}
+
+void event_unset_threshold(enum event event)
+{
+    enter();
+    own[event].is_set = false;
+    leave();
 }
 
 void event_redirect(void (*line)(void *arg, const char *p, size_t n), void *arg)
@@ -80,7 +125,7 @@ static void put(enum event event, const char *subject, const char *text)
 {
     const struct event_info *info = &event_table[event];
     counter_add(&counts[info->level], 1);
-    if (info->level < lowest)
+    if ((int)info->level < event_threshold((int)event))
         return;
     struct sbuf line = {0};
     struct datetime at;

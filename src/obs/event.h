@@ -29,6 +29,13 @@ extern const struct event_info event_table[EVENT_COUNT];
 
 /* Before threads start. to: a handle of os/ (default: stderr). */
 void event_setup(enum event_level lowest, bool json, int to);
+/* What is written of an event: its own threshold, or, if it has none, that of all events, EVENT_ALL. At EVENT_TRACE it is as at debug, at
+ * EVENT_FATAL nothing is. Any role. */
+enum { EVENT_ALL = -1, EVENT_TRACE = EVENT_LEVEL_DEBUG - 1, EVENT_FATAL = EVENT_LEVEL_ERROR + 1 };
+int event_threshold(int event);
+void event_set_threshold(int event, int threshold);
+/* It is that of all events again. */
+void event_unset_threshold(enum event event);
 /* Lines go there instead, whole, with their '\n', one at a time (line NULL: as before). Any role calls it. */
 void event_redirect(void (*line)(void *arg, const char *p, size_t n), void *arg);
 /* subject: what it is about ("source randomuser"), or "". */

@@ -4,9 +4,11 @@
 # What is downloaded and built is kept under ~/.cache/sluice-peers. A run leaves $results/CLIENT.tsv behind, a line for each test: client, version,
 # test, outcome (passed, failed, skipped), what it said. tests/compat/card makes docs/compatibility.md of all that there are.
 #
+# With BROKER=kafka the same tests run against a real Kafka of one node instead, and leave their results in another folder: what fails there too needs no reason.
+#
 set -eu
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/sluice-peers
-results=$cache/compat
+results=$cache/compat${BROKER:+-$BROKER}
 here=$SLUICE_SOURCE/tests/compat
 mkdir -p "$results"
 
@@ -22,6 +24,7 @@ need() { # need PROGRAM PACKAGE
 # Again, as root of a network that nobody else uses.
 alone() {
     [ -z "${COMPAT_ALONE:-}" ] || return 0
+    [ "${BROKER:-}" != kafka ] || kafka_tools # where there is a network still
     unshare -rn true 2>/dev/null || skip "network namespaces are not allowed here"
     COMPAT_ALONE=1 exec unshare -rn "$here/$(basename "$0")"
 }
@@ -73,12 +76,39 @@ kafka-acls org.apache.kafka.tools.AclCommand
 END
 }
 
-# up 'partitions: 4': a broker on 9092 in $scratch, which ends with the script
+# kafka_up PARTITIONS: the real one, with what its own server.properties says
+kafka_up() {
+    cat >"$scratch/server.properties" <<END
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=localhost:9093
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://:9092,CONTROLLER://:9093
+advertised.listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs=$scratch/data
+num.partitions=$1
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+END
+    kafka_tools
+    id=$(java -cp "$kafka/*" kafka.tools.StorageTool random-uuid 2>/dev/null)
+    java -cp "$kafka/*" kafka.tools.StorageTool format --standalone -t "$id" -c "$scratch/server.properties" >"$scratch/log" 2>&1
+    java -Xmx1G -cp "$kafka/*" kafka.Kafka "$scratch/server.properties" >"$scratch/log" 2>&1 &
+    broker=$!
+    until java -cp "$kafka/*" org.apache.kafka.tools.BrokerApiVersionsCommand --bootstrap-server localhost:9092 >/dev/null 2>&1; do
+        kill -0 "$broker" || skip "Kafka does not start"
+    done
+}
+
+# up 'partitions: 4' [HOST]: a broker on 9092 in $scratch, which ends with the script; clients are told HOST, 127.0.0.1 if there is none
 up() {
     ip link set lo up
-    scratch=$(mktemp -d)
-    trap 'kill "$broker" 2>/dev/null; wait "$broker" 2>/dev/null; rm -rf "$scratch"' EXIT
-    echo "settings: { data: data, listen: { registry: off, connect: off }, broker: { $1 } }" >"$scratch/sluice.yaml"
+    scratch=$(mktemp -d) broker=
+    trap 'kill $broker 2>/dev/null; wait $broker 2>/dev/null; rm -rf "$scratch"' EXIT
+    [ "${BROKER:-}" != kafka ] || { kafka_up "${1#partitions: }"; return; }
+    echo "settings: { data: data, listen: { kafka: \"${2:-127.0.0.1}:9092\", registry: off, connect: off }, broker: { $1 } }" >"$scratch/sluice.yaml"
     mkfifo "$scratch/said"
     "$SLUICE" up "$scratch" 2>"$scratch/said" &
     broker=$!

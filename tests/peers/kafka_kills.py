@@ -18,6 +18,7 @@ What a worker that does not get on waits for stands in its .err file; with --deb
 import argparse, collections, faulthandler, json, os, random, signal, socket, subprocess, sys, time
 
 PARTITIONS = 4
+LONG_LIFE_S = 70  # now and then: each start of the broker begins sessions anew, and the new protocol's last 45 s
 ENDING = False
 
 # With the only broker down librdkafka 2.16 would begin anew from its bootstrap list, and then keep the broker handle that it gave up in
@@ -331,13 +332,16 @@ def topic_now(bootstrap, topic, partitions, committed=True):
 
 
 def wait_while_it_shrinks(left, seconds):
-    """Until left() is nothing, or does not get less for so long: members that died leave their partitions only when their sessions end."""
-    least, end = None, time.time() + seconds
-    while (n := left()) > 0 and time.time() < end:
-        if least is None or n < least:
-            least, end = n, time.time() + seconds
+    """Until left() is nothing, or did not get less for so long, however long it takes to look: members that died leave their partitions only
+    when their sessions end."""
+    least, end = left(), time.time() + seconds
+    while least > 0:
         time.sleep(1)
-    return n
+        if (n := left()) < least:
+            least, end = n, time.time() + seconds
+        elif time.time() > end:
+            break
+    return least
 
 
 def wait_for_readers(world, kind, prefix, found, seconds):
@@ -352,11 +356,21 @@ def wait_for_readers(world, kind, prefix, found, seconds):
 
 
 def wait_for_copies(world, bootstrap, wanted, seconds):
+    """Looks only at what came since it last looked."""
+    from confluent_kafka import Consumer, TopicPartition
+
+    counts = collections.Counter()
+    c = Consumer({**CLIENT, "bootstrap.servers": bootstrap, "group.id": "counter", "isolation.level": "read_committed"})
+    c.assign([TopicPartition(t, p, 0) for t in targets(world.args.java) for p in range(PARTITIONS)])
+
     def left():
-        counts = [sum(len(v) for v in topic_now(bootstrap, t, PARTITIONS).values()) for t in targets(world.args.java)]
-        return sum(max(0, wanted - n) for n in counts)
+        until = time.time() + 10
+        while time.time() < until and (records := c.consume(10000, 1)):
+            counts.update(r.topic() for r in records if not r.error())
+        return sum(max(0, wanted - counts[t]) for t in targets(world.args.java))
 
     behind = wait_while_it_shrinks(left, seconds)
+    c.close()
     if behind:
         print(f"copies are {behind} records behind, and get no further in {seconds} s")
         world.stacks()
@@ -505,6 +519,8 @@ def play(args, world):
     stopped = {}
     for kill in range(args.kills):
         end = time.time() + chance.choice([0.4, 1.0, 3.0, 8.0, 15.0]) * (0.5 + chance.random())
+        if kill % 15 == 14:
+            end += LONG_LIFE_S
         while time.time() < end:
             time.sleep(0.1)
             if world.broker.poll() is not None:

@@ -18,7 +18,7 @@
  *     metrics say LINE             a line of /metrics
  *     wait 3 s
  *     let $name = …                text for what follows
- *     with auto_create off         before all else, or behind `restart`; also: partitions 3
+ *     with auto_create off         before all else, or behind `restart`; also: partitions 3, advertised kafka:9093
  *     restart                      ends the broker in order, and starts it again; connections are gone
  *     kill                         kill -9; it is started again within 5 s
  *     power cut                    within 10 minutes, and the disk has lost what was not synced
@@ -56,6 +56,7 @@ struct shared {
     uint32_t count;
     bool ends_by_power, auto_create;
     int32_t partitions;
+    char advertised[64]; /* "": as it listens */
     struct named {
         char name[32];
         char text[TEXT_MAX];
@@ -884,6 +885,8 @@ static bool set_option(struct str text)
         shared->auto_create = str_is(text, "on");
     else if (str_is(name, "partitions") && next_number(&text, &n))
         shared->partitions = (int32_t)n;
+    else if (str_is(name, "advertised"))
+        snprintf(shared->advertised, sizeof shared->advertised, "%.*s", STR_ARG(text));
     else
         return wrong("there is no option %.*s", STR_ARG(name));
     return true;
@@ -957,7 +960,11 @@ static bool start_broker(struct pool *pool, struct err *err)
     const struct store_options store_options = {
         .ring_bytes = 16 << 20, .ring_file_bytes = 1 << 20, .tail_bytes = 4 << 20, .flight_bytes = 1};
     const struct broker_options options = {
-        .address = "127.0.0.1:9092", .partitions = shared->partitions, .auto_create = shared->auto_create};
+        .address = "127.0.0.1:9092",
+        .advertised = shared->advertised[0] ? shared->advertised : NULL,
+        .partitions = shared->partitions,
+        .auto_create = shared->auto_create,
+    };
     TRY(loop_new(ROLE_MAIN, "main", &life.main, err));
     TRY(loop_new(ROLE_NET, "net", &life.net, err));
     TRY(loop_new(ROLE_DISK, "disk", &life.disk, err));
@@ -1091,6 +1098,7 @@ static bool tell_story(const char *path, uint64_t seed)
     shared = sim_shared(sizeof *shared);
     shared->auto_create = true;
     shared->partitions = 1;
+    shared->advertised[0] = '\0';
     do {
         int status = 0;
         enum sim_end end = sim_life(live, NULL, NULL, &status);
