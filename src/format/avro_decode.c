@@ -434,16 +434,6 @@ ALWAYS_INLINE const uint8_t *take(struct avro_decoder *d, const struct avro_op *
 
 /* ---- validity ------------------------------------------------------------------------------------------------------------- */
 
-/* Bits of rows row … row + 63, or'ed in; behind the array are eight more bytes. */
-ALWAYS_INLINE void set_valid(struct json_slot *slot, uint32_t row, uint64_t bits)
-{
-    uint8_t *at = slot->validity + (row >> 3);
-    unsigned shift = row & 7;
-    put_le64(at, get_le64(at) | bits << shift);
-    if (UNLIKELY(shift != 0))
-        at[8] |= (uint8_t)(bits >> (64 - shift));
-}
-
 ALWAYS_INLINE uint64_t first_bits(uint32_t n)
 {
     return UINT64_MAX >> (64 - n);
@@ -503,7 +493,7 @@ ALWAYS_INLINE bool step(struct avro_decoder *d, struct avro_op *op, const enum a
         c->at[i] = nullable && is_null ? p + 1 : next;
     }
     if (has_slot)
-        set_valid(op->slot, row, nullable ? valid : first_bits(n));
+        json_slot_set_valid(op->slot, row, nullable ? valid : first_bits(n));
     return true;
 }
 
@@ -565,7 +555,7 @@ static bool run_one(struct avro_decoder *d, const struct avro_program *program, 
 static bool step_valid(struct avro_decoder *d, struct avro_op *op, uint32_t row, uint32_t n,
                        struct avro_cursors *c)
 {
-    set_valid(op->slot, row, first_bits(n));
+    json_slot_set_valid(op->slot, row, first_bits(n));
     return true;
 }
 
@@ -585,7 +575,7 @@ static bool step_uuid(struct avro_decoder *d, struct avro_op *op, uint32_t row, 
         ((struct view *)op->slot->data)[row + i] = view_of(text, 36);
         c->at[i] += 16;
     }
-    set_valid(op->slot, row, first_bits(n));
+    json_slot_set_valid(op->slot, row, first_bits(n));
     return true;
 }
 
