@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/bytes.h"
-#include "format/avro.h"
+#include "format/avro_file.h"
 
 #ifdef AVRO_PEER
 /* avro_peer.c: seconds that libavro takes for records[count], the best of some rounds. */
@@ -146,6 +146,60 @@ static double bench_decode(struct stand *s, struct batch *batch)
     return best;
 }
 
+/* A container file of the records, in memory. */
+static void write_file(const struct stand *s, struct sbuf *file)
+{
+    enum { ROWS = 1000 }; /* of a block */
+    static const char sync[] = "sixteen bytes: a";
+    sbuf_str(file, STR("Obj\1\2"));
+    put_text(file, "avro.schema");
+    put_text(file, schema_text);
+    put_long(file, 0);
+    sbuf_add(file, sync, 16);
+    for (uint32_t from = 0; from < RECORDS; from += ROWS) {
+        uint32_t to = from + ROWS < RECORDS ? from + ROWS : RECORDS;
+        const struct str *last = &s->records[to - 1];
+        put_long(file, to - from);
+        put_long(file, last->p + last->n - s->records[from].p);
+        sbuf_add(file, s->records[from].p, (size_t)(last->p + last->n - s->records[from].p));
+        sbuf_add(file, sync, 16);
+    }
+}
+
+static bool read_at(void *arg, uint64_t offset, size_t n, uint8_t *out, struct err *err)
+{
+    (void)err;
+    memcpy(out, ((const struct sbuf *)arg)->p + offset, n);
+    return true;
+}
+
+static double bench_file(struct stand *s, struct batch *batch)
+{
+    struct err err = {0};
+    struct sbuf bytes = {0};
+    double best = 1e9;
+    write_file(s, &bytes);
+    const struct avro_source source = {bytes.n, read_at, &bytes};
+    struct avro_file *file = avro_file_open(s->pool, &source, NULL, &err);
+    for (int round = 0; round < ROUNDS; round++) {
+        bool end = false;
+        uint32_t rows = 0;
+        double from = now_s();
+        if (!avro_file_seek(file, (struct avro_place){0}, &err))
+            abort();
+        for (; !end; rows += batch->rows)
+            if (!avro_file_next(file, batch, &report, &end, &err))
+                abort();
+        double took = now_s() - from;
+        best = took < best ? took : best;
+        if (rows != RECORDS)
+            abort();
+    }
+    avro_file_close(file);
+    sbuf_fini(&bytes);
+    return best;
+}
+
 static double bench_encode(struct stand *s, const struct batch *batch)
 {
     struct err err = {0};
@@ -196,6 +250,7 @@ int main(void)
     print("copying the bytes", &s, bench_copy(&text));
     print("decode", &s, bench_decode(&s, batch));
     print("encode", &s, bench_encode(&s, batch));
+    print("decode, from a file", &s, bench_file(&s, batch));
 #ifdef AVRO_PEER
     print("libavro, decode", &s, avro_peer(schema_text, s.records, RECORDS));
 #else
