@@ -58,7 +58,7 @@ struct json_slot {
     uint32_t closed;
     uint32_t rows, capacity;
     size_t row_bytes;     /* of all columns at and below this one, but for lists' elements */
-    uint32_t rows_before; /* what the last batch had: a good first capacity */
+    uint32_t rows_before; /* what the last batch had, within limits: a good first capacity */
 
     /* STRUCT: the names */
     struct json_key *first[2]; /* guesses for the first name */

@@ -14,7 +14,7 @@
 #include "format/json_decode_private.h"
 #include "type/timestamp.h"
 
-enum { LIST_ROWS_MIN = 64, LIST_ROWS_MAX = 1 << 30 };
+enum { LIST_ROWS_MIN = 64, LIST_ROWS_KEEP = 1 << 16, LIST_ROWS_MAX = 1 << 30 };
 
 /* ---- keys ---------------------------------------------------------------------------------------------- */
 
@@ -337,7 +337,7 @@ struct column json_slot_finish(struct json_slot *slot, uint32_t rows, struct are
     for (uint32_t i = 0; i < slot->child_count; i++) {
         struct json_slot *child = &slot->children[i];
         column.children[i] = json_slot_finish(child, is_list(slot) ? child->rows : rows, arena);
-        child->rows_before = child->rows;
+        child->rows_before = child->rows < LIST_ROWS_KEEP ? child->rows : LIST_ROWS_KEEP;
     }
     return column;
 }

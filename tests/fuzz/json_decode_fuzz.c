@@ -1,5 +1,5 @@
 /* Records into columns of a schema that the first bytes choose, one record a line; with every processor's
- * code, and with blanks before them, which no block takes: all must agree. What is decoded is written and must decode to the same. */
+ * code, and with blanks behind them, which no block takes: all must agree. What is decoded is written and must decode to the same. */
 #include <ref/random_batch.h>
 
 #include "format/json_private.h"
@@ -58,13 +58,13 @@ static struct batch *decode(struct pool *pool, const struct type *schema, struct
     return batch;
 }
 
-/* Each line with a blank before it. */
+/* Each line with a blank behind it. */
 static char *with_blanks(struct str *records, uint32_t count, size_t size)
 {
     char *text = mem_new(size + count), *at = text;
     for (uint32_t i = 0; i < count; i++) {
-        *at = ' ';
-        memcpy(at + 1, records[i].p, records[i].n);
+        memcpy(at, records[i].p, records[i].n);
+        at[records[i].n] = ' ';
         records[i] = str_n(at, records[i].n + 1);
         at += records[i].n;
     }
