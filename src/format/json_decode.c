@@ -1,4 +1,4 @@
-/* Records to columns: one walk over a record's structural index, led by the schema.
+/* Records to columns: one walk over a record's structural index, led by the schema. Flat records in their common form do not come here (json_block.c).
  *
  * The index (json/scan.c) has every bracket, colon, comma, both quotes of every string and the first byte
  * of every bare word, so the walk never searches: a string's end is the next entry, a value's successor
