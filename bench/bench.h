@@ -1,4 +1,4 @@
-/* What the benchmarks of codecs share: a clock, chance that is the same in each run, and records of twelve mixed fields, whose lengths and values differ from record to
+/* What benchmarks share: a clock, chance that is the same in each run, and records of twelve mixed fields, whose lengths and values differ from record to
  * record as if by chance. */
 #ifndef BENCH_H
 #define BENCH_H
@@ -9,11 +9,16 @@
 
 #include "base/str.h"
 
-static inline double bench_now_s(void)
+static inline double bench_now_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static inline double bench_now_s(void)
+{
+    return bench_now_ns() * 1e-9;
 }
 
 struct bench_chance {
