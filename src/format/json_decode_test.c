@@ -567,6 +567,32 @@ TEST(null_records_are_null_rows)
     end(&run);
 }
 
+/* With something to escape at each place, and with nothing. */
+TEST(strings_of_every_length_are_written)
+{
+    enum { LENGTH_MAX = 40 };
+    static const char *const escapes[] = {"\\\"", "\\\\", "\\n", "\\u0001", "ü"};
+    struct run run;
+    begin(&run, "a STRING");
+    for (int n = 0; n <= LENGTH_MAX; n++)
+        for (int at = 0; at <= n; at++) {
+            const char *escape = at < n ? escapes[(n + at) % 5] : "";
+            struct sbuf text = {0};
+            sbuf_printf(&text, "{\"a\":\"%.*s%s%.*s\"}", at,
+                        "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz", escape,
+                        at < n ? n - at - 1 : 0, "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ");
+            struct str record = sbuf_view(&text);
+            EXPECT(decode(&run, &record, 1));
+            sbuf_clear(&run.text);
+            json_encode(json_encoder_new(run.pool, run.schema, NULL, &run.err), run.batch, 0, 1, '\0',
+                        &run.text, NULL);
+            sbuf_char(&run.text, '\0');
+            EXPECT_STR(run.text.p, text.p);
+            sbuf_fini(&text);
+        }
+    end(&run);
+}
+
 /* ---- blocks ------------------------------------------------------------------------------------------------------------ */
 
 static const char flat[] =
@@ -742,6 +768,7 @@ int main(void)
     RUN(numbers_read_back_exactly);
     RUN(random_batches_come_back);
     RUN(null_records_are_null_rows);
+    RUN(strings_of_every_length_are_written);
     RUN(blocks);
     return test_end();
 }
