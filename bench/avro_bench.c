@@ -1,14 +1,10 @@
 /* How fast Avro records become columns, and columns Avro records, against copying the bytes and against Avro's own C library
  * (libavro-dev, where it is installed), all in one run.
  *
- * The records are about 220 bytes of 12 mixed fields: identifiers, short and long text, a union with null, a timestamp, numbers, a boolean;
- * lengths and values differ from record to record as if by chance. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
+ * The records are about 220 bytes of 12 mixed fields: identifiers, short and long text, a union with null, a timestamp, numbers, a boolean. */
 #include "base/bytes.h"
-#include "format/avro.h"
+#include "bench.h"
+#include "format/avro_file.h"
 
 #ifdef AVRO_PEER
 /* avro_peer.c: seconds that libavro takes for records[count], the best of some rounds. */
@@ -27,64 +23,35 @@ static const char schema_text[] =
     "{\"name\":\"premium\",\"type\":\"boolean\"},{\"name\":\"url\",\"type\":\"string\"},"
     "{\"name\":\"session\",\"type\":\"string\"},{\"name\":\"agent\",\"type\":\"string\"}]}";
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static uint64_t random_state = 42;
-
-static uint32_t chance(uint32_t below)
-{
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(random_state >> 33) % below;
-}
-
 static void put_long(struct sbuf *out, int64_t value)
 {
     uint8_t bytes[VARINT_MAX];
     sbuf_add(out, bytes, put_varint(bytes, value));
 }
 
-static void put_text(struct sbuf *out, const char *text)
+static void put_text(struct sbuf *out, struct str text)
 {
-    put_long(out, (int64_t)strlen(text));
-    sbuf_cstr(out, text);
+    put_long(out, (int64_t)text.n);
+    sbuf_str(out, text);
 }
 
-static void write_record(struct sbuf *out, uint32_t i)
+static void write_record(struct sbuf *out, const struct bench_event *e)
 {
-    static const char *const events[] = {"view", "click", "purchase", "add_to_cart", "logout"};
-    static const char *const countries[] = {"CH", "Germany", "United States", "Brazil", "New Zealand", "NO"};
-    static const char *const cities[] = {"Zurich",         "Berlin",     "San Francisco",
-                                         "Rio de Janeiro", "Wellington", "Oslo"};
-    static const char agent[] =
-        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0";
-    char text[128];
-    double amount = chance(100000) / 100.0;
-    put_long(out, 1000000 + i);
-    snprintf(text, sizeof text, "user_%06u", chance(1000000));
-    put_text(out, text);
-    put_text(out, events[chance(5)]);
-    put_long(out, 1704067200000 + (int64_t)chance(1000000000));
-    if (chance(5) > 0) {
-        put_long(out, 1);
-        put_text(out, countries[chance(6)]);
-    } else {
-        put_long(out, 0);
-    }
-    put_text(out, cities[chance(6)]);
+    double amount = e->cents / 100.0;
+    put_long(out, e->id);
+    put_text(out, str_of(e->user_id));
+    put_text(out, str_of(e->event));
+    put_long(out, e->at_ms);
+    put_long(out, e->country != NULL);
+    if (e->country)
+        put_text(out, str_of(e->country));
+    put_text(out, str_of(e->city));
     sbuf_add(out, &amount, sizeof amount);
-    put_long(out, chance(200));
-    sbuf_char(out, (char)chance(2));
-    snprintf(text, sizeof text, "https://www.example.com/products/%u?ref=home", chance(5000000));
-    put_text(out, text);
-    snprintf(text, sizeof text, "%08x-9a8b-4c7d-8e6f-%08x0a1b", chance(1u << 31), chance(1u << 31));
-    put_text(out, text);
-    snprintf(text, sizeof text, "%.*s", (int)(sizeof agent - 1 - chance(30)), agent);
-    put_text(out, text);
+    put_long(out, e->quantity);
+    sbuf_char(out, (char)e->premium);
+    put_text(out, str_of(e->url));
+    put_text(out, str_of(e->session));
+    put_text(out, e->agent);
 }
 
 struct stand {
@@ -123,9 +90,11 @@ static void set_up(struct stand *s, struct sbuf *text)
     if (writer == NULL)
         abort();
     size_t *starts = arena_array(arena, size_t, RECORDS + 1);
+    struct bench_chance chance = {42};
     for (uint32_t i = 0; i < RECORDS; i++) {
         starts[i] = text->n;
-        write_record(text, i);
+        struct bench_event event = bench_event(&chance, i);
+        write_record(text, &event);
         s->writers[i] = writer;
     }
     starts[RECORDS] = s->bytes = text->n;
@@ -138,11 +107,65 @@ static double bench_decode(struct stand *s, struct batch *batch)
     double best = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
         batch_reset(batch);
-        double from = now_s();
+        double from = bench_now_s();
         avro_decode(s->decoder, s->records, s->writers, RECORDS, batch, &report);
-        double took = now_s() - from;
+        double took = bench_now_s() - from;
         best = took < best ? took : best;
     }
+    return best;
+}
+
+/* A container file of the records, in memory. */
+static void write_file(const struct stand *s, struct sbuf *file)
+{
+    enum { ROWS = 1000 }; /* of a block */
+    static const char sync[] = "sixteen bytes: a";
+    sbuf_str(file, STR("Obj\1\2"));
+    put_text(file, STR("avro.schema"));
+    put_text(file, str_of(schema_text));
+    put_long(file, 0);
+    sbuf_add(file, sync, 16);
+    for (uint32_t from = 0; from < RECORDS; from += ROWS) {
+        uint32_t to = from + ROWS < RECORDS ? from + ROWS : RECORDS;
+        const struct str *last = &s->records[to - 1];
+        put_long(file, to - from);
+        put_long(file, last->p + last->n - s->records[from].p);
+        sbuf_add(file, s->records[from].p, (size_t)(last->p + last->n - s->records[from].p));
+        sbuf_add(file, sync, 16);
+    }
+}
+
+static bool read_at(void *arg, uint64_t offset, size_t n, uint8_t *out, struct err *err)
+{
+    (void)err;
+    memcpy(out, ((const struct sbuf *)arg)->p + offset, n);
+    return true;
+}
+
+static double bench_file(struct stand *s, struct batch *batch)
+{
+    struct err err = {0};
+    struct sbuf bytes = {0};
+    double best = 1e9;
+    write_file(s, &bytes);
+    const struct avro_source source = {bytes.n, read_at, &bytes};
+    struct avro_file *file = avro_file_open(s->pool, &source, NULL, &err);
+    for (int round = 0; round < ROUNDS; round++) {
+        bool end = false;
+        uint32_t rows = 0;
+        double from = bench_now_s();
+        if (!avro_file_seek(file, (struct avro_place){0}, &err))
+            abort();
+        for (; !end; rows += batch->rows)
+            if (!avro_file_next(file, batch, &report, &end, &err))
+                abort();
+        double took = bench_now_s() - from;
+        best = took < best ? took : best;
+        if (rows != RECORDS)
+            abort();
+    }
+    avro_file_close(file);
+    sbuf_fini(&bytes);
     return best;
 }
 
@@ -155,9 +178,9 @@ static double bench_encode(struct stand *s, const struct batch *batch)
     double best = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
         sbuf_clear(&out);
-        double from = now_s();
+        double from = bench_now_s();
         avro_encode(encoder, batch, 0, RECORDS, STR("\0\0\0\0\1"), &out, ends, &report);
-        double took = now_s() - from;
+        double took = bench_now_s() - from;
         best = took < best ? took : best;
     }
     if (out.n != s->bytes + 5 * RECORDS)
@@ -166,24 +189,9 @@ static double bench_encode(struct stand *s, const struct batch *batch)
     return best;
 }
 
-static double bench_copy(const struct sbuf *text)
-{
-    char *to = malloc(text->n);
-    double best = 1e9;
-    for (int round = 0; round < ROUNDS; round++) {
-        double from = now_s();
-        memcpy(to, text->p, text->n);
-        __asm__ volatile("" ::"r"(to) : "memory");
-        double took = now_s() - from;
-        best = took < best ? took : best;
-    }
-    free(to);
-    return best;
-}
-
 static void print(const char *name, const struct stand *s, double took)
 {
-    printf("%-22s %7.2f M records/s %8.2f GB/s\n", name, RECORDS / took / 1e6, (double)s->bytes / took / 1e9);
+    bench_print(name, RECORDS, s->bytes, took);
 }
 
 int main(void)
@@ -193,9 +201,10 @@ int main(void)
     set_up(&s, &text);
     struct batch *batch = batch_new();
     printf("%d records of %.1f bytes\n", RECORDS, (double)s.bytes / RECORDS);
-    print("copying the bytes", &s, bench_copy(&text));
+    print("copying the bytes", &s, bench_copy(ROUNDS, text.p, text.n));
     print("decode", &s, bench_decode(&s, batch));
     print("encode", &s, bench_encode(&s, batch));
+    print("decode, from a file", &s, bench_file(&s, batch));
 #ifdef AVRO_PEER
     print("libavro, decode", &s, avro_peer(schema_text, s.records, RECORDS));
 #else

@@ -1,18 +1,8 @@
 /* Avro's own C library, for avro_bench.c. Apart from it, because both have the same names for Avro's types. */
+#include "bench.h"
 #include <avro.h>
-#include <stdlib.h>
-#include <time.h>
-
-#include "base/str.h"
 
 double avro_peer(const char *schema_text, const struct str *records, int count);
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 double avro_peer(const char *schema_text, const struct str *records, int count)
 {
@@ -25,13 +15,13 @@ double avro_peer(const char *schema_text, const struct str *records, int count)
     avro_generic_value_new(kind, &value);
     avro_reader_t reader = avro_reader_memory("", 0);
     for (int round = 0; round < 7; round++) {
-        double from = now_s();
+        double from = bench_now_s();
         for (int i = 0; i < count; i++) {
             avro_reader_memory_set_source(reader, records[i].p, (int64_t)records[i].n);
             if (avro_value_read(reader, &value) != 0)
                 abort();
         }
-        double took = now_s() - from;
+        double took = bench_now_s() - from;
         best = took < best ? took : best;
     }
     avro_reader_free(reader);

@@ -1,18 +1,8 @@
 /* How fast CSV becomes columns and columns become CSV, against copying memory in the same run. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
+#include "bench.h"
 #include "format/csv.h"
 
 enum { RECORDS = 4096, LINE_MAX_SIZE = 256, ROUNDS = 41 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void print(const char *name, double took, size_t bytes, double copy)
 {
@@ -54,19 +44,19 @@ int main(void)
     struct sbuf out = {0};
     double copy = 1e9, split = 1e9, decode = 1e9, encode = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
-        double t0 = now_s();
+        double t0 = bench_now_s();
         memcpy(to, text, n);
         __asm__ volatile("" ::"r"(to) : "memory");
-        double t1 = now_s();
+        double t1 = bench_now_s();
         size_t count = csv_records(str_n(text, n), true, &options, records, RECORDS, &used);
-        double t2 = now_s();
+        double t2 = bench_now_s();
         batch_reset(batch);
         if (count != RECORDS || !csv_decode(decoder, records, RECORDS, batch, NULL, &err))
             return 1;
-        double t3 = now_s();
+        double t3 = bench_now_s();
         sbuf_clear(&out);
         csv_encode(encoder, batch, 0, RECORDS, &out, NULL);
-        double t4 = now_s();
+        double t4 = bench_now_s();
         copy = t1 - t0 < copy ? t1 - t0 : copy;
         split = t2 - t1 < split ? t2 - t1 : split;
         decode = t3 - t2 < decode ? t3 - t2 : decode;

@@ -2,8 +2,8 @@
  * member and for a committed offset. Writes are confirmed at once: only the coordinator is measured, not a disk. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bench.h"
 #include "broker/groups.h"
 
 enum { CALLS = 20000, ROUNDS = 15, MEMBERS = 1000, PARTITIONS = 5000, OFFSETS = 300000, GROUPS = 3000 };
@@ -68,21 +68,14 @@ static void serve(int16_t api, int16_t version, const void *request)
         groups_cancel(groups, &call); /* it is parked */
 }
 
-static double now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 static void measure(const char *what, int16_t api, int16_t version, const void *request)
 {
     double best = 1e18;
     for (int round = 0; round < ROUNDS; round++) {
-        double start = now_ns();
+        double start = bench_now_ns();
         for (int i = 0; i < CALLS; i++)
             serve(api, version, request);
-        double took = (now_ns() - start) / CALLS;
+        double took = (bench_now_ns() - start) / CALLS;
         best = took < best ? took : best;
     }
     printf("%-52s %8.0f ns\n", what, best);
@@ -131,7 +124,7 @@ static void classic(void)
                                             .protocol_type = STR("consumer"),
                                             .protocols = &protocol,
                                             .protocols_count = 1};
-    double start = now_ns();
+    double start = bench_now_ns();
     for (int i = 0; i < MEMBERS; i++) {
         join.member_id = (struct str){0};
         serve(KAFKA_API_JOIN_GROUP, 9, &join);
@@ -154,7 +147,7 @@ static void classic(void)
         sync.assignments_count = i == 0 ? MEMBERS : 0;
         serve(KAFKA_API_SYNC_GROUP, 5, &sync);
     }
-    double took = now_ns() - start;
+    double took = bench_now_ns() - start;
     struct kafka_heartbeat_request beat = {
         .group_id = STR("g"), .generation_id = 1, .member_id = str_of(ids[MEMBERS / 2])};
     measure("classic: heartbeat", KAFKA_API_HEARTBEAT, 4, &beat);
@@ -172,7 +165,7 @@ static void consumer(void)
     size_t before = mem_in_use();
     struct str name = STR("t");
     struct kafka_consumer_group_heartbeat_request_topic none = {0};
-    double start = now_ns();
+    double start = bench_now_ns();
     for (int i = 0; i < MEMBERS; i++) {
         snprintf(ids[i], sizeof ids[i], "aaaaaaaaaaaaaaaaaa%04d", i);
         struct kafka_consumer_group_heartbeat_request join = {.group_id = STR("g"),
@@ -184,7 +177,7 @@ static void consumer(void)
         serve(KAFKA_API_CONSUMER_GROUP_HEARTBEAT, 1, &join);
         epochs[i] = last_epoch;
     }
-    double joined = now_ns();
+    double joined = bench_now_ns();
     for (int round = 0; round < 3; round++)
         for (int i = 0; i < MEMBERS; i++) { /* everybody gives back all that it has, and gets its share */
             struct kafka_consumer_group_heartbeat_request beat = {.group_id = STR("g"),
@@ -195,7 +188,7 @@ static void consumer(void)
             serve(KAFKA_API_CONSUMER_GROUP_HEARTBEAT, 1, &beat);
             epochs[i] = last_epoch;
         }
-    double settled = now_ns();
+    double settled = bench_now_ns();
     struct kafka_consumer_group_heartbeat_request idle = {.group_id = STR("g"),
                                                           .member_id = str_of(ids[500]),
                                                           .member_epoch = epochs[500],
@@ -245,12 +238,12 @@ static void offsets(void)
         .reply = on_reply, .persist = on_persist, .topic_by_name = on_topic};
     groups = groups_new(&groups_config_default, &slots, NULL);
     struct err err;
-    double start = now_ns();
+    double start = bench_now_ns();
     for (size_t i = 0; i < copy.count; i += 2)
         if (!groups_load(groups, -1, copy.records[i], copy.records[i + 1], &err))
             abort();
     groups_loaded(groups, now);
-    printf("%-52s %8.0f ns\n", "loading an offset", (now_ns() - start) / (double)(copy.count / 2));
+    printf("%-52s %8.0f ns\n", "loading an offset", (bench_now_ns() - start) / (double)(copy.count / 2));
 }
 
 int main(void)

@@ -1,21 +1,14 @@
 /* What Kafka's codec costs for the messages that come with every batch of records, in ns, beside a memcpy of as many bytes. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bench.h"
 #include "wire/kafka.h"
 
 enum { CALLS = 20000, ROUNDS = 31 };
 
 static struct arena arena, scratch;
 static struct kafka_out out = {.leaves_records = true};
-
-static double now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 struct work {
     const struct kafka_type *type;
@@ -51,10 +44,10 @@ static double measure(void (*run)(struct work *), struct work *w)
 {
     double best = 1e18;
     for (int round = 0; round < ROUNDS; round++) {
-        double start = now_ns();
+        double start = bench_now_ns();
         for (int i = 0; i < CALLS; i++)
             run(w);
-        double took = (now_ns() - start) / CALLS;
+        double took = (bench_now_ns() - start) / CALLS;
         best = took < best ? took : best;
     }
     return best;

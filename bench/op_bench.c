@@ -3,7 +3,8 @@
  * of 4,096, all in the cache as they are behind a decoder. */
 #include <ref/run_query.h>
 #include <stdio.h>
-#include <time.h>
+
+#include "bench.h"
 
 enum { ROUNDS = 301 };
 
@@ -12,13 +13,6 @@ static struct arena *arena;
 static struct query_table table;
 static struct batch *in;
 static uint64_t rows_out;
-
-static double now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static void fill(void)
 {
@@ -88,18 +82,10 @@ static void bad(void *arg, const struct op_bad_row *row)
 /* ns of copying n bytes. */
 static double copy_ns(size_t n)
 {
-    char *from = mem_new(n), *to = mem_new(n);
-    double best = 1e18;
-    for (int i = 0; i < ROUNDS; i++) {
-        double start = now_ns();
-        memcpy(to, from, n);
-        __asm__ volatile("" : : "r"(to) : "memory");
-        double took = now_ns() - start;
-        best = took < best ? took : best;
-    }
+    char *from = mem_new(n);
+    double took = bench_copy(ROUNDS, from, n);
     mem_free(from);
-    mem_free(to);
-    return best;
+    return took * 1e9;
 }
 
 static void measure(const char *name, const char *query)
@@ -120,9 +106,9 @@ static void measure(const char *name, const char *query)
     double best = 1e18;
     out_bytes = 0;
     for (int i = 0; i < ROUNDS; i++) {
-        double start = now_ns();
+        double start = bench_now_ns();
         pipeline_push(p, &context, 0, &msg, &output);
-        double took = now_ns() - start;
+        double took = bench_now_ns() - start;
         best = took < best ? took : best;
     }
     size_t touched = bytes_of(&part) + out_bytes;

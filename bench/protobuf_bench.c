@@ -1,13 +1,9 @@
 /* How fast Protobuf records become columns, and columns Protobuf records, against copying the bytes and against Protobuf's C library
  * (libprotobuf-c-dev, where it is installed), all in one run.
  *
- * The records are about 220 bytes of 12 mixed fields: identifiers, short and long text, an optional one, a Timestamp, numbers, a boolean;
- * lengths and values differ from record to record as if by chance, and what has its default is left out, as writers do. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
+ * The records are about 220 bytes of 12 mixed fields: identifiers, short and long text, an optional one, a Timestamp, numbers, a boolean. What has its default is left out, as writers do. */
 #include "base/bytes.h"
+#include "bench.h"
 #include "format/protobuf.h"
 
 #ifdef PROTOBUF_PEER
@@ -22,21 +18,6 @@ static const char schema_text[] =
     "message Event { int64 id = 1; string user_id = 2; string event = 3; google.protobuf.Timestamp at = 4;"
     "optional string country = 5; string city = 6; double amount = 7; int32 quantity = 8; bool premium = 9;"
     "string url = 10; string session = 11; string agent = 12; }";
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static uint64_t random_state = 42;
-
-static uint32_t chance(uint32_t below)
-{
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(random_state >> 33) % below;
-}
 
 static void put_number(struct sbuf *out, uint64_t value)
 {
@@ -60,37 +41,27 @@ static void put_text(struct sbuf *out, uint32_t field, struct str text)
     sbuf_str(out, text);
 }
 
-static void write_record(struct sbuf *out, uint32_t i)
+static void write_record(struct sbuf *out, const struct bench_event *e)
 {
-    static const char *const events[] = {"view", "click", "purchase", "add_to_cart", "logout"};
-    static const char *const countries[] = {"CH", "Germany", "United States", "Brazil", "New Zealand", "NO"};
-    static const char *const cities[] = {"Zurich",         "Berlin",     "San Francisco",
-                                         "Rio de Janeiro", "Wellington", "Oslo"};
-    static const char agent[] =
-        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0";
-    char text[128];
     struct sbuf at = {0};
-    double amount = chance(100000) / 100.0;
-    put_integer(out, 1, 1000000 + i);
-    snprintf(text, sizeof text, "user_%06u", chance(1000000));
-    put_text(out, 2, str_of(text));
-    put_text(out, 3, str_of(events[chance(5)]));
-    put_integer(&at, 1, 1704067200 + chance(1000000));
-    put_integer(&at, 2, UINT64_C(1000000) * chance(1000));
+    double amount = e->cents / 100.0;
+    put_integer(out, 1, (uint64_t)e->id);
+    put_text(out, 2, str_of(e->user_id));
+    put_text(out, 3, str_of(e->event));
+    put_integer(&at, 1, (uint64_t)e->at_ms / 1000);
+    put_integer(&at, 2, (uint64_t)e->at_ms % 1000 * 1000000);
     put_text(out, 4, sbuf_view(&at));
     sbuf_fini(&at);
-    if (chance(5) > 0)
-        put_text(out, 5, str_of(countries[chance(6)]));
-    put_text(out, 6, str_of(cities[chance(6)]));
+    if (e->country)
+        put_text(out, 5, str_of(e->country));
+    put_text(out, 6, str_of(e->city));
     put_number(out, 7 << 3 | 1);
     sbuf_add(out, &amount, sizeof amount);
-    put_integer(out, 8, chance(200));
-    put_integer(out, 9, chance(2));
-    snprintf(text, sizeof text, "https://www.example.com/products/%u?ref=home", chance(5000000));
-    put_text(out, 10, str_of(text));
-    snprintf(text, sizeof text, "%08x-9a8b-4c7d-8e6f-%08x0a1b", chance(1u << 31), chance(1u << 31));
-    put_text(out, 11, str_of(text));
-    put_text(out, 12, str_n(agent, sizeof agent - 1 - chance(30)));
+    put_integer(out, 8, e->quantity);
+    put_integer(out, 9, e->premium);
+    put_text(out, 10, str_of(e->url));
+    put_text(out, 11, str_of(e->session));
+    put_text(out, 12, e->agent);
 }
 
 struct stand {
@@ -130,9 +101,11 @@ static void set_up(struct stand *s, struct sbuf *text)
     if (writer == NULL)
         abort();
     size_t *starts = arena_array(arena, size_t, RECORDS + 1);
+    struct bench_chance chance = {42};
     for (uint32_t i = 0; i < RECORDS; i++) {
         starts[i] = text->n;
-        write_record(text, i);
+        struct bench_event event = bench_event(&chance, i);
+        write_record(text, &event);
         s->writers[i] = writer;
     }
     starts[RECORDS] = s->bytes = text->n;
@@ -145,9 +118,9 @@ static double bench_decode(struct stand *s, struct batch *batch)
     double best = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
         batch_reset(batch);
-        double from = now_s();
+        double from = bench_now_s();
         protobuf_decode(s->decoder, s->records, s->writers, RECORDS, batch, &report);
-        double took = now_s() - from;
+        double took = bench_now_s() - from;
         best = took < best ? took : best;
     }
     return best;
@@ -162,9 +135,9 @@ static double bench_encode(struct stand *s, const struct batch *batch)
     double best = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
         sbuf_clear(&out);
-        double from = now_s();
+        double from = bench_now_s();
         protobuf_encode(encoder, batch, 0, RECORDS, STR("\0\0\0\0\1\0"), &out, ends, &report);
-        double took = now_s() - from;
+        double took = bench_now_s() - from;
         best = took < best ? took : best;
     }
     if (out.n != s->bytes + 6 * RECORDS)
@@ -173,24 +146,9 @@ static double bench_encode(struct stand *s, const struct batch *batch)
     return best;
 }
 
-static double bench_copy(const struct sbuf *text)
-{
-    char *to = malloc(text->n);
-    double best = 1e9;
-    for (int round = 0; round < ROUNDS; round++) {
-        double from = now_s();
-        memcpy(to, text->p, text->n);
-        __asm__ volatile("" ::"r"(to) : "memory");
-        double took = now_s() - from;
-        best = took < best ? took : best;
-    }
-    free(to);
-    return best;
-}
-
 static void print(const char *name, const struct stand *s, double took)
 {
-    printf("%-22s %7.2f M records/s %8.2f GB/s\n", name, RECORDS / took / 1e6, (double)s->bytes / took / 1e9);
+    bench_print(name, RECORDS, s->bytes, took);
 }
 
 int main(void)
@@ -200,7 +158,7 @@ int main(void)
     set_up(&s, &text);
     struct batch *batch = batch_new();
     printf("%d records of %.1f bytes\n", RECORDS, (double)s.bytes / RECORDS);
-    print("copying the bytes", &s, bench_copy(&text));
+    print("copying the bytes", &s, bench_copy(ROUNDS, text.p, text.n));
     print("decode", &s, bench_decode(&s, batch));
     print("encode", &s, bench_encode(&s, batch));
 #ifdef PROTOBUF_PEER

@@ -1,9 +1,6 @@
 /* Protobuf's C library, for protobuf_bench.c: the code that its compiler would make for the message there, by hand. */
+#include "bench.h"
 #include <protobuf-c/protobuf-c.h>
-#include <stdlib.h>
-#include <time.h>
-
-#include "base/str.h"
 
 double protobuf_peer(const struct str *records, int count);
 
@@ -66,18 +63,11 @@ static const ProtobufCMessageDescriptor event_type = {
     .field_ranges = event_ranges,
 };
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 double protobuf_peer(const struct str *records, int count)
 {
     double best = 1e9;
     for (int round = 0; round < 50; round++) {
-        double from = now_s();
+        double from = bench_now_s();
         for (int i = 0; i < count; i++) {
             ProtobufCMessage *message = protobuf_c_message_unpack(&event_type, NULL, records[i].n,
                                                                   (const uint8_t *)records[i].p);
@@ -85,7 +75,7 @@ double protobuf_peer(const struct str *records, int count)
                 abort();
             protobuf_c_message_free_unpacked(message, NULL);
         }
-        double took = now_s() - from;
+        double took = bench_now_s() - from;
         best = took < best ? took : best;
     }
     return best;

@@ -2,18 +2,11 @@
 #include <ref/random_batch.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bench.h"
 #include "type/cast.h"
 
 enum { VALUES = 4096, ROUNDS = 51, TEXT = 40 };
-
-static double now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static char texts[VALUES][TEXT];
 static double doubles[VALUES];
@@ -26,9 +19,9 @@ static double measure(void (*run)(void))
 {
     double best = 1e18;
     for (int i = 0; i < ROUNDS; i++) {
-        double start = now_ns();
+        double start = bench_now_ns();
         run();
-        double took = (now_ns() - start) / VALUES;
+        double took = (bench_now_ns() - start) / VALUES;
         best = took < best ? took : best;
     }
     return best;

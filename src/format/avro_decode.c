@@ -11,17 +11,14 @@
  * than a good one by this, and nothing is kept about it while all are good.
  *
  * Arrays, maps and unions of several types run the same steps over one record at a time. */
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "base/bytes.h"
 #include "base/utf8.h"
 #include "format/avro_decode_private.h"
+#include "format/view_private.h"
 #include "type/decimal.h"
 #include "type/timestamp.h"
 
-enum { ZEROS = 64, PAD = 8 };
+enum { ZEROS = 64, PAD = VIEW_BEFORE };
 
 static const uint8_t zeros[PAD + ZEROS];
 
@@ -35,15 +32,6 @@ NEVER_INLINE static const uint8_t *bad(struct avro_decoder *d, const struct avro
 static const char cut[] = "the record ends inside of a value";
 
 /* ---- bytes ---------------------------------------------------------------------------------------------------------------- */
-
-/* Eight bytes from p on, the first in the lowest bits, with zeros behind `end`; anything where p ≥ end. A step is near the end in all
- * records or in none, so this branch is foreseen. */
-ALWAYS_INLINE uint64_t load8(const uint8_t *p, const uint8_t *end)
-{
-    if (LIKELY(end - p >= 8))
-        return get_le64(p);
-    return get_le64(end - 8) >> ((unsigned)(p - (end - 8)) * 8 & 63);
-}
 
 /* Any varint, or what is none. */
 NEVER_INLINE static const uint8_t *read_long_varint(struct avro_decoder *d, const struct avro_op *op,
@@ -59,7 +47,7 @@ NEVER_INLINE static const uint8_t *read_long_varint(struct avro_decoder *d, cons
 ALWAYS_INLINE const uint8_t *read_varint(struct avro_decoder *d, const struct avro_op *op, const uint8_t *p,
                                          const uint8_t *end, uint64_t *value)
 {
-    uint64_t w = load8(p, end), stop = ~w & UINT64_C(0x8080808080808080);
+    uint64_t w = view_load8(p, end), stop = ~w & UINT64_C(0x8080808080808080);
     if (UNLIKELY(stop == 0))
         return read_long_varint(d, op, p, end, value);
     w &= stop ^ (stop - 1);
@@ -109,7 +97,7 @@ NEVER_INLINE static const uint8_t *read_large_size(struct avro_decoder *d, const
 ALWAYS_INLINE const uint8_t *read_size(struct avro_decoder *d, const struct avro_op *op, const uint8_t *p,
                                        const uint8_t *end, uint64_t *size)
 {
-    uint64_t w = load8(p, end), more = w >> 7 & 1;
+    uint64_t w = view_load8(p, end), more = w >> 7 & 1;
     uint64_t n = (w >> 1 & 0x3F) | ((w >> 2 & 0x1FC0) & -more);
     const uint8_t *next = p + 1 + more;
     *size = n;
@@ -125,45 +113,13 @@ NEVER_INLINE static bool is_text(const struct avro_decoder *d, const uint8_t *p,
     return n < 32 ? utf8_valid((const char *)p, n) : d->code->utf8((const char *)p, n);
 }
 
-#define TOPS UINT64_C(0x8080808080808080)
-
 /* Some byte of p[n] is none of ASCII's: the top bits. n > VIEW_INLINE. */
 ALWAYS_INLINE uint64_t wide_bytes(const uint8_t *p, uint64_t n)
 {
     uint64_t all = get_le64(p + n - 8) | get_le64(p + (n >= 16 ? n - 16 : 0));
     for (uint64_t i = 0; i + 16 < n; i += 16)
         all |= get_le64(p + i) | get_le64(p + i + 8);
-    return all & TOPS;
-}
-
-/* p[n] becomes a view. The top bits of what is in it, where it is short. */
-ALWAYS_INLINE uint64_t store_view(struct view *to, const uint8_t *p, uint64_t n, const uint8_t *end)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    static const uint64_t masks[VIEW_INLINE + 1][2] = {
-        {0x00000000FFFFFFFF, 0},
-        {0x000000FFFFFFFFFF, 0},
-        {0x0000FFFFFFFFFFFF, 0},
-        {0x00FFFFFFFFFFFFFF, 0},
-        {0xFFFFFFFFFFFFFFFF, 0},
-        {0xFFFFFFFFFFFFFFFF, 0x00000000000000FF},
-        {0xFFFFFFFFFFFFFFFF, 0x000000000000FFFF},
-        {0xFFFFFFFFFFFFFFFF, 0x0000000000FFFFFF},
-        {0xFFFFFFFFFFFFFFFF, 0x00000000FFFFFFFF},
-        {0xFFFFFFFFFFFFFFFF, 0x000000FFFFFFFFFF},
-        {0xFFFFFFFFFFFFFFFF, 0x0000FFFFFFFFFFFF},
-        {0xFFFFFFFFFFFFFFFF, 0x00FFFFFFFFFFFFFF},
-        {0xFFFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF},
-    };
-    uint64_t row = n < VIEW_INLINE ? n : VIEW_INLINE;
-    uint64_t low = (n | load8(p, end) << 32) & masks[row][0], high = load8(p + 4, end) & masks[row][1];
-    uint64_t words[2] = {low, n <= VIEW_INLINE ? high : (uint64_t)(uintptr_t)p};
-    memcpy(to, words, sizeof words);
-    return (low >> 32 | high) & TOPS;
-#else
-    *to = view_of((const char *)p, n);
-    return TOPS;
-#endif
+    return all & VIEW_TOPS;
 }
 
 /* The text at p, wherever it is. */
@@ -174,7 +130,7 @@ static const uint8_t *take_any_string(struct avro_decoder *d, const struct avro_
     const uint8_t *text = read_size(d, op, p, end, &n);
     if (UNLIKELY(text == NULL))
         return NULL;
-    uint64_t wide = store_view(to, text, n, end);
+    uint64_t wide = view_store(to, text, n, end);
     if (n > VIEW_INLINE)
         wide = wide_bytes(text, n);
     if (UNLIKELY(wide) && !is_text(d, text, n))
@@ -183,15 +139,6 @@ static const uint8_t *take_any_string(struct avro_decoder *d, const struct avro_
 }
 
 #ifdef __SSE2__
-
-/* 16 bytes of ones from ones + 16 - n on have n of them. */
-static const uint8_t ones[32] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
-                                 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
-
-ALWAYS_INLINE __m128i load16(const uint8_t *p)
-{
-    return _mm_loadu_si128((const __m128i *)p);
-}
 
 /* The text at p where its size has at most two bytes and 16 more bytes follow; or NULL. */
 ALWAYS_INLINE const uint8_t *quick_string(const struct avro_decoder *d, struct view *to, const uint8_t *p,
@@ -203,15 +150,11 @@ ALWAYS_INLINE const uint8_t *quick_string(const struct avro_decoder *d, struct v
     const uint8_t *text = p + 1 + more;
     if (UNLIKELY((w & 1) | (w >> 15 & more) | ((int64_t)n > end - text)))
         return NULL;
-    __m128i start = load16(text), all = _mm_and_si128(start, load16(ones + 16 - (n < 16 ? n : 16)));
-    uint64_t low = (uint64_t)_mm_cvtsi128_si64(_mm_slli_si128(all, 4)) | n;
-    uint64_t high = (uint64_t)_mm_cvtsi128_si64(_mm_srli_si128(all, 4));
-    uint64_t words[2] = {low, n <= VIEW_INLINE ? high : (uint64_t)(uintptr_t)text};
-    memcpy(to, words, sizeof words);
+    __m128i all = view_store16(to, text, n);
     if (n > 16) {
-        all = _mm_or_si128(all, load16(text + n - 16));
+        all = _mm_or_si128(all, view_load16(text + n - 16));
         for (uint64_t i = 16; i + 16 < n; i += 16)
-            all = _mm_or_si128(all, load16(text + i));
+            all = _mm_or_si128(all, view_load16(text + i));
     }
     if (UNLIKELY(_mm_movemask_epi8(all)) && !is_text(d, text, n))
         return NULL;
@@ -248,8 +191,8 @@ static const uint8_t *skip_string(struct avro_decoder *d, const struct avro_op *
 ALWAYS_INLINE i128 read_integer(const uint8_t *p, uint64_t n, const uint8_t *end)
 {
     if (LIKELY(n <= 8))
-        return n == 0 ? 0 : (int64_t)__builtin_bswap64(load8(p, end)) >> (64 - 8 * n);
-    int64_t high = (int64_t)__builtin_bswap64(load8(p, end)) >> (128 - 8 * n);
+        return n == 0 ? 0 : (int64_t)__builtin_bswap64(view_load8(p, end)) >> (64 - 8 * n);
+    int64_t high = (int64_t)__builtin_bswap64(view_load8(p, end)) >> (128 - 8 * n);
     return (i128)((unsigned __int128)(uint64_t)high << 64 | get_be64(p + n - 8));
 }
 
@@ -414,14 +357,14 @@ ALWAYS_INLINE const uint8_t *take(struct avro_decoder *d, const struct avro_op *
         if (UNLIKELY(p == NULL))
             return NULL;
         if (kind == AVRO_OP_BYTES)
-            store_view((struct view *)data + row, p, n, end);
+            view_store((struct view *)data + row, p, n, end);
         return p + n;
     case AVRO_OP_FIXED:
     case AVRO_OP_SKIP_FIXED:
         if (UNLIKELY((uint64_t)(end - p) < op->size))
             return bad(d, op, cut);
         if (kind == AVRO_OP_FIXED)
-            store_view((struct view *)data + row, p, op->size, end);
+            view_store((struct view *)data + row, p, op->size, end);
         return p + op->size;
     case AVRO_OP_ENUM: return take_enum(d, op, (struct view *)data + row, p, end);
     case AVRO_OP_SKIP_ENUM: return take_enum(d, op, NULL, p, end);
@@ -433,16 +376,6 @@ ALWAYS_INLINE const uint8_t *take(struct avro_decoder *d, const struct avro_op *
 }
 
 /* ---- validity ------------------------------------------------------------------------------------------------------------- */
-
-/* Bits of rows row … row + 63, or'ed in; behind the array are eight more bytes. */
-ALWAYS_INLINE void set_valid(struct json_slot *slot, uint32_t row, uint64_t bits)
-{
-    uint8_t *at = slot->validity + (row >> 3);
-    unsigned shift = row & 7;
-    put_le64(at, get_le64(at) | bits << shift);
-    if (UNLIKELY(shift != 0))
-        at[8] |= (uint8_t)(bits >> (64 - shift));
-}
 
 ALWAYS_INLINE uint64_t first_bits(uint32_t n)
 {
@@ -503,7 +436,7 @@ ALWAYS_INLINE bool step(struct avro_decoder *d, struct avro_op *op, const enum a
         c->at[i] = nullable && is_null ? p + 1 : next;
     }
     if (has_slot)
-        set_valid(op->slot, row, nullable ? valid : first_bits(n));
+        json_slot_set_valid(op->slot, row, nullable ? valid : first_bits(n));
     return true;
 }
 
@@ -565,7 +498,7 @@ static bool run_one(struct avro_decoder *d, const struct avro_program *program, 
 static bool step_valid(struct avro_decoder *d, struct avro_op *op, uint32_t row, uint32_t n,
                        struct avro_cursors *c)
 {
-    set_valid(op->slot, row, first_bits(n));
+    json_slot_set_valid(op->slot, row, first_bits(n));
     return true;
 }
 
@@ -585,7 +518,7 @@ static bool step_uuid(struct avro_decoder *d, struct avro_op *op, uint32_t row, 
         ((struct view *)op->slot->data)[row + i] = view_of(text, 36);
         c->at[i] += 16;
     }
-    set_valid(op->slot, row, first_bits(n));
+    json_slot_set_valid(op->slot, row, first_bits(n));
     return true;
 }
 

@@ -1,9 +1,9 @@
 /* JSON (RFC 8259): records to columns, columns to records, and what stands around that: finding records in
  * a text, inferring a schema, widening one.
  *
- * The reader is compiled from a schema and works in two steps per record: a structural index made with
- * vector instructions (json/), then one walk over that index which writes values straight into
- * columns (json_decode.c). Strings without escapes become views into the record's own bytes.
+ * The reader is compiled from a schema. Flat records in their common form are read in blocks, one name after the other (json_block.c). All
+ * others in two steps per record: a structural index made with vector instructions (json/), then one walk over that index which writes values
+ * straight into columns (json_decode.c). Strings without escapes become views into the record's own bytes.
  *
  * Everything here is pure. Nothing is shared between decoders, so each role has its own. Small documents
  * for control use (answers of a REST API, a Delta log) have a tree: json/tree.h. */

@@ -1,4 +1,4 @@
-/* Records to columns: one walk over a record's structural index, led by the schema.
+/* Records to columns: one walk over a record's structural index, led by the schema. Flat records in their common form do not come here (json_block.c).
  *
  * The index (json/scan.c) has every bracket, colon, comma, both quotes of every string and the first byte
  * of every bare word, so the walk never searches: a string's end is the next entry, a value's successor
@@ -15,12 +15,9 @@
  * A function here takes `at`, the entry of the value's first byte, and returns the entry behind the value,
  * or NULL when the record is not JSON (fault() says why). The common forms are dealt with inline; anything
  * else (null, escapes, values that do not fit) goes to slow_value(). */
-#include "base/bytes.h"
 #include "base/utf8.h"
-#include "format/json_decode_private.h"
+#include "format/json_value_private.h"
 #include "format/variant.h"
-#include "type/cast.h"
-#include "json/number.h"
 
 static const uint32_t *decode_value(struct json_decoder *d, struct json_slot *slot, uint32_t row,
                                     const uint32_t *at);
@@ -250,53 +247,7 @@ static const uint32_t *skip_unknown(struct json_decoder *d, struct json_slot *ob
     return next;
 }
 
-#define TRUE_WORD UINT64_C(0x65757274)    /* "true", the first byte lowest */
-#define FALSE_WORD UINT64_C(0x65736C6166) /* "false" */
-
 /* ---- strings ------------------------------------------------------------------------------------------- */
-
-/* Eight bytes from p on, the first in the lowest bits, with zeros behind `end`. At least JSON_RECORD_MIN
- * bytes stand before `end`. */
-ALWAYS_INLINE uint64_t load8(const char *p, const char *end)
-{
-    if (LIKELY(end - p >= 8))
-        return get_le64(p);
-    return p < end ? get_le64(end - 8) >> (64 - 8 * (unsigned)(end - p)) : 0;
-}
-
-/* The view of p[n]. Short ones are masked instead of copied byte by byte. */
-ALWAYS_INLINE void store_view(struct view *to, const char *p, uint32_t n, const char *end)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    static const uint64_t masks[VIEW_INLINE + 1][2] = {
-        {0x00000000FFFFFFFF, 0},
-        {0x000000FFFFFFFFFF, 0},
-        {0x0000FFFFFFFFFFFF, 0},
-        {0x00FFFFFFFFFFFFFF, 0},
-        {0xFFFFFFFFFFFFFFFF, 0},
-        {0xFFFFFFFFFFFFFFFF, 0x00000000000000FF},
-        {0xFFFFFFFFFFFFFFFF, 0x000000000000FFFF},
-        {0xFFFFFFFFFFFFFFFF, 0x0000000000FFFFFF},
-        {0xFFFFFFFFFFFFFFFF, 0x00000000FFFFFFFF},
-        {0xFFFFFFFFFFFFFFFF, 0x000000FFFFFFFFFF},
-        {0xFFFFFFFFFFFFFFFF, 0x0000FFFFFFFFFFFF},
-        {0xFFFFFFFFFFFFFFFF, 0x00FFFFFFFFFFFFFF},
-        {0xFFFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF},
-    };
-    uint32_t row = n < VIEW_INLINE ? n : VIEW_INLINE;
-    uint64_t low = load8(p, end), high = load8(p + 4, end) & masks[row][1];
-    uint64_t words[2] = {((uint64_t)n | low << 32) & masks[row][0],
-                         n <= VIEW_INLINE ? high : (uint64_t)(uintptr_t)p};
-    memcpy(to, words, sizeof words);
-#else
-    *to = view_of(p, n);
-#endif
-}
-
-ALWAYS_INLINE void set_valid(struct json_slot *slot, uint32_t row)
-{
-    slot->validity[row >> 3] |= (uint8_t)(1u << (row & 7));
-}
 
 /* Text that stays as it is: borrowed, or copied where the options want that. */
 static void store_text(struct json_decoder *d, struct json_slot *slot, uint32_t row, struct str text)
@@ -304,7 +255,7 @@ static void store_text(struct json_decoder *d, struct json_slot *slot, uint32_t 
     if (d->options.copy && text.n > VIEW_INLINE)
         text.p = arena_dup(d->arena, text.p, text.n);
     ((struct view *)slot->data)[row] = view_of(text.p, text.n);
-    set_valid(slot, row);
+    json_set_valid(slot, row);
 }
 
 /* The string at `at` without its escapes; in the arena where it has any. */
@@ -357,112 +308,18 @@ ALWAYS_INLINE const uint32_t *read_string(struct json_decoder *d, struct json_sl
     if (UNLIKELY(d->options.copy))
         store_text(d, slot, row, str_n(p + 1, n));
     else
-        store_view((struct view *)slot->data + row, p + 1, n, end);
-    set_valid(slot, row);
+        json_store_view((struct view *)slot->data + row, p + 1, n, end);
+    json_set_valid(slot, row);
     return at + 2;
 }
 
 /* ---- numbers ------------------------------------------------------------------------------------------- */
 
-static const uint64_t powers_of_ten[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
-
-/* Digits as they come, at most 18 in all; what follows is at p. */
-struct digits {
-    uint64_t value;
-    const char *p;
-    unsigned count; /* 0 or more than 18: for the slow path */
-};
-
-ALWAYS_INLINE struct digits read_digits(uint64_t value, const char *p, const char *end)
-{
-    struct digits found = {value, p, 0};
-    for (;;) {
-        uint64_t word = load8(found.p, end) ^ UINT64_C(0x3030303030303030);
-        unsigned count = json_digits_count(word);
-        if (count == 0)
-            return found;
-        found.value = found.value * powers_of_ten[count] + json_digits_value(word, count);
-        found.count += count;
-        found.p += count;
-        if (LIKELY(count < 8) || found.count > 18)
-            return found;
-    }
-}
-
-/* A word that ends at p: is the next entry there, but for blanks? */
+/* A word that ends at p: is the next entry there, but for blanks? NULL: it did not even begin. */
 ALWAYS_INLINE bool ends_well(const struct json_decoder *d, const char *p, const uint32_t *at,
                              const char *base)
 {
-    return LIKELY(p == base + at[1]) || is_blank(p, next_entry(d, at));
-}
-
-/* The integer at `at` in its common form; false: the slow path decides. */
-ALWAYS_INLINE bool read_i64(const struct json_decoder *d, const uint32_t *at, const char *base,
-                            const char *end, int64_t *value)
-{
-    const char *p = base + *at;
-    bool negative = *p == '-';
-    struct digits number = read_digits(0, p + negative, end);
-    if (UNLIKELY(number.count - 1 >= 18 || (p[negative] == '0' && number.count > 1)))
-        return false;
-    *value = negative ? -(int64_t)number.value : (int64_t)number.value;
-    return ends_well(d, number.p, at, base);
-}
-
-/* A number with or without a fraction: ±mantissa × 10^-places. */
-ALWAYS_INLINE bool read_fixed(const struct json_decoder *d, const uint32_t *at, const char *base,
-                              const char *end, struct json_number *number)
-{
-    const char *p = base + *at;
-    bool negative = *p == '-';
-    p += negative;
-    struct digits found = read_digits(0, p, end);
-    if (UNLIKELY(found.count - 1 >= 18 || (*p == '0' && found.count > 1)))
-        return false;
-    unsigned places = 0;
-    if (found.p < end && *found.p == '.') {
-        unsigned whole = found.count;
-        found = read_digits(found.value, found.p + 1, end);
-        places = found.count;
-        if (UNLIKELY(places == 0 || whole + places > 19))
-            return false;
-    }
-    *number = (struct json_number){
-        .mantissa = found.value, .exponent = -(int32_t)places, .negative = negative, .end = found.p};
-    return ends_well(d, found.p, at, base);
-}
-
-ALWAYS_INLINE bool read_f64(const struct json_decoder *d, const uint32_t *at, const char *base,
-                            const char *end, double *value)
-{
-    static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
-                                  1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
-    struct json_number number;
-    if (UNLIKELY(!read_fixed(d, at, base, end, &number)))
-        return false;
-    if (LIKELY(number.mantissa <= UINT64_C(1) << 53)) {
-        double v = (double)number.mantissa / tens[-number.exponent];
-        *value = number.negative ? -v : v;
-    } else {
-        return number_to_f64(str_n(base + *at, (size_t)(number.end - (base + *at))), value);
-    }
-    return true;
-}
-
-/* Reads digits only as far as the mantissa has room; the rest is the slow path's. */
-ALWAYS_INLINE bool read_decimal(const struct json_decoder *d, const struct json_slot *slot,
-                                const uint32_t *at, const char *base, const char *end, i128 *value)
-{
-    struct json_number number;
-    if (UNLIKELY(!read_fixed(d, at, base, end, &number)))
-        return false;
-    int shift = (int)slot->type->scale + number.exponent;
-    if (UNLIKELY(shift < 0 || shift > 18))
-        return false;
-    *value = (i128)number.mantissa * (i128)(uint64_t)decimal_pow10[shift];
-    if (number.negative)
-        *value = -*value;
-    return decimal_fits(*value, slot->type->precision);
+    return LIKELY(p == base + at[1]) || (p != NULL && is_blank(p, next_entry(d, at)));
 }
 
 /* ---- the rest, by kind --------------------------------------------------------------------------------- */
@@ -475,7 +332,7 @@ static void store_i64(struct json_slot *slot, uint32_t row, int64_t value)
     case 4: ((int32_t *)slot->data)[row] = (int32_t)value; break;
     default: ((int64_t *)slot->data)[row] = value; break;
     }
-    set_valid(slot, row);
+    json_set_valid(slot, row);
 }
 
 static bool number_fits(struct json_slot *slot, uint32_t row, const struct json_number *number,
@@ -548,7 +405,7 @@ static bool read_binary(struct json_decoder *d, struct json_slot *slot, uint32_t
 }
 
 /* A string for a column that is none. */
-static bool text_fits(struct json_decoder *d, struct json_slot *slot, uint32_t row, struct str text)
+bool json_text_into(struct json_decoder *d, struct json_slot *slot, uint32_t row, struct str text)
 {
     double f;
     int64_t i;
@@ -613,9 +470,9 @@ static const uint32_t *read_variant(struct json_decoder *d, struct json_slot *sl
         return misfit(d, slot, row, at);
     ((struct view *)slot->children[0].data)[row] = view_of(metadata.p, metadata.n);
     ((struct view *)slot->children[1].data)[row] = view_of(value.p, value.n);
-    set_valid(&slot->children[0], row);
-    set_valid(&slot->children[1], row);
-    set_valid(slot, row);
+    json_set_valid(&slot->children[0], row);
+    json_set_valid(&slot->children[1], row);
+    json_set_valid(slot, row);
     return next;
 }
 
@@ -633,9 +490,9 @@ __attribute__((noinline)) static const uint32_t *slow_value(struct json_decoder 
     if (*p == '"') {
         if (!string_text(d, at, &text))
             return NULL;
-        if (!text_fits(d, slot, row, text))
+        if (!json_text_into(d, slot, row, text))
             return misfit(d, slot, row, at);
-        set_valid(slot, row);
+        json_set_valid(slot, row);
         return at + 2;
     }
     struct json_number number;
@@ -649,7 +506,7 @@ __attribute__((noinline)) static const uint32_t *slow_value(struct json_decoder 
     }
     if (!word_fits(d, slot, row, text, word, &number))
         return misfit(d, slot, row, at);
-    set_valid(slot, row);
+    json_set_valid(slot, row);
     return at + 1;
 }
 
@@ -671,7 +528,7 @@ static const uint32_t *close_list(struct json_decoder *d, struct json_slot *slot
         return fault(d, at, "");
     slot->closed = row + 1;
     slot->offsets[row + 1] = slot->children[0].rows;
-    set_valid(slot, row);
+    json_set_valid(slot, row);
     return at;
 }
 
@@ -736,31 +593,6 @@ static const uint32_t *decode_map(struct json_decoder *d, struct json_slot *slot
     }
 }
 
-ALWAYS_INLINE bool key_is(const struct json_key *key, const char *p, const char *end)
-{
-    if (UNLIKELY((size_t)(end - p) < key->size))
-        return false;
-    if (LIKELY(key->size - 8 <= JSON_KEY_FAST_MAX - 8)) {
-        uint64_t a, b, c, e;
-        memcpy(&a, p, 8);
-        memcpy(&b, p + key->at[0], 8);
-        memcpy(&c, p + key->at[1], 8);
-        memcpy(&e, p + key->at[2], 8);
-        return ((a ^ key->words[0]) | (b ^ key->words[1]) | (c ^ key->words[2]) | (e ^ key->words[3])) == 0;
-    }
-    if (key->size < 8) {
-        uint32_t a, b, x, y;
-        if (UNLIKELY(key->size < 4))
-            return false; /* "": is three bytes, and rare */
-        memcpy(&a, p, 4);
-        memcpy(&b, p + key->size - 4, 4);
-        memcpy(&x, &key->words[0], 4);
-        memcpy(&y, &key->words[1], 4);
-        return ((a ^ x) | (b ^ y)) == 0;
-    }
-    return memcmp(p, key->text, key->size) == 0;
-}
-
 /* The name at `at` when it is not the one that was expected first. *key: its key or NULL; *slot: its
  * column or NULL. Returns the entry of the value. */
 NEVER_INLINE static const uint32_t *find_key(struct json_decoder *d, struct json_slot *object,
@@ -769,7 +601,7 @@ NEVER_INLINE static const uint32_t *find_key(struct json_decoder *d, struct json
 {
     const char *p = d->base + *at;
     struct json_key *second = guesses[1];
-    if (second != NULL && *p == '"' && key_is(second, p, d->end)) {
+    if (second != NULL && *p == '"' && json_key_is(second, p, d->end)) {
         guesses[1] = guesses[0];
         guesses[0] = second;
         *key = second;
@@ -803,57 +635,51 @@ ALWAYS_INLINE const uint32_t *value_into(struct json_decoder *d, struct json_slo
     switch (slot->kind) {
     case TYPE_STRING: return read_string(d, slot, row, at, base, end);
     case TYPE_LONG:
-        if (UNLIKELY(!read_i64(d, at, base, end, &i)))
+        if (UNLIKELY(!ends_well(d, json_read_i64(p, end, &i), at, base)))
             return slow_value(d, slot, row, at);
         ((int64_t *)slot->data)[row] = i;
         break;
     case TYPE_INT:
-        if (UNLIKELY(!read_i64(d, at, base, end, &i) || i != (int32_t)i))
+        if (UNLIKELY(!ends_well(d, json_read_i64(p, end, &i), at, base) || i != (int32_t)i))
             return slow_value(d, slot, row, at);
         ((int32_t *)slot->data)[row] = (int32_t)i;
         break;
     case TYPE_SHORT:
-        if (UNLIKELY(!read_i64(d, at, base, end, &i) || i != (int16_t)i))
+        if (UNLIKELY(!ends_well(d, json_read_i64(p, end, &i), at, base) || i != (int16_t)i))
             return slow_value(d, slot, row, at);
         ((int16_t *)slot->data)[row] = (int16_t)i;
         break;
     case TYPE_BYTE:
-        if (UNLIKELY(!read_i64(d, at, base, end, &i) || i != (int8_t)i))
+        if (UNLIKELY(!ends_well(d, json_read_i64(p, end, &i), at, base) || i != (int8_t)i))
             return slow_value(d, slot, row, at);
         ((int8_t *)slot->data)[row] = (int8_t)i;
         break;
     case TYPE_DOUBLE:
-        if (UNLIKELY(!read_f64(d, at, base, end, &f)))
+        if (UNLIKELY(!ends_well(d, json_read_f64(p, end, &f), at, base)))
             return slow_value(d, slot, row, at);
         ((double *)slot->data)[row] = f;
         break;
     case TYPE_FLOAT:
-        if (UNLIKELY(!read_f64(d, at, base, end, &f)))
+        if (UNLIKELY(!ends_well(d, json_read_f64(p, end, &f), at, base)))
             return slow_value(d, slot, row, at);
         ((float *)slot->data)[row] = (float)f;
         break;
     case TYPE_DECIMAL:
-        if (UNLIKELY(!read_decimal(d, slot, at, base, end, &decimal)))
+        if (UNLIKELY(!ends_well(d, json_read_decimal(slot->type, p, end, &decimal), at, base)))
             return slow_value(d, slot, row, at);
         ((i128 *)slot->data)[row] = decimal;
         break;
-    case TYPE_BOOLEAN: {
-        uint64_t word = load8(p, end);
-        bool is_true = (word & 0xFFFFFFFF) == TRUE_WORD, is_false = (word & 0xFFFFFFFFFF) == FALSE_WORD;
-        if (UNLIKELY(!(is_true | is_false))) /* no branch per value: which one it is cannot be foreseen */
+    case TYPE_BOOLEAN:
+        if (UNLIKELY(!ends_well(d, json_read_boolean(p, end, (uint8_t *)slot->data + row), at, base)))
             return slow_value(d, slot, row, at);
-        if (UNLIKELY(!ends_well(d, p + 5 - is_true, at, base)))
-            return slow_value(d, slot, row, at);
-        ((uint8_t *)slot->data)[row] = is_true;
         break;
-    }
     case TYPE_STRUCT: return decode_object(d, slot, row, at);
     case TYPE_ARRAY: return decode_array(d, slot, row, at);
     case TYPE_MAP: return decode_map(d, slot, row, at);
     case TYPE_VARIANT: return read_variant(d, slot, row, at);
     default: return slow_value(d, slot, row, at);
     }
-    set_valid(slot, row);
+    json_set_valid(slot, row);
     return at + 1;
 }
 
@@ -863,8 +689,8 @@ static const uint32_t *decode_value(struct json_decoder *d, struct json_slot *sl
     return value_into(d, slot, row, at, d->base, d->end);
 }
 
-static const uint32_t *decode_object(struct json_decoder *d, struct json_slot *object, uint32_t row,
-                                     const uint32_t *at)
+ALWAYS_INLINE const uint32_t *object_into(struct json_decoder *d, struct json_slot *object, uint32_t row,
+                                          const uint32_t *at, const bool learn)
 {
     const char *base = d->base, *end = d->end;
     if (UNLIKELY(base[*at] != '{'))
@@ -872,7 +698,7 @@ static const uint32_t *decode_object(struct json_decoder *d, struct json_slot *o
     if (object->parent != NULL) {
         if (UNLIKELY(bit_get(object->validity, row)))
             json_slot_clear(object, row);
-        set_valid(object, row);
+        json_set_valid(object, row);
     }
     at++;
     if (UNLIKELY(base[*at] == '}'))
@@ -882,7 +708,7 @@ static const uint32_t *decode_object(struct json_decoder *d, struct json_slot *o
         const char *p = base + *at;
         struct json_key *key = guesses[0];
         struct json_slot *slot = NULL;
-        if (LIKELY(key != NULL && key_is(key, p, end))) {
+        if (LIKELY(key != NULL && json_key_is(key, p, end))) {
             slot = key->slot;
             at += 3;
         } else {
@@ -890,6 +716,8 @@ static const uint32_t *decode_object(struct json_decoder *d, struct json_slot *o
             if (UNLIKELY(at == NULL))
                 return NULL;
         }
+        if (learn)
+            json_block_learn(&d->block, key);
         if (key != NULL)
             guesses = key->next;
         at = LIKELY(slot != NULL) ? value_into(d, slot, row, at, base, end)
@@ -903,6 +731,20 @@ static const uint32_t *decode_object(struct json_decoder *d, struct json_slot *o
             return at;
         return fault(d, at - 1, "a comma or } is expected");
     }
+}
+
+static const uint32_t *decode_object(struct json_decoder *d, struct json_slot *object, uint32_t row,
+                                     const uint32_t *at)
+{
+    return object_into(d, object, row, at, false);
+}
+
+/* A record; in what order its names are is told to the block. */
+__attribute__((noinline)) static const uint32_t *decode_root(struct json_decoder *d, uint32_t row,
+                                                             const uint32_t *at)
+{
+    d->block.learn_at = d->takes_blocks ? 0 : JSON_NO_PLACE;
+    return object_into(d, &d->root, row, at, true);
 }
 
 /* ---- one record ---------------------------------------------------------------------------------------- */
@@ -972,7 +814,7 @@ static bool decode_record(struct json_decoder *d, struct str record, uint32_t ro
     for (int i = 0; i < JSON_INDEX_GUARD; i++)
         d->index[scan.count + (uint32_t)i] = d->index[scan.count - 1];
     const uint32_t *at = d->options.bare ? decode_value(d, d->root.children, row, d->index)
-                                         : decode_object(d, &d->root, row, d->index);
+                                         : decode_root(d, row, d->index);
     if (at == NULL)
         return false;
     return at == d->stop || bad_record(d, *at, "something follows the value");
@@ -1059,6 +901,24 @@ static bool decode_row(struct json_decoder *d, struct str record, uint32_t row)
     return false;
 }
 
+/* Some rows from `row` on, in *n how many. False: one of them was not taken whole. */
+static bool decode_rows(struct json_decoder *d, const struct str *records, uint32_t row, uint32_t count,
+                        uint32_t *n)
+{
+    bool good = true;
+    *n = d->takes_blocks ? json_block_decode(d, records, row, count) : 0;
+    if (*n == 0) {
+        *n = 1;
+        return records[row].p == NULL || decode_row(d, records[row], row);
+    }
+    uint32_t left = ~d->block.done & (uint32_t)(UINT64_MAX >> (64 - *n));
+    for (; left != 0 && (good || d->options.mode != JSON_FAILFAST); left &= left - 1) {
+        uint32_t i = row + (uint32_t)__builtin_ctz(left);
+        good = decode_row(d, records[i], i) && good;
+    }
+    return good;
+}
+
 /* ---- the decoder --------------------------------------------------------------------------------------- */
 
 static bool compile_patterns(struct json_decoder *d, struct err *err)
@@ -1110,6 +970,7 @@ struct json_decoder *json_decoder_new(struct pool *pool, const struct type *sche
     pool_on_free(pool, close_decoder, d);
     if (!compile_patterns(d, err) || !json_slot_build(d, &d->root, schema, 0, err))
         return NULL;
+    json_block_init(d);
     return d;
 }
 
@@ -1135,14 +996,9 @@ bool json_decode(struct json_decoder *d, const struct str *records, uint32_t cou
     d->arena = &out->arena;
     d->report = report;
     json_slot_begin(&d->root, count, d->arena);
-    for (uint32_t row = 0; row < count; row++) {
-        if (UNLIKELY(records[row].p == NULL))
-            continue;
-        if (UNLIKELY(!decode_row(d, records[row], row) && d->options.mode == JSON_FAILFAST)) {
+    for (uint32_t row = 0, n; ok && row < count; row += n)
+        if (UNLIKELY(!decode_rows(d, records, row, count, &n) && d->options.mode == JSON_FAILFAST))
             ok = fail_fast(d, err);
-            break;
-        }
-    }
     struct column all = json_slot_finish(&d->root, count, d->arena);
     out->schema = d->schema;
     out->rows = count;

@@ -3,12 +3,20 @@
 #ifndef FORMAT_JSON_DECODE_PRIVATE_H
 #define FORMAT_JSON_DECODE_PRIVATE_H
 
+#include "base/bytes.h"
+#include "base/inline.h"
 #include "format/json_private.h"
 #include "type/timestamp.h"
 #include "json/text.h"
 
+#define JSON_NO_PLACE UINT32_MAX
+
 enum {
     JSON_KEY_FAST_MAX = 32,      /* bytes of "name": that are compared without a call */
+    JSON_BLOCK = 32,             /* records that are taken together, */
+    JSON_BLOCK_BYTES = 64 << 10, /* as far as they are no more than that */
+    JSON_ORDER_MAX = 256,        /* names that have a place in the order of a block */
+    JSON_PAUSE_MAX = 63,         /* blocks that are taken record by record, when blocks do not pay */
     JSON_KEY_LEARNT_MAX = 1024,  /* names without a column, and other spellings, kept per object */
     JSON_KEY_NAME_MAX = 256,     /* a longer one is not kept */
     JSON_INDEX_GUARD = 8,        /* copies of the last entry behind the index */
@@ -21,13 +29,16 @@ struct json_slot;
 
 /* One spelling of a name as a record is expected to have it, and what usually comes after it. */
 struct json_key {
-    uint64_t
-        words[4]; /* the text at offsets 0, at[0], at[1], at[2]; of short ones four bytes at 0 and at[2] */
-    uint32_t at[3];
+    char first[16],
+        last[16]; /* of `text` the first bytes, and the last, which are the same where it has no more than 16 */
+    uint32_t last_at; /* where those begin in it */
+    uint32_t reach; /* bytes that have to be there to compare with both; UINT32_MAX: they are not all of it */
+    uint32_t beyond;  /* bits of first[16] that are not of the text */
     uint32_t size;    /* of `text`; UINT32_MAX: cannot be compared (a character that is written escaped) */
     const char *text; /* "name": with quotes and colon */
     struct json_slot *slot;   /* NULL: has no column */
     struct json_key *next[2]; /* the first guess, and the second */
+    uint32_t place;           /* in the order of a block, from 1; 0: none */
     struct str name;
     uint64_t hash;
     bool is_reported;
@@ -47,7 +58,7 @@ struct json_slot {
     uint32_t closed;
     uint32_t rows, capacity;
     size_t row_bytes;     /* of all columns at and below this one, but for lists' elements */
-    uint32_t rows_before; /* what the last batch had: a good first capacity */
+    uint32_t rows_before; /* what the last batch had, within limits: a good first capacity */
 
     /* STRUCT: the names */
     struct json_key *first[2]; /* guesses for the first name */
@@ -57,6 +68,22 @@ struct json_slot {
     /* the way here, for reports */
     struct json_slot *parent;
     const char *name;
+};
+
+/* Records [row, row + count) of a batch, taken together. */
+struct json_block {
+    const char *at[JSON_BLOCK],
+        *end[JSON_BLOCK]; /* of each record: where the next name begins, and its end */
+    uint32_t row, count;
+    uint32_t done; /* bits: of the record all is read, and good */
+
+    /* from block to block */
+    void (*step)(struct json_decoder *d, const struct json_key *key); /* one name in all records */
+    struct json_key *order[JSON_ORDER_MAX]; /* order[order_count]: names as records have them */
+    uint32_t order_count;
+    uint32_t
+        learn_at; /* the place of the last name of a record that is learnt from; JSON_NO_PLACE: none is */
+    uint32_t pause, pause_left; /* blocks that are not tried, and how many of them are left */
 };
 
 /* A value that did not fit: told when the whole record is known to be good. */
@@ -89,11 +116,13 @@ struct json_decoder {
     struct pool *pool;
     int corrupt; /* the column for bad records' text, or -1 */
     const struct datetime_pattern *timestamp_pattern, *ntz_pattern, *date_pattern; /* NULL = as CAST */
-    bool is_lenient; /* some record that is not JSON may be acceptable after json_lenient() */
+    bool takes_blocks; /* the columns are those that a block can read */
+    bool is_lenient;   /* some record that is not JSON may be acceptable after json_lenient() */
 
     /* scratch */
     uint32_t *index;
     size_t index_capacity;
+    struct json_block block;
     struct sbuf text, wanted;
     char path[JSON_PATH_MAX];
 };
@@ -111,6 +140,15 @@ bool json_slot_grow(struct json_slot *slot, struct arena *arena);
 void json_slot_clear(struct json_slot *slot, uint32_t row);
 /* A list's row begins: what an earlier value of the same row left is dropped. */
 void json_slot_open(struct json_slot *slot, uint32_t row);
+/* Bits of rows row … row + 63, or'ed in. */
+ALWAYS_INLINE void json_slot_set_valid(struct json_slot *slot, uint32_t row, uint64_t bits)
+{
+    uint8_t *at = slot->validity + (row >> 3); /* behind the array are eight more bytes */
+    unsigned shift = row & 7;
+    put_le64(at, get_le64(at) | bits << shift);
+    if (UNLIKELY(shift != 0))
+        at[8] |= (uint8_t)(bits >> (64 - shift));
+}
 struct column json_slot_finish(struct json_slot *slot, uint32_t rows, struct arena *arena);
 /* The key of that exact spelling, learning it if it is new; NULL: too many or too long to keep. *slot: its
  * column or NULL. */
@@ -118,6 +156,21 @@ struct json_key *json_slot_find(struct json_decoder *d, struct json_slot *object
                                 struct json_slot **slot);
 /* "a.b[].c" into d->path. */
 struct str json_slot_path(struct json_decoder *d, const struct json_slot *slot, struct str last);
+
+/* json_block.c */
+
+/* The order to begin with: the schema's. */
+void json_block_init(struct json_decoder *d);
+/* Reads records from records[row] on, at most to count, those that have their common form: d->block says which ones. Returns how many it looked at; 0:
+ * none. The others are the caller's, from their beginning. */
+uint32_t json_block_decode(struct json_decoder *d, const struct str *records, uint32_t row, uint32_t count);
+/* The name that comes next in a record, or NULL. */
+void json_block_learn(struct json_block *b, struct json_key *key);
+
+/* json_decode.c */
+
+/* A string without escapes for a column that is none; false: it does not fit. */
+bool json_text_into(struct json_decoder *d, struct json_slot *slot, uint32_t row, struct str text);
 
 /* json_lenient.c: rewrites what Spark's options allow into strict JSON; false: nothing to rewrite, or
  * hopeless. */

@@ -567,6 +567,189 @@ TEST(null_records_are_null_rows)
     end(&run);
 }
 
+/* With something to escape at each place, and with nothing. */
+TEST(strings_of_every_length_are_written)
+{
+    enum { LENGTH_MAX = 40 };
+    static const char *const escapes[] = {"\\\"", "\\\\", "\\n", "\\u0001", "ü"};
+    struct run run;
+    begin(&run, "a STRING");
+    for (int n = 0; n <= LENGTH_MAX; n++)
+        for (int at = 0; at <= n; at++) {
+            const char *escape = at < n ? escapes[(n + at) % 5] : "";
+            struct sbuf text = {0};
+            sbuf_printf(&text, "{\"a\":\"%.*s%s%.*s\"}", at,
+                        "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz", escape,
+                        at < n ? n - at - 1 : 0, "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ");
+            struct str record = sbuf_view(&text);
+            EXPECT(decode(&run, &record, 1));
+            sbuf_clear(&run.text);
+            json_encode(json_encoder_new(run.pool, run.schema, NULL, &run.err), run.batch, 0, 1, '\0',
+                        &run.text, NULL);
+            sbuf_char(&run.text, '\0');
+            EXPECT_STR(run.text.p, text.p);
+            sbuf_fini(&text);
+        }
+    end(&run);
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------------------------ */
+
+static const char flat[] =
+    "id BIGINT, name STRING, n INT, at TIMESTAMP, x DOUBLE, ok BOOLEAN, f FLOAT, d DECIMAL(10,2), day DATE, "
+    "s SMALLINT, b TINYINT, raw BINARY, note STRING";
+
+static const char *one_of(struct rng *rng, const char *const *texts, size_t count)
+{
+    return texts[rng_below(rng, count)];
+}
+
+#define ONE_OF(rng, ...)                                                                                     \
+    one_of(rng, (const char *const[]){__VA_ARGS__},                                                          \
+           sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+/* A value for column `field` of `flat`: mostly as it should be, and now and then in any other form. */
+static const char *random_json(struct rng *rng, int field)
+{
+    if (rng_one_in(rng, 40))
+        return ONE_OF(rng, "null", "[1]", "{}", "\"\"", "tru", "nul", "-", "1e3", "01", "0x1", "1.", ".5",
+                      "\"\\x\"", "\"a\x01z\"", "\"cut", "{\"a\":[1,{\"b\":2}]}", "\"\xC3\"", "1 ", "",
+                      "99999999999999999999", "-0", "1.5", "\"2024-13-01T00:00:00Z\"", "true", "12345678");
+    switch (field) {
+    case 0:
+        return ONE_OF(rng, "1", "-7", "1234567", "12345678", "123456789012345678", "0", "-0",
+                      "9223372036854775807");
+    case 2: return ONE_OF(rng, "0", "2147483647", "-2147483648", "2147483648", "55");
+    case 3:
+        return ONE_OF(rng, "\"2024-02-29T23:59:59.123456Z\"", "\"2023-02-29T00:00:00Z\"",
+                      "\"1999-12-31 10:00:00+02:00\"", "\"2024-01-02T03:04:05\"", "1700000000",
+                      "\"2024-01-02T03:04:05.1234567891Z\"");
+    case 4:
+        return ONE_OF(rng, "1.5", "-0.001", "1234.5678", "0.123456789012", "12345678.12345678", "3", "1e-7",
+                      "\"NaN\"", "00.5");
+    case 5: return ONE_OF(rng, "true", "false");
+    case 6: return ONE_OF(rng, "0.1", "16777217", "-2.5");
+    case 7: return ONE_OF(rng, "12.34", "12.345", "99999999.99", "100000000", "\"7.5\"");
+    case 8: return ONE_OF(rng, "\"2024-02-29\"", "\"2023-02-29\"", "\"1-1-1\"");
+    case 9: return ONE_OF(rng, "32767", "32768", "-5");
+    case 10: return ONE_OF(rng, "127", "-129", "3");
+    case 11: return ONE_OF(rng, "\"aGVsbG8=\"", "\"?\"");
+    default:
+        return ONE_OF(
+            rng, "\"\"", "\"a\"", "\"twelve bytes\"", "\"thirteen byte\"", "\"exactly sixteen.\"",
+            "\"seventeen bytes..\"", "\"a text that is a good deal longer than thirty-two bytes\"",
+            "\"Z\xC3\xBCrich\"", "\"\\u00fc \\\"x\\\" \\n\"",
+            "\"\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E\"",
+            "17", "a text that is no JSON");
+    }
+}
+
+/* One in `rare` members is missing, twice there or elsewhere, has a name of no column, or stands with blanks around it. */
+static void random_record(struct rng *rng, unsigned rare, struct sbuf *out)
+{
+    static const char *const names[] = {"id", "name", "n", "at", "x",   "ok",  "f",
+                                        "d",  "day",  "s", "b",  "raw", "note"};
+    enum { NAMES = sizeof names / sizeof *names };
+    const char *between = "";
+    bool spaced = rng_one_in(rng, 4);
+    sbuf_char(out, '{');
+    for (int i = 0; i < NAMES; i++) {
+        if (rng_one_in(rng, rare))
+            continue;
+        int field = rng_one_in(rng, rare * 4) ? (int)rng_below(rng, NAMES) : i;
+        if (rng_one_in(rng, rare * 4)) {
+            sbuf_printf(out, "%s\"%s\":%s", between,
+                        ONE_OF(rng, "more", "a name longer than thirty-two bytes are", "q\\n"),
+                        random_json(rng, 1 + (int)rng_below(rng, 12)));
+            between = ",";
+        }
+        sbuf_printf(out, "%s\"%s\":%s%s%s", between, names[field], spaced ? " " : "", random_json(rng, field),
+                    rng_one_in(rng, rare * 20) ? "\n" : "");
+        between = spaced ? ", " : ",";
+    }
+    sbuf_cstr(out, rng_one_in(rng, 100) ? "}}" : rng_one_in(rng, 100) ? ",}" : "}");
+}
+
+static void hear_briefly(void *arg, const struct json_bad *bad)
+{
+    struct heard *heard = arg;
+    if (bad->kind == JSON_BAD_VALUE)
+        hear_bad(arg, bad);
+    else
+        sbuf_printf(&heard->bad, "%u\n", bad->row);
+}
+
+/* All that comes of some records, as text. */
+static void decode_briefly(struct json_decoder *decoder, const struct str *records, uint32_t count,
+                           struct run *run)
+{
+    const struct json_report report = {hear_briefly, hear_unknown, &run->heard};
+    struct err err = {0};
+    batch_reset(run->batch);
+    CHECK(json_decode(decoder, records, count, run->batch, &report, &err));
+    if (!EXPECT(batch_check(run->batch, &err)))
+        fprintf(stderr, "    %s\n", err.text);
+    json_encode(json_encoder_new(run->pool, run->schema, NULL, &err), run->batch, 0, count, '\n', &run->text,
+                NULL);
+}
+
+static void expect_same(const struct sbuf *a, const struct sbuf *b)
+{
+    size_t at = 0;
+    while (at < a->n && at < b->n && a->p[at] == b->p[at])
+        at++;
+    if (!EXPECT(at == a->n && at == b->n))
+        fprintf(stderr, "    at %zu: \"%.60s\", not \"%.60s\"\n", at, a->p + at, b->p + at);
+}
+
+/* With a blank before it, no record is read in a block: what is read in blocks must be the same. */
+static void blocks_read_what_records_say(enum json_cpu cpu, uint64_t seed)
+{
+    enum { BATCHES = 6, ROWS = 100 };
+    struct rng rng = {seed};
+    struct run fast, slow;
+    unsigned rare = 5 + (unsigned)rng_below(&rng, 200);
+    begin(&fast, flat);
+    begin(&slow, flat);
+    fast.options.cpu = cpu;
+    fast.options.copy = slow.options.copy = rng_one_in(&rng, 3);
+    fast.options.report_unknown = slow.options.report_unknown = rng_one_in(&rng, 2);
+    fast.decoder = json_decoder_new(fast.pool, fast.schema, &fast.options, &fast.err);
+    slow.decoder = json_decoder_new(slow.pool, slow.schema, &slow.options, &slow.err);
+    for (int batch = 0; batch < BATCHES; batch++) {
+        struct str records[ROWS], blank_records[ROWS];
+        struct sbuf text = {0};
+        for (int i = 0; i < ROWS; i++) {
+            sbuf_clear(&text);
+            random_record(&rng, rare, &text);
+            blank_records[i] = str_n(mem_new(text.n + 1), text.n + 1);
+            memcpy((char *)blank_records[i].p + 1, text.p, text.n);
+            *(char *)blank_records[i].p = ' ';
+            records[i] = str_n(memcpy(mem_new(text.n), text.p, text.n), text.n);
+        }
+        decode_briefly(fast.decoder, records, ROWS, &fast);
+        decode_briefly(slow.decoder, blank_records, ROWS, &slow);
+        for (int i = 0; i < ROWS; i++) {
+            mem_free((char *)records[i].p);
+            mem_free((char *)blank_records[i].p);
+        }
+        sbuf_fini(&text);
+    }
+    sbuf_char(&fast.text, '\0');
+    sbuf_char(&slow.text, '\0');
+    expect_same(&fast.text, &slow.text);
+    expect_same(&fast.heard.bad, &slow.heard.bad);
+    expect_same(&fast.heard.unknown, &slow.heard.unknown);
+    end(&fast);
+    end(&slow);
+}
+
+TEST(blocks)
+{
+    for (uint64_t seed = 1; seed <= 150; seed++)
+        blocks_read_what_records_say((enum json_cpu)(seed % (JSON_CPU_AVX512 + 1)), seed);
+}
+
 int main(void)
 {
     RUN(plain_records);
@@ -585,5 +768,7 @@ int main(void)
     RUN(numbers_read_back_exactly);
     RUN(random_batches_come_back);
     RUN(null_records_are_null_rows);
+    RUN(strings_of_every_length_are_written);
+    RUN(blocks);
     return test_end();
 }

@@ -22,7 +22,7 @@ struct writer {
 
 struct writer_field {
     struct writer writer;
-    struct str prefix; /* ,"name": */
+    struct str prefix; /* ,"name":, and PREFIX_PAD bytes behind it */
 };
 
 struct json_encoder {
@@ -39,7 +39,10 @@ struct cursor {
     unsigned depth; /* of indentation */
 };
 
-enum { SCALAR_MAX = 64 }; /* bytes of the longest scalar of fixed size, with its quotes */
+enum {
+    SCALAR_MAX = 64, /* bytes of the longest scalar of fixed size, with its quotes */
+    PREFIX_PAD = 16,
+};
 
 NEVER_INLINE static void make_room(struct cursor *c, size_t n)
 {
@@ -60,6 +63,15 @@ ALWAYS_INLINE void put(struct cursor *c, struct str s)
 {
     need(c, s.n);
     memcpy(c->p, s.p, s.n);
+    c->p += s.n;
+}
+
+/* As put, of what has PREFIX_PAD bytes behind its end: so many are copied at once. */
+ALWAYS_INLINE void put_padded(struct cursor *c, struct str s)
+{
+    need(c, s.n + PREFIX_PAD);
+    for (size_t i = 0; i < s.n; i += PREFIX_PAD)
+        memcpy(c->p + i, s.p + i, PREFIX_PAD);
     c->p += s.n;
 }
 
@@ -109,17 +121,39 @@ static char *put_escaped(char *to, unsigned char ch)
     return to + 6;
 }
 
+/* Fewer than eight bytes, if none of them is to be escaped: as two pieces that may overlap. `before`: as many in front of them are copied already. */
+ALWAYS_INLINE bool put_rest(char *to, const char *p, size_t n, size_t before)
+{
+    uint64_t word;
+    uint32_t first, last;
+    if (LIKELY(n + before >= 8)) {
+        memcpy(&word, p + n - 8, 8);
+        memcpy(to + n - 8, &word, 8); /* where it is escaped, that comes again */
+        return !needs_escape(word);
+    }
+    if (n < 4)
+        return false;
+    memcpy(&first, p, 4);
+    memcpy(&last, p + n - 4, 4);
+    memcpy(to, &first, 4);
+    memcpy(to + n - 4, &last, 4);
+    return !needs_escape(first | (uint64_t)last << 32);
+}
+
 /* At most STRING_CHUNK bytes, for which there is room. */
 ALWAYS_INLINE char *put_chunk(char *to, const char *p, size_t n)
 {
     while (n > 0) {
         uint64_t word;
-        for (; LIKELY(n >= 8); p += 8, n -= 8, to += 8) {
+        size_t plain = 0; /* bytes that were copied as they are */
+        for (; LIKELY(n >= 8); p += 8, n -= 8, to += 8, plain += 8) {
             memcpy(&word, p, 8);
             if (UNLIKELY(needs_escape(word)))
                 break;
             memcpy(to, &word, 8);
         }
+        if (n < 8 && LIKELY(put_rest(to, p, n, plain)))
+            return to + n;
         for (size_t left = n < 8 ? n : 8; left > 0; left--, n--)
             to = put_escaped(to, (unsigned char)*p++);
     }
@@ -300,7 +334,8 @@ static void put_object(struct json_encoder *e, struct cursor *c, const struct wr
             put(c, str_n(prefix.p + 1, prefix.n - 2));
             put(c, STR(" : "));
         } else {
-            put(c, written > 0 ? prefix : str_n(prefix.p + 1, prefix.n - 1));
+            size_t skip = written == 0;
+            put_padded(c, str_n(prefix.p + skip, prefix.n - skip));
         }
         written++;
         put_value(e, c, &w->fields[i].writer, &columns[i], row);
@@ -521,7 +556,9 @@ static bool build(struct writer *w, const struct type *type, struct arena *arena
             sbuf_char(&text, ',');
             sbuf_json(&text, str_of(type->fields[i].name));
             sbuf_char(&text, ':');
-            w->fields[i].prefix = str_n(str_dup(arena, sbuf_view(&text)), text.n);
+            char *prefix = arena_zalloc(arena, text.n + PREFIX_PAD);
+            memcpy(prefix, text.p, text.n);
+            w->fields[i].prefix = str_n(prefix, text.n);
         }
         ok = build(&w->fields[i].writer, type->fields[i].type, arena, depth + 1, err);
     }

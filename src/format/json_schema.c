@@ -1,5 +1,7 @@
 #include "format/json_schema.h"
 
+#include "base/map.h"
+
 #define CONNECT_DECIMAL "org.apache.kafka.connect.data.Decimal"
 
 /* What a schema becomes: kind NULL says nothing of the type (true, {}), and nullable that null is one of its values. */
@@ -10,8 +12,8 @@ struct found {
 
 struct mapping {
     struct arena *arena;
-    uint32_t *open; /* ids of the schemas around this one: open[depth] */
-    uint32_t depth;
+    uint32_t *open;        /* ids of the schemas around this one: open[depth] */
+    uint32_t depth, count; /* schemas: around this one, and mapped so far */
     struct err *err;
 };
 
@@ -38,29 +40,11 @@ static const struct type *either(const struct type *a, const struct type *b)
     return text();
 }
 
-/* Of objects that all hold at once: the fields of both. */
-static const struct type *both_objects(struct arena *arena, const struct type *a, const struct type *b)
-{
-    struct field *fields = arena_array(arena, struct field, a->field_count + b->field_count);
-    uint32_t count = a->field_count;
-    memcpy(fields, a->fields, count * sizeof *fields);
-    for (uint32_t i = 0; i < b->field_count; i++) {
-        int index = type_field(a, str_of(b->fields[i].name), false);
-        if (index < 0)
-            fields[count++] = b->fields[i];
-        else if (!b->fields[i].nullable)
-            fields[index].nullable = false;
-    }
-    return type_struct(arena, fields, count);
-}
-
 /* Of two that both hold. A format beside a plain type says more than that. */
-static const struct type *both(struct arena *arena, const struct type *a, const struct type *b)
+static const struct type *both(const struct type *a, const struct type *b)
 {
     if (a == NULL || b == NULL)
         return a ? a : b;
-    if (a->kind == TYPE_STRUCT && b->kind == TYPE_STRUCT)
-        return both_objects(arena, a, b);
     if (type_is_numeric(a) && type_is_numeric(b))
         return type_is_integer(a) ? a : b;
     if (a->kind == TYPE_STRING)
@@ -86,18 +70,72 @@ static const struct type *type_of_value(const struct json_node *value, bool *is_
     UNREACHABLE("kind of JSON");
 }
 
-static bool map_combined(struct mapping *m, const struct jschema *schema, struct found *found)
+/* The fields of objects that all hold at once. */
+struct fields {
+    struct field *items; /* items[count] */
+    size_t count, capacity;
+    struct map places; /* name → place from 1, as a pointer */
+};
+
+static void fields_fini(struct fields *all)
 {
-    bool all = schema->criterion == JSCHEMA_ALL_OF;
-    found->nullable = all;
+    mem_free(all->items);
+    map_fini(&all->places);
+}
+
+static bool add_fields(struct mapping *m, struct fields *all, const struct type *object)
+{
+    for (uint32_t i = 0; i < object->field_count; i++) {
+        const struct field *field = &object->fields[i];
+        uintptr_t place = (uintptr_t)map_get(&all->places, str_of(field->name));
+        if (place > 0) {
+            all->items[place - 1].nullable = all->items[place - 1].nullable && field->nullable;
+            continue;
+        }
+        if (all->count == TYPE_FIELDS_MAX)
+            return err_set(m->err, ERR_CONFIG, "objects that all hold have more than %d properties",
+                           TYPE_FIELDS_MAX);
+        all->items = mem_grow(all->items, &all->capacity, all->count + 1, sizeof *all->items);
+        all->items[all->count++] = *field;
+        map_put(&all->places, str_of(field->name), (void *)(uintptr_t)all->count);
+    }
+    return true;
+}
+
+static bool map_items_of_all(struct mapping *m, const struct jschema *schema, struct fields *all,
+                             struct found *found)
+{
     for (uint32_t i = 0; i < schema->count; i++) {
         struct found one;
         TRY(map(m, schema->items[i], &one));
-        found->nullable = all ? found->nullable && one.nullable : found->nullable || one.nullable;
-        const struct jschema *item = jschema_target(schema->items[i]);
-        if (item->kind != JSCHEMA_NULL)
-            found->type = all ? both(m->arena, found->type, one.type)
-                              : either(found->type, one.type ? one.type : text());
+        found->nullable = found->nullable && one.nullable;
+        if (one.type != NULL && one.type->kind == TYPE_STRUCT)
+            TRY(add_fields(m, all, one.type));
+        else if (jschema_target(schema->items[i])->kind != JSCHEMA_NULL)
+            found->type = both(found->type, one.type);
+    }
+    if (all->count > 0)
+        found->type = both(found->type, type_struct(m->arena, all->items, (uint32_t)all->count));
+    return true;
+}
+
+static bool map_all_of(struct mapping *m, const struct jschema *schema, struct found *found)
+{
+    struct fields all = {0};
+    found->nullable = true;
+    bool ok = map_items_of_all(m, schema, &all, found);
+    fields_fini(&all);
+    return ok;
+}
+
+static bool map_one_of(struct mapping *m, const struct jschema *schema, struct found *found)
+{
+    for (uint32_t i = 0; i < schema->count; i++) {
+        struct found one;
+        TRY(map(m, schema->items[i], &one));
+        found->nullable = found->nullable || one.nullable;
+        if (jschema_target(schema->items[i])->kind != JSCHEMA_NULL)
+            found->type = either(found->type, one.type ? one.type : text());
     }
     return true;
 }
@@ -163,13 +201,29 @@ static bool map_array(struct mapping *m, const struct jschema *schema, struct fo
     return true;
 }
 
-static bool is_required(const struct jschema *schema, struct str name)
+/* The names of properties that have to be there. */
+static void find_required(const struct jschema *schema, struct map *names)
 {
-    const struct json_node *required = json_member(schema->node, STR("required"));
-    JSON_EACH(item, required)
-    if (item->kind == JSON_STRING && str_eq(item->text, name))
-        return true;
-    return false;
+    static char yes;
+    JSON_EACH(item, json_member(schema->node, STR("required")))
+    if (item->kind == JSON_STRING)
+        map_put(names, item->text, &yes);
+}
+
+static bool map_properties(struct mapping *m, const struct jschema_members *properties,
+                           const struct map *required, struct field *fields)
+{
+    for (uint32_t i = 0; i < properties->count; i++) {
+        const struct jschema_member *member = &properties->items[i];
+        struct found one;
+        TRY(map(m, member->schema, &one));
+        fields[i] = (struct field){
+            .name = str_dup(m->arena, member->name),
+            .type = one.type ? one.type : text(),
+            .nullable = one.type == NULL || one.nullable || map_get(required, member->name) == NULL,
+        };
+    }
+    return true;
 }
 
 static bool map_object(struct mapping *m, const struct jschema *schema, struct found *found)
@@ -193,17 +247,12 @@ static bool map_object(struct mapping *m, const struct jschema *schema, struct f
         return err_set(m->err, ERR_CONFIG, "an object has %u properties, more than %d", properties->count,
                        TYPE_FIELDS_MAX);
     struct field *fields = arena_array(m->arena, struct field, properties->count);
-    for (uint32_t i = 0; i < properties->count; i++) {
-        const struct jschema_member *member = &properties->items[i];
-        TRY(map(m, member->schema, &one));
-        fields[i] = (struct field){
-            .name = str_dup(m->arena, member->name),
-            .type = one.type ? one.type : text(),
-            .nullable = one.type == NULL || one.nullable || !is_required(schema, member->name),
-        };
-    }
-    found->type = type_struct(m->arena, fields, properties->count);
-    return true;
+    struct map required = {0};
+    find_required(schema, &required);
+    bool ok = map_properties(m, properties, &required, fields);
+    map_fini(&required);
+    found->type = ok ? type_struct(m->arena, fields, properties->count) : NULL;
+    return ok;
 }
 
 static bool map_values(const struct json_node *values, struct found *found)
@@ -228,7 +277,9 @@ static bool map_kind(struct mapping *m, const struct jschema *schema, struct fou
     case JSCHEMA_STRING: found->type = string_of(schema); return true;
     case JSCHEMA_ARRAY: return map_array(m, schema, found);
     case JSCHEMA_OBJECT: return map_object(m, schema, found);
-    case JSCHEMA_COMBINED: return map_combined(m, schema, found);
+    case JSCHEMA_COMBINED:
+        return schema->criterion == JSCHEMA_ALL_OF ? map_all_of(m, schema, found)
+                                                   : map_one_of(m, schema, found);
     case JSCHEMA_FALSE:
     case JSCHEMA_REF:
     case JSCHEMA_NOT:
@@ -249,6 +300,8 @@ static bool map(struct mapping *m, const struct jschema *schema, struct found *f
         }
     if (m->depth == TYPE_DEPTH_MAX)
         return err_set(m->err, ERR_CONFIG, "the schema is nested deeper than %d", TYPE_DEPTH_MAX);
+    if (++m->count > JSON_SCHEMA_PARTS_MAX)
+        return err_set(m->err, ERR_CONFIG, "the schema has more than %d parts", JSON_SCHEMA_PARTS_MAX);
     m->open[m->depth++] = schema->id;
     bool ok = map_kind(m, schema, found);
     m->depth--;

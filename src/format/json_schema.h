@@ -19,8 +19,13 @@
 #include "schema/jschema.h"
 #include "type/type.h"
 
+enum {
+    JSON_SCHEMA_PARTS_MAX = 100000
+}; /* schemas in a schema, at all levels: one that is referred to twice counts twice */
+
 /* The columns of the schema's records, given to arena: of one that is no object a single column "value". Properties that are required and take no
- * null are NOT NULL. NULL and ERR_CONFIG: deeper than TYPE_DEPTH_MAX, or an object with more than TYPE_FIELDS_MAX properties. */
+ * null are NOT NULL. NULL and ERR_CONFIG: deeper than TYPE_DEPTH_MAX, of more than JSON_SCHEMA_PARTS_MAX
+ * parts, or an object with more than TYPE_FIELDS_MAX properties. */
 const struct type *json_schema_columns(struct arena *arena, const struct jschema_document *schema,
                                        struct err *err);
 

@@ -76,6 +76,27 @@ TEST(what_holds_itself)
     EXPECT_STR(columns_of("{\"type\":\"integer\"}"), "STRUCT<value: BIGINT>");
 }
 
+/* Small schemas whose columns would be many: each property refers twice to the next one; and many objects that all hold. */
+TEST(what_grows_without_end)
+{
+    struct sbuf text = {0};
+    sbuf_cstr(&text, "{\"$ref\":\"#/definitions/d0\",\"definitions\":{");
+    for (int i = 0; i < 40; i++)
+        sbuf_printf(&text,
+                    "\"d%d\":{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#/definitions/d%d\"},"
+                    "\"b\":{\"$ref\":\"#/definitions/d%d\"}}},",
+                    i, i + 1, i + 1);
+    sbuf_cstr(&text, "\"d40\":{\"type\":\"integer\"}}}");
+    EXPECT_STR(columns_of(text.p), "the schema has more than 100000 parts");
+    sbuf_clear(&text);
+    sbuf_cstr(&text, "{\"allOf\":[{\"type\":\"object\",\"properties\":{\"a\":true}}");
+    for (int i = 0; i < TYPE_FIELDS_MAX; i++)
+        sbuf_printf(&text, ",{\"type\":\"object\",\"properties\":{\"p%d\":true}}", i);
+    sbuf_cstr(&text, "]}");
+    EXPECT_STR(columns_of(text.p), "objects that all hold have more than 10000 properties");
+    sbuf_fini(&text);
+}
+
 TEST(there_and_back)
 {
     const char *ddl =
@@ -96,6 +117,7 @@ int main(void)
 {
     RUN(types);
     RUN(what_holds_itself);
+    RUN(what_grows_without_end);
     RUN(there_and_back);
     arena_fini(&arena);
     return test_end();

@@ -7,14 +7,14 @@
  *
  * Names are guessed before they are looked up. Records of one stream mostly have the same fields in the
  * same order, so each key remembers the two that last came after it, and the reader compares bytes with
- * those: `"name":` with quotes and colon, in four loads of eight bytes. Names that have no column are
+ * those: `"name":` with quotes and colon, in two loads of sixteen bytes. Names that have no column are
  * remembered in the same way, so a record with a hundred fields of which five are wanted is walked as fast
  * as any. What is remembered is bounded. */
 #include "base/map.h"
 #include "format/json_decode_private.h"
 #include "type/timestamp.h"
 
-enum { LIST_ROWS_MIN = 64, LIST_ROWS_MAX = 1 << 30 };
+enum { LIST_ROWS_MIN = 64, LIST_ROWS_KEEP = 1 << 16, LIST_ROWS_MAX = 1 << 30 };
 
 /* ---- keys ---------------------------------------------------------------------------------------------- */
 
@@ -29,7 +29,7 @@ static bool is_plain(struct str name)
 
 static void key_prepare(struct json_key *key, struct arena *arena)
 {
-    key->size = UINT32_MAX;
+    key->size = key->reach = UINT32_MAX;
     if (!is_plain(key->name))
         return;
     uint32_t n = (uint32_t)key->name.n + 3;
@@ -39,19 +39,14 @@ static void key_prepare(struct json_key *key, struct arena *arena)
     memcpy(text + n - 2, "\":", 2);
     key->text = text;
     key->size = n;
-    if (n < 8) {
-        if (n >= 4) {
-            memcpy(&key->words[0], text, 4);
-            memcpy(&key->words[1], text + n - 4, 4);
-        }
+    if (n > JSON_KEY_FAST_MAX)
         return;
-    }
-    key->at[0] = n >= 16 ? 8 : n - 8;
-    key->at[1] = n >= 16 ? n - 16 : 0;
-    key->at[2] = n - 8;
-    memcpy(&key->words[0], text, 8);
-    for (int i = 0; i < 3; i++)
-        memcpy(&key->words[i + 1], text + key->at[i], 8);
+    uint32_t part = n < sizeof key->first ? n : (uint32_t)sizeof key->first;
+    key->last_at = n - part;
+    key->reach = (n > part ? n : (uint32_t)sizeof key->first) + 1;
+    key->beyond = UINT32_C(0xFFFF) << part & 0xFFFF;
+    memcpy(key->first, text, part);
+    memcpy(key->last, text + key->last_at, part);
 }
 
 static void table_insert(struct json_slot *object, struct json_key *key)
@@ -342,7 +337,7 @@ struct column json_slot_finish(struct json_slot *slot, uint32_t rows, struct are
     for (uint32_t i = 0; i < slot->child_count; i++) {
         struct json_slot *child = &slot->children[i];
         column.children[i] = json_slot_finish(child, is_list(slot) ? child->rows : rows, arena);
-        child->rows_before = child->rows;
+        child->rows_before = child->rows < LIST_ROWS_KEEP ? child->rows : LIST_ROWS_KEEP;
     }
     return column;
 }

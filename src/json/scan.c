@@ -98,7 +98,7 @@ static struct json_scan scan_scalar(const char *p, size_t n, uint32_t *index)
     return (struct json_scan){count, flags};
 }
 
-const struct json_cpu_code json_code_scalar = {"scalar", scan_scalar, utf8_valid};
+const struct json_cpu_code json_code_scalar = {"scalar", JSON_CPU_SCALAR, scan_scalar, utf8_valid};
 
 const struct json_cpu_code *json_cpu_code(enum json_cpu wanted)
 {

@@ -26,6 +26,7 @@ struct json_scan {
 /* The code for one kind of processor. All of them give the same answers. */
 struct json_cpu_code {
     const char *name;
+    enum json_cpu cpu;
     /* Writes the byte positions, ascending, of each bracket, colon, comma and first byte of a bare word
      * outside of strings, and of both quotes of each string, to index[n + JSON_SCAN_SLACK]. n < 2^32.
      * Reads p[n] only. */

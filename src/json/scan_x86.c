@@ -317,9 +317,9 @@ AVX512 static struct json_scan scan_avx512(const char *p, size_t n, uint32_t *in
 
 /* ---- which one ----------------------------------------------------------------------------------------- */
 
-static const struct json_cpu_code code_sse = {"sse", scan_sse, utf8_sse};
-static const struct json_cpu_code code_avx2 = {"avx2", scan_avx2, utf8_avx2};
-static const struct json_cpu_code code_avx512 = {"avx512", scan_avx512, utf8_avx2};
+static const struct json_cpu_code code_sse = {"sse", JSON_CPU_SSE, scan_sse, utf8_sse};
+static const struct json_cpu_code code_avx2 = {"avx2", JSON_CPU_AVX2, scan_avx2, utf8_avx2};
+static const struct json_cpu_code code_avx512 = {"avx512", JSON_CPU_AVX512, scan_avx512, utf8_avx2};
 
 const struct json_cpu_code *json_cpu_code_x86(enum json_cpu wanted)
 {

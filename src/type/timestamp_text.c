@@ -3,6 +3,7 @@
  * Reading cuts the text into numbers first and asks the calendar afterwards. The general reader
  * (timestamp_split) takes all the short forms; one fixed form, which nearly all machines write, has a
  * reader of its own in front. */
+#include "base/bytes.h"
 #include "base/check.h"
 #include "type/cast.h"
 #include "type/timestamp.h"
@@ -220,33 +221,55 @@ static bool iso_zone(const char *p, size_t n, int64_t *us, bool *has_zone)
     return true;
 }
 
+/* Eight characters, the first in the lowest byte. `shape` has '0' where a digit is wanted; other characters are wanted as they are, where a bit of `fixed` is
+ * set. Each digit with its successor becomes their number, in the byte of the first; false: they are others. */
+static bool digit_pairs(const char *p, uint64_t shape, uint64_t fixed, uint64_t *pairs)
+{
+    uint64_t digits = get_le64(p) ^ shape;
+    uint64_t others = ((digits + UINT64_C(0x7676767676767676)) | digits) & UINT64_C(0x8080808080808080);
+    *pairs = digits * 10 + (digits >> 8);
+    return (others | (digits & fixed)) == 0;
+}
+
+/* ".123456" at p: digits behind the sixth do not count. Returns its end, or NULL: it has none, or more than nine. */
+static const char *iso_fraction(const char *p, const char *end, uint32_t *micro)
+{
+    static const uint32_t tens[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
+    const char *digits = p + 1, *at = digits;
+    uint32_t value = 0, count = 0;
+    for (; at < end && (unsigned)(*at - '0') <= 9; at++)
+        if (count < 6) {
+            value = value * 10 + (unsigned)(*at - '0');
+            count++;
+        }
+    *micro = value * tens[count];
+    return at > digits && at - digits <= 9 ? at : NULL;
+}
+
 bool timestamp_parse_iso(struct str text, int64_t *us, bool *has_zone)
 {
     enum { HEAD = 19 }; /* yyyy-MM-ddTHH:mm:ss */
-    const char *p = text.p;
-    if (text.n < HEAD || p[4] != '-' || p[7] != '-' || (p[10] != 'T' && p[10] != ' ') || p[13] != ':' ||
-        p[16] != ':')
+    const char *p = text.p, *end = p + text.n;
+    uint64_t date, time;
+    if (text.n < HEAD || (p[10] != 'T' && p[10] != ' ') ||
+        !digit_pairs(p, UINT64_C(0x2D30302D30303030), UINT64_C(0xFF0000FF00000000), &date) || /* yyyy-MM- */
+        !digit_pairs(p + 11, UINT64_C(0x30303A30303A3030), UINT64_C(0x0000FF0000FF0000),
+                     &time)) /* HH:mm:ss */
         return false;
-    unsigned century = two(p), of_century = two(p + 2), month = two(p + 5), day = two(p + 8);
-    unsigned hour = two(p + 11), minute = two(p + 14), second = two(p + 17);
-    if (century > 99 || of_century > 99 || month - 1 > 11 || hour > 23 || minute > 59 || second > 59)
+    unsigned year = (unsigned)(date & 0xFF) * 100 + (date >> 16 & 0xFF), month = date >> 40 & 0xFF,
+             day = two(p + 8);
+    unsigned hour = time & 0xFF, minute = time >> 24 & 0xFF, second = time >> 48 & 0xFF;
+    if (month - 1 > 11 || hour > 23 || minute > 59 || second > 59)
         return false;
-    unsigned year = century * 100 + of_century;
-    if (day < 1 || day > month_days(year, month))
+    if (day < 1 || (day > 28 && day > month_days(year, month)))
         return false;
-    size_t at = HEAD;
-    uint32_t micro = 0, unit = 100000;
-    if (at < text.n && p[at] == '.') {
-        for (at++; at < text.n && (unsigned)(p[at] - '0') <= 9; at++) {
-            micro += (uint32_t)(p[at] - '0') * unit;
-            unit /= 10;
-        }
-        if (at == HEAD + 1 || at > HEAD + 10)
-            return false;
-    }
+    const char *at = p + HEAD;
+    uint32_t micro = 0;
+    if (at < end && *at == '.' && (at = iso_fraction(at, end, &micro)) == NULL)
+        return false;
     *us = days_from_civil(year, month, day) * US_PER_DAY +
           (int64_t)((hour * 60 + minute) * 60 + second) * US_PER_S + micro;
-    return iso_zone(p + at, text.n - at, us, has_zone);
+    return iso_zone(at, (size_t)(end - at), us, has_zone);
 }
 
 /* ---- printing ------------------------------------------------------------------------------------------ */

@@ -10,6 +10,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/bytes.h"
 #include "base/test.h"
 #include "format/parquet.h"
 #include "os/os.h"
@@ -241,6 +242,57 @@ TEST(parquet_files_once)
     outside_clean();
 }
 
+static void put_long(struct sbuf *out, int64_t value)
+{
+    uint8_t bytes[VARINT_MAX];
+    sbuf_add(out, bytes, put_varint(bytes, value));
+}
+
+/* A container file of records {n}: blocks that are many times as large as what is taken at once. */
+static void write_avro(const char *name, int64_t blocks, int64_t rows)
+{
+    static const char
+        sync[] = "sixteen bytes: a",
+        schema[] = "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"n\",\"type\":\"long\"}]}";
+    struct sbuf out = {0}, block = {0};
+    sbuf_str(&out, STR("Obj\1\2\x16"
+                       "avro.schema"));
+    put_long(&out, sizeof schema - 1);
+    sbuf_cstr(&out, schema);
+    put_long(&out, 0);
+    sbuf_add(&out, sync, 16);
+    for (int64_t b = 0; b < blocks; b++) {
+        sbuf_clear(&block);
+        for (int64_t n = b * rows; n < (b + 1) * rows; n++)
+            put_long(&block, n);
+        put_long(&out, rows);
+        put_long(&out, (int64_t)block.n);
+        sbuf_str(&out, sbuf_view(&block));
+        sbuf_add(&out, sync, 16);
+    }
+    outside_write(outside_path("%s", name), sbuf_view(&out));
+    sbuf_fini(&out);
+    sbuf_fini(&block);
+}
+
+/* Each life is killed a little later in it, until one comes to its end: most die within a block, and the next goes on at a row in it. */
+TEST(avro_rows_once_wherever_it_is_killed)
+{
+    enum { BLOCKS = 3, ROWS = 400000, LIFE_MS = 80, STEP_MS = 10, KILLS_MAX = 200 };
+    make_project("path: 'in/*.avro', format: avro");
+    write_avro("in/a.avro", BLOCKS, ROWS);
+    int kills = 0, status = -1;
+    for (; kills < KILLS_MAX && status != 0; kills++) {
+        pid_t pid = outside_start("run", NULL, -1);
+        status = outside_wait_for(pid, LIFE_MS + kills * STEP_MS);
+    }
+    printf("%d kills\n", kills - 1);
+    EXPECT(kills > 5);
+    EXPECT_EQ_INT(run(), 0);
+    EXPECT_EQ_INT(judge((int64_t)BLOCKS * ROWS), 0);
+    outside_clean();
+}
+
 /* ---- what changes: up ------------------------------------------------------------------------------------------------------ */
 
 /* Rows of the topic as the metrics would have them: the log of a living program is not ours to open, so a Delta table tells. */
@@ -392,6 +444,7 @@ int main(void)
     RUN(all_kinds_of_files_once);
     RUN(csv_with_a_header_goes_on_where_it_was);
     RUN(parquet_files_once);
+    RUN(avro_rows_once_wherever_it_is_killed);
     RUN(many_files_cost_as_many_times_one);
     RUN(a_damaged_file_does_not_stop_the_others);
     RUN(a_file_that_is_not_there_is_said);

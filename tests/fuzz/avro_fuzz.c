@@ -12,6 +12,13 @@ static void count_bad(void *arg, const struct avro_bad *bad)
     ++*(uint32_t *)arg;
 }
 
+/* What is written may be shorter than what was read, and so have fewer items without bytes. */
+static void count_bad_again(void *arg, const struct avro_bad *bad)
+{
+    CHECK(strcmp(bad->reason, "it holds too many items without bytes") == 0);
+    count_bad(arg, bad);
+}
+
 static uint32_t split(const uint8_t *data, size_t size, unsigned piece, struct str *records)
 {
     uint32_t count = 0;
@@ -27,11 +34,10 @@ static uint32_t split(const uint8_t *data, size_t size, unsigned piece, struct s
 /* NULL: the writer's values cannot become the reader's columns. */
 static struct batch *decode(struct pool *pool, const struct avro_schema *writer,
                             const struct avro_schema *reader, const struct str *records, uint32_t count,
-                            bool copy, uint32_t *bad)
+                            bool copy, const struct avro_report *report)
 {
     struct err err = {0};
     struct avro_decoder_options options = {.copy = copy};
-    const struct avro_report report = {.bad = count_bad, .arg = bad};
     const struct type *columns = avro_columns_type(pool_arena(pool), reader ? reader : writer, &err);
     struct avro_decoder *decoder = avro_decoder_new(pool, reader, columns, &options, &err);
     CHECK(decoder != NULL);
@@ -42,7 +48,7 @@ static struct batch *decode(struct pool *pool, const struct avro_schema *writer,
     for (uint32_t i = 0; i < count; i++)
         writers[i] = w;
     struct batch *batch = batch_new();
-    avro_decode(decoder, records, writers, count, batch, &report);
+    avro_decode(decoder, records, writers, count, batch, report);
     if (!batch_check(batch, &err))
         check_failed(__FILE__, __LINE__, err.text);
     return batch;
@@ -62,9 +68,9 @@ static void round_trip(struct pool *pool, const struct avro_schema *schema, cons
     CHECK(avro_encode(encoder, rows, 0, rows->rows, STR(""), &out, ends, NULL) == 0);
     for (uint32_t i = 0; i < rows->rows; i++)
         records[i] = str_n((out.p ? out.p : "") + (i ? ends[i - 1] : 0), ends[i] - (i ? ends[i - 1] : 0));
-    struct batch *back = decode(pool, schema, NULL, records, rows->rows, true, &bad);
-    CHECK(bad == 0);
-    CHECK(rows_equal(batch_to_rows(rows, &arena), batch_to_rows(back, &arena), rows->rows));
+    const struct avro_report report = {.bad = count_bad_again, .arg = &bad};
+    struct batch *back = decode(pool, schema, NULL, records, rows->rows, true, &report);
+    CHECK(bad > 0 || rows_equal(batch_to_rows(rows, &arena), batch_to_rows(back, &arena), rows->rows));
     batch_free(back);
     sbuf_fini(&out);
     arena_fini(&arena);
@@ -86,8 +92,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     copy = mem_resize(copy, size > SEED_SIZE ? size - SEED_SIZE : 1);
     memcpy(copy, data + SEED_SIZE, size - SEED_SIZE);
     uint32_t count = split(copy, size - SEED_SIZE, data[2], records);
-    struct batch *rows = decode(pool, writer, NULL, records, count, false, &bad);
-    struct batch *other = decode(pool, writer, reader, records, count, data[3] & 128, &other_bad);
+    const struct avro_report report = {count_bad, &bad}, other_report = {count_bad, &other_bad};
+    struct batch *rows = decode(pool, writer, NULL, records, count, false, &report);
+    struct batch *other = decode(pool, writer, reader, records, count, data[3] & 128, &other_report);
     if (bad == 0)
         round_trip(pool, writer, rows);
     batch_free(rows);

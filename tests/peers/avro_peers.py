@@ -1,7 +1,10 @@
-"""Container files of random schemas and rows by fastavro; what avro_test.c writes of them must be the same to fastavro.
+"""Container files of random schemas and rows by fastavro; what avro_test.c writes of them must be the same to fastavro, and to Avro's C library and avsc
+where they are.
 
-usage: avro_peers.py PROGRAM FOLDER
+usage: avro_peers.py PROGRAM FOLDER [NODE_MODULE_AVSC]
 """
+import ctypes
+import ctypes.util
 import datetime
 import decimal
 import io
@@ -13,7 +16,7 @@ import uuid
 
 import fastavro
 
-PROGRAM, FOLDER = sys.argv[1:]
+PROGRAM, FOLDER, AVSC = (sys.argv + [None])[1:4]
 SEEDS, ROWS = 60, 40
 UTC = datetime.timezone.utc
 LOGICAL = [
@@ -101,6 +104,43 @@ class Maker:
         return {f["name"]: self.value(f["type"]) for f in t["fields"]}
 
 
+class Libavro:
+    """Reads a record into Avro's generic value, and writes it again."""
+
+    class Value(ctypes.Structure):
+        _fields_ = [("iface", ctypes.c_void_p), ("self", ctypes.c_void_p)]
+
+    def __init__(self, name):
+        self.lib = ctypes.CDLL(name)
+        for function in ("avro_generic_class_from_schema", "avro_reader_memory", "avro_writer_memory"):
+            getattr(self.lib, function).restype = ctypes.c_void_p
+        self.lib.avro_writer_tell.restype = ctypes.c_int64
+        self.lib.avro_strerror.restype = ctypes.c_char_p
+
+    def do(self, status):
+        if status != 0:
+            sys.exit(f"libavro: {self.lib.avro_strerror().decode()}")
+
+    def same(self, schema, records):
+        lib, text, value, parsed = self.lib, schema.encode(), self.Value(), ctypes.c_void_p()
+        self.do(lib.avro_schema_from_json_length(text, ctypes.c_size_t(len(text)), ctypes.byref(parsed)))
+        iface = ctypes.c_void_p(lib.avro_generic_class_from_schema(parsed))
+        self.do(lib.avro_generic_value_new(iface, ctypes.byref(value)))
+        for record in records:
+            out = ctypes.create_string_buffer(len(record) + 1)
+            reader = ctypes.c_void_p(lib.avro_reader_memory(record, ctypes.c_int64(len(record))))
+            writer = ctypes.c_void_p(lib.avro_writer_memory(out, ctypes.c_int64(len(record) + 1)))
+            self.do(lib.avro_value_read(reader, ctypes.byref(value)))
+            self.do(lib.avro_value_write(writer, ctypes.byref(value)))
+            got = out.raw[:lib.avro_writer_tell(writer)]
+            lib.avro_reader_free(reader)
+            lib.avro_writer_free(writer)
+            if got != record:
+                sys.exit(f"libavro: {got.hex()} is not {record.hex()}\n{schema}")
+        lib.avro_value_decref(ctypes.byref(value))
+        lib.avro_schema_decref(parsed)
+
+
 def check(seed):
     rng = random.Random(seed)
     maker = Maker(rng)
@@ -127,6 +167,19 @@ def check(seed):
             sys.exit(f"seed {seed}: {got}\nis not {row}\n{json.dumps(schema)}")
 
 
-for number in range(SEEDS):
-    check(number)
+    return json.dumps(schema), lines
+
+
+texts = [check(number) for number in range(SEEDS)]
 print(f"fastavro {fastavro.__version__}: {SEEDS} schemas, {ROWS} rows each")
+name = ctypes.util.find_library("avro")
+if name:
+    libavro = Libavro(name)
+    for text, lines in texts:
+        libavro.same(text, [bytes.fromhex(line) for line in lines])
+print(f"libavro: {SEEDS} schemas, {ROWS} rows each" if name else "libavro is not here (Debian: libavro23)")
+if AVSC:
+    given = "".join(json.dumps({"schema": json.loads(text), "rows": lines}) + "\n" for text, lines in texts)
+    subprocess.run(["node", f"{sys.path[0]}/avro_peers.js", AVSC], input=given, text=True, check=True)
+else:
+    print("avsc is not here (it wants node and npm)")
