@@ -61,6 +61,13 @@ static bool creates(const struct request *r) ON(net)
     return settings_auto_create(r->broker) && (r->header.version < 4 || in->allow_auto_topic_creation);
 }
 
+/* A topic that this very request made is not there yet for whoever asked: clients of Kafka, which answers before it has made one, ask again. */
+static bool is_made(const struct request *r, uint32_t i)
+{
+    const bool *made = r->work;
+    return made && made[i];
+}
+
 /* What a topic that is not there is answered with. */
 static int16_t error_of_missing(struct request *r, const struct kafka_metadata_request_topic *asked,
                                 struct topic_list *list) ON(net)
@@ -69,10 +76,8 @@ static int16_t error_of_missing(struct request *r, const struct kafka_metadata_r
         return KAFKA_ERR_UNKNOWN_TOPIC_ID;
     if (!broker_topic_name_is_valid(asked->name))
         return KAFKA_ERR_INVALID_TOPIC_EXCEPTION;
-    if (!creates(r))
-        return KAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION;
-    return broker_topic_collides(r, list, asked->name) ? KAFKA_ERR_INVALID_TOPIC_EXCEPTION
-                                                       : KAFKA_ERR_LEADER_NOT_AVAILABLE;
+    return creates(r) && broker_topic_collides(r, list, asked->name) ? KAFKA_ERR_INVALID_TOPIC_EXCEPTION
+                                                                     : KAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION;
 }
 
 static void put_asked_topics(struct request *r, struct kafka_metadata_response *out) ON(net)
@@ -84,11 +89,12 @@ static void put_asked_topics(struct request *r, struct kafka_metadata_response *
     for (uint32_t i = 0; i < in->topics_count; i++) {
         const struct kafka_metadata_request_topic *asked = &in->topics[i];
         struct topic_info info;
-        if (broker_topic_find(r->broker, asked->name, &asked->topic_id, &info)) {
+        if (!is_made(r, i) && broker_topic_find(r->broker, asked->name, &asked->topic_id, &info)) {
             put_topic(r, &info, &out->topics[i]);
             continue;
         }
-        out->topics[i].error_code = error_of_missing(r, asked, &list);
+        out->topics[i].error_code = is_made(r, i) ? KAFKA_ERR_UNKNOWN_TOPIC_OR_PARTITION
+                                                  : error_of_missing(r, asked, &list);
         out->topics[i].name = asked->name.p || r->header.version >= 12 ? asked->name : STR("");
         out->topics[i].topic_id = asked->topic_id;
     }
@@ -158,6 +164,7 @@ static struct frame *missing_topics(struct request *r) ON(net)
     struct topic_config config;
     struct topic_list list = {0};
     uint32_t count = 0;
+    bool *made = arena_zarray(&r->arena, bool, in->topics_count);
     int32_t partitions = settings_partitions(r->broker);
     settings_topic_default(r->broker, &config);
     for (uint32_t i = 0; i < in->topics_count && count < CREATED_MAX; i++) {
@@ -169,8 +176,10 @@ static struct frame *missing_topics(struct request *r) ON(net)
         if (frame == NULL)
             frame = frame_take(r->broker, created, r);
         frame_topic_create(frame, str_dup(&r->arena, name), partitions, &config);
+        made[i] = true;
         count++;
     }
+    r->work = made;
     return frame;
 }
 

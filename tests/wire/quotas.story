@@ -79,9 +79,11 @@ g > DeleteTopics 4 {TopicNames: [m1]}
 g < {ThrottleTimeMs: *, Responses: [{ErrorCode: NONE}]} after 900 ms
 # Nor are topics made by their first use.
 h(maker) > Metadata 12 {Topics: [{Name: m3}], AllowAutoTopicCreation: true}
-h < {ThrottleTimeMs: 0, Topics: [{ErrorCode: LEADER_NOT_AVAILABLE}]}
+h < {ThrottleTimeMs: 0, Topics: [{ErrorCode: UNKNOWN_TOPIC_OR_PARTITION}]}
 g > ApiVersions 0
 g < {ErrorCode: NONE} after 14900 ms
+h > Metadata 12 {Topics: [{Name: m3}], AllowAutoTopicCreation: true}
+h < {Topics: [{ErrorCode: UNKNOWN_TOPIC_OR_PARTITION}]}
 h > Metadata 12 {Topics: [{Name: m3}], AllowAutoTopicCreation: true}
 h < {Topics: [{ErrorCode: NONE}]}
 
