@@ -584,7 +584,7 @@ static bool receive_large(struct connection *c, size_t *budget) ON(net)
 static bool receive_small(struct connection *c, size_t *budget) ON(net)
 {
     struct buf *scratch = c->broker->scratch;
-    size_t n = c->rest.n, got;
+    size_t n = c->rest.n, got = 0;
     if (n > 0) {
         size_t used = take_all(c, (const uint8_t *)c->rest.p, n);
         n -= used;
@@ -603,7 +603,8 @@ static bool receive_small(struct connection *c, size_t *budget) ON(net)
     } else {
         sbuf_add(&c->rest, scratch->p, n);
     }
-    return more || c->large != NULL;
+    return (more && got == most) ||
+           c->large != NULL; /* what was not filled is empty now: the loop says when more is there */
 }
 
 static void note_partial(struct connection *c) ON(net)
