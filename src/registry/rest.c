@@ -408,31 +408,59 @@ static const struct rest_route *find_route(struct rest *r)
     return NULL;
 }
 
-static bool is_media_type(struct str type)
+/* Of answers, the most wanted first; requests may have any of them, or octets. */
+static const char *const media_types[] = {CONTENT_TYPE, "application/vnd.schemaregistry+json",
+                                          "application/json"};
+enum { MEDIA_TYPES = sizeof media_types / sizeof *media_types };
+
+/* What stands before the separator; *rest: what stands behind it. */
+static struct str cut_at(struct str text, struct str separator, struct str *rest)
 {
-    static const char *const types[] = {CONTENT_TYPE, "application/vnd.schemaregistry+json",
-                                        "application/json", "application/octet-stream"};
-    size_t semicolon = str_find(type, STR(";"), 0);
-    type = str_trim(semicolon == SIZE_MAX ? type : str_n(type.p, semicolon));
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (str_eq_nocase(type, str_of(types[i])))
-            return true;
-    return false;
+    size_t at = str_find(text, separator, 0);
+    *rest = at == SIZE_MAX ? STR("") : str_n(text.p + at + 1, text.n - at - 1);
+    return str_trim(at == SIZE_MAX ? text : str_n(text.p, at));
 }
 
-/* Is one of those that the client takes ours? */
-static bool is_acceptable(struct str accept)
+static bool is_media_type(struct str type)
 {
-    while (accept.n > 0) {
-        size_t comma = str_find(accept, STR(","), 0);
-        struct str one = comma == SIZE_MAX ? accept : str_n(accept.p, comma);
-        struct str type = str_trim(one);
-        if (is_media_type(type) || str_starts(type, STR("*/*")) || str_starts(type, STR("application/*")) ||
-            str_starts(type, STR("*")))
+    struct str parameters;
+    type = cut_at(type, STR(";"), &parameters);
+    for (size_t i = 0; i < MEDIA_TYPES; i++)
+        if (str_eq_nocase(type, str_of(media_types[i])))
             return true;
-        accept = comma == SIZE_MAX ? str_n("", 0) : str_n(accept.p + comma + 1, accept.n - comma - 1);
+    return str_eq_nocase(type, STR("application/octet-stream"));
+}
+
+/* The parameter q of one range of Accept: 0 to 1. */
+static double quality_of(struct str parameters)
+{
+    double q = 1;
+    while (parameters.n > 0) {
+        struct str one = cut_at(parameters, STR(";"), &parameters);
+        if (str_starts(one, STR("q=")))
+            str_to_f64(str_n(one.p + 2, one.n - 2), &q);
     }
-    return false;
+    return q;
+}
+
+/* The type of the answer that the client likes best, by RFC 9110, 12.5.1; NULL: it takes none of ours. */
+static const char *negotiate(struct str accept)
+{
+    const char *best = NULL;
+    double best_quality = 0;
+    for (size_t i = 0; i < MEDIA_TYPES; i++) {
+        for (struct str left = accept; left.n > 0;) {
+            struct str parameters, range = cut_at(cut_at(left, STR(","), &left), STR(";"), &parameters);
+            double quality = quality_of(parameters);
+            if (quality > best_quality &&
+                (str_eq_nocase(range, str_of(media_types[i])) || str_eq(range, STR("*/*")) ||
+                 str_eq_nocase(range, STR("application/*")) || str_eq(range, STR("*")))) {
+                best = media_types[i];
+                best_quality = quality;
+            }
+        }
+    }
+    return best;
 }
 
 static bool read_body(struct rest *r, const struct rest_route *route) ON(net)
@@ -440,7 +468,7 @@ static bool read_body(struct rest *r, const struct rest_route *route) ON(net)
     struct str type = str_of(http_header(r->http, "Content-Type")),
                accept = str_of(http_header(r->http, "Accept"));
     struct err err;
-    if (accept.n > 0 && !is_acceptable(accept))
+    if (accept.n > 0 && (r->content_type = negotiate(accept)) == NULL)
         return refuse(&r->work, 406, "HTTP 406 Not Acceptable");
     if (!route->has_body)
         return true;
@@ -477,7 +505,6 @@ static bool serve(struct rest *r) ON(net)
 static void write_refusal(struct http_response *response, int code, struct str message)
 {
     response->status = code < 1000 ? code : code / 100;
-    response->content_type = CONTENT_TYPE;
     sbuf_clear(&response->body);
     sbuf_printf(&response->body, "{\"error_code\":%d,\"message\":", code);
     text_string(&response->body, message);
@@ -508,8 +535,9 @@ static void handle(const struct http_request *request, struct http_response *res
     run_on_net();
     local_look(server->local);
     r.work = (struct work){.state = local_state(server->local), .arena = &arena};
-    response->content_type = CONTENT_TYPE;
-    if (serve(&r)) {
+    bool is_served = serve(&r);
+    response->content_type = r.content_type ? r.content_type : CONTENT_TYPE;
+    if (is_served) {
         response->status = r.status;
         response->body = r.out;
     } else {

@@ -18,7 +18,7 @@ struct rest {
     struct str context;           /* of "/contexts/…" before the path: ":.sales:"; p NULL: none */
     const struct json_node *body; /* NULL: none */
     int status;                   /* 200 */
-    bool plain;                   /* the answer is no JSON that needs its content type */
+    const char *content_type;     /* of the answer; NULL: the registry's own */
     struct sbuf out;              /* the answer */
 };
 
