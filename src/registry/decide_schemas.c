@@ -46,10 +46,23 @@ static void digest(struct work *w, struct candidate *c)
     parts_md5(w->arena, c->wanted.text, c->references, c->wanted.metadata, c->wanted.rules, c->md5);
 }
 
-/* new: by the rules for what is not there yet. */
-static bool make_candidate(struct work *w, const struct wanted *wanted, bool new, bool normalize,
+enum {
+    CHECK_NEW = 1 << 0,     /* by the rules for what is not there yet */
+    CHECK_IMPORTS = 1 << 1, /* Protobuf's types are imported, not only referred to */
+};
+
+static unsigned checks_of(const struct config *config)
+{
+    bool new = config->fields[CONFIG_VALIDATE_NEW].p == NULL || config_is_true(config, CONFIG_VALIDATE_NEW);
+    if (!new)
+        return 0;
+    return config_is_true(config, CONFIG_VALIDATE_FIELDS) ? CHECK_NEW | CHECK_IMPORTS : CHECK_NEW;
+}
+
+static bool make_candidate(struct work *w, const struct wanted *wanted, unsigned checks, bool normalize,
                            struct candidate *c)
 {
+    bool new = checks &CHECK_NEW;
     enum registry_mode mode = mode_in_scope(w, wanted->subject);
     struct sbuf text = {0};
     struct err err;
@@ -60,7 +73,8 @@ static bool make_candidate(struct work *w, const struct wanted *wanted, bool new
         return true;
     if (wanted->type.p && !schema_kind_find(wanted->type, &c->kind))
         return refuse(w, CODE_INVALID_SCHEMA, "Invalid schema type %.*s", STR_ARG(wanted->type));
-    struct schema_source source = {.kind = c->kind, .text = wanted->text, .lenient = !new};
+    struct schema_source source = {
+        .kind = c->kind, .text = wanted->text, .lenient = !new, .imports_alone = checks &CHECK_IMPORTS};
     struct registry_reference *references = arena_array(w->arena, struct registry_reference,
                                                         wanted->reference_count);
     if (wanted->reference_count > 0)
@@ -167,7 +181,7 @@ static bool lookup_under(struct work *w, const struct wanted *wanted, bool norma
     const struct state_version *version;
     size_t count;
     *found = false;
-    TRY(make_candidate(w, wanted, false, normalize, &c));
+    TRY(make_candidate(w, wanted, 0, normalize, &c));
     if (c.schema == NULL)
         return true;
     const struct state_content *twin = find_twin(w, &c, &version);
@@ -386,11 +400,6 @@ static bool compare_with(struct work *w, const struct candidate *c, const struct
     return true;
 }
 
-static bool checks_new(const struct config *config)
-{
-    return config->fields[CONFIG_VALIDATE_NEW].p == NULL || config_is_true(config, CONFIG_VALIDATE_NEW);
-}
-
 bool decide_compatible(struct work *w, const struct wanted *wanted,
                        const struct state_version *const *versions, size_t count, bool normalize,
                        struct schema_messages *messages)
@@ -398,7 +407,7 @@ bool decide_compatible(struct work *w, const struct wanted *wanted,
     struct config config;
     struct candidate c;
     config_in_scope(w, wanted->subject, &config);
-    TRY(make_candidate(w, wanted, checks_new(&config), normalize, &c));
+    TRY(make_candidate(w, wanted, checks_of(&config), normalize, &c));
     if (c.schema == NULL)
         return refuse(w, CODE_INVALID_SCHEMA, "Empty schema");
     return compare_with(w, &c, &config, versions, count, messages);
@@ -621,7 +630,7 @@ static bool register_new(struct work *w, const struct wanted *wanted, unsigned h
         return refuse(w, CODE_STORE, "the subject has no number left for a new version");
     if (!imports)
         TRY(complete(w, config, &h, &completed));
-    TRY(make_candidate(w, &completed, wanted->id < 0 && checks_new(config), how & DECIDE_NORMALIZE, &c));
+    TRY(make_candidate(w, &completed, wanted->id < 0 ? checks_of(config) : 0, how & DECIDE_NORMALIZE, &c));
     if (c.schema == NULL)
         return refuse(w, CODE_INVALID_SCHEMA, "Empty schema");
     int32_t id = wanted->id;

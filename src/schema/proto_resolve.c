@@ -1,7 +1,7 @@
 /* Names of a .proto file and of all that it imports: what they are.
  *
  * All definitions go into one sorted table of full names. A name is looked for as protoc does it, from the scope that it stands in
- * outwards; but a file sees all files, as in Confluent's registry, not only those that it imports itself. */
+ * outwards; but a file sees all files, as in Confluent's registry, not only those that it imports itself, unless that is asked for. */
 #include <stdlib.h>
 
 #include "schema/proto_private.h"
@@ -161,8 +161,44 @@ struct resolve {
     struct str text; /* of the file, for places */
     const char *file_name;
     bool lenient;
+    const struct proto_schema *imports_of; /* its file sees what it imports alone; NULL: everything */
     struct err *err;
 };
+
+static const struct proto_file *file_named(const struct proto_schema *schema, struct str name)
+{
+    PROTO_EACH(proto_file, file, &schema->others)
+    if (str_eq(file->name, name))
+        return file;
+    return NULL;
+}
+
+/* Does the file import the other one, itself or through what others import publicly? left: files that may still be looked into, as publics may go round. */
+static bool does_import(const struct proto_schema *schema, const struct proto_file *file,
+                        const struct proto_file *other, bool publics_alone, uint32_t left)
+{
+    PROTO_EACH(proto_import, import, &file->imports)
+    {
+        const struct proto_file *next = file_named(schema, import->name);
+        if (next == NULL || (publics_alone && !import->is_public))
+            continue;
+        if (next == other || (left > 0 && does_import(schema, next, other, true, left - 1)))
+            return true;
+    }
+    return false;
+}
+
+static bool check_import(struct resolve *r, const struct proto_type *type, const struct proto_file *of,
+                         size_t at)
+{
+    enum { PUBLIC_DEPTH_MAX = 16 };
+    const struct proto_file *file = r->imports_of->file;
+    if (of == file || does_import(r->imports_of, file, of, false, PUBLIC_DEPTH_MAX))
+        return true;
+    return text_fail(r->err, r->text, r->file_name, at,
+                     "the type \"%.*s\" is in \"%.*s\", which is not imported", STR_ARG(type->text),
+                     STR_ARG(of->name));
+}
 
 static bool resolve_type(struct resolve *r, struct proto_type *type, struct str scope, size_t at)
 {
@@ -176,7 +212,8 @@ static bool resolve_type(struct resolve *r, struct proto_type *type, struct str 
     type->kind = name->message ? PROTO_MESSAGE : PROTO_ENUM;
     type->message = name->message;
     type->enumeration = name->enumeration;
-    return true;
+    return r->imports_of == NULL ||
+           check_import(r, type, name->message ? name->message->file : name->enumeration->file, at);
 }
 
 static const struct proto_field *field_named(const struct proto_message *message, const char *name)
@@ -317,21 +354,13 @@ static bool check_file(struct resolve *r, const struct proto_file *file)
 
 /* ---- a schema ----------------------------------------------------------------------------------------------------------- */
 
-static bool is_there(const struct proto_schema *schema, struct str name)
-{
-    PROTO_EACH(proto_file, file, &schema->others)
-    if (str_eq(file->name, name))
-        return true;
-    return false;
-}
-
 /* Well-known files that `file` imports, unless there is a reference of that name. */
 static void add_known(struct arena *arena, struct proto_schema *schema, const struct proto_file *of)
 {
     PROTO_EACH(proto_import, import, &of->imports)
     {
         struct str text = proto_known_text(import->name);
-        if (text.p == NULL || is_there(schema, import->name))
+        if (text.p == NULL || file_named(schema, import->name))
             continue;
         struct proto_file *file = arena_new(arena, struct proto_file);
         CHECK(proto_parse_text(arena, text, "", file, NULL));
@@ -380,6 +409,7 @@ bool proto_parse(struct arena *arena, const struct schema_source *source, struct
     PROTO_EACH(proto_file, file, &out->others)
     TRY(resolve_file(&r, file));
     r.lenient = source->lenient;
+    r.imports_of = source->imports_alone ? out : NULL;
     TRY(resolve_file(&r, out->file));
     return source->lenient || check_file(&r, out->file);
 }

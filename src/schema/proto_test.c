@@ -403,6 +403,41 @@ TEST(traits_of_fields)
     EXPECT(proto_enum_is_closed(schema_proto(parse("enum E { X = 0; }"))->file->enums.first));
 }
 
+TEST(types_may_have_to_be_imported)
+{
+    const struct schema_reference references[] = {
+        {.name = STR("deep.proto"), .text = STR("package p; message Deep {}"), .indirect = true},
+        {.name = STR("public.proto"),
+         .text = STR("package p; import public \"deep.proto\"; message Public {}")},
+        {.name = STR("plain.proto"), .text = STR("package p; import \"deep.proto\"; message Plain {}")},
+    };
+    static const struct {
+        const char *text, *error; /* NULL: none */
+    } cases[] = {
+        {"package p; message A { Deep d = 1; }",
+         "1:24 the type \"Deep\" is in \"deep.proto\", which is not imported"},
+        {"package p; import \"plain.proto\"; message A { map<string, Deep> d = 1; }",
+         "1:46 the type \"Deep\" is in \"deep.proto\", which is not imported"},
+        {"package p; import \"plain.proto\"; message A { Plain d = 1; A a = 2; }", NULL},
+        {"package p; import \"public.proto\"; message A { Public d = 1; p.Deep e = 2; }", NULL},
+        {"import \"google/protobuf/timestamp.proto\"; message A { google.protobuf.Timestamp t = 1; }", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct schema_source source = {.kind = SCHEMA_PROTOBUF,
+                                       .text = str_of(cases[i].text),
+                                       .references = references,
+                                       .reference_count = 3};
+        const struct schema *schema;
+        struct err err = {0};
+        EXPECT(schema_parse(&arena, &source, &schema, &err));
+        source.imports_alone = true;
+        EXPECT(schema_parse(&arena, &source, &schema, &err) == (cases[i].error == NULL));
+        if (cases[i].error)
+            EXPECT_STR(arena_printf(&arena, "%d:%d %s", err.place.line, err.place.column, err.text),
+                       cases[i].error);
+    }
+}
+
 TEST(what_is_refused_has_a_place)
 {
     static const struct {
@@ -534,6 +569,7 @@ int main(void)
     RUN(names_and_kinds);
     RUN(editions);
     RUN(traits_of_fields);
+    RUN(types_may_have_to_be_imported);
     RUN(what_is_refused_has_a_place);
     RUN(confluent_words);
     RUN(messages_of_other_subjects);

@@ -43,6 +43,8 @@ struct schema_source {
     uint32_t reference_count;
     /* A text that was registered earlier, perhaps by rules that were not as strict: names and defaults of Avro are not checked. */
     bool lenient;
+    /* Types of Protobuf must come from files that the text imports, not from any that is referred to. */
+    bool imports_alone;
 };
 
 struct schema; /* parsed; schema_avro() and so on show the inside */
