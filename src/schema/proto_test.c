@@ -403,6 +403,65 @@ TEST(traits_of_fields)
     EXPECT(proto_enum_is_closed(schema_proto(parse("enum E { X = 0; }"))->file->enums.first));
 }
 
+/* The text after tags were added and removed, or the error. */
+static const char *retagged(const char *text, struct schema_tags add, struct schema_tags remove)
+{
+    struct schema_retag change = {&add, &remove, add.count > 0, remove.count > 0};
+    struct sbuf out = {0};
+    struct err err = {0};
+    if (!schema_retag(&arena, parse(text), &change, &out, &err))
+        return arena_strdup(&arena, err.text);
+    return text_of(&out);
+}
+
+static const char *tags_of(const char *text)
+{
+    struct sbuf out = {0};
+    const struct schema_tags *tags;
+    uint32_t count = schema_tags(&arena, parse(text), &tags);
+    for (uint32_t i = 0; i < count; i++) {
+        sbuf_printf(&out, "%c %.*s", tags[i].is_field ? 'f' : 'r', STR_ARG(tags[i].path));
+        for (uint32_t k = 0; k < tags[i].count; k++)
+            sbuf_printf(&out, " %.*s", STR_ARG(tags[i].tags[k]));
+        sbuf_str(&out, STR(";"));
+    }
+    return text_of(&out);
+}
+
+TEST(tags_come_and_go)
+{
+    static const struct str ab[] = {{"A", 1}, {"B", 1}}, b[] = {{"B", 1}}, c[] = {{"C", 1}};
+    const struct schema_tags none = {0};
+    const char *text =
+        "package p; message M { message N { int32 x = 1; } oneof o { string s = 2; } N n = 3; }";
+    const char *with = retagged(text, (struct schema_tags){STR("M.N.x"), true, ab, 2}, none);
+    EXPECT_STR(
+        with,
+        "package p;\n\nmessage M {\n  N n = 3;\n\n  oneof o {\n    string s = 2;\n  }\n\n  message N {\n"
+        "    int32 x = 1 [(confluent.field_meta) = {\n      tags: [\n        \"A\",\n        \"B\"\n      ]\n"
+        "    }];\n  }\n}\n");
+    EXPECT_STR(tags_of(with), "f M.N.x A B;");
+    with = retagged(with, (struct schema_tags){STR(".p.M"), false, c, 1},
+                    (struct schema_tags){STR("M.N.x"), true, b, 1});
+    with = retagged(with, (struct schema_tags){STR("M.s"), true, b, 1}, none);
+    EXPECT_STR(tags_of(with), "r M C;f M.s B;f M.N.x A;");
+    with = retagged(with, none, (struct schema_tags){STR("M.N.x"), true, ab, 2});
+    with = retagged(with, none, (struct schema_tags){STR("M"), false, c, 1});
+    with = retagged(with, none, (struct schema_tags){STR("M.s"), true, ab, 2});
+    EXPECT_STR(with, canonical(parse(text)));
+    /* what else the option says stays; the short form is one of them */
+    const char *other =
+        "message M { int32 x = 1 [(confluent.field_meta).tags = \"A\", (confluent.field_meta) = { doc: \"d\" }]; }";
+    EXPECT_STR(tags_of(other), "f M.x A;");
+    EXPECT_STR(retagged(other, none, (struct schema_tags){STR("M.x"), true, ab, 2}),
+               "\nmessage M {\n  int32 x = 1 [(confluent.field_meta) = {\n    doc: \"d\"\n  }];\n}\n");
+    EXPECT_STR(tags_of(retagged(other, (struct schema_tags){STR("M.x"), true, b, 1}, none)), "f M.x A B;");
+    static const char *const nowhere[] = {"M.y", "N", "M.x.z", "", ".", "M"};
+    for (size_t i = 0; i < sizeof nowhere / sizeof *nowhere; i++)
+        EXPECT_STR(retagged(other, (struct schema_tags){str_of(nowhere[i]), true, b, 1}, none),
+                   arena_printf(&arena, "No matching path '%s' found in the schema", nowhere[i]));
+}
+
 TEST(types_may_have_to_be_imported)
 {
     const struct schema_reference references[] = {
@@ -569,6 +628,7 @@ int main(void)
     RUN(names_and_kinds);
     RUN(editions);
     RUN(traits_of_fields);
+    RUN(tags_come_and_go);
     RUN(types_may_have_to_be_imported);
     RUN(what_is_refused_has_a_place);
     RUN(confluent_words);

@@ -99,16 +99,23 @@ void schema_format(const struct schema *schema, struct str format, struct sbuf *
 uint32_t schema_tags(struct arena *arena, const struct schema *schema, const struct schema_tags **tags)
 {
     *tags = NULL;
-    return schema->kind == SCHEMA_AVRO ? avro_tags(arena, &schema->avro, tags) : 0;
+    switch (schema->kind) {
+    case SCHEMA_AVRO: return avro_tags(arena, &schema->avro, tags);
+    case SCHEMA_PROTOBUF: return proto_tags(arena, &schema->proto, tags);
+    default: return 0;
+    }
 }
 
 bool schema_retag(struct arena *arena, const struct schema *schema, const struct schema_retag *change,
                   struct sbuf *out, struct err *err)
 {
-    if (schema->kind != SCHEMA_AVRO)
-        return err_set(err, ERR_DATA, "tags can be changed in schemas of type AVRO, not in those of type %s",
+    switch (schema->kind) {
+    case SCHEMA_AVRO: return avro_retag(arena, &schema->avro, change, out, err);
+    case SCHEMA_PROTOBUF: return proto_retag(arena, &schema->proto, change, out, err);
+    default:
+        return err_set(err, ERR_DATA, "tags cannot be changed in schemas of type %s",
                        schema_kind_name(schema->kind));
-    return avro_retag(arena, &schema->avro, change, out, err);
+    }
 }
 
 bool schema_equal(const struct schema *a, const struct schema *b)

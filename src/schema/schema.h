@@ -73,7 +73,7 @@ struct str schema_name(const struct schema *schema);
 /* Words that a record or a field carries. */
 struct schema_tags {
     struct str
-        path; /* "com.example.User", "com.example.User.email"; to change some, the namespace may be left out */
+        path; /* "com.example.User", "com.example.User.email"; to change some, the namespace may be left out; of Protobuf without the package */
     bool is_field;
     const struct str *tags; /* tags[count] */
     uint32_t count;
@@ -83,9 +83,9 @@ struct schema_retag {
     uint32_t add_count, remove_count;
 };
 
-/* All that carry some, in arena. Of Avro alone; in other schemas none are found. */
+/* All that carry some, in arena. Of Avro and Protobuf; in JSON Schema none are found. */
 uint32_t schema_tags(struct arena *arena, const struct schema *schema, const struct schema_tags **tags);
-/* The canonical text with tags added, then others removed, appended. ERR_DATA: the schema has nothing of such a path, or is not Avro. */
+/* The canonical text with tags added, then others removed, appended. ERR_DATA: the schema has nothing of such a path, or is JSON Schema. */
 bool schema_retag(struct arena *arena, const struct schema *schema, const struct schema_retag *change,
                   struct sbuf *out, struct err *err);
 

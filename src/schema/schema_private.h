@@ -66,6 +66,10 @@ bool avro_compare(const struct avro_schema *reader, const struct avro_schema *wr
 bool proto_parse(struct arena *arena, const struct schema_source *source, struct proto_schema *schema,
                  struct err *err);
 void proto_write(const struct proto_schema *schema, enum write_how how, struct sbuf *out);
+/* As schema_tags and schema_retag. */
+uint32_t proto_tags(struct arena *arena, const struct proto_schema *schema, const struct schema_tags **tags);
+bool proto_retag(struct arena *arena, const struct proto_schema *schema, const struct schema_retag *change,
+                 struct sbuf *out, struct err *err);
 /* A descriptor in base64. */
 void proto_write_serialized(const struct proto_schema *schema, struct sbuf *out);
 struct str proto_name_of(const struct proto_schema *schema);
