@@ -14,9 +14,8 @@
 
 enum {
     LEASE_MIN = 64 << 10, /* bytes that are worth it: fewer are read as fast, and hold no file open */
-    WALK_MAX = 128, /* headers from where the index leads to the wanted offset, and from there to the end */
-    AHEAD =
-        4 << 20, /* bytes behind a lease that are asked of the disk: whoever reads on finds them in memory */
+    WALK_MAX = 128,  /* headers from where the index leads to the wanted offset, and from there to the end */
+    AHEAD = 4 << 20, /* bytes behind a lease that are asked of the disk: who reads on finds them in memory */
 };
 
 /* A buffer of nothing, whose last reference gives the file back. */
@@ -118,10 +117,12 @@ static bool is_there(const struct place *at, uint32_t begin, uint32_t end)
     if (at->cached)
         return os_prefetch(at->file, begin, end - begin, OS_PREFETCH_LOOK, NULL) &&
                os_pread_cached(at->file, &last, 1, end - 1, &got, NULL) && got == 1;
+    bool there = os_prefetch(at->file, begin, end - begin, OS_PREFETCH_WAIT, NULL) &&
+                 os_pread(at->file, &last, 1, end - 1, &got, NULL) && got == 1;
     uint32_t ahead = at->limit - end < AHEAD ? at->limit - end : AHEAD;
-    os_prefetch(at->file, end, ahead, OS_PREFETCH_BEGIN, NULL);
-    return os_prefetch(at->file, begin, end - begin, OS_PREFETCH_WAIT, NULL) &&
-           os_pread(at->file, &last, 1, end - 1, &got, NULL) && got == 1;
+    if (there && ahead > 0)
+        os_prefetch(at->file, end, ahead, OS_PREFETCH_BEGIN, NULL);
+    return there;
 }
 
 bool segment_lease(struct place *at, int64_t offset, size_t max_bytes, int64_t limit, struct log_slice *slice,
